@@ -1,0 +1,12 @@
+export { canonicalJson, sha256 } from './digest.ts';
+export { AlphapoError, type ErrorCode, messageOf, unreachable } from './errors.ts';
+export { type Random, seededRandom } from './random.ts';
+export {
+  BYTES_PER_ELEMENT,
+  type DataType,
+  elementCount,
+  type FloatTensor,
+  type FloatTensors,
+  floatTensor,
+  sameShape,
+} from './tensor.ts';

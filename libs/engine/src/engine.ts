@@ -1,0 +1,92 @@
+import type { FloatTensors } from '@alphapo/base';
+import type { Objective, TrainingMethod } from '@alphapo/contracts';
+
+/** A preference pair as token ids. */
+export interface PairTokens {
+  readonly prompt: readonly number[];
+  readonly chosen: readonly number[];
+  readonly rejected: readonly number[];
+}
+
+/** One response after its prompt, as token ids. */
+export interface SequenceTokens {
+  readonly prompt: readonly number[];
+  readonly response: readonly number[];
+}
+
+/** Log-probabilities of a response given its prompt, in nats, one per response token. */
+export interface SequenceLogProbs {
+  readonly sum: number;
+  /** sum / tokens. */
+  readonly mean: number;
+  readonly tokens: number;
+  readonly logProbs: Float32Array;
+}
+
+/** What a pair did in the forward pass. Rewards and loss as the objective defines them. */
+export interface PairOutcome {
+  readonly chosen: SequenceLogProbs;
+  readonly rejected: SequenceLogProbs;
+  readonly rewardChosen: number;
+  readonly rewardRejected: number;
+  /** rewardChosen - rewardRejected. */
+  readonly margin: number;
+  readonly loss: number;
+}
+
+/** The gradient of a shard: of sum(loss of its pairs) / batchPairs, by trainable tensor, in the policy's order. */
+export interface ShardGradient {
+  readonly pairs: readonly PairOutcome[];
+  readonly loss: number;
+  readonly gradient: FloatTensors;
+  readonly computeMs: number;
+}
+
+/** Which weights to compute with: the folder's own, or those with the trainable tensors of a loaded policy. */
+export type PolicyChoice = { readonly kind: 'base' } | { readonly kind: 'policy'; readonly digest: string };
+
+export interface ModelDescription {
+  readonly modelType: string;
+  /** Digest over config.json and the layout of the weights. */
+  readonly digest: string;
+  readonly parameterCount: number;
+  readonly vocabularySize: number;
+  /** Longest sequence that the positions of the model allow. */
+  readonly maxPositions: number;
+  readonly executionProvider: string;
+  readonly threads: number;
+}
+
+/**
+ * A model opened for computing, in a worker thread: the caller's event loop stays free. Calls are queued and run one
+ * after the other; an aborted signal removes a waiting call, or stops a running one between two packs.
+ */
+export interface Engine extends AsyncDisposable {
+  readonly model: ModelDescription;
+  /**
+   * Keeps the trainable tensors of a policy under its digest. At most a few are held, the least recently used one goes
+   * first. Errors: FAILED_PRECONDITION with the name where a tensor is missing, unknown or of another shape.
+   */
+  loadPolicy(policy: { digest: string; method: TrainingMethod; tensors: FloatTensors }): Promise<void>;
+  hasPolicy(digest: string): boolean;
+  score(
+    sequences: readonly SequenceTokens[],
+    policy: PolicyChoice,
+    options?: { signal?: AbortSignal },
+  ): Promise<readonly SequenceLogProbs[]>;
+  /** Pairs share their prompt's computation. Without an objective, rewards, margin and loss are NaN. */
+  scorePairs(
+    pairs: readonly PairTokens[],
+    policy: PolicyChoice,
+    options?: { objective?: Objective; signal?: AbortSignal },
+  ): Promise<readonly PairOutcome[]>;
+  gradient(
+    request: {
+      pairs: readonly PairTokens[];
+      batchPairs: number;
+      objective: Objective;
+      policyDigest: string;
+    },
+    options?: { signal?: AbortSignal },
+  ): Promise<ShardGradient>;
+}
