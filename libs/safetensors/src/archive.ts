@@ -1,0 +1,107 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { endianness } from 'node:os';
+import { AlphapoError, BYTES_PER_ELEMENT, elementCount } from '@alphapo/base';
+import { onFile } from './durable-files.ts';
+import { readFully, type StoredFile, type TensorEntry } from './file.ts';
+import { decodeFloats } from './float-elements.ts';
+
+/** Bytes converted at a time: whole elements of every type. */
+const CONVERSION_BYTES = 2 ** 24;
+
+/**
+ * The tensors of one or more safetensors files. Holds headers only: each read opens the file that has the tensor, and
+ * fails with FILE_CHANGED where it is no longer the file whose header was read.
+ */
+export class TensorArchive {
+  readonly files: readonly StoredFile[];
+  /** By name, in the order of the files and of the data in each. */
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+
+  /** Use `openCheckpoint` or `openSafetensors`. Throws DUPLICATE_TENSOR where two files have the same tensor. */
+  constructor(files: readonly StoredFile[]) {
+    if (endianness() !== 'LE') {
+      throw new AlphapoError('unimplemented', 'BIG_ENDIAN_HOST', 'safetensors are read on little-endian machines only');
+    }
+    const tensors = new Map<string, TensorEntry>();
+    for (const entry of files.flatMap((file) => file.entries)) {
+      const other = tensors.get(entry.name);
+      if (other !== undefined) throw duplicateTensor(entry, other);
+      tensors.set(entry.name, entry);
+    }
+    this.files = files;
+    this.tensors = tensors;
+  }
+
+  /** Where a tensor lies. Throws TENSOR_NOT_FOUND. */
+  entry(name: string): TensorEntry {
+    const entry = this.tensors.get(name);
+    if (entry !== undefined) return entry;
+    throw new AlphapoError(
+      'not-found',
+      'TENSOR_NOT_FOUND',
+      `no tensor ${JSON.stringify(name)} in ${this.files.map((file) => file.path).join(', ')}: is it the right model?`,
+      { metadata: { tensor: name } },
+    );
+  }
+
+  /** A tensor's elements as float32, row-major; exact but for f64, which is rounded. Throws NOT_A_FLOAT_TENSOR. */
+  async read(name: string): Promise<Float32Array> {
+    const entry = this.entry(name);
+    const values = new Float32Array(elementCount(entry.shape));
+    await this.#reading(entry, async (handle) => {
+      if (entry.dtype === 'f32') return readFully(handle, entry.offset, values, entry.file);
+      const place = `${entry.file}: tensor ${JSON.stringify(name)}`;
+      const chunk = new Uint8Array(Math.min(entry.byteLength, CONVERSION_BYTES));
+      for (let done = 0; done < entry.byteLength; done += chunk.length) {
+        const part = chunk.subarray(0, Math.min(chunk.length, entry.byteLength - done));
+        await readFully(handle, entry.offset + done, part, entry.file);
+        decodeFloats(entry.dtype, part, values, done / BYTES_PER_ELEMENT[entry.dtype], place);
+      }
+    });
+    return values;
+  }
+
+  /** The elements of an f64 tensor, row-major, exactly. Throws WRONG_DATA_TYPE for any other type. */
+  async readFloat64(name: string): Promise<Float64Array> {
+    const entry = this.entry(name);
+    if (entry.dtype !== 'f64') {
+      throw new AlphapoError(
+        'invalid-argument',
+        'WRONG_DATA_TYPE',
+        `${entry.file}: tensor ${JSON.stringify(name)} holds ${entry.dtype}, not f64: use read`,
+      );
+    }
+    const values = new Float64Array(elementCount(entry.shape));
+    await this.#reading(entry, (handle) => readFully(handle, entry.offset, values, entry.file));
+    return values;
+  }
+
+  /** A tensor's bytes as stored: little-endian, row-major. */
+  async readBytes(name: string): Promise<Uint8Array> {
+    const entry = this.entry(name);
+    const bytes = new Uint8Array(entry.byteLength);
+    await this.#reading(entry, (handle) => readFully(handle, entry.offset, bytes, entry.file));
+    return bytes;
+  }
+
+  async #reading(entry: TensorEntry, read: (handle: FileHandle) => Promise<unknown>): Promise<void> {
+    const expected = this.files.find((file) => file.path === entry.file);
+    await onFile(entry.file, async () => {
+      await using handle = await open(entry.file, 'r');
+      const { size, mtimeMs } = await handle.stat();
+      if (size !== expected?.size || mtimeMs !== expected.modifiedMs) {
+        throw new AlphapoError('aborted', 'FILE_CHANGED', `${entry.file} changed after it was opened: open it again`);
+      }
+      await read(handle);
+    });
+  }
+}
+
+function duplicateTensor(entry: TensorEntry, other: TensorEntry): AlphapoError {
+  return new AlphapoError(
+    'data-loss',
+    'DUPLICATE_TENSOR',
+    `tensor ${JSON.stringify(entry.name)} is both in ${other.file} and in ${entry.file}: remove the shard that the index does not name`,
+    { metadata: { tensor: entry.name } },
+  );
+}
