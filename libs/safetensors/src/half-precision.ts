@@ -52,8 +52,8 @@ export function float32ToBfloat16(values: Float32Array): Uint16Array {
   const upper = new Uint16Array(values.length);
   for (let i = 0; i < upper.length; i++) {
     const x = bits[i] as number;
-    const isNaN = (x & FLOAT32_MAGNITUDE) > FLOAT32_INFINITY;
-    upper[i] = isNaN ? (x >>> 16) | BFLOAT16_QUIET_BIT : (x + 0x7fff + ((x >>> 16) & 1)) >>> 16;
+    const notANumber = (x & FLOAT32_MAGNITUDE) > FLOAT32_INFINITY;
+    upper[i] = notANumber ? (x >>> 16) | BFLOAT16_QUIET_BIT : (x + 0x7fff + ((x >>> 16) & 1)) >>> 16;
   }
   return upper;
 }

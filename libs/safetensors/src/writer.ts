@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { AlphapoError, BYTES_PER_ELEMENT, type DataType, elementCount } from '@alphapo/base';
 import { replaceFile } from './durable-files.ts';
-import { type HeaderEntry, METADATA_KEY, serializeHeader } from './header.ts';
+import { type HeaderEntry, isSizes, METADATA_KEY, serializeHeader } from './header.ts';
 
 /** Little-endian, row-major elements: raw bytes, or a typed array whose elements are those of the data type. */
 export type TensorData = ArrayBufferView;
@@ -28,8 +28,8 @@ const CHUNK_BYTES = 2 ** 24;
 /**
  * Writes one safetensors file, atomically and durably (see `replaceFile`). Tensors keep their order, but for those with
  * wider elements coming first, so that each is aligned to its element; the data section starts at a multiple of 64
- * bytes. Equal arguments give equal bytes. Throws INVALID_TENSOR_NAME, DUPLICATE_TENSOR or TENSOR_SIZE_MISMATCH, and
- * then leaves `file` as it was.
+ * bytes. Equal arguments give equal bytes. Throws INVALID_TENSOR_NAME, DUPLICATE_TENSOR, INVALID_SHAPE or
+ * TENSOR_SIZE_MISMATCH, and then leaves `file` as it was.
  */
 export async function writeSafetensors(
   file: string,
@@ -77,6 +77,13 @@ function placeTensors(tensors: readonly TensorToWrite[], file: string): HeaderEn
         'invalid-argument',
         'DUPLICATE_TENSOR',
         `${file}: tensor ${JSON.stringify(name)} is given twice`,
+      );
+    }
+    if (!isSizes(shape)) {
+      throw new AlphapoError(
+        'invalid-argument',
+        'INVALID_SHAPE',
+        `${file}: tensor ${JSON.stringify(name)} has the shape [${shape.join(', ')}]: sizes are integers from 0 on`,
       );
     }
     names.add(name);

@@ -1,0 +1,75 @@
+import { openSafetensors } from './checkpoint-folder.ts';
+import { f32, fileOf } from './file-fixtures.ts';
+
+const data = new Uint8Array(16);
+
+async function reasonOf(file: string): Promise<unknown> {
+  return openSafetensors(file).then(
+    () => 'opened',
+    (error) => {
+      expect(error.name).toBe('AlphapoError');
+      expect(error.message).toContain(file);
+      return error.reason;
+    },
+  );
+}
+
+test('a well-formed file opens, with metadata, scalars and empty tensors', async () => {
+  const header = {
+    __metadata__: { format: 'pt' },
+    b: f32([2], 4, 12),
+    scalar: f32([], 0, 4),
+    empty: f32([0, 3], 12, 12),
+    a: f32([1, 1], 12, 16),
+  };
+  const archive = await openSafetensors(await fileOf({ header, data }));
+  expect([...archive.tensors.keys()]).toEqual(['scalar', 'b', 'empty', 'a']);
+  expect(archive.files[0]?.metadata).toEqual({ format: 'pt' });
+  expect(archive.entry('b')).toMatchObject({ dtype: 'f32', shape: [2], byteLength: 8 });
+  expect(archive.entry('b').offset).toBe(8 + JSON.stringify(header).length + 4);
+  expect(await archive.read('empty')).toHaveLength(0);
+});
+
+test('a name that JavaScript objects treat specially is a name like any other', async () => {
+  const header = `{"__proto__":${JSON.stringify(f32([2], 0, 8))},"10":${JSON.stringify(f32([2], 8, 16))}}`;
+  const archive = await openSafetensors(await fileOf({ header, data }));
+  expect([...archive.tensors.keys()]).toEqual(['__proto__', '10']);
+});
+
+test.each<[string, Parameters<typeof fileOf>[0]]>([
+  ['HEADER_TOO_LONG', { header: {}, headerLength: 100_000_001n }],
+  ['HEADER_TOO_LONG', { header: {}, headerLength: 2n ** 64n - 1n }],
+  ['TRUNCATED_FILE', { header: {}, headerLength: 3n, data: new Uint8Array() }],
+  ['INVALID_HEADER', { header: '' }],
+  ['INVALID_HEADER', { header: ' {}' }],
+  ['INVALID_HEADER', { header: '[]' }],
+  ['NOT_JSON', { header: '{"a":' }],
+  ['NOT_UTF8', { header: Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d) }],
+  [
+    'DUPLICATE_KEY',
+    { header: `{"a":${JSON.stringify(f32([4], 0, 16))},"\\u0061":${JSON.stringify(f32([4], 0, 16))}}` },
+  ],
+  ['DUPLICATE_KEY', { header: '{"a":{"dtype":"F32","dtype":"I32","shape":[4],"data_offsets":[0,16]}}' }],
+  ['UNKNOWN_DATA_TYPE', { header: { a: { ...f32([4], 0, 16), dtype: 'F33' } } }],
+  ['UNSUPPORTED_DATA_TYPE', { header: { a: { ...f32([16], 0, 16), dtype: 'F8_E4M3' } } }],
+  ['INVALID_TENSOR_ENTRY', { header: { a: null } }],
+  ['INVALID_TENSOR_ENTRY', { header: { a: { shape: [4], data_offsets: [0, 16] } } }],
+  ['INVALID_SHAPE', { header: { a: f32([-4], 0, 16) } }],
+  ['INVALID_SHAPE', { header: { a: f32([1.5], 0, 6) } }],
+  ['INVALID_SHAPE', { header: { a: f32([2 ** 53], 0, 16) } }],
+  ['INVALID_SHAPE', { header: { a: f32([2 ** 40, 2 ** 40], 0, 16) } }],
+  ['INVALID_SHAPE', { header: { a: { dtype: 'F32', data_offsets: [0, 16] } } }],
+  ['INVALID_OFFSETS', { header: { a: f32([4], -16, 0) } }],
+  ['INVALID_OFFSETS', { header: { a: { dtype: 'F32', shape: [4], data_offsets: [0] } } }],
+  ['TENSOR_SIZE_MISMATCH', { header: { a: f32([3], 0, 16) } }],
+  ['TENSOR_SIZE_MISMATCH', { header: { a: f32([4], 16, 0) } }],
+  ['OVERLAPPING_TENSORS', { header: { a: f32([2], 0, 8), b: f32([3], 4, 16) } }],
+  ['HOLE_IN_DATA', { header: { a: f32([1], 0, 4), b: f32([2], 8, 16) } }],
+  ['HOLE_IN_DATA', { header: { a: f32([2], 8, 16) } }],
+  ['TRUNCATED_FILE', { header: { a: f32([5], 0, 20) } }],
+  ['UNCOVERED_DATA', { header: { a: f32([3], 0, 12) } }],
+  ['UNCOVERED_DATA', { header: {} }],
+  ['INVALID_METADATA', { header: { __metadata__: { format: 1 }, a: f32([4], 0, 16) } }],
+])('%s is what a file with this defect is refused with: %j', async (reason, parts) => {
+  expect(await reasonOf(await fileOf({ data, ...parts }))).toBe(reason);
+});
