@@ -1,3 +1,4 @@
+import { truncate } from 'node:fs/promises';
 import { openSafetensors } from './checkpoint-folder.ts';
 import { f32, fileOf } from './file-fixtures.ts';
 
@@ -28,6 +29,15 @@ test('a well-formed file opens, with metadata, scalars and empty tensors', async
   expect(archive.entry('b')).toMatchObject({ dtype: 'f32', shape: [2], byteLength: 8 });
   expect(archive.entry('b').offset).toBe(8 + JSON.stringify(header).length + 4);
   expect(await archive.read('empty')).toHaveLength(0);
+});
+
+test('a tensor behind 4 GiB of others is found and read', async () => {
+  const [begin, end] = [5 * 2 ** 30, 5 * 2 ** 30 + 8];
+  const header = { large: { dtype: 'U8', shape: [begin], data_offsets: [0, begin] }, last: f32([2], begin, end) };
+  const file = await fileOf({ header });
+  await truncate(file, 8 + JSON.stringify(header).length + end); // A sparse file: it takes no space.
+  const archive = await openSafetensors(file);
+  expect(await archive.read('last')).toEqual(new Float32Array(2));
 });
 
 test('a name that JavaScript objects treat specially is a name like any other', async () => {
