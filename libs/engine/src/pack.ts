@@ -1,0 +1,148 @@
+import { AlphapoError } from '@alphapo/base';
+import { type ModelDefinition, rotaryTables } from '@alphapo/models';
+import type { Feeds } from './session.ts';
+
+/** A prompt and the responses that share it: one row of a pack. Responses see the prompt and themselves only. */
+export interface Row {
+  readonly prompt: readonly number[];
+  readonly responses: readonly (readonly number[])[];
+}
+
+/** Rows laid end to end on one token axis, with the places whose predictions are wanted. */
+export interface Pack {
+  readonly feeds: Feeds;
+  readonly tokens: number;
+  /** For each row and response, where its tokens' log-probabilities start among the head's rows, and how many. */
+  readonly spans: readonly (readonly { readonly start: number; readonly count: number }[])[];
+  /** Rows of the head, padding included: chunks * chunk size. */
+  readonly headRows: number;
+}
+
+/**
+ * Tokens a pack may hold, unless one row alone has more. Enough for matrix products to run at full speed, little enough
+ * that attention, which is quadratic in it, stays a small part.
+ */
+const PACK_TOKENS = 512;
+
+/** Elements of a chunk of logits: chunks are cut so that memory does not grow with the vocabulary. */
+const LOGIT_ELEMENTS = 2 ** 23;
+const MIN_CHUNK_ROWS = 32;
+
+/** Groups rows, in their order, into packs of at most PACK_TOKENS tokens. */
+export function groupRows(rows: readonly Row[]): Row[][] {
+  const groups: Row[][] = [];
+  let room = 0;
+  for (const row of rows) {
+    const size = rowTokens(row);
+    const open = groups.at(-1);
+    if (open !== undefined && size <= room) {
+      open.push(row);
+      room -= size;
+    } else {
+      groups.push([row]);
+      room = PACK_TOKENS - size;
+    }
+  }
+  return groups;
+}
+
+function rowTokens({ prompt, responses }: Row): number {
+  return responses.reduce((sum, response) => sum + response.length, prompt.length);
+}
+
+/** Refuses rows that cannot be computed: empty prompts or responses, unknown tokens, more positions than the model has. */
+export function checkRow(row: Row, index: number, model: ModelDefinition): void {
+  const refuse = (reason: string, problem: string): never => {
+    throw new AlphapoError('invalid-argument', reason, `item ${index}: ${problem}`, { metadata: { item: `${index}` } });
+  };
+  if (row.prompt.length === 0) refuse('EMPTY_PROMPT', 'the prompt has no tokens; at least one must precede a response');
+  for (const response of row.responses) {
+    if (response.length === 0) refuse('EMPTY_RESPONSE', 'a response has no tokens, so it has no mean log-probability');
+    if (row.prompt.length + response.length > model.maxPositions) {
+      const length = row.prompt.length + response.length;
+      refuse('TOO_LONG', `${length} tokens are more than the model's ${model.maxPositions} positions; cut it`);
+    }
+  }
+  for (const token of [row.prompt, ...row.responses].flat()) {
+    if (Number.isInteger(token) && token >= 0 && token < model.vocabularySize) continue;
+    refuse('UNKNOWN_TOKEN', `token id ${token} is not below the model's vocabulary size ${model.vocabularySize}`);
+  }
+}
+
+/** Lays rows out for the model. */
+export function packRows(rows: readonly Row[], model: ModelDefinition): Pack {
+  const T = rows.reduce((sum, row) => sum + rowTokens(row), 0);
+  const tokens = new BigInt64Array(T);
+  const positions = new BigInt64Array(T);
+  const rowIndex = new BigInt64Array(T);
+  const branches = new BigInt64Array(T);
+  const heads: { from: number; target: number }[] = [];
+  let t = 0;
+  const spans = rows.map((row, r) => {
+    const place = (ids: readonly number[], branch: number, firstPosition: number) => {
+      ids.forEach((id, i) => {
+        tokens[t] = BigInt(id);
+        positions[t] = BigInt(firstPosition + i);
+        rowIndex[t] = BigInt(r);
+        branches[t] = BigInt(branch);
+        t++;
+      });
+    };
+    place(row.prompt, 0, 0);
+    const lastOfPrompt = t - 1;
+    return row.responses.map((response, b) => {
+      const start = heads.length;
+      // The prompt's last token predicts a response's first; each response token but the last predicts the next.
+      response.forEach((target, i) => {
+        heads.push({ from: i === 0 ? lastOfPrompt : t + i - 1, target });
+      });
+      place(response, b + 1, row.prompt.length);
+      return { start, count: response.length };
+    });
+  });
+  const { chunks, size } = headChunks(heads.length, model.vocabularySize);
+  const from = new BigInt64Array(chunks * size);
+  const targets = new BigInt64Array(chunks * size);
+  heads.forEach((head, i) => {
+    from[i] = BigInt(head.from);
+    targets[i] = BigInt(head.target);
+  });
+  return {
+    feeds: {
+      tokens: { type: 'i64', shape: [T], data: tokens },
+      positions: { type: 'i64', shape: [T], data: positions },
+      rows: { type: 'i64', shape: [T], data: rowIndex },
+      branches: { type: 'i64', shape: [T], data: branches },
+      head_rows: { type: 'i64', shape: [chunks, size], data: from },
+      targets: { type: 'i64', shape: [chunks, size], data: targets },
+      ...rotaryFeeds(model, positions),
+    },
+    tokens: T,
+    spans,
+    headRows: chunks * size,
+  };
+}
+
+/** Chunks of equal size; fewer than `chunks` rows are padding. */
+function headChunks(rows: number, vocabularySize: number): { chunks: number; size: number } {
+  const limit = Math.max(MIN_CHUNK_ROWS, Math.floor(LOGIT_ELEMENTS / vocabularySize));
+  const chunks = Math.ceil(rows / limit);
+  return { chunks, size: Math.ceil(rows / chunks) };
+}
+
+function rotaryFeeds(model: ModelDefinition, positions: BigInt64Array): Feeds {
+  if (model.rotary === undefined) return {};
+  const { cos, sin } = rotaryTables(model.rotary, Array.from(positions, Number));
+  const shape = [1, positions.length, model.rotary.inverseFrequencies.length];
+  return { rotary_cos: { type: 'f32', shape, data: cos }, rotary_sin: { type: 'f32', shape, data: sin } };
+}
+
+/** Membership [P, head rows] of one response of each row: 1 where a head row belongs to it. Sums by matrix product. */
+export function membership(pack: Pack, response: number): Feeds[string] {
+  const data = new Float64Array(pack.spans.length * pack.headRows);
+  pack.spans.forEach((spans, r) => {
+    const span = spans[response];
+    if (span !== undefined) data.fill(1, r * pack.headRows + span.start, r * pack.headRows + span.start + span.count);
+  });
+  return { type: 'f64', shape: [pack.spans.length, pack.headRows], data };
+}

@@ -1,0 +1,108 @@
+import { AlphapoError, messageOf } from '@alphapo/base';
+import { type Graph, writeOnnx } from '@alphapo/graph';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+
+/** The one door to ONNX Runtime. */
+
+export type ExecutionProvider = 'cpu' | 'cuda' | 'webgpu';
+
+/** Elements of a tensor that crosses into or out of a session, with its shape. */
+export type TensorData =
+  | { readonly type: 'f32'; readonly shape: readonly number[]; readonly data: Float32Array }
+  | { readonly type: 'f64'; readonly shape: readonly number[]; readonly data: Float64Array }
+  | { readonly type: 'i64'; readonly shape: readonly number[]; readonly data: BigInt64Array };
+
+export type Feeds = Readonly<Record<string, TensorData>>;
+
+export interface SessionOptions {
+  readonly executionProvider: ExecutionProvider;
+  /** Threads inside an operator. The order of sums may depend on it, so it is fixed for a run. */
+  readonly threads: number;
+  /** Folder of the files that the graph's weights lie in. */
+  readonly weightsFolder?: string;
+  /** Writes a profile of every run in Chrome's trace format, to a file that starts with this. */
+  readonly profilePrefix?: string;
+}
+
+const ORT_TYPE = { f32: 'float32', f64: 'float64', i64: 'int64' } as const;
+
+/** A graph ready to run. `run` blocks the calling thread: use it in a worker. */
+export class Session implements AsyncDisposable {
+  readonly #session: InferenceSession;
+
+  private constructor(session: InferenceSession) {
+    this.#session = session;
+  }
+
+  static async create(graph: Graph, options: SessionOptions): Promise<Session> {
+    const extra: Record<string, unknown> = {
+      session: {
+        // Packed copies of the weights would double their memory; GEMMs of hundreds of rows gain nothing from them.
+        disable_prepacking: '1',
+        ...(options.weightsFolder === undefined
+          ? {}
+          : { model_external_initializers_file_folder_path: options.weightsFolder }),
+      },
+    };
+    try {
+      const session = await InferenceSession.create(writeOnnx(graph), {
+        executionProviders: [options.executionProvider],
+        intraOpNumThreads: options.threads,
+        interOpNumThreads: 1,
+        executionMode: 'sequential',
+        graphOptimizationLevel: 'all',
+        logSeverityLevel: 3,
+        extra,
+        ...(options.profilePrefix === undefined
+          ? {}
+          : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
+      });
+      return new Session(session);
+    } catch (error) {
+      throw new AlphapoError(
+        'failed-precondition',
+        'SESSION_NOT_CREATED',
+        `ONNX Runtime cannot prepare the model on ${options.executionProvider}: ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Runs the graph. Outputs come in the graph's order; their data is the caller's. */
+  async run(feeds: Feeds): Promise<Record<string, TensorData>> {
+    const inputs = Object.fromEntries(
+      Object.entries(feeds).map(([name, { type, shape, data }]) => [name, new Tensor(ORT_TYPE[type], data, shape)]),
+    );
+    try {
+      const outputs = await this.#session.run(inputs);
+      return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, fromTensor(tensor)]));
+    } catch (error) {
+      throw new AlphapoError('internal', 'SESSION_RUN_FAILED', `ONNX Runtime stopped: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Writes the profile, where one was asked for. */
+  endProfiling(): void {
+    this.#session.endProfiling();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+function fromTensor(tensor: Tensor): TensorData {
+  const shape = tensor.dims;
+  switch (tensor.type) {
+    case 'float32':
+      return { type: 'f32', shape, data: tensor.data as Float32Array };
+    case 'float64':
+      return { type: 'f64', shape, data: tensor.data as Float64Array };
+    case 'int64':
+      return { type: 'i64', shape, data: tensor.data as BigInt64Array };
+    default:
+      throw new AlphapoError('internal', 'SESSION_OUTPUT_TYPE', `an output has the type ${tensor.type}`);
+  }
+}

@@ -1,0 +1,196 @@
+import { infer, type OperatorAttributes, type OperatorName } from './operators.ts';
+import { equalShapes, shapeError, stretchedAxes } from './shapes.ts';
+import type { Dimension, ElementType, Graph, Shape, Value } from './value.ts';
+import { Graph as GraphClass } from './value.ts';
+
+/** Functions that add one operator to the graph of their inputs. A number beside a value is a constant of its type. */
+type Operand = Value | number;
+
+/** The innermost graph among the values: inside a loop's body, the body. */
+function graphOf(values: readonly Value[]): Graph {
+  let graph = values[0]?.graph ?? shapeError('operator', 'has no inputs');
+  for (const value of values) if (isWithin(value.graph, graph)) graph = value.graph;
+  return graph;
+}
+
+function isWithin(inner: Graph, outer: Graph): boolean {
+  for (let graph = inner.parent; graph !== undefined; graph = graph.parent) if (graph === outer) return true;
+  return false;
+}
+
+/** Adds `operator` and returns all its outputs. */
+export function applyAll<K extends OperatorName>(
+  operator: K,
+  inputs: readonly Value[],
+  attributes: OperatorAttributes[K],
+): readonly Value[] {
+  return graphOf(inputs).append(operator, inputs, attributes, infer[operator](inputs, attributes));
+}
+
+/** Adds an operator with one output. */
+export function apply<K extends OperatorName>(
+  operator: K,
+  inputs: readonly Value[],
+  attributes: OperatorAttributes[K],
+): Value {
+  return applyAll(operator, inputs, attributes)[0] as Value;
+}
+
+function operands(a: Operand, b: Operand): [Value, Value] {
+  if (typeof a === 'number') {
+    if (typeof b === 'number') return shapeError('operator', 'needs a value among its operands');
+    return [b.graph.scalar(b.type, a), b];
+  }
+  return [a, typeof b === 'number' ? a.graph.scalar(a.type, b) : b];
+}
+
+export const add = (a: Operand, b: Operand): Value => apply('Add', operands(a, b), {});
+export const sub = (a: Operand, b: Operand): Value => apply('Sub', operands(a, b), {});
+export const mul = (a: Operand, b: Operand): Value => apply('Mul', operands(a, b), {});
+export const div = (a: Operand, b: Operand): Value => apply('Div', operands(a, b), {});
+export const max = (a: Operand, b: Operand): Value => apply('Max', operands(a, b), {});
+export const min = (a: Operand, b: Operand): Value => apply('Min', operands(a, b), {});
+export const less = (a: Operand, b: Operand): Value => apply('Less', operands(a, b), {});
+export const lessOrEqual = (a: Operand, b: Operand): Value => apply('LessOrEqual', operands(a, b), {});
+export const equal = (a: Operand, b: Operand): Value => apply('Equal', operands(a, b), {});
+export const and = (a: Value, b: Value): Value => apply('And', [a, b], {});
+export const or = (a: Value, b: Value): Value => apply('Or', [a, b], {});
+
+export const abs = (x: Value): Value => apply('Abs', [x], {});
+export const neg = (x: Value): Value => apply('Neg', [x], {});
+export const exp = (x: Value): Value => apply('Exp', [x], {});
+export const log = (x: Value): Value => apply('Log', [x], {});
+export const sqrt = (x: Value): Value => apply('Sqrt', [x], {});
+export const erf = (x: Value): Value => apply('Erf', [x], {});
+export const tanh = (x: Value): Value => apply('Tanh', [x], {});
+export const sigmoid = (x: Value): Value => apply('Sigmoid', [x], {});
+export const reciprocal = (x: Value): Value => apply('Reciprocal', [x], {});
+export const softmax = (x: Value): Value => apply('Softmax', [x], {});
+export const cast = (x: Value, to: ElementType): Value => (x.type === to ? x : apply('Cast', [x], { to }));
+
+/** `yes` where the condition holds, else `no`; one of the two may be a number. */
+export function where(condition: Value, yes: Operand, no: Operand): Value {
+  return apply('Where', [condition, ...operands(yes, no)], {});
+}
+
+export const matmul = (a: Value, b: Value): Value => apply('MatMul', [a, b], {});
+
+/** A' B' + C for matrices; each of A and B transposed or not. */
+export function gemm(a: Value, b: Value, options: { transA?: boolean; transB?: boolean; plus?: Value } = {}): Value {
+  const attributes = { transA: options.transA ?? false, transB: options.transB ?? false };
+  return apply('Gemm', options.plus === undefined ? [a, b] : [a, b, options.plus], attributes);
+}
+
+export const transpose = (x: Value, permutation: readonly number[]): Value => apply('Transpose', [x], { permutation });
+
+/** Swaps the last two axes. */
+export function transposeMatrix(x: Value): Value {
+  const rank = x.shape.length;
+  return transpose(
+    x,
+    x.shape.map((_, axis) => (axis === rank - 1 ? rank - 2 : axis === rank - 2 ? rank - 1 : axis)),
+  );
+}
+
+export function reshape(x: Value, shape: Shape): Value {
+  return equalShapes(x.shape, shape) ? x : apply('Reshape', [x], { shape });
+}
+
+export function expand(x: Value, shape: Shape): Value {
+  return equalShapes(x.shape, shape) ? x : apply('Expand', [x], { shape });
+}
+
+export const concat = (parts: readonly Value[], axis: number): Value =>
+  parts.length === 1 ? (parts[0] as Value) : apply('Concat', parts, { axis });
+
+export const slice = (x: Value, axis: number, start: number, end: number): Value =>
+  apply('Slice', [x], { axis, start, end });
+
+export const gather = (rows: Value, indices: Value): Value => apply('Gather', [rows, indices], {});
+export const gatherElements = (x: Value, indices: Value, axis: number): Value =>
+  apply('GatherElements', [x, indices], { axis });
+export const scatterAdd = (base: Value, indices: Value, rows: Value): Value =>
+  apply('ScatterAdd', [base, indices, rows], {});
+
+/** Reductions keep the reduced axes with extent 1. */
+export const reduceSum = (x: Value, axes: readonly number[]): Value =>
+  axes.length === 0 ? x : apply('ReduceSum', [x], { axes });
+export const reduceMean = (x: Value, axes: readonly number[]): Value => apply('ReduceMean', [x], { axes });
+export const reduceMax = (x: Value, axes: readonly number[]): Value => apply('ReduceMax', [x], { axes });
+
+export const rmsNorm = (x: Value, weight: Value, epsilon: number): Value =>
+  apply('RMSNormalization', [x, weight], { epsilon });
+
+export const rotaryEmbedding = (x: Value, cos: Value, sin: Value, heads: number): Value =>
+  apply('RotaryEmbedding', [x, cos, sin], { heads });
+
+/** Zeros of any shape. */
+export function zeros(graph: Graph, type: ElementType, shape: Shape): Value {
+  return expand(graph.scalar(type, 0), shape);
+}
+
+/**
+ * base + x, done by the operator that computes x where it can add: a product of matrices, or a scatter into zeros. What
+ * computed x alone is then not needed any more, unless somebody else uses it.
+ */
+export function addTo(base: Value, x: Value): Value {
+  const { node } = x;
+  if (node !== undefined && equalShapes(base.shape, x.shape)) {
+    if (node.operator === 'Gemm' && node.inputs.length === 2) {
+      const { transA, transB } = node.attributes as OperatorAttributes['Gemm'];
+      const [a, b] = node.inputs as [Value, Value];
+      return gemm(a, b, { transA, transB, plus: base });
+    }
+    const [target, indices, rows] = node.inputs;
+    if (node.operator === 'ScatterAdd' && target !== undefined && isZeros(target) && indices && rows) {
+      return scatterAdd(base, indices, rows);
+    }
+  }
+  return add(base, x);
+}
+
+function isZeros(x: Value): boolean {
+  const [scalar] = x.node?.operator === 'Expand' ? x.node.inputs : [];
+  return scalar !== undefined && scalar === scalar.graph.scalar(scalar.type, 0);
+}
+
+/** Sums a tensor over the axes along which `shape` was stretched to its shape, and gives it `shape`. */
+export function sumTo(x: Value, shape: Shape): Value {
+  return reshape(reduceSum(x, stretchedAxes(x.shape, shape)), shape);
+}
+
+/** `result`, with a derivative of one's own: `pullback` turns its gradient into one gradient per input. */
+export function customDerivative(
+  result: Value,
+  inputs: readonly Value[],
+  pullback: (gradient: Value) => readonly Value[],
+): Value {
+  return apply('CustomDerivative', [result, ...inputs], { pullback });
+}
+
+/**
+ * A loop over slices along axis 0. `body` gets the carried states and one slice of each of `sequences`, and returns the
+ * next states and the round's outputs; outputs come back stacked along axis 0. The body may use outer values freely.
+ */
+export function scan(
+  graph: Graph,
+  states: readonly Value[],
+  sequences: readonly Value[],
+  body: (states: readonly Value[], slices: readonly Value[]) => { states: readonly Value[]; outputs: readonly Value[] },
+): { states: readonly Value[]; outputs: readonly Value[] } {
+  const length: Dimension = sequences[0]?.shape[0] ?? shapeError('Scan', 'needs a sequence');
+  const inner = new GraphClass(graph, graph.freshPrefix('scan'));
+  const stateInputs = states.map((state, i) => inner.input(`state_${i}`, state.type, state.shape));
+  const slices = sequences.map((sequence, i) => inner.input(`slice_${i}`, sequence.type, sequence.shape.slice(1)));
+  const made = body(stateInputs, slices);
+  made.states.forEach((state, i) => {
+    inner.output(`next_${i}`, state);
+  });
+  made.outputs.forEach((output, i) => {
+    inner.output(`out_${i}`, output);
+  });
+  const attributes = { body: inner, states: states.length, length };
+  const inputs = [...states, ...sequences];
+  const outputs = graph.append('Scan', inputs, attributes, infer.Scan(inputs, attributes));
+  return { states: outputs.slice(0, states.length), outputs: outputs.slice(states.length) };
+}

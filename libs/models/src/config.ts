@@ -1,0 +1,32 @@
+import { AlphapoError } from '@alphapo/base';
+import { z } from 'zod';
+
+/** A model configuration that we cannot honour. */
+export function configError(field: string, problem: string): never {
+  throw new AlphapoError('failed-precondition', 'MODEL_CONFIG', `config.json: ${field}: ${problem}`, {
+    metadata: { field },
+  });
+}
+
+/** Parses a configuration; every problem names its field. */
+export function parseConfig<T extends z.ZodType>(schema: T, config: unknown): z.infer<T> {
+  const result = schema.safeParse(config);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  return configError(issue?.path.join('.') || '(root)', issue?.message ?? 'is not valid');
+}
+
+/** Refuses an option unless it has the one value that is computed here. */
+export function requireOption(field: string, actual: unknown, honoured: readonly unknown[], advice: string): void {
+  if (actual === undefined || honoured.includes(actual)) return;
+  configError(field, `${JSON.stringify(actual)} is not supported (${honoured.map((v) => JSON.stringify(v)).join(' or ')} is). ${advice}`);
+}
+
+export const positive = z.int().positive();
+
+/** Rotary options as transformers 5 spells them; `rope_theta` and `rope_scaling` are transformers 4's spelling. */
+export const ropeFields = {
+  rope_parameters: z.record(z.string(), z.unknown()).nullish(),
+  rope_theta: z.number().positive().nullish(),
+  rope_scaling: z.record(z.string(), z.unknown()).nullish(),
+};

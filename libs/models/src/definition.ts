@@ -1,0 +1,70 @@
+import type { Value } from '@alphapo/graph';
+
+/** Axis names used throughout: T tokens of a pack, D hidden, F intermediate, H heads, K key-value heads, V vocabulary. */
+
+/** A parameter as the checkpoint stores it. */
+export interface Parameter {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** How a fresh model starts: normal with the configuration's deviation, ones (norms) or zeros (biases). */
+  readonly start: 'normal' | 'ones' | 'zeros';
+}
+
+/** A linear layer: what LoRA can be put beside. */
+export interface LinearLayer {
+  /** Module path, e.g. `model.layers.0.self_attn.q_proj`; its weight is `<name>.weight`. */
+  readonly name: string;
+  readonly inputs: number;
+  readonly outputs: number;
+  /** `out-in` as in torch.nn.Linear, `in-out` as in GPT-2's Conv1D. */
+  readonly layout: 'out-in' | 'in-out';
+  readonly bias: boolean;
+}
+
+/** What describes the tokens of a pack to the model. */
+export interface TokenInputs {
+  /** Token ids [T]. */
+  readonly tokens: Value;
+  /** Position of each token in its own sequence [T]. */
+  readonly positions: Value;
+  /** Which row (pair or sequence) a token belongs to [T]. */
+  readonly rows: Value;
+  /** 0 for prompt tokens, which all of their row's responses see; 1, 2, … for the responses [T]. */
+  readonly branches: Value;
+  /** Rotary tables [1, T, headDim / 2], for models that rotate. */
+  readonly rotary: { readonly cos: Value; readonly sin: Value } | undefined;
+}
+
+/** What an architecture computes with: its parameters, frozen or trained, and the pack's inputs. */
+export interface Computation {
+  readonly inputs: TokenInputs;
+  /** A parameter in float32. */
+  parameter(name: string): Value;
+  /** x [T, in] through a linear layer, its bias and its low-rank factors, if any: [T, out]. */
+  linear(name: string, x: Value): Value;
+  /** Additive mask [T, T]: 0 where a token sees another, very negative elsewhere; made once per window. */
+  mask(slidingWindow: number | undefined): Value;
+}
+
+/** Rotary frequencies: the angle of position p in dimension pair i is p * inverseFrequencies[i], in radians. */
+export interface Rotary {
+  readonly inverseFrequencies: Float64Array;
+}
+
+/** A model as its configuration defines it. */
+export interface ModelDefinition {
+  readonly modelType: string;
+  readonly vocabularySize: number;
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly maxPositions: number;
+  /** Deviation of fresh weights. */
+  readonly initializerRange: number;
+  readonly parameters: readonly Parameter[];
+  readonly linears: readonly LinearLayer[];
+  /** The parameter [V, D] that turns hidden states into logits; the embedding's where they are tied. */
+  readonly headWeight: string;
+  readonly rotary: Rotary | undefined;
+  /** Hidden states [T, D] after the final norm. */
+  hidden(computation: Computation): Value;
+}

@@ -1,0 +1,5 @@
+export { attentionMask } from './attention.ts';
+export type { Computation, LinearLayer, ModelDefinition, Parameter, TokenInputs } from './definition.ts';
+export { defaultLoraTargets, freshLora, type LoraFactors, loraFactors } from './lora.ts';
+export { modelFromConfig } from './registry.ts';
+export { rotaryTables } from './rotary.ts';

@@ -1,0 +1,2 @@
+export { applyObjective } from './objective.ts';
+export type { PairLogProbs, PairObjective } from './pair.ts';

@@ -1,0 +1,27 @@
+import { abs, add, customDerivative, div, equal, exp, log, max, min, mul, neg, sigmoid, sub, tanh, type Value, where } from '@alphapo/graph';
+
+/**
+ * Largest exponent that is formed in float64: exp(600) is about 4e260, so that products with beta / alpha and sums over
+ * a batch still fit. Beyond it a reward is constant and its gradient 0.
+ */
+const MAX_EXPONENT = 600;
+
+/** exp(x) - 1 without cancellation near 0: tanh(x / 2) (exp(x) + 1). Its derivative is exp(x). x is clamped. */
+export function expm1(x: Value): Value {
+  const clamped = max(min(x, MAX_EXPONENT), -MAX_EXPONENT);
+  const value = mul(tanh(mul(clamped, 0.5)), add(exp(clamped), 1));
+  return customDerivative(value, [clamped], (gradient) => [mul(gradient, exp(clamped))]);
+}
+
+/** log(1 + y) for y in [0, 1], exact for tiny y (Kahan's correction of the rounding of 1 + y). */
+function log1p(y: Value): Value {
+  const u = add(y, 1);
+  const lost = equal(u, 1);
+  return where(lost, y, div(mul(log(u), y), where(lost, 1, sub(u, 1))));
+}
+
+/** log(1 + exp(x)), for any x. Its derivative is the logistic function. */
+export function softplus(x: Value): Value {
+  const value = add(max(x, 0), log1p(exp(neg(abs(x)))));
+  return customDerivative(value, [x], (gradient) => [mul(gradient, sigmoid(x))]);
+}
