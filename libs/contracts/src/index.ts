@@ -13,3 +13,15 @@ export {
   type TrainingMethod,
   trainingMethodSchema,
 } from './run-specification.ts';
+export {
+  CONTROL_HEADER,
+  type DeadLetter,
+  deadLetterFromHeaders,
+  deadLetterHeaders,
+  END_OF_DATA,
+  ORIGIN_HEADER,
+  RUN_HEADER,
+  type Topics,
+  topicsWithPrefix,
+} from './topics.ts';
+export { type TrainingStep, trainingStepSchema } from './training-step.ts';

@@ -145,7 +145,9 @@ export class Computer implements AsyncDisposable {
       scored.forEach(([chosen, rejected], i) => {
         outcomes.push(outcome(chosen, rejected, ...pairNumbers(outputs, i)));
       });
-      sums = Object.fromEntries(parameters.map(({ name }) => [`sum:${name}`, outputs[`gradient:${name}`] as TensorData]));
+      sums = Object.fromEntries(
+        parameters.map(({ name }) => [`sum:${name}`, outputs[`gradient:${name}`] as TensorData]),
+      );
     }
     return {
       pairs: outcomes,
@@ -193,7 +195,11 @@ export class Computer implements AsyncDisposable {
   #policy(digest: string): Policy {
     const policy = this.#policies.get(digest);
     if (policy === undefined) {
-      throw new AlphapoError('failed-precondition', 'POLICY_NOT_LOADED', `policy ${digest} is not loaded; load it again`);
+      throw new AlphapoError(
+        'failed-precondition',
+        'POLICY_NOT_LOADED',
+        `policy ${digest} is not loaded; load it again`,
+      );
     }
     this.#policies.delete(digest);
     this.#policies.set(digest, policy);

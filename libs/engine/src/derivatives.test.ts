@@ -57,7 +57,8 @@ interface Example {
   readonly single?: true;
 }
 
-const indices = (x: Value, shape: readonly number[], values: readonly number[]) => x.graph.constant('i64', shape, values);
+const indices = (x: Value, shape: readonly number[], values: readonly number[]) =>
+  x.graph.constant('i64', shape, values);
 
 /** One or more examples for every operator; the type makes the table exhaustive. */
 const examples: { readonly [K in OperatorName]: readonly Example[] } = {
@@ -65,9 +66,26 @@ const examples: { readonly [K in OperatorName]: readonly Example[] } = {
   Add: [{ inputs: [[3, 4], [4]], build: (a, b) => add(a, b) }],
   And: [{ inputs: [[3, 4]], build: (x) => where(and(less(x, 0.5), less(-0.5, x)), mul(x, x), x) }],
   Cast: [{ inputs: [[3, 4]], build: (x) => cast(mul(cast(x, 'f32'), 2), 'f64'), single: true }],
-  Concat: [{ inputs: [[3, 2], [3, 5]], build: (a, b) => concat([a, b, a], 1) }],
+  Concat: [
+    {
+      inputs: [
+        [3, 2],
+        [3, 5],
+      ],
+      build: (a, b) => concat([a, b, a], 1),
+    },
+  ],
   CustomDerivative: [{ inputs: [[3, 4]], build: (x) => customDerivative(exp(x), [x], (g) => [mul(g, exp(x))]) }],
-  Div: [{ inputs: [[3, 4], [3, 1]], build: (a, b) => div(a, b), positive: true }],
+  Div: [
+    {
+      inputs: [
+        [3, 4],
+        [3, 1],
+      ],
+      build: (a, b) => div(a, b),
+      positive: true,
+    },
+  ],
   Equal: [{ inputs: [[3, 4]], build: (x) => where(equal(x, x), mul(x, x), x) }],
   Erf: [{ inputs: [[3, 4]], build: (x) => cast(erf(cast(x, 'f32')), 'f64'), single: true }],
   Exp: [{ inputs: [[3, 4]], build: (x) => exp(x) }],
@@ -75,21 +93,76 @@ const examples: { readonly [K in OperatorName]: readonly Example[] } = {
   Gather: [{ inputs: [[5, 3]], build: (x) => gather(x, indices(x, [2, 2], [4, 0, 4, 1])) }],
   GatherElements: [{ inputs: [[3, 4]], build: (x) => gatherElements(x, indices(x, [3, 1], [2, 0, 2]), 1) }],
   Gemm: [
-    { inputs: [[3, 4], [4, 5]], build: (a, b) => gemm(a, b) },
-    { inputs: [[4, 3], [4, 5]], build: (a, b) => gemm(a, b, { transA: true }) },
+    {
+      inputs: [
+        [3, 4],
+        [4, 5],
+      ],
+      build: (a, b) => gemm(a, b),
+    },
+    {
+      inputs: [
+        [4, 3],
+        [4, 5],
+      ],
+      build: (a, b) => gemm(a, b, { transA: true }),
+    },
     { inputs: [[3, 4], [5, 4], [5]], build: (a, b, c) => gemm(a, b, { transB: true, plus: c }) },
-    { inputs: [[4, 3], [5, 4], [3, 5]], build: (a, b, c) => gemm(a, b, { transA: true, transB: true, plus: c }) },
+    {
+      inputs: [
+        [4, 3],
+        [5, 4],
+        [3, 5],
+      ],
+      build: (a, b, c) => gemm(a, b, { transA: true, transB: true, plus: c }),
+    },
   ],
-  Less: [{ inputs: [[3, 4], [3, 4]], build: (a, b) => where(less(a, b), a, mul(b, 2)) }],
-  LessOrEqual: [{ inputs: [[3, 4], [3, 4]], build: (a, b) => where(lessOrEqual(a, b), a, mul(b, 2)) }],
+  Less: [
+    {
+      inputs: [
+        [3, 4],
+        [3, 4],
+      ],
+      build: (a, b) => where(less(a, b), a, mul(b, 2)),
+    },
+  ],
+  LessOrEqual: [
+    {
+      inputs: [
+        [3, 4],
+        [3, 4],
+      ],
+      build: (a, b) => where(lessOrEqual(a, b), a, mul(b, 2)),
+    },
+  ],
   Log: [{ inputs: [[3, 4]], build: (x) => log(x), positive: true }],
   MatMul: [
-    { inputs: [[2, 3, 4], [2, 4, 5]], build: (a, b) => matmul(a, b) },
-    { inputs: [[2, 3, 4], [4, 5]], build: (a, b) => matmul(a, b) },
+    {
+      inputs: [
+        [2, 3, 4],
+        [2, 4, 5],
+      ],
+      build: (a, b) => matmul(a, b),
+    },
+    {
+      inputs: [
+        [2, 3, 4],
+        [4, 5],
+      ],
+      build: (a, b) => matmul(a, b),
+    },
   ],
   Max: [{ inputs: [[3, 4], [4]], build: (a, b) => max(a, b) }],
   Min: [{ inputs: [[3, 4], [4]], build: (a, b) => min(a, b) }],
-  Mul: [{ inputs: [[3, 4], [3, 1]], build: (a, b) => mul(a, b) }],
+  Mul: [
+    {
+      inputs: [
+        [3, 4],
+        [3, 1],
+      ],
+      build: (a, b) => mul(a, b),
+    },
+  ],
   Neg: [{ inputs: [[3, 4]], build: (x) => neg(x) }],
   Or: [{ inputs: [[3, 4]], build: (x) => where(or(less(x, -0.5), less(0.5, x)), mul(x, x), x) }],
   Reciprocal: [{ inputs: [[3, 4]], build: (x) => reciprocal(x), positive: true }],
@@ -98,7 +171,11 @@ const examples: { readonly [K in OperatorName]: readonly Example[] } = {
   ReduceSum: [{ inputs: [[3, 4, 2]], build: (x) => reduceSum(x, [0, 2]) }],
   Reshape: [{ inputs: [[3, 4]], build: (x) => reshape(x, [2, 6]) }],
   RMSNormalization: [
-    { inputs: [[3, 8], [8]], build: (x, w) => cast(rmsNorm(cast(x, 'f32'), cast(w, 'f32'), 1e-5), 'f64'), single: true },
+    {
+      inputs: [[3, 8], [8]],
+      build: (x, w) => cast(rmsNorm(cast(x, 'f32'), cast(w, 'f32'), 1e-5), 'f64'),
+      single: true,
+    },
   ],
   RotaryEmbedding: [
     {
@@ -125,13 +202,27 @@ const examples: { readonly [K in OperatorName]: readonly Example[] } = {
     },
   ],
   ScatterAdd: [
-    { inputs: [[4, 2], [3, 2]], build: (base, rows) => scatterAdd(base, indices(base, [3], [1, 3, 1]), rows) },
+    {
+      inputs: [
+        [4, 2],
+        [3, 2],
+      ],
+      build: (base, rows) => scatterAdd(base, indices(base, [3], [1, 3, 1]), rows),
+    },
   ],
   Sigmoid: [{ inputs: [[3, 4]], build: (x) => sigmoid(x) }],
   Slice: [{ inputs: [[3, 6]], build: (x) => slice(x, 1, 2, 5) }],
   Softmax: [{ inputs: [[3, 4]], build: (x) => softmax(x) }],
   Sqrt: [{ inputs: [[3, 4]], build: (x) => sqrt(x), positive: true }],
-  Sub: [{ inputs: [[1, 4], [3, 4]], build: (a, b) => sub(a, b) }],
+  Sub: [
+    {
+      inputs: [
+        [1, 4],
+        [3, 4],
+      ],
+      build: (a, b) => sub(a, b),
+    },
+  ],
   Tanh: [{ inputs: [[3, 4]], build: (x) => tanh(x) }],
   Transpose: [{ inputs: [[2, 3, 4]], build: (x) => transpose(x, [2, 0, 1]) }],
   Where: [{ inputs: [[3, 4], [4]], build: (a, b) => where(less(a, b), mul(a, b), sub(a, b)) }],
@@ -184,7 +275,9 @@ test.each(cases)('the derivative of %s agrees with finite differences', async (_
       const below = await lossAt();
       data[j] = x;
       const expected = (above - below) / (2 * step);
-      expect(Math.abs((gradient[j] as number) - expected)).toBeLessThan((example.single ? 2e-3 : 1e-7) * (1 + Math.abs(expected)));
+      expect(Math.abs((gradient[j] as number) - expected)).toBeLessThan(
+        (example.single ? 2e-3 : 1e-7) * (1 + Math.abs(expected)),
+      );
     }
   }
 });

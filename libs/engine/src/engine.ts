@@ -65,7 +65,8 @@ export interface Engine extends AsyncDisposable {
   readonly model: ModelDescription;
   /**
    * Keeps the trainable tensors of a policy under its digest. At most a few are held, the least recently used one goes
-   * first. Errors: FAILED_PRECONDITION with the name where a tensor is missing, unknown or of another shape.
+   * first. The tensors' buffers are moved to the engine's thread: don't use them afterwards. Errors: POLICY_MISMATCH
+   * with the name where a tensor is missing, unknown or of another shape.
    */
   loadPolicy(policy: { digest: string; method: TrainingMethod; tensors: FloatTensors }): Promise<void>;
   hasPolicy(digest: string): boolean;

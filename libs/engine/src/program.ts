@@ -183,4 +183,3 @@ export function objectiveProgram(objective: Objective): Graph {
   });
   return graph;
 }
-

@@ -78,7 +78,10 @@ const choose = (gradient: Value, takesFirst: Value, forFirst: boolean): Value =>
  */
 export const derivatives: { readonly [K in OperatorName]: Rule<K> } = {
   Abs: unary((g, x) => where(less(x, 0), neg(g), g)),
-  Add: binary((g) => g, (g) => g),
+  Add: binary(
+    (g) => g,
+    (g) => g,
+  ),
   And: 'constant',
   Cast: unary((g, x) => cast(g, x.type)),
   Concat: ({ inputs, node, gradient }) => {
@@ -99,7 +102,10 @@ export const derivatives: { readonly [K in OperatorName]: Rule<K> } = {
     };
     return inputs.map((_, index) => (index === 0 ? undefined : () => all()[index - 1] as Value));
   },
-  Div: binary((g, _a, b) => div(g, b), (g, _a, b, y) => neg(div(mul(g, y), b))),
+  Div: binary(
+    (g, _a, b) => div(g, b),
+    (g, _a, b, y) => neg(div(mul(g, y), b)),
+  ),
   Equal: 'constant',
   Erf: unary((g, x) => mul(mul(g, 2 / Math.sqrt(Math.PI)), apply('Exp', [neg(mul(x, x))], {}))),
   Exp: unary((g, _x, y) => mul(g, y)),
@@ -147,9 +153,18 @@ export const derivatives: { readonly [K in OperatorName]: Rule<K> } = {
       () => sumTo(matmul(transposeMatrix(a), gradient), b.shape),
     ];
   },
-  Max: binary((g, a, b) => choose(g, less(b, a), true), (g, a, b) => choose(g, less(b, a), false)),
-  Min: binary((g, a, b) => choose(g, less(a, b), true), (g, a, b) => choose(g, less(a, b), false)),
-  Mul: binary((g, _a, b) => mul(g, b), (g, a) => mul(g, a)),
+  Max: binary(
+    (g, a, b) => choose(g, less(b, a), true),
+    (g, a, b) => choose(g, less(b, a), false),
+  ),
+  Min: binary(
+    (g, a, b) => choose(g, less(a, b), true),
+    (g, a, b) => choose(g, less(a, b), false),
+  ),
+  Mul: binary(
+    (g, _a, b) => mul(g, b),
+    (g, a) => mul(g, a),
+  ),
   Neg: unary((g) => neg(g)),
   Or: 'constant',
   Reciprocal: unary((g, _x, y) => neg(mul(g, mul(y, y)))),
@@ -198,11 +213,7 @@ export const derivatives: { readonly [K in OperatorName]: Rule<K> } = {
         x.shape.map((d, i) => (i === axis ? width : d)),
       );
     return [
-      () =>
-        concat(
-          [...(start > 0 ? [pad(start)] : []), gradient, ...(end < extent ? [pad(extent - end)] : [])],
-          axis,
-        ),
+      () => concat([...(start > 0 ? [pad(start)] : []), gradient, ...(end < extent ? [pad(extent - end)] : [])], axis),
     ];
   },
   Softmax: unary((g, x, y) => {
@@ -210,7 +221,10 @@ export const derivatives: { readonly [K in OperatorName]: Rule<K> } = {
     return sub(product, mul(y, reduceSum(product, [x.shape.length - 1])));
   }),
   Sqrt: unary((g, _x, y) => div(mul(g, 0.5), y)),
-  Sub: binary((g) => g, (g) => neg(g)),
+  Sub: binary(
+    (g) => g,
+    (g) => neg(g),
+  ),
   Tanh: unary((g, _x, y) => mul(g, sub(1, mul(y, y)))),
   Transpose: ({ node, gradient }) => {
     const inverse = node.attributes.permutation.map((_, axis) => node.attributes.permutation.indexOf(axis));
@@ -225,4 +239,3 @@ export const derivatives: { readonly [K in OperatorName]: Rule<K> } = {
     ];
   },
 };
-

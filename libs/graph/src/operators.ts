@@ -111,9 +111,7 @@ export const infer: { readonly [K in OperatorName]: Infer<K> } = {
   Erf: same,
   Exp: same,
   Expand: (inputs, { shape }) => [{ type: at(inputs, 0).type, shape }],
-  Gather: (inputs) => [
-    { type: at(inputs, 0).type, shape: [...at(inputs, 1).shape, ...at(inputs, 0).shape.slice(1)] },
-  ],
+  Gather: (inputs) => [{ type: at(inputs, 0).type, shape: [...at(inputs, 1).shape, ...at(inputs, 0).shape.slice(1)] }],
   GatherElements: (inputs) => [{ type: at(inputs, 0).type, shape: at(inputs, 1).shape }],
   Gemm: (inputs, { transA, transB }) => {
     const [a, b] = [at(inputs, 0).shape, at(inputs, 1).shape];

@@ -19,7 +19,10 @@ export function parseConfig<T extends z.ZodType>(schema: T, config: unknown): z.
 /** Refuses an option unless it has the one value that is computed here. */
 export function requireOption(field: string, actual: unknown, honoured: readonly unknown[], advice: string): void {
   if (actual === undefined || honoured.includes(actual)) return;
-  configError(field, `${JSON.stringify(actual)} is not supported (${honoured.map((v) => JSON.stringify(v)).join(' or ')} is). ${advice}`);
+  configError(
+    field,
+    `${JSON.stringify(actual)} is not supported (${honoured.map((v) => JSON.stringify(v)).join(' or ')} is). ${advice}`,
+  );
 }
 
 export const positive = z.int().positive();

@@ -63,7 +63,8 @@ function shapeOf(config: Config) {
   if (!Number.isInteger(headDim) || headDim % 2 !== 0) {
     configError('num_attention_heads', `hidden_size ${config.hidden_size} does not give an even head size`);
   }
-  if (heads % keyValueHeads !== 0) configError('num_key_value_heads', `${keyValueHeads} does not divide ${heads} heads`);
+  if (heads % keyValueHeads !== 0)
+    configError('num_key_value_heads', `${keyValueHeads} does not divide ${heads} heads`);
   return { hiddenSize: config.hidden_size, heads, keyValueHeads, headDim };
 }
 

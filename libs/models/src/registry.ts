@@ -13,7 +13,10 @@ export function modelFromConfig(config: unknown): ModelDefinition {
   const { model_type: modelType } = parseConfig(z.looseObject({ model_type: z.string() }), config);
   const architecture = Object.hasOwn(architectures, modelType) ? architectures[modelType] : undefined;
   if (architecture === undefined) {
-    return configError('model_type', `"${modelType}" is not supported; supported are ${Object.keys(architectures).join(', ')}`);
+    return configError(
+      'model_type',
+      `"${modelType}" is not supported; supported are ${Object.keys(architectures).join(', ')}`,
+    );
   }
   return architecture(config);
 }

@@ -1,4 +1,21 @@
-import { abs, add, customDerivative, div, equal, exp, log, max, min, mul, neg, sigmoid, sub, tanh, type Value, where } from '@alphapo/graph';
+import {
+  abs,
+  add,
+  customDerivative,
+  div,
+  equal,
+  exp,
+  log,
+  max,
+  min,
+  mul,
+  neg,
+  sigmoid,
+  sub,
+  tanh,
+  type Value,
+  where,
+} from '@alphapo/graph';
 
 /**
  * Largest exponent that is formed in float64: exp(600) is about 4e260, so that products with beta / alpha and sums over

@@ -84,9 +84,7 @@ export const lowerings: { readonly [K in OperatorName]: Lowering<K> } = {
   ReduceMax: reduction('ReduceMax'),
   ReduceMean: reduction('ReduceMean'),
   ReduceSum: reduction('ReduceSum'),
-  Reshape: direct<'Reshape'>('Reshape', undefined, (node, context) => [
-    reshapeTarget(node.attributes.shape, context),
-  ]),
+  Reshape: direct<'Reshape'>('Reshape', undefined, (node, context) => [reshapeTarget(node.attributes.shape, context)]),
   RMSNormalization: direct<'RMSNormalization'>('RMSNormalization', ({ epsilon }) => ({
     axis: { int: -1 },
     epsilon: { float: epsilon },

@@ -1,0 +1,124 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { AlphapoError } from '@alphapo/base';
+import type { Engine, ModelDescription } from './engine.ts';
+import type { SessionOptions } from './session.ts';
+import { type CallName, type Calls, type FromWorker, fromWireError, type WorkerData } from './worker-protocol.ts';
+
+interface PendingCall {
+  resolve(result: unknown): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Opens a Hugging Face model folder for computing in a worker thread of its own.
+ *
+ * Errors: MODEL_NOT_FOUND, MODEL_CONFIG, PARAMETER_MISSING and others that name the file and the field.
+ */
+export async function openEngine(folder: string, options: SessionOptions): Promise<Engine> {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    workerData: { folder, options } satisfies WorkerData,
+  });
+  const calls = new WorkerCalls(worker);
+  try {
+    return new WorkerEngine(calls, await calls.call('describe', []));
+  } catch (error) {
+    await calls.close();
+    throw error;
+  }
+}
+
+/** Calls to a worker, matched with their answers. */
+class WorkerCalls {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, PendingCall>();
+  #nextId = 1;
+  #stopped: AlphapoError | undefined;
+
+  constructor(worker: Worker) {
+    this.#worker = worker;
+    worker.on('message', (message: FromWorker) => this.#settle(message));
+    worker.on('error', (error) => this.#stop(`failed: ${error.message}`));
+    worker.on('exit', (code) => this.#stop(`ended with exit code ${code}`));
+  }
+
+  call<K extends CallName>(
+    name: K,
+    given: Calls[K]['arguments'],
+    options: { signal?: AbortSignal | undefined; transfer?: readonly ArrayBuffer[] } = {},
+  ): Promise<Calls[K]['result']> {
+    const { signal, transfer = [] } = options;
+    if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
+    if (signal?.aborted) return Promise.reject(cancelled());
+    const id = this.#nextId++;
+    const cancel = () => this.#worker.postMessage({ cancel: id });
+    return new Promise<Calls[K]['result']>((resolve, reject) => {
+      this.#pending.set(id, { resolve: resolve as (result: unknown) => void, reject });
+      this.#worker.postMessage({ id, name, arguments: given }, transfer);
+      signal?.addEventListener('abort', cancel, { once: true });
+    }).finally(() => signal?.removeEventListener('abort', cancel));
+  }
+
+  /** Lets the worker end by itself: one that is ended inside ONNX Runtime takes the process with it. */
+  async close(): Promise<void> {
+    if (this.#stopped !== undefined) return;
+    const exited = once(this.#worker, 'exit');
+    await this.call('close', []).catch(() => this.#worker.terminate());
+    await exited;
+  }
+
+  #settle(message: FromWorker): void {
+    const call = this.#pending.get(message.id);
+    this.#pending.delete(message.id);
+    if ('error' in message) call?.reject(fromWireError(message.error));
+    else call?.resolve(message.result);
+  }
+
+  #stop(problem: string): void {
+    this.#stopped ??= new AlphapoError('unavailable', 'ENGINE_STOPPED', `the engine's thread ${problem}`);
+    for (const call of this.#pending.values()) call.reject(this.#stopped);
+    this.#pending.clear();
+  }
+}
+
+function cancelled(): AlphapoError {
+  return new AlphapoError('cancelled', 'CANCELLED', 'the caller cancelled the computation');
+}
+
+class WorkerEngine implements Engine {
+  readonly model: ModelDescription;
+  readonly #calls: WorkerCalls;
+  readonly #policies = new Set<string>();
+
+  constructor(calls: WorkerCalls, model: ModelDescription) {
+    this.#calls = calls;
+    this.model = model;
+  }
+
+  hasPolicy(digest: string): boolean {
+    return this.#policies.has(digest);
+  }
+
+  async loadPolicy({ digest, method, tensors }: Parameters<Engine['loadPolicy']>[0]): Promise<void> {
+    const transfer = [...new Set([...tensors.values()].map(({ data }) => data.buffer as ArrayBuffer))];
+    const gone = await this.#calls.call('loadPolicy', [digest, method, tensors], { transfer });
+    this.#policies.add(digest);
+    for (const old of gone) this.#policies.delete(old);
+  }
+
+  score(...[sequences, choice, options]: Parameters<Engine['score']>) {
+    return this.#calls.call('score', [sequences, choice], { signal: options?.signal });
+  }
+
+  scorePairs(...[pairs, choice, options]: Parameters<Engine['scorePairs']>) {
+    return this.#calls.call('scorePairs', [pairs, choice, options?.objective], { signal: options?.signal });
+  }
+
+  gradient(...[request, options]: Parameters<Engine['gradient']>) {
+    return this.#calls.call('gradient', [request], { signal: options?.signal });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#calls.close();
+  }
+}

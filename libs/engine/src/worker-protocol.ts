@@ -1,0 +1,67 @@
+import { AlphapoError, type ErrorCode, type FloatTensors, messageOf } from '@alphapo/base';
+import type { Objective, TrainingMethod } from '@alphapo/contracts';
+import type {
+  ModelDescription,
+  PairOutcome,
+  PairTokens,
+  PolicyChoice,
+  SequenceLogProbs,
+  SequenceTokens,
+  ShardGradient,
+} from './engine.ts';
+import type { SessionOptions } from './session.ts';
+
+/** What a worker is started with. */
+export interface WorkerData {
+  readonly folder: string;
+  readonly options: SessionOptions;
+}
+
+/** Each call a worker takes: its arguments and its result. */
+export interface Calls {
+  describe: { arguments: []; result: ModelDescription };
+  loadPolicy: { arguments: [digest: string, method: TrainingMethod, tensors: FloatTensors]; result: string[] };
+  score: { arguments: [sequences: readonly SequenceTokens[], choice: PolicyChoice]; result: SequenceLogProbs[] };
+  scorePairs: {
+    arguments: [pairs: readonly PairTokens[], choice: PolicyChoice, objective: Objective | undefined];
+    result: PairOutcome[];
+  };
+  gradient: {
+    arguments: [
+      request: { pairs: readonly PairTokens[]; batchPairs: number; objective: Objective; policyDigest: string },
+    ];
+    result: ShardGradient;
+  };
+  close: { arguments: []; result: undefined };
+}
+
+export type CallName = keyof Calls;
+
+/** From the caller: a call, or the wish that a call stop. */
+export type ToWorker =
+  | { readonly id: number; readonly name: CallName; readonly arguments: readonly unknown[] }
+  | { readonly cancel: number };
+
+/** An error as it crosses between threads. */
+export interface WireError {
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly message: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export type FromWorker =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: WireError };
+
+export function toWireError(error: unknown): WireError {
+  if (error instanceof AlphapoError) {
+    return { code: error.code, reason: error.reason, message: error.message, metadata: error.metadata };
+  }
+  const detail = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+  return { code: 'internal', reason: 'ENGINE_FAILED', message: detail, metadata: {} };
+}
+
+export function fromWireError({ code, reason, message, metadata }: WireError): AlphapoError {
+  return new AlphapoError(code, reason, message, { metadata });
+}
