@@ -1,0 +1,174 @@
+import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FloatTensors } from '@alphapo/base';
+import { openSafetensors } from '@alphapo/safetensors';
+import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { someCheckpoint, someTensors } from './checkpoint-fixtures.ts';
+import { CheckpointStore } from './store.ts';
+
+async function newStore() {
+  const damaged: string[] = [];
+  const directory = join(await temporaryFolder(), 'checkpoints');
+  const onDamaged = (name: string, reason: string) => damaged.push(`${name}: ${reason}`);
+  return { store: new CheckpointStore(directory, { onDamaged }), directory, damaged };
+}
+
+function bitsOf(tensors: FloatTensors) {
+  return [...tensors].map(([name, { shape, data }]) => [name, shape, [...new Uint32Array(data.buffer)]]);
+}
+
+async function flipByte(file: string, offset: number): Promise<void> {
+  const bytes = await readFile(file);
+  const index = offset < 0 ? bytes.length + offset : offset;
+  bytes[index] = (bytes[index] as number) ^ 1;
+  await writeFile(file, bytes);
+}
+
+test('an empty or absent folder has no newest checkpoint', async () => {
+  const { store } = await newStore();
+  expect(await store.newest()).toBeUndefined();
+  expect(await store.list()).toEqual([]);
+});
+
+test('a checkpoint is read back as it was written, to the bit and in order', async () => {
+  const { store } = await newStore();
+  const written = someCheckpoint(12);
+  expect(await store.write(written)).toBe('step-00000012');
+  const read = await store.read('step-00000012');
+  const { parameters, m, v, ...facts } = written;
+  expect(read).toMatchObject(facts);
+  expect(bitsOf(read.parameters)).toEqual(bitsOf(parameters));
+  expect(bitsOf(read.m)).toEqual(bitsOf(m));
+  expect(bitsOf(read.v)).toEqual(bitsOf(v));
+});
+
+test('the files are those of the layout, and the weights are plain safetensors', async () => {
+  const { store, directory } = await newStore();
+  await store.write(someCheckpoint(3));
+  expect(await readdir(directory)).toEqual(['step-00000003']);
+  const folder = join(directory, 'step-00000003');
+  expect((await readdir(folder)).sort()).toEqual(['manifest.json', 'moments.safetensors', 'weights.safetensors']);
+  expect([...(await openSafetensors(join(folder, 'weights.safetensors'))).tensors.keys()]).toEqual(['z', 'a', 'm']);
+});
+
+test('checkpoints are listed by step, and the newest is the one with the highest', async () => {
+  const { store } = await newStore();
+  for (const step of [100, 9, 100_000_000]) await store.write(someCheckpoint(step));
+  expect((await store.list()).map(({ step }) => step)).toEqual([9, 100, 100_000_000]);
+  expect((await store.newest())?.step).toBe(100_000_000);
+});
+
+test('writing the same checkpoint again changes nothing', async () => {
+  const { store, directory } = await newStore();
+  await store.write(someCheckpoint(1));
+  const before = await readFile(join(directory, 'step-00000001', 'manifest.json'));
+  await store.write(someCheckpoint(1));
+  expect(await readFile(join(directory, 'step-00000001', 'manifest.json'))).toEqual(before);
+  expect(await readdir(directory)).toEqual(['step-00000001']);
+});
+
+test('another checkpoint of the same step is refused, and the first one stays', async () => {
+  const { store, directory } = await newStore();
+  await store.write(someCheckpoint(1));
+  const other = someCheckpoint(1, { m: someTensors(99) });
+  await expect(store.write(other)).rejects.toMatchObject({ code: 'already-exists', reason: 'CHECKPOINT_CONFLICT' });
+  expect(await readdir(directory)).toEqual(['step-00000001']);
+  expect(bitsOf((await store.read('step-00000001')).m)).toEqual(bitsOf(someCheckpoint(1).m));
+});
+
+test.each<[string, (folder: string) => Promise<void>]>([
+  ['a changed bit in the weights', (folder) => flipByte(join(folder, 'weights.safetensors'), -1)],
+  ['a changed bit in the moments', (folder) => flipByte(join(folder, 'moments.safetensors'), 20)],
+  ['truncated moments', (folder) => truncate(join(folder, 'moments.safetensors'), 100)],
+  ['missing weights', (folder) => rm(join(folder, 'weights.safetensors'))],
+  ['a missing manifest', (folder) => rm(join(folder, 'manifest.json'))],
+  ['an empty manifest', (folder) => truncate(join(folder, 'manifest.json'), 0)],
+  ['a cut manifest', (folder) => truncate(join(folder, 'manifest.json'), 300)],
+])('with %s a checkpoint is skipped and reported, replaced when written again', async (_damage, damage) => {
+  const { store, directory, damaged } = await newStore();
+  await store.write(someCheckpoint(1));
+  await store.write(someCheckpoint(2));
+  await damage(join(directory, 'step-00000002'));
+  expect((await store.newest())?.step).toBe(1);
+  expect(damaged).toEqual([expect.stringContaining('step-00000002: ')]);
+  await expect(store.read('step-00000002')).rejects.toMatchObject({ code: 'data-loss', reason: 'CHECKPOINT_DAMAGED' });
+  await store.write(someCheckpoint(2));
+  expect((await store.newest())?.step).toBe(2);
+});
+
+test('a changed fact in the specification does not pass its digest', async () => {
+  const { store, directory } = await newStore();
+  await store.write(someCheckpoint(1));
+  const manifest = join(directory, 'step-00000001', 'manifest.json');
+  await writeFile(manifest, (await readFile(manifest, 'utf8')).replace('"seed": 7', '"seed": 8'));
+  await expect(store.read('step-00000001')).rejects.toThrow("the specification's digest");
+});
+
+test('damaged checkpoints only are an error, never a silent new start', async () => {
+  const { store, directory, damaged } = await newStore();
+  await store.write(someCheckpoint(1));
+  await rm(join(directory, 'step-00000001', 'manifest.json'));
+  await expect(store.newest()).rejects.toMatchObject({ code: 'data-loss', reason: 'NO_INTACT_CHECKPOINT' });
+  expect(damaged).toHaveLength(1);
+});
+
+test('a checkpoint of another version is named, and not skipped', async () => {
+  const { store, directory } = await newStore();
+  await store.write(someCheckpoint(1));
+  await store.write(someCheckpoint(2));
+  const manifest = join(directory, 'step-00000002', 'manifest.json');
+  await writeFile(manifest, (await readFile(manifest, 'utf8')).replace('"version": 1', '"version": 2'));
+  await expect(store.newest()).rejects.toMatchObject({
+    code: 'failed-precondition',
+    reason: 'CHECKPOINT_VERSION',
+    message: expect.stringContaining('this software reads version 1'),
+  });
+});
+
+test('leftovers of a crashed write are ignored by readers and cleared by the next writer', async () => {
+  const { store, directory } = await newStore();
+  await store.write(someCheckpoint(1));
+  await cp(join(directory, 'step-00000001'), join(directory, '.tmp-crashed'), { recursive: true });
+  await mkdir(join(directory, 'step-2'));
+  expect((await store.newest())?.step).toBe(1);
+  expect(await store.list()).toHaveLength(1);
+  await new CheckpointStore(directory).write(someCheckpoint(2));
+  expect((await readdir(directory)).sort()).toEqual(['step-00000001', 'step-00000002', 'step-2']);
+});
+
+test.each([
+  ['moments of other tensors', { m: new Map() }],
+  ['moments in another order', { v: new Map([...someTensors(1)].reverse()) }],
+  ['a specification that its digest is not of', { specificationDigest: 'sha256:00' }],
+  ['a negative offset', { nextBatchOffset: -1n }],
+])('a checkpoint with %s is refused and leaves nothing', async (_what, overrides) => {
+  const { store, directory } = await newStore();
+  await expect(store.write(someCheckpoint(1, overrides))).rejects.toMatchObject({
+    code: 'invalid-argument',
+    reason: 'INVALID_CHECKPOINT',
+  });
+  expect(await readdir(directory)).toEqual([]);
+});
+
+test.each(['step-00000002', '../step-00000001', '.tmp-x', ''])('there is no checkpoint %j', async (name) => {
+  const { store } = await newStore();
+  await store.write(someCheckpoint(1));
+  await expect(store.read(name)).rejects.toMatchObject({ code: 'not-found', reason: 'CHECKPOINT_NOT_FOUND' });
+});
+
+test('pruning keeps the newest ones', async () => {
+  const { store } = await newStore();
+  for (const step of [1, 2, 3, 4]) await store.write(someCheckpoint(step));
+  expect(await store.prune(2)).toEqual(['step-00000001', 'step-00000002']);
+  expect((await store.list()).map(({ step }) => step)).toEqual([3, 4]);
+  expect(await store.prune(2)).toEqual([]);
+  await expect(store.prune(0)).rejects.toMatchObject({ reason: 'INVALID_KEEP' });
+});
+
+test('pruning never removes the newest intact checkpoint', async () => {
+  const { store, directory } = await newStore();
+  for (const step of [1, 2, 3]) await store.write(someCheckpoint(step));
+  await rm(join(directory, 'step-00000003', 'weights.safetensors'));
+  expect(await store.prune(1)).toEqual(['step-00000001']);
+  expect((await store.newest())?.step).toBe(2);
+});
