@@ -1,3 +1,6 @@
+export { type Adapter, type LoraMethod, readAdapter, writeAdapter } from './adapter.ts';
+export type { WeightLayout } from './adapter-config.ts';
 export type { Checkpoint } from './checkpoint.ts';
+export { writeModel } from './model-folder.ts';
 export { policyDigest } from './policy-digest.ts';
 export { type CheckpointName, CheckpointStore, checkpointName } from './store.ts';

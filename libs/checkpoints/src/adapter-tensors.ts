@@ -1,0 +1,49 @@
+import { AlphapoError, type FloatTensors } from '@alphapo/base';
+
+/** As PEFT saves LoRA factors: `base_model.model.<module path>.lora_A.weight` [r, in] and `lora_B` [out, r]. */
+const FACTOR = /^base_model\.model\.(?<module>.+)\.lora_(?<factor>[AB])\.weight$/;
+
+/**
+ * The paths of the adapted modules, in the order of the tensors. Checks that there is nothing but LoRA factors of this
+ * rank, both of each module. `place` is for messages. Throws INVALID_ADAPTER, naming the tensor.
+ */
+export function adaptedModules(tensors: FloatTensors, rank: number, place: string): readonly string[] {
+  const factors = new Map<string, Set<string>>();
+  for (const [name, { shape }] of tensors) {
+    const { module, factor } = FACTOR.exec(name)?.groups ?? {};
+    if (module === undefined || factor === undefined) {
+      throw invalid(place, name, 'is no LoRA factor: names are base_model.model.<module>.lora_A.weight and lora_B');
+    }
+    const rankAxis = factor === 'A' ? 0 : 1;
+    if (shape.length !== 2 || shape[rankAxis] !== rank) {
+      throw invalid(place, name, `has shape [${shape.join(', ')}]: axis ${rankAxis} of 2 must be the rank, ${rank}`);
+    }
+    factors.set(module, (factors.get(module) ?? new Set()).add(factor));
+  }
+  for (const [module, found] of factors) {
+    if (found.size === 2) continue;
+    const name = `base_model.model.${module}.lora_${found.has('A') ? 'B' : 'A'}.weight`;
+    throw invalid(place, name, 'is missing');
+  }
+  if (factors.size === 0) throw invalid(place, 'lora_A', 'is missing: there is no tensor at all');
+  return [...factors.keys()];
+}
+
+/** Throws INVALID_ADAPTER where a module is adapted that no target names. */
+export function checkTargets(modules: readonly string[], targets: readonly string[], place: string): void {
+  const isTarget = (module: string, target: string) => module === target || module.endsWith(`.${target}`);
+  const stray = modules.find((module) => !targets.some((target) => isTarget(module, target)));
+  if (stray === undefined) return;
+  throw invalid(place, `base_model.model.${stray}.lora_A.weight`, `is of no target module (${targets.join(', ')})`);
+}
+
+/** The last parts of the module paths, each once, sorted: what `all-linear` stands for. */
+export function targetsOf(modules: readonly string[]): readonly string[] {
+  return [...new Set(modules.map((module) => module.slice(module.lastIndexOf('.') + 1)))].sort();
+}
+
+function invalid(place: string, tensor: string, problem: string): AlphapoError {
+  return new AlphapoError('invalid-argument', 'INVALID_ADAPTER', `${place}: ${tensor} ${problem}`, {
+    metadata: { tensor },
+  });
+}

@@ -1,0 +1,91 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { floatTensor } from '@alphapo/base';
+import { openCheckpoint, writeShardedCheckpoint } from '@alphapo/safetensors';
+import { describeShared, sharedPath } from '../../../test/shared-data.ts';
+import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { writeModel } from './model-folder.ts';
+
+const CONFIG = '{\n  "model_type": "llama",\n  "rope_theta": 10000.0,\n  "torch_dtype": "bfloat16"\n}\n';
+
+/** A model of a trained matrix and a frozen buffer. */
+async function source(): Promise<string> {
+  const folder = await temporaryFolder();
+  const tensors = [
+    { name: 'w', dtype: 'bf16', shape: [2], data: Uint16Array.of(0x3f80, 0x4000) },
+    { name: 'buffer', dtype: 'i64', shape: [1], data: BigInt64Array.of(7n) },
+  ] as const;
+  await writeShardedCheckpoint(folder, tensors, 1e9);
+  await writeFile(join(folder, 'config.json'), CONFIG);
+  await writeFile(join(folder, 'tokenizer.json'), '{"tokenizer":1}');
+  await writeFile(join(folder, 'generation_config.json'), '{}');
+  await writeFile(join(folder, 'README.md'), 'of the base model');
+  await mkdir(join(folder, 'runs'));
+  return folder;
+}
+
+const trained = new Map([['w', floatTensor([2], Float32Array.of(1.1, -2.2))]]);
+
+test('trained tensors replace the source’s, others and the tokenizer come along', async () => {
+  const [sourceFolder, folder] = [await source(), join(await temporaryFolder(), 'export')];
+  await writeModel(folder, { sourceFolder, tensors: trained });
+  expect((await readdir(folder)).sort()).toEqual([
+    'config.json',
+    'generation_config.json',
+    'model.safetensors',
+    'tokenizer.json',
+  ]);
+  const archive = await openCheckpoint(folder);
+  expect(await archive.read('w')).toEqual(Float32Array.of(1.1, -2.2));
+  expect(archive.entry('w').dtype).toBe('f32');
+  expect(await archive.readBytes('buffer')).toEqual(Uint8Array.of(7, 0, 0, 0, 0, 0, 0, 0));
+});
+
+test('the configuration names the type of the weights, and is the same text otherwise', async () => {
+  const [sourceFolder, folder] = [await source(), await temporaryFolder()];
+  await writeModel(folder, { sourceFolder, tensors: trained });
+  expect(await readFile(join(folder, 'config.json'), 'utf8')).toBe(CONFIG.replace('bfloat16', 'float32'));
+  await writeModel(folder, { sourceFolder, tensors: trained, dataType: 'bf16' });
+  expect(await readFile(join(folder, 'config.json'), 'utf8')).toBe(CONFIG);
+  expect([...(await (await openCheckpoint(folder)).read('w'))]).toEqual([1.1015625, -2.203125]);
+});
+
+test('a configuration without a type gets one', async () => {
+  const [sourceFolder, folder] = [await source(), await temporaryFolder()];
+  await writeFile(join(sourceFolder, 'config.json'), '{"model_type":"llama"}');
+  await writeModel(folder, { sourceFolder, tensors: trained });
+  const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
+  expect(config).toEqual({ model_type: 'llama', torch_dtype: 'float32' });
+});
+
+test('the base model is never overwritten', async () => {
+  const sourceFolder = await source();
+  const writing = writeModel(join(sourceFolder, '.'), { sourceFolder, tensors: trained });
+  await expect(writing).rejects.toMatchObject({ reason: 'INVALID_TARGET_FOLDER' });
+});
+
+test.each([
+  ['unknown', [2]],
+  ['w', [1, 2]],
+])('a tensor %s of shape %j that the source does not have is refused', async (name, shape) => {
+  const tensors = new Map([[name, floatTensor(shape)]]);
+  const writing = writeModel(await temporaryFolder(), { sourceFolder: await source(), tensors });
+  await expect(writing).rejects.toMatchObject({ reason: 'TENSORS_MISMATCH', metadata: { tensor: name } });
+});
+
+describeShared('a real model', () => {
+  test('is written with all of its weights to the bit', async () => {
+    const sourceFolder = sharedPath('data', 'models', 'stories260K', 'hf') as string;
+    const folder = await temporaryFolder();
+    const original = await openCheckpoint(sourceFolder);
+    const tensors = new Map();
+    for (const [name, { shape }] of original.tensors) tensors.set(name, { shape, data: await original.read(name) });
+    await writeModel(folder, { sourceFolder, tensors });
+    const written = await openCheckpoint(folder);
+    expect([...written.tensors.keys()]).toEqual([...original.tensors.keys()]);
+    for (const name of original.tensors.keys()) {
+      expect(await written.readBytes(name)).toEqual(await original.readBytes(name));
+    }
+    expect(await readdir(folder)).toEqual(expect.arrayContaining(['tokenizer.json', 'tokenizer_config.json']));
+  });
+});
