@@ -6,6 +6,7 @@ export * from './generated/alphapo/v1/scorer.ts';
 export { DataType as WireDataType, TensorChunk } from './generated/alphapo/v1/tensor.ts';
 export * from './generated/alphapo/v1/tokenizer.ts';
 export { needsReference, type Objective, type ObjectiveKind, objectiveSchema } from './objective.ts';
+export { type RunFacts, type RunSettings, resolveRunSpecification, runSettingsSchema } from './run-settings.ts';
 export {
   type RunSpecification,
   runSpecificationDigest,

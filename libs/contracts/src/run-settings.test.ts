@@ -1,0 +1,43 @@
+import { type RunSettings, resolveRunSpecification, runSettingsSchema } from './run-settings.ts';
+
+const facts = { maxPositions: 4096, linearLayers: ['v_proj', 'q_proj'], pairs: 1000 };
+const resolve = (settings: Partial<RunSettings> = {}) =>
+  resolveRunSpecification(runSettingsSchema.parse(settings), facts);
+
+test("the defaults are the paper's recipe", () => {
+  expect(resolve()).toMatchObject({
+    objective: { kind: 'alphapo', alpha: 0.25, beta: 2.5, gamma: 0.25 },
+    method: { kind: 'lora', rank: 16, alpha: 32, targets: ['q_proj', 'v_proj'] },
+    schedule: { kind: 'cosine', totalSteps: 8, warmupSteps: 1 },
+    batch: { pairs: 128 },
+    lengths: { maxLength: 2048, maxPromptLength: 1800 },
+  });
+  expect(resolve({ full: true }).optimizer.learningRate).toBe(7e-7);
+});
+
+test('lengths follow a model with fewer positions', () => {
+  const specification = resolveRunSpecification(runSettingsSchema.parse({}), { ...facts, maxPositions: 512 });
+  expect(specification.lengths).toEqual({ maxLength: 512, maxPromptLength: 450 });
+});
+
+test('gamma is the ratio times beta', () => {
+  expect(resolve({ objective: 'simpo', beta: 10, gammaRatio: 0.3 }).objective).toEqual({
+    kind: 'simpo',
+    beta: 10,
+    gamma: 3,
+  });
+});
+
+test.each<[string, Partial<RunSettings>]>([
+  ['gamma', { gamma: 1, gammaRatio: 0.1 }],
+  ['steps', { steps: 3, epochs: 1 }],
+  ['warmup-steps', { warmupSteps: 3, warmupRatio: 0.1 }],
+  ['max-length', { maxLength: 5000 }],
+  ['max-prompt-length', { maxLength: 100, maxPromptLength: 100 }],
+  ['gamma-ratio', { objective: 'dpo', gammaRatio: 0.1 }],
+  ['beta', { objective: 'sft', beta: 1 }],
+])('a wrong %s is refused by name', (key, settings) => {
+  expect(() => resolve(settings)).toThrow(
+    expect.objectContaining({ reason: 'INVALID_SETTING', metadata: { setting: key } }),
+  );
+});

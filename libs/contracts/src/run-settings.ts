@@ -1,0 +1,142 @@
+import { AlphapoError } from '@alphapo/base';
+import { z } from 'zod';
+import type { Objective } from './objective.ts';
+import { type RunSpecification, runSpecificationSchema } from './run-specification.ts';
+
+/**
+ * A run as people write it: in YAML, as options of the command line, or below `policy:` in the Helm values; the same
+ * keys everywhere. What is left out has the default that each description names.
+ */
+export const runSettingsSchema = z.strictObject({
+  objective: z.enum(['alphapo', 'simpo', 'dpo', 'sft']).default('alphapo').describe('what training minimises'),
+  alpha: z.number().optional().describe("AlphaPO's reward shape; 0 is SimPO (default: 0.25)"),
+  beta: z.number().positive().optional().describe('reward scale (default: 2.5; dpo 0.1)'),
+  gamma: z.number().nonnegative().optional().describe('absolute target margin; give this or gamma-ratio'),
+  gammaRatio: z.number().nonnegative().optional().describe('target margin divided by beta (default: 0.1; simpo 0.5)'),
+  learningRate: z
+    .number()
+    .positive()
+    .optional()
+    .describe('peak learning rate (default: 7e-7 for all weights, ten times that for LoRA; dpo and simpo 5e-7)'),
+  batchSize: z.int().positive().default(128).describe('pairs per optimizer step'),
+  epochs: z.number().positive().optional().describe('passes over the data (default: 1)'),
+  steps: z.int().positive().optional().describe('optimizer steps; give this or epochs'),
+  warmupRatio: z.number().min(0).max(1).optional().describe('share of the steps with growing rate (default: 0.1)'),
+  warmupSteps: z.int().nonnegative().optional().describe('steps with growing rate; give this or warmup-ratio'),
+  scheduler: z.enum(['cosine', 'linear', 'constant']).default('cosine').describe('learning rate after the warm-up'),
+  weightDecay: z.number().nonnegative().default(0).describe('decoupled weight decay'),
+  maxGradNorm: z.number().nonnegative().default(1).describe('clip the global gradient norm to this; 0: never'),
+  adamBeta1: z.number().min(0).lt(1).default(0.9).describe("decay of AdamW's first moment"),
+  adamBeta2: z.number().min(0).lt(1).default(0.999).describe("decay of AdamW's second moment"),
+  adamEpsilon: z.number().positive().default(1e-8).describe("AdamW's epsilon"),
+  full: z.boolean().default(false).describe('train all weights instead of a LoRA adapter'),
+  loraRank: z.int().positive().default(16).describe('rank of the LoRA factors'),
+  loraAlpha: z.number().positive().optional().describe('LoRA alpha: factors count alpha / rank (default: 2 rank)'),
+  loraTargets: z.array(z.string().min(1)).min(1).optional().describe('modules with LoRA (default: all linear layers)'),
+  maxLength: z.int().min(2).optional().describe("longest prompt + response in tokens (default: 2048 or the model's)"),
+  maxPromptLength: z.int().positive().optional().describe('longest prompt in tokens (default: 1800 of 2048)'),
+  shards: z.int().positive().default(4).describe('parts of a batch that scorers compute independently'),
+  seed: z.int().nonnegative().default(42).describe('of the shuffle and of fresh LoRA factors'),
+});
+
+export type RunSettings = z.infer<typeof runSettingsSchema>;
+
+/** What the defaults depend on besides the settings. */
+export interface RunFacts {
+  /** Longest sequence that the model has positions for. */
+  readonly maxPositions: number;
+  /** Names of the model's linear layers. */
+  readonly linearLayers: readonly string[];
+  /** Pairs that will be trained on in one epoch, where known. */
+  readonly pairs: number | undefined;
+}
+
+const DEFAULT_LENGTH = 2048;
+const DEFAULT_PROMPT_LENGTH = 1800;
+const LORA_RATE_FACTOR = 10;
+
+/** The specification that settings mean for a model and data. Errors: INVALID_SETTING with the key. */
+export function resolveRunSpecification(settings: RunSettings, facts: RunFacts): RunSpecification {
+  const maxLength = settings.maxLength ?? Math.min(DEFAULT_LENGTH, facts.maxPositions);
+  if (maxLength > facts.maxPositions) {
+    settingError('max-length', `${maxLength} is more than the ${facts.maxPositions} positions of the model`);
+  }
+  const maxPromptLength =
+    settings.maxPromptLength ?? Math.max(1, Math.floor((maxLength * DEFAULT_PROMPT_LENGTH) / DEFAULT_LENGTH));
+  if (maxPromptLength >= maxLength) {
+    settingError('max-prompt-length', `${maxPromptLength} leaves no room for responses within max-length ${maxLength}`);
+  }
+  const totalSteps = totalStepsOf(settings, facts);
+  const fullRate = settings.objective === 'alphapo' ? 7e-7 : 5e-7;
+  return runSpecificationSchema.parse({
+    objective: objectiveOf(settings),
+    method: settings.full
+      ? { kind: 'full' }
+      : {
+          kind: 'lora',
+          rank: settings.loraRank,
+          alpha: settings.loraAlpha ?? 2 * settings.loraRank,
+          targets: [...(settings.loraTargets ?? facts.linearLayers)].sort(),
+        },
+    optimizer: {
+      learningRate: settings.learningRate ?? (settings.full ? fullRate : fullRate * LORA_RATE_FACTOR),
+      beta1: settings.adamBeta1,
+      beta2: settings.adamBeta2,
+      epsilon: settings.adamEpsilon,
+      weightDecay: settings.weightDecay,
+      maxGradNorm: settings.maxGradNorm,
+    },
+    schedule: { kind: settings.scheduler, warmupSteps: warmupStepsOf(settings, totalSteps), totalSteps },
+    batch: { pairs: settings.batchSize, shards: settings.shards },
+    lengths: { maxLength, maxPromptLength },
+    seed: settings.seed,
+  } satisfies RunSpecification);
+}
+
+function totalStepsOf({ steps, epochs, batchSize }: RunSettings, { pairs }: RunFacts): number {
+  if (steps !== undefined && epochs !== undefined) settingError('steps', 'give steps or epochs, not both');
+  if (steps !== undefined) return steps;
+  if (pairs === undefined) settingError('steps', 'is needed where the number of pairs is not known beforehand');
+  return Math.max(1, Math.ceil((Math.round(pairs * (epochs ?? 1)) || 1) / batchSize));
+}
+
+function warmupStepsOf({ warmupSteps, warmupRatio }: RunSettings, totalSteps: number): number {
+  if (warmupSteps !== undefined && warmupRatio !== undefined) {
+    settingError('warmup-steps', 'give warmup-steps or warmup-ratio, not both');
+  }
+  return warmupSteps ?? Math.ceil(totalSteps * (warmupRatio ?? 0.1));
+}
+
+function objectiveOf(settings: RunSettings): Objective {
+  const { objective: kind, alpha } = settings;
+  const refuse = (key: 'alpha' | 'beta' | 'gamma' | 'gammaRatio') => {
+    if (settings[key] === undefined) return;
+    settingError(key === 'gammaRatio' ? 'gamma-ratio' : key, `the objective ${kind} has no ${key}`);
+  };
+  switch (kind) {
+    case 'alphapo': {
+      const beta = settings.beta ?? 2.5;
+      return { kind, alpha: alpha ?? 0.25, beta, gamma: gammaOf(settings, beta, 0.1) };
+    }
+    case 'simpo': {
+      refuse('alpha');
+      const beta = settings.beta ?? 2.5;
+      return { kind, beta, gamma: gammaOf(settings, beta, 0.5) };
+    }
+    case 'dpo':
+      for (const key of ['alpha', 'gamma', 'gammaRatio'] as const) refuse(key);
+      return { kind, beta: settings.beta ?? 0.1 };
+    case 'sft':
+      for (const key of ['alpha', 'beta', 'gamma', 'gammaRatio'] as const) refuse(key);
+      return { kind };
+  }
+}
+
+function gammaOf({ gamma, gammaRatio }: RunSettings, beta: number, defaultRatio: number): number {
+  if (gamma !== undefined && gammaRatio !== undefined) settingError('gamma', 'give gamma or gamma-ratio, not both');
+  return gamma ?? (gammaRatio ?? defaultRatio) * beta;
+}
+
+function settingError(key: string, problem: string): never {
+  throw new AlphapoError('invalid-argument', 'INVALID_SETTING', `${key}: ${problem}`, { metadata: { setting: key } });
+}

@@ -1,0 +1,29 @@
+import type { FloatTensors } from '@alphapo/base';
+import type { TokenizedPair } from '@alphapo/contracts';
+import { addInto } from '@alphapo/optim';
+
+/** A part of a batch that one scorer computes. */
+export interface Shard {
+  readonly index: number;
+  readonly pairs: readonly TokenizedPair[];
+}
+
+/**
+ * Cuts a batch into at most `count` parts of consecutive pairs, as equal as can be. The cut depends on the batch alone,
+ * so the sums do not depend on how many scorers there are.
+ */
+export function cutShards(pairs: readonly TokenizedPair[], count: number): Shard[] {
+  const shards = Math.min(count, pairs.length);
+  return Array.from({ length: shards }, (_, index) => ({
+    index,
+    pairs: pairs.slice(Math.floor((index * pairs.length) / shards), Math.floor(((index + 1) * pairs.length) / shards)),
+  }));
+}
+
+/** Adds the shards' gradients in the order of the shards, into the first one's tensors. */
+export function sumGradients(gradients: readonly FloatTensors[]): FloatTensors {
+  const [total, ...others] = gradients;
+  if (total === undefined) return new Map();
+  for (const part of others) addInto(total, part);
+  return total;
+}
