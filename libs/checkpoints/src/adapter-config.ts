@@ -13,7 +13,7 @@ const honouredSchema = z.looseObject({
   base_model_name_or_path: z.string().nullish(),
 });
 
-export type AdapterConfig = z.infer<typeof honouredSchema>;
+type AdapterConfig = z.infer<typeof honouredSchema>;
 
 /** Fields that don't change what a saved adapter computes, whatever their value. */
 const WITHOUT_EFFECT = new Set([

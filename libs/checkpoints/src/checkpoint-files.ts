@@ -80,7 +80,7 @@ export async function verifyCheckpointFiles(folder: string): Promise<Manifest> {
   return manifest;
 }
 
-export async function readManifest(folder: string): Promise<Manifest> {
+async function readManifest(folder: string): Promise<Manifest> {
   const file = join(folder, MANIFEST_FILE);
   let bytes: Uint8Array;
   try {

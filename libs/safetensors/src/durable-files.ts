@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { AlphapoError, messageOf } from '@alphapo/base';
 
 /** A file system error as one of ours that names the path. */
-export function fileError(path: string, cause: unknown): AlphapoError {
+function fileError(path: string, cause: unknown): AlphapoError {
   const errno = (cause as NodeJS.ErrnoException | undefined)?.code;
   if (errno === 'ENOENT' || errno === 'ENOTDIR') {
     return new AlphapoError('not-found', 'FILE_NOT_FOUND', `${path} does not exist: check the path`, { cause });
