@@ -26,3 +26,9 @@ export {
   topicsWithPrefix,
 } from './topics.ts';
 export { type TrainingStep, trainingStepSchema } from './training-step.ts';
+export {
+  objectiveFromWire,
+  objectiveToWire,
+  trainingMethodFromWire,
+  trainingMethodToWire,
+} from './wire-conversion.ts';
