@@ -1,0 +1,17 @@
+export { type EmbeddedOptions, openEmbeddedEventLog } from './embedded/embedded-event-log.ts';
+export { MAX_RECORD_BYTES } from './errors.ts';
+export type {
+  Bounds,
+  EventLog,
+  FencedWriter,
+  GroupPosition,
+  LogRecord,
+  OutgoingRecord,
+  PartitionLag,
+  PartitionTask,
+  ReadOptions,
+  TopicSpecification,
+  TransformOptions,
+} from './event-log.ts';
+export { type EventLogger, silentLogger } from './logger.ts';
+export { partitionOfKey } from './partitioner.ts';
