@@ -11,12 +11,12 @@ test.each<Objective>([
   expect(objectiveFromWire(objectiveToWire(objective))).toEqual(objective);
 });
 
-test.each<TrainingMethod>([
-  { kind: 'lora', rank: 8, alpha: 16, targets: ['q_proj'] },
-  { kind: 'full' },
-])('the method $kind comes back as it was', (method) => {
-  expect(trainingMethodFromWire(trainingMethodToWire(method))).toEqual(method);
-});
+test.each<TrainingMethod>([{ kind: 'lora', rank: 8, alpha: 16, targets: ['q_proj'] }, { kind: 'full' }])(
+  'the method $kind comes back as it was',
+  (method) => {
+    expect(trainingMethodFromWire(trainingMethodToWire(method))).toEqual(method);
+  },
+);
 
 test('what is not set or out of range is refused by its field', () => {
   expect(() => objectiveFromWire({ objective: undefined })).toThrow(/^objective\.kind/);

@@ -1,0 +1,165 @@
+import { AlphapoError, seededRandom } from '@alphapo/base';
+import { type ScoreRequest, ScorerServiceClient, ScorerServiceService, type TensorChunk } from '@alphapo/contracts';
+import { createLogger } from '@alphapo/telemetry';
+import {
+  type CallContext,
+  callServerStream,
+  callUnary,
+  connect,
+  Handlers,
+  RpcServer,
+  tensorsToChunks,
+} from './index.ts';
+
+const REQUEST: ScoreRequest = { items: [], policy: undefined, perToken: false, objective: undefined };
+const GRADIENT = { runId: '', step: 0n, shard: 0, policy: undefined, objective: undefined, pairs: [], batchPairs: 0 };
+const chunk = (n: number): TensorChunk => ({
+  name: `${n}`,
+  dataType: 1,
+  shape: [],
+  byteOffset: 0n,
+  data: Buffer.alloc(2 ** 18),
+});
+
+interface Behaviour {
+  score?: (request: ScoreRequest, context: CallContext) => Promise<{ results: []; policy: undefined }>;
+  gradient?: (context: CallContext) => AsyncIterable<TensorChunk>;
+}
+
+/** A scorer whose answers the test decides, on a free port. */
+async function serve({ score, gradient }: Behaviour, drainMs = 1000) {
+  const handlers = new Handlers(createLogger({ service: 'test', level: 'silent' }));
+  const implementation = {
+    describeScorer: handlers.unary(() => Promise.reject(new Error('secret'))),
+    score: handlers.unary(score ?? (async () => ({ results: [] as [], policy: undefined }))),
+    gradient: handlers.serverStream(async function* (_request, context) {
+      for await (const value of gradient?.(context) ?? []) yield { part: { $case: 'chunk', value } } as const;
+    }),
+  };
+  const services = [{ definition: ScorerServiceService, implementation }];
+  const server = await RpcServer.start({ address: '127.0.0.1:0', services, handlers, drainMs });
+  return { server, connection: connect(ScorerServiceClient, server.address) };
+}
+
+const SOON = { timeoutMs: 5_000 };
+
+test('an error arrives with its code, reason, message and metadata', async () => {
+  const { server, connection } = await serve({
+    score: () =>
+      Promise.reject(
+        new AlphapoError('invalid-argument', 'INVALID_ITEM', 'items[3]: is empty', { metadata: { field: 'items[3]' } }),
+      ),
+  });
+  await using _ = server;
+  await expect(callUnary(connection, 'score', REQUEST, SOON)).rejects.toMatchObject({
+    code: 'invalid-argument',
+    reason: 'INVALID_ITEM',
+    message: expect.stringContaining('items[3]: is empty'),
+    metadata: { field: 'items[3]', address: server.address },
+  });
+  connection[Symbol.dispose]();
+});
+
+test('an unexpected error is INTERNAL and keeps its text to itself', async () => {
+  const { server, connection } = await serve({});
+  await using _ = server;
+  const error = await callUnary(connection, 'describeScorer', {}, SOON).catch((caught: AlphapoError) => caught);
+  expect(error).toMatchObject({ code: 'internal' });
+  expect((error as AlphapoError).message).not.toContain('secret');
+  connection[Symbol.dispose]();
+});
+
+test.each([
+  ['a deadline', () => ({ timeoutMs: 150 }), 'deadline-exceeded'],
+  ['a cancelled call', () => ({ timeoutMs: 5_000, signal: AbortSignal.timeout(150) }), 'cancelled'],
+])('%s reaches the handler', async (_what, settings, code) => {
+  const stopped = Promise.withResolvers<void>();
+  const { server, connection } = await serve({
+    score: (_request, { signal }) =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => {
+          stopped.resolve();
+          reject(signal.reason);
+        });
+      }),
+  });
+  await using _ = server;
+  await expect(callUnary(connection, 'score', REQUEST, settings())).rejects.toMatchObject({ code });
+  await stopped.promise;
+  connection[Symbol.dispose]();
+});
+
+test('a stream is written no faster than it is read, and leaving it stops the handler', async () => {
+  let made = 0;
+  const stopped = Promise.withResolvers<void>();
+  const { server, connection } = await serve({
+    gradient: async function* ({ signal }) {
+      signal.addEventListener('abort', () => stopped.resolve());
+      for (; !signal.aborted; made++) yield chunk(made);
+    },
+  });
+  await using _ = server;
+  for await (const { part } of callServerStream(connection, 'gradient', GRADIENT, SOON)) {
+    expect(part?.$case).toBe('chunk');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    break;
+  }
+  await stopped.promise;
+  expect(made).toBeLessThan(100);
+  connection[Symbol.dispose]();
+});
+
+test('a port in use is a clear error', async () => {
+  const { server } = await serve({});
+  await using _ = server;
+  const handlers = new Handlers(createLogger({ service: 'test', level: 'silent' }));
+  await expect(RpcServer.start({ address: server.address, services: [], handlers })).rejects.toMatchObject({
+    reason: 'ADDRESS_IN_USE',
+    message: expect.stringContaining(server.address),
+  });
+});
+
+test('a server that is not there is UNAVAILABLE with its address', async () => {
+  using connection = connect(ScorerServiceClient, '127.0.0.1:1');
+  await expect(callUnary(connection, 'score', REQUEST, SOON)).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringContaining('127.0.0.1:1'),
+  });
+});
+
+test('a graceful stop lets a running call end', async () => {
+  const { server, connection } = await serve({
+    score: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return { results: [], policy: undefined };
+    },
+  });
+  const answer = callUnary(connection, 'score', REQUEST, SOON);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await server[Symbol.asyncDispose]();
+  await expect(answer).resolves.toMatchObject({ results: [] });
+  connection[Symbol.dispose]();
+});
+
+test('a gradient of many megabytes arrives whole', async () => {
+  const random = seededRandom(1);
+  const data = Float32Array.from({ length: 3_000_001 }, () => random.next());
+  const tensors = new Map([
+    ['a', { shape: [3_000_001], data }],
+    ['b', { shape: [2, 0], data: new Float32Array() }],
+    ['c', { shape: [], data: Float32Array.of(7) }],
+  ]);
+  const { server, connection } = await serve({
+    gradient: async function* () {
+      yield* tensorsToChunks(tensors);
+    },
+  });
+  await using _ = server;
+  const { TensorAssembler } = await import('./tensors.ts');
+  const assembler = new TensorAssembler({ maxBytes: 2 ** 24 });
+  for await (const { part } of callServerStream(connection, 'gradient', GRADIENT, SOON)) {
+    if (part?.$case === 'chunk') assembler.push(part.value);
+  }
+  expect(assembler.finish(3)).toEqual(tensors);
+  connection[Symbol.dispose]();
+});

@@ -1,0 +1,60 @@
+import { AlphapoError } from '@alphapo/base';
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Structured events, one JSON line each: a stable name and fields, no prose. */
+export interface Logger {
+  debug(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+  /** A logger whose events all carry these fields. */
+  with(fields: LogFields): Logger;
+}
+
+/** Logs to standard error, so that standard output stays free for results. */
+export function createLogger(options: { service: string; level?: LogLevel; stream?: DestinationStream }): Logger {
+  const destination = options.stream ?? pino.destination({ fd: 2, sync: true });
+  const root: PinoLogger = pino(
+    {
+      level: options.level ?? 'info',
+      base: { service: options.service },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      messageKey: 'event',
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
+  return wrap(root);
+}
+
+function wrap(logger: PinoLogger): Logger {
+  const at =
+    (level: Exclude<LogLevel, 'silent'>) =>
+    (event: string, fields: LogFields = {}) =>
+      logger[level](printable(fields), event);
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    with: (fields) => wrap(logger.child(printable(fields))),
+  };
+}
+
+/** Values that JSON lacks: 64-bit integers become text, errors their code, reason, message and cause. */
+function printable(fields: LogFields): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, printableValue(value)]));
+}
+
+function printableValue(value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (!(value instanceof Error)) return value;
+  const cause = value.cause === undefined ? {} : { cause: printableValue(value.cause) };
+  if (value instanceof AlphapoError) {
+    return { code: value.code, reason: value.reason, message: value.message, ...value.metadata, ...cause };
+  }
+  return { message: value.message, stack: value.stack, ...cause };
+}

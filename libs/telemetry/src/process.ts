@@ -1,0 +1,26 @@
+import type { Logger } from './logger.ts';
+
+/**
+ * Runs a service until it ends by itself or the process is asked to stop (SIGTERM, SIGINT), and sets the exit code: 0
+ * after a graceful stop, 1 after an error, which is logged. A second signal ends the process at once.
+ */
+export async function runUntilSignal(logger: Logger, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  const onSignal = (name: NodeJS.Signals) => {
+    if (stop.signal.aborted) process.exit(1);
+    logger.info('process.stopping', { signal: name });
+    stop.abort();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  try {
+    await run(stop.signal);
+    logger.info('process.stopped');
+  } catch (error) {
+    logger.error('process.failed', { error });
+    process.exitCode = 1;
+  } finally {
+    process.off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal);
+  }
+}

@@ -1,0 +1,94 @@
+import { AlphapoError } from '@alphapo/base';
+import { RUN_HEADER, type TrainingStep, trainingStepSchema } from '@alphapo/contracts';
+import type { EventLog, FencedWriter } from '@alphapo/messaging';
+
+/**
+ * The run's records in `training-steps`: each step once, in order, whatever was computed again after a crash. Opening it
+ * fences any earlier optimizer of the run: from then on, that one's next step fails before anything becomes visible.
+ */
+export class StepLedger implements AsyncDisposable {
+  readonly #writer: FencedWriter;
+  readonly #topic: string;
+  readonly #steps: TrainingStep[];
+  readonly #listeners = new Set<() => void>();
+
+  private constructor(writer: FencedWriter, topic: string, steps: TrainingStep[]) {
+    this.#writer = writer;
+    this.#topic = topic;
+    this.#steps = steps;
+  }
+
+  static async open(log: EventLog, topic: string, runId: string, signal: AbortSignal): Promise<StepLedger> {
+    const writer = await log.writer(`optimizer-${runId}`);
+    const { first } = await log.bounds(topic, 0);
+    const steps: TrainingStep[] = [];
+    for await (const records of log.read(topic, 0, first, { stop: 'at-end', signal })) {
+      for (const { headers, value } of records) {
+        if (headers[RUN_HEADER] !== runId || value === null) continue;
+        steps.push(trainingStepSchema.parse(JSON.parse(new TextDecoder().decode(value))));
+      }
+    }
+    return new StepLedger(writer, topic, steps);
+  }
+
+  /** The steps published so far; index 0 is step 1. */
+  get steps(): readonly TrainingStep[] {
+    return this.#steps;
+  }
+
+  /**
+   * Publishes a step unless it is there already. Throws NOT_REPRODUCED where a step that was computed again came out
+   * differently, and FENCED where another optimizer has taken over.
+   */
+  async publish(step: TrainingStep): Promise<void> {
+    const published = this.#steps[step.step - 1];
+    if (published === undefined) {
+      await this.#writer.write([
+        {
+          topic: this.#topic,
+          partition: 0,
+          key: step.runId,
+          value: JSON.stringify(step),
+          headers: { [RUN_HEADER]: step.runId },
+        },
+      ]);
+      this.#steps.push(step);
+      for (const notify of this.#listeners) notify();
+    } else if (published.policyDigest !== step.policyDigest) {
+      throw new AlphapoError(
+        'data-loss',
+        'NOT_REPRODUCED',
+        `step ${step.step} was computed again and gave ${step.policyDigest} instead of ${published.policyDigest}: the hardware, the threads or a library has changed; go back to the old ones, or start a new run`,
+      );
+    }
+  }
+
+  /** Every step from `fromStep` on: those published, then each as it comes, until the signal. */
+  async *follow(fromStep: number, signal: AbortSignal): AsyncIterable<TrainingStep> {
+    for (let next = Math.max(1, fromStep); !signal.aborted; ) {
+      const step = this.#steps[next - 1];
+      if (step !== undefined) {
+        yield step;
+        next++;
+      } else {
+        await this.#changed(signal);
+      }
+    }
+  }
+
+  #changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#listeners.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#listeners.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writer[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,78 @@
+import { AlphapoError } from '@alphapo/base';
+import { policyDigest } from '@alphapo/checkpoints';
+import { OptimizerServiceClient, type PolicyHeader, type PolicyVersion, trainingMethodFromWire } from '@alphapo/contracts';
+import type { Engine } from '@alphapo/engine';
+import { type Connection, callServerStream, TensorAssembler } from '@alphapo/rpc';
+
+/** Largest policy that is accepted, in bytes: a guard against a broken or hostile peer, not a limit of the design. */
+const MAX_POLICY_BYTES = 2 ** 40;
+const FETCH_TIMEOUT_MS = 10 * 60_000;
+
+/** The policies of the engine, fetched from the optimizer when they are first asked for. */
+export class PolicySource {
+  readonly #engine: Engine;
+  readonly #optimizer: Connection<OptimizerServiceClient> | undefined;
+  /** Fetches under way, by digest (or "latest"): whoever asks meanwhile waits for the same one. */
+  readonly #fetching = new Map<string, Promise<PolicyVersion>>();
+  readonly #loaded = new Map<string, PolicyVersion>();
+
+  constructor(engine: Engine, optimizer: Connection<OptimizerServiceClient> | undefined) {
+    this.#engine = engine;
+    this.#optimizer = optimizer;
+  }
+
+  get loaded(): PolicyVersion[] {
+    return [...this.#loaded.values()].filter(({ digest }) => this.#engine.hasPolicy(digest));
+  }
+
+  /** Loads a version unless it is there; the current one where none is named. Returns what was loaded. */
+  async ensure(version: PolicyVersion | undefined, signal: AbortSignal): Promise<PolicyVersion> {
+    if (version !== undefined && this.#engine.hasPolicy(version.digest)) return version;
+    const key = version?.digest ?? 'latest';
+    const known = this.#fetching.get(key);
+    if (known !== undefined) return known;
+    const fetching = this.#fetch(version, signal).finally(() => this.#fetching.delete(key));
+    this.#fetching.set(key, fetching);
+    return fetching;
+  }
+
+  async #fetch(version: PolicyVersion | undefined, signal: AbortSignal): Promise<PolicyVersion> {
+    if (this.#optimizer === undefined) {
+      throw new AlphapoError(
+        'failed-precondition',
+        'NO_OPTIMIZER',
+        'this scorer was started without an optimizer address, so it can score under the base model only',
+      );
+    }
+    let header: PolicyHeader | undefined;
+    const tensors = new TensorAssembler({ maxBytes: MAX_POLICY_BYTES });
+    const stream = callServerStream(this.#optimizer, 'getPolicy', { version }, { signal, timeoutMs: FETCH_TIMEOUT_MS });
+    for await (const { part } of stream) {
+      if (part?.$case === 'header') {
+        header = part.value;
+        if (version === undefined && this.#engine.hasPolicy(header.version?.digest ?? '')) break;
+      } else if (part?.$case === 'chunk') tensors.push(part.value);
+    }
+    const found = header?.version;
+    const method = header?.method && trainingMethodFromWire(header.method);
+    if (header === undefined || found === undefined || method === undefined) throw broken('has no complete header');
+    if (header.modelDigest !== this.#engine.model.digest) {
+      throw new AlphapoError(
+        'failed-precondition',
+        'MODEL_MISMATCH',
+        `the optimizer trains model ${header.modelDigest}, but this scorer has ${this.#engine.model.digest}: give both the same model folder`,
+      );
+    }
+    if (!this.#engine.hasPolicy(found.digest)) {
+      const assembled = tensors.finish(header.tensorCount);
+      if (policyDigest(assembled) !== found.digest) throw broken(`does not have the digest ${found.digest}`);
+      await this.#engine.loadPolicy({ digest: found.digest, method, tensors: assembled });
+    }
+    this.#loaded.set(found.digest, found);
+    return found;
+  }
+}
+
+function broken(problem: string): AlphapoError {
+  return new AlphapoError('data-loss', 'POLICY_DAMAGED', `the policy that the optimizer sent ${problem}; ask again`);
+}
