@@ -13,5 +13,7 @@ export type {
   TopicSpecification,
   TransformOptions,
 } from './event-log.ts';
+export { openKafkaEventLog } from './kafka/kafka-event-log.ts';
+export type { KafkaCredentials, KafkaOptions } from './kafka/options.ts';
 export { type EventLogger, silentLogger } from './logger.ts';
 export { partitionOfKey } from './partitioner.ts';

@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AlphapoError, messageOf } from '@alphapo/base';
+import type { Admin } from 'kafkajs';
+import { MAX_RECORD_BYTES, partitionNotFound, partitionsDiffer, topicNotFound } from '../errors.ts';
+import type { Bounds, TopicSpecification } from '../event-log.ts';
+import { BRIEF_RETRY, type KafkaClients } from './client.ts';
+import { hasType, kafkaFailure } from './failures.ts';
+
+/** How long a question to the cluster outlasts brokers that are away. */
+const PATIENCE_MS = 15_000;
+const RETRY_DELAY_MS = 200;
+/** What a batch adds around a record of the largest size. */
+const BATCH_OVERHEAD_BYTES = 64 * 1024;
+
+/** Topics, offsets and groups, as the cluster knows them. */
+export class KafkaAdmin implements AsyncDisposable {
+  #clients: KafkaClients;
+  #admin: Admin | undefined;
+  #partitionCounts = new Map<string, number>();
+
+  constructor(clients: KafkaClients) {
+    this.#clients = clients;
+  }
+
+  async ensureTopic({ name, partitions, retentionMs }: TopicSpecification): Promise<void> {
+    const existing = await this.partitions(name).catch((error) => {
+      if (error instanceof AlphapoError && error.code === 'not-found') return undefined;
+      throw error;
+    });
+    if (existing === undefined) {
+      await this.#createTopic(name, partitions, retentionMs);
+      return;
+    }
+    if (existing !== partitions) throw partitionsDiffer(name, existing, partitions);
+  }
+
+  /** The number of partitions, asked anew. */
+  async partitions(topic: string): Promise<number> {
+    return this.#run(`looking up topic "${topic}"`, async (admin) => {
+      try {
+        const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+        const count = topics[0]?.partitions.length ?? 0;
+        if (count === 0) throw topicNotFound(topic);
+        this.#partitionCounts.set(topic, count);
+        return count;
+      } catch (error) {
+        throw hasType(error, 'UNKNOWN_TOPIC_OR_PARTITION') ? topicNotFound(topic) : error;
+      }
+    });
+  }
+
+  /** The number of partitions as last seen; topics keep theirs. */
+  async knownPartitions(topic: string): Promise<number> {
+    return this.#partitionCounts.get(topic) ?? this.partitions(topic);
+  }
+
+  async allBounds(topic: string): Promise<ReadonlyMap<number, Bounds>> {
+    await this.knownPartitions(topic);
+    const offsets = await this.#run(`reading the bounds of topic "${topic}"`, (admin) =>
+      admin.fetchTopicOffsets(topic),
+    );
+    return new Map(offsets.map(({ partition, low, high }) => [partition, { first: BigInt(low), next: BigInt(high) }]));
+  }
+
+  async bounds(topic: string, partition: number): Promise<Bounds> {
+    const all = await this.allBounds(topic);
+    const bounds = all.get(partition);
+    if (bounds === undefined) throw partitionNotFound(topic, partition, all.size);
+    return bounds;
+  }
+
+  /** The committed offset of each partition that has one. */
+  async committed(group: string, topic: string): Promise<ReadonlyMap<number, bigint>> {
+    const [answer] = await this.#run(`reading the offsets of group "${group}"`, (admin) =>
+      admin.fetchOffsets({ groupId: group, topics: [topic] }),
+    );
+    const committed = new Map<number, bigint>();
+    for (const { partition, offset } of answer?.partitions ?? []) {
+      // Kafka says -1 where nothing was committed.
+      if (BigInt(offset) >= 0n) committed.set(partition, BigInt(offset));
+    }
+    return committed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#admin?.disconnect().catch(() => {});
+  }
+
+  async #createTopic(name: string, partitions: number, retentionMs: TopicSpecification['retentionMs']): Promise<void> {
+    const settings: Record<string, string> = { 'max.message.bytes': String(MAX_RECORD_BYTES + BATCH_OVERHEAD_BYTES) };
+    if (retentionMs !== undefined) settings['retention.ms'] = retentionMs === 'forever' ? '-1' : String(retentionMs);
+    const configEntries = Object.entries(settings).map(([key, value]) => ({ name: key, value }));
+    const replicationFactor = this.#clients.options.replicationFactor ?? -1;
+    const made = await this.#run(`making topic "${name}"`, (admin) =>
+      admin.createTopics({ topics: [{ topic: name, numPartitions: partitions, replicationFactor, configEntries }] }),
+    );
+    if (made) return;
+    // Another service was faster.
+    const existing = await this.partitions(name);
+    if (existing !== partitions) throw partitionsDiffer(name, existing, partitions);
+  }
+
+  /** Asks, with a new connection after each failure, until it is answered or patience ends. */
+  async #run<T>(doing: string, ask: (admin: Admin) => Promise<T>): Promise<T> {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+      let admin: Admin | undefined;
+      try {
+        admin = this.#admin ??= this.#clients.kafka(BRIEF_RETRY).admin();
+        await admin.connect();
+        return await ask(admin);
+      } catch (error) {
+        if (this.#admin === admin) this.#admin = undefined;
+        void admin?.disconnect().catch(() => {});
+        const failure = kafkaFailure(doing, error);
+        if (failure.code !== 'unavailable' || Date.now() > deadline) throw failure;
+        this.#clients.logger('warn', 'kafka.admin_retried', { doing, error: messageOf(error) });
+      }
+      await sleep(RETRY_DELAY_MS);
+    }
+  }
+}

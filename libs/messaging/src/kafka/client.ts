@@ -1,0 +1,66 @@
+import { Kafka, type KafkaConfig, type LogEntry, logLevel, type RetryOptions } from 'kafkajs';
+import Cluster from 'kafkajs/src/cluster/index.js';
+import loggers from 'kafkajs/src/loggers/index.js';
+import socketFactory from 'kafkajs/src/network/socketFactory.js';
+import { type EventLogger, silentLogger } from '../logger.ts';
+import { repairKafkajs } from './kafkajs-repairs.ts';
+import { DEFAULT_CONNECT_TIMEOUT_MS, DEFAULT_REQUEST_TIMEOUT_MS, type KafkaOptions } from './options.ts';
+
+repairKafkajs();
+
+/** What kafkajs retries by itself while a broker restarts: about a minute, with short pauses. */
+export const PATIENT_RETRY: RetryOptions = { initialRetryTime: 50, maxRetryTime: 1_000, retries: 60 };
+/** For calls that are repeated from outside: give up soon, so that the caller can look at its signal. */
+export const BRIEF_RETRY: RetryOptions = { initialRetryTime: 50, maxRetryTime: 500, retries: 5 };
+
+/** Makes kafkajs clients and raw clusters from one configuration. */
+export class KafkaClients {
+  readonly options: KafkaOptions;
+  readonly logger: EventLogger;
+
+  constructor(options: KafkaOptions) {
+    this.options = options;
+    this.logger = options.logger ?? silentLogger;
+  }
+
+  kafka(retry: RetryOptions): Kafka {
+    return new Kafka({ ...this.#connection(), retry, logLevel: logLevel.WARN, logCreator: this.#logCreator });
+  }
+
+  /** A connection pool of its own: fetches that wait for records would hold up whatever shares their connection. */
+  cluster(): Cluster {
+    return new Cluster({
+      ...this.#connection(),
+      retry: BRIEF_RETRY,
+      logger: loggers.createLogger({ level: logLevel.WARN, logCreator: this.#logCreator }),
+      socketFactory: socketFactory(),
+      metadataMaxAge: 300_000,
+      allowAutoTopicCreation: false,
+      maxInFlightRequests: null,
+    });
+  }
+
+  #connection(): KafkaConfig {
+    const { brokers, clientId, ssl, sasl, connectTimeoutMs, requestTimeoutMs } = this.options;
+    return {
+      brokers: [...brokers],
+      clientId,
+      connectionTimeout: connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+      authenticationTimeout: connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+      reauthenticationThreshold: 10_000,
+      requestTimeout: requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
+      enforceRequestTimeout: true,
+      ...(ssl === undefined ? {} : { ssl }),
+      ...(sasl === undefined ? {} : { sasl }),
+    };
+  }
+
+  #logCreator = () => {
+    return ({ namespace, level, log }: LogEntry) => {
+      const { message, timestamp: _timestamp, logger: _logger, ...fields } = log;
+      // kafkajs calls each retried request an error; only what reaches a caller is one.
+      const severity = level === logLevel.DEBUG ? 'debug' : level === logLevel.INFO ? 'info' : 'warn';
+      this.logger(severity, 'kafka.client', { namespace, message, ...fields });
+    };
+  };
+}

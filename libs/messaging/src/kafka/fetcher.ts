@@ -1,0 +1,160 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AlphapoError, messageOf } from '@alphapo/base';
+import type Cluster from 'kafkajs/src/cluster/index.js';
+import errors from 'kafkajs/src/protocol/error.js';
+import fetchRequest from 'kafkajs/src/protocol/requests/fetch/v11/request.js';
+import { offsetOutOfRange, topicNotFound } from '../errors.ts';
+import type { LogRecord } from '../event-log.ts';
+import type { KafkaClients } from './client.ts';
+import { hasType, isRefusal, kafkaFailure } from './failures.ts';
+import { decodeFetchResponse, type FetchResponse } from './fetch-response.ts';
+import { DEFAULT_REQUEST_TIMEOUT_MS } from './options.ts';
+import { decodeBatches } from './record-batches.ts';
+
+const FETCH_API_KEY = 1;
+const FETCH_VERSION = 11;
+const READ_COMMITTED = 1;
+/** Per response; a single batch beyond it comes whole nevertheless. */
+const FETCH_BYTES = 4 * 1024 * 1024;
+const RETRY_DELAY_MS = 100;
+const MAX_RETRY_DELAY_MS = 2_000;
+/** A topic that was just made may be unknown to some broker for a moment. */
+const UNKNOWN_TOPIC_ATTEMPTS = 8;
+
+export interface Position {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+}
+
+export interface Fetched {
+  readonly records: readonly LogRecord[];
+  /** Where to go on: beyond the records, and beyond markers and aborted records that are not shown. */
+  readonly nextOffset: bigint;
+  /** The partition's end for readers of committed records, as of this fetch. */
+  readonly end: bigint;
+}
+
+/**
+ * Fetches committed records from any offset, without a group, over connections of its own. After any failure the
+ * connections are thrown away and made anew, with fresh metadata.
+ */
+export class Fetcher implements AsyncDisposable {
+  #clients: KafkaClients;
+  #cluster: Cluster;
+
+  constructor(clients: KafkaClients) {
+    this.#clients = clients;
+    this.#cluster = clients.cluster();
+  }
+
+  /** Fetches, and tries again while brokers are away; undefined once the signal has aborted. */
+  async fetch(position: Position, maxWaitMs: number, signal: AbortSignal): Promise<Fetched | undefined> {
+    let delayMs = RETRY_DELAY_MS;
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      try {
+        return await unlessAborted(this.#fetchOnce(position, maxWaitMs), signal);
+      } catch (error) {
+        this.#reconnect();
+        if (!isPassing(error, attempt)) throw error;
+        const { topic, partition } = position;
+        this.#clients.logger('warn', 'kafka.fetch_retried', { topic, partition, error: messageOf(error), attempt });
+      }
+      await sleep(delayMs, undefined, { signal }).catch(() => {});
+      delayMs = Math.min(delayMs * 2, MAX_RETRY_DELAY_MS);
+    }
+    return undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#cluster.disconnect().catch(() => {});
+  }
+
+  async #fetchOnce(position: Position, maxWaitMs: number): Promise<Fetched> {
+    const { topic, partition, offset } = position;
+    const response = await this.#request(position, maxWaitMs);
+    const fetched = response.partition;
+    const errorCode = response.errorCode || (fetched?.errorCode ?? 0);
+    if (errorCode !== 0) throw failureOf(position, errors.createErrorFromCode(errorCode));
+    if (fetched === undefined) return { records: [], nextOffset: offset, end: offset };
+    const { records, nextOffset } = decodeBatches(
+      { topic, partition, fromOffset: offset },
+      fetched.batches,
+      fetched.aborted,
+    );
+    return { records, nextOffset: nextOffset ?? offset, end: fetched.lastStableOffset };
+  }
+
+  async #request(position: Position, maxWaitMs: number): Promise<FetchResponse> {
+    const { topic, partition, offset } = position;
+    try {
+      const broker = await this.#leader(topic, partition);
+      const request = fetchRequest({
+        replicaId: -1,
+        maxWaitTime: Math.ceil(maxWaitMs),
+        minBytes: 1,
+        maxBytes: FETCH_BYTES,
+        isolationLevel: READ_COMMITTED,
+        topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: FETCH_BYTES }] }],
+      });
+      const response = {
+        decode: async (payload: Buffer) => decodeFetchResponse(payload),
+        parse: async (decoded: FetchResponse) => decoded,
+      };
+      const requestTimeout = maxWaitMs + (this.#clients.options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS);
+      return await broker.connectionPool.send<FetchResponse>({ request, response, requestTimeout });
+    } catch (error) {
+      throw failureOf(position, error);
+    }
+  }
+
+  async #leader(topic: string, partition: number) {
+    await this.#cluster.connect();
+    await this.#cluster.addTargetTopic(topic);
+    await this.#cluster.refreshMetadataIfNecessary();
+    const [nodeId] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]));
+    if (nodeId === undefined) throw errors.createErrorFromCode(UNKNOWN_TOPIC_OR_PARTITION);
+    const broker = await this.#cluster.findBroker({ nodeId });
+    const version = broker.versions[FETCH_API_KEY]?.maxVersion ?? 0;
+    if (version < FETCH_VERSION) {
+      throw new AlphapoError(
+        'unimplemented',
+        'KAFKA_TOO_OLD',
+        'the Kafka brokers are older than 2.3; use 2.3 or later',
+      );
+    }
+    return broker;
+  }
+
+  #reconnect(): void {
+    void this.#cluster.disconnect().catch(() => {});
+    this.#cluster = this.#clients.cluster();
+  }
+}
+
+const UNKNOWN_TOPIC_OR_PARTITION = 3;
+
+function failureOf({ topic, partition, offset }: Position, error: unknown): AlphapoError {
+  if (error instanceof AlphapoError) return error;
+  if (hasType(error, 'OFFSET_OUT_OF_RANGE')) return offsetOutOfRange(topic, partition, offset, error);
+  if (hasType(error, 'UNKNOWN_TOPIC_OR_PARTITION') && !isRefusal(error)) return topicNotFound(topic);
+  return kafkaFailure(`reading topic "${topic}", partition ${partition}`, error);
+}
+
+function isPassing(error: unknown, attempt: number): boolean {
+  if (!(error instanceof AlphapoError)) return false;
+  return error.code === 'unavailable' || (error.reason === 'TOPIC_NOT_FOUND' && attempt < UNKNOWN_TOPIC_ATTEMPTS);
+}
+
+/** The work's result, or undefined as soon as the signal aborts; the work itself goes on unheard. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
+  const onAbort = () => resolve(undefined);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    work.catch(() => {});
+  }
+}

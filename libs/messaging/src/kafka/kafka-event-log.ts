@@ -1,0 +1,107 @@
+import { AlphapoError, messageOf } from '@alphapo/base';
+import { writerClosed } from '../errors.ts';
+import type { EventLog, FencedWriter } from '../event-log.ts';
+import type { MembershipListener } from '../transform/backend.ts';
+import { runTransform } from '../transform/loop.ts';
+import { KafkaAdmin } from './admin.ts';
+import { Appender } from './appender.ts';
+import { KafkaClients } from './client.ts';
+import { isRefusal, kafkaFailure } from './failures.ts';
+import { Fetcher } from './fetcher.ts';
+import { lagOf } from './lag.ts';
+import { joinGroup } from './membership.ts';
+import { DEFAULT_CONNECT_TIMEOUT_MS, type KafkaOptions } from './options.ts';
+import { readPartition } from './reader.ts';
+import { openSession } from './session.ts';
+import { Transactions } from './transactions.ts';
+
+/**
+ * The event log on Apache Kafka 2.3 or later. Fails within `connectTimeoutMs` with KAFKA_UNREACHABLE where no broker
+ * answers; once open, it outlasts brokers that go away and come back.
+ */
+export async function openKafkaEventLog(options: KafkaOptions): Promise<EventLog> {
+  const clients = new KafkaClients(options);
+  await requireReachable(clients);
+  const admin = new KafkaAdmin(clients);
+  const appender = new Appender(clients, admin);
+  const looks = new Fetcher(clients);
+  const closing = new AbortController();
+  const transforms = new Set<Promise<void>>();
+
+  return {
+    async ensureTopics(topics) {
+      for (const topic of topics) await admin.ensureTopic(topic);
+    },
+    partitions: (topic) => admin.partitions(topic),
+    bounds: (topic, partition) => admin.bounds(topic, partition),
+    append: (records) => appender.append(records),
+    read: (topic, partition, fromOffset, readOptions) =>
+      readPartition(clients, topic, partition, fromOffset, {
+        ...readOptions,
+        signal: AbortSignal.any([readOptions.signal, closing.signal]),
+      }),
+    writer: (id) => openWriter(clients, admin, id),
+    transform(transformOptions) {
+      const backend = {
+        join: (listener: MembershipListener) => joinGroup(clients, transformOptions, listener),
+        open: (partition: number) => openSession(clients, admin, transformOptions, partition),
+      };
+      const signal = AbortSignal.any([transformOptions.signal, closing.signal]);
+      const running = runTransform(backend, { ...transformOptions, signal }, clients.logger);
+      transforms.add(running);
+      return running.finally(() => transforms.delete(running));
+    },
+    lag: (group, topic) => lagOf(admin, looks, group, topic),
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      await Promise.allSettled(transforms);
+      await Promise.all([appender, admin, looks].map((resource) => resource[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+async function openWriter(clients: KafkaClients, admin: KafkaAdmin, id: string): Promise<FencedWriter> {
+  const transactions = await Transactions.open(clients, admin, id);
+  let open = true;
+  return {
+    id,
+    async write(records, positions = []) {
+      if (!open) throw writerClosed(id);
+      try {
+        await transactions.publish(records, positions);
+      } catch (error) {
+        open = false;
+        throw error;
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      open = false;
+      await transactions[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** One round trip to a bootstrap address and one to the address that the cluster names for itself. */
+async function requireReachable(clients: KafkaClients): Promise<void> {
+  const { brokers, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = clients.options;
+  const admin = clients.kafka({ initialRetryTime: 50, maxRetryTime: 200, retries: 2 + brokers.length }).admin();
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${connectTimeoutMs} ms`)), connectTimeoutMs);
+  const greeting = admin.connect().then(() => admin.describeCluster());
+  try {
+    await Promise.race([greeting, late.promise]);
+  } catch (error) {
+    if (isRefusal(error)) throw kafkaFailure('the connection', error);
+    throw new AlphapoError(
+      'unavailable',
+      'KAFKA_UNREACHABLE',
+      `no Kafka broker can be reached at ${brokers.join(', ')} (${messageOf(error)}); check that Kafka runs, that ` +
+        'KAFKA_BROKERS names its addresses, that the addresses it advertises can be reached from here, and whether it wants TLS',
+      { cause: error, metadata: { brokers: brokers.join(',') } },
+    );
+  } finally {
+    clearTimeout(timer);
+    greeting.catch(() => {});
+    void admin.disconnect().catch(() => {});
+  }
+}

@@ -1,0 +1,81 @@
+import { recordsExpired } from '../errors.ts';
+import type { LogRecord, OutgoingRecord } from '../event-log.ts';
+import type { PartitionSession } from '../transform/backend.ts';
+import type { KafkaAdmin } from './admin.ts';
+import type { KafkaClients } from './client.ts';
+import { Fetcher } from './fetcher.ts';
+import { FETCH_WAIT_MS } from './reader.ts';
+import { Transactions } from './transactions.ts';
+
+/**
+ * Takes an input partition over, in an order that matters: first the fence, which also settles what the former owner
+ * left open; then the committed offset, which nobody else can move any more; then reading from there.
+ *
+ * One transactional id per input partition, as kafkajs does not fence by the group's generation (KIP-447).
+ */
+export async function openSession(
+  clients: KafkaClients,
+  admin: KafkaAdmin,
+  { group, topic }: { readonly group: string; readonly topic: string },
+  partition: number,
+): Promise<PartitionSession> {
+  const transactions = await Transactions.open(clients, admin, `${group}.${topic}.${partition}`);
+  try {
+    const { first } = await admin.bounds(topic, partition);
+    const startOffset = (await admin.committed(group, topic)).get(partition) ?? first;
+    if (startOffset < first) throw recordsExpired(group, topic, partition, startOffset, first);
+    return new KafkaSession(transactions, new Fetcher(clients), { group, topic, partition }, startOffset);
+  } catch (error) {
+    await transactions[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+interface InputPlace {
+  readonly group: string;
+  readonly topic: string;
+  readonly partition: number;
+}
+
+class KafkaSession implements PartitionSession {
+  readonly startOffset: bigint;
+  #transactions: Transactions;
+  #fetcher: Fetcher;
+  #place: InputPlace;
+  /** Where to fetch next … */
+  #position: bigint;
+  /** … and the offset after the last record that was handed out; markers may lie between the two. */
+  #afterLast: bigint;
+
+  constructor(transactions: Transactions, fetcher: Fetcher, place: InputPlace, startOffset: bigint) {
+    this.#transactions = transactions;
+    this.#fetcher = fetcher;
+    this.#place = place;
+    this.startOffset = startOffset;
+    this.#position = startOffset;
+    this.#afterLast = startOffset;
+  }
+
+  async fetch(timeoutMs: number, signal: AbortSignal): Promise<readonly LogRecord[]> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const waitMs = Math.min(FETCH_WAIT_MS, Math.max(0, deadline - Date.now()));
+      const fetched = await this.#fetcher.fetch({ ...this.#place, offset: this.#position }, waitMs, signal);
+      if (fetched === undefined) return [];
+      this.#position = fetched.nextOffset;
+      const last = fetched.records.at(-1);
+      if (last !== undefined) this.#afterLast = last.offset + 1n;
+      if (last !== undefined || Date.now() >= deadline) return fetched.records;
+    }
+  }
+
+  /** Commits the offset after the markers that follow the last record, so that a group that read all has no lag. */
+  async commit(outputs: readonly OutgoingRecord[], nextOffset: bigint): Promise<void> {
+    const settled = nextOffset === this.#afterLast ? this.#position : nextOffset;
+    await this.#transactions.publish(outputs, [{ ...this.#place, nextOffset: settled }]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#transactions[Symbol.asyncDispose](), this.#fetcher[Symbol.asyncDispose]()]);
+  }
+}

@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AlphapoError, messageOf } from '@alphapo/base';
+import { Partitioners, type Producer, type RetryOptions, type Transaction } from 'kafkajs';
+import { fenced, recordTooLarge } from '../errors.ts';
+import type { GroupPosition, OutgoingRecord } from '../event-log.ts';
+import type { KafkaAdmin } from './admin.ts';
+import type { KafkaClients } from './client.ts';
+import { hasType, isFencing, isTooLarge, kafkaFailure } from './failures.ts';
+import { DEFAULT_TRANSACTION_TIMEOUT_MS } from './options.ts';
+import { requestsOf } from './outgoing.ts';
+
+/** Each transaction that follows another meets CONCURRENT_TRANSACTIONS once; kafkajs would pause 300 ms for it. */
+const TRANSACTION_RETRY: RetryOptions = { initialRetryTime: 10, maxRetryTime: 300, retries: 40 };
+/** What `sendOffsets` answers while a former transaction or a coordinator's move is being completed. */
+const PASSING_AT_OFFSETS = [
+  'CONCURRENT_TRANSACTIONS',
+  'GROUP_LOAD_IN_PROGRESS',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR_FOR_GROUP',
+];
+const OFFSETS_RETRY_MS = 10;
+const OFFSETS_PATIENCE_MS = 5_000;
+
+/**
+ * The exclusive hold of a transactional id. Opening fences the former holder; `publish` is one transaction. Any failure
+ * leaves kafkajs's producer in doubt, so its owner must dispose of it and open another.
+ */
+export class Transactions implements AsyncDisposable {
+  readonly id: string;
+  #producer: Producer;
+  #admin: KafkaAdmin;
+
+  private constructor(id: string, producer: Producer, admin: KafkaAdmin) {
+    this.id = id;
+    this.#producer = producer;
+    this.#admin = admin;
+  }
+
+  static async open(clients: KafkaClients, admin: KafkaAdmin, id: string): Promise<Transactions> {
+    const producer = clients.kafka(TRANSACTION_RETRY).producer({
+      transactionalId: id,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: Partitioners.DefaultPartitioner,
+      transactionTimeout: clients.options.transactionTimeoutMs ?? DEFAULT_TRANSACTION_TIMEOUT_MS,
+      retry: TRANSACTION_RETRY,
+    });
+    try {
+      await producer.connect();
+      // Not connect() but the first transaction asks for the next epoch, which fences and settles what was open.
+      await (await producer.transaction()).abort();
+      return new Transactions(id, producer, admin);
+    } catch (error) {
+      void producer.disconnect().catch(() => {});
+      throw kafkaFailure(`opening the transactional id "${id}"`, error);
+    }
+  }
+
+  async publish(records: readonly OutgoingRecord[], positions: readonly GroupPosition[]): Promise<void> {
+    const requests = await requestsOf(records, this.#admin);
+    let transaction: Transaction | undefined;
+    let committing = false;
+    try {
+      transaction = await this.#producer.transaction();
+      for (const topicMessages of requests) await transaction.sendBatch({ acks: -1, topicMessages });
+      for (const position of positions) await sendPosition(transaction, position);
+      committing = true;
+      await transaction.commit();
+    } catch (error) {
+      if (!committing && transaction?.isActive()) await transaction.abort().catch(() => {});
+      throw this.#failureOf(error, records, committing);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#producer.disconnect().catch(() => {});
+  }
+
+  #failureOf(error: unknown, records: readonly OutgoingRecord[], committing: boolean): AlphapoError {
+    if (isFencing(error)) return fenced(this.id, error);
+    if (isTooLarge(error)) {
+      const largest = records.reduce((a, b) => (b.value.length > a.value.length ? b : a));
+      return recordTooLarge(largest.topic, largest.value.length, error);
+    }
+    if (!committing) return kafkaFailure(`a transaction of "${this.id}", which was not committed`, error);
+    return new AlphapoError(
+      'unavailable',
+      'WRITE_OUTCOME_UNKNOWN',
+      `Kafka was lost while "${this.id}" committed (${messageOf(error)}); read the end of the topics to learn whether ` +
+        'the records are there',
+      { cause: error },
+    );
+  }
+}
+
+/** Where this is a transaction's first call, kafkajs does not wait for the end of the one before. */
+async function sendPosition(
+  transaction: Transaction,
+  { group, topic, partition, nextOffset }: GroupPosition,
+): Promise<void> {
+  const topics = [{ topic, partitions: [{ partition, offset: String(nextOffset) }] }];
+  const deadline = Date.now() + OFFSETS_PATIENCE_MS;
+  for (;;) {
+    try {
+      return await transaction.sendOffsets({ consumerGroupId: group, topics });
+    } catch (error) {
+      if (!hasType(error, ...PASSING_AT_OFFSETS) || Date.now() > deadline) throw error;
+    }
+    await sleep(OFFSETS_RETRY_MS);
+  }
+}
