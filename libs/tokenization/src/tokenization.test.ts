@@ -1,0 +1,110 @@
+import { readFile } from 'node:fs/promises';
+import { describeShared, sharedPath } from '../../../test/shared-data.ts';
+import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { BYTE_VOCABULARY_SIZE, openTokenizer, tokenizePreference, writeByteTokenizer } from './index.ts';
+
+async function byteTokenizer(chatTemplate?: string) {
+  const folder = await temporaryFolder();
+  await writeByteTokenizer(folder);
+  return openTokenizer(folder, { chatTemplate });
+}
+
+const LIMITS = { maxLength: 100, maxPromptLength: 50 };
+const bytes = (text: string) => [...Buffer.from(text)].map((byte) => byte + 3);
+
+test('the byte tokenizer gives every text back', async () => {
+  const tokenizer = await byteTokenizer();
+  const text = 'Hällo\n\t wörld 你好 🙂 \u0000';
+  const ids = tokenizer.encode(text, { addSpecialTokens: true });
+  expect(ids).toEqual([0, ...bytes(text)]);
+  expect(tokenizer.decode(ids, { skipSpecialTokens: true })).toBe(text);
+  expect(tokenizer.vocabularySize).toBe(BYTE_VOCABULARY_SIZE);
+  expect(tokenizer.special).toEqual({ bos: 0, eos: 1, pad: 2 });
+});
+
+test('text becomes a prompt with its special tokens and responses that end', async () => {
+  const tokenizer = await byteTokenizer();
+  const result = tokenizePreference(tokenizer, { kind: 'text', prompt: 'a?', chosen: 'b', rejected: 'cd' }, LIMITS);
+  expect(result).toMatchObject({
+    ok: true,
+    pair: { prompt: [0, ...bytes('a?')], chosen: [...bytes('b'), 1], rejected: [...bytes('cd'), 1] },
+  });
+});
+
+test('a conversation is what the chat template writes', async () => {
+  const tokenizer = await byteTokenizer('plain');
+  const say = (role: string, content: string) => ({ role, content });
+  const preference = {
+    kind: 'messages' as const,
+    prompt: [say('user', 'Hi')],
+    chosen: [say('assistant', 'Yes')],
+    rejected: [say('assistant', 'No')],
+  };
+  expect(tokenizePreference(tokenizer, preference, LIMITS)).toMatchObject({
+    ok: true,
+    pair: { prompt: bytes('\n\nHuman: Hi\n\nAssistant:'), chosen: bytes(' Yes'), rejected: bytes(' No') },
+  });
+});
+
+test('limits cut the start of a prompt after its first token, and the end of a response', async () => {
+  const tokenizer = await byteTokenizer();
+  const preference = { kind: 'text' as const, prompt: 'abcdef', chosen: 'xyz', rejected: 'z' };
+  expect(tokenizePreference(tokenizer, preference, { maxLength: 6, maxPromptLength: 4 })).toMatchObject({
+    pair: {
+      prompt: [0, ...bytes('def')],
+      chosen: bytes('xy'),
+      rejected: [...bytes('z'), 1],
+      truncated: { prompt: 3, chosen: 2, rejected: 0 },
+    },
+  });
+});
+
+test('what cannot be trained on is refused with its reason', async () => {
+  const tokenizer = await byteTokenizer();
+  const tokens = (prompt: number[], chosen: number[]) =>
+    tokenizePreference(tokenizer, { kind: 'tokens', prompt, chosen, rejected: [5] }, LIMITS);
+  expect(tokens([], [4])).toMatchObject({ ok: false, reason: 'EMPTY_PROMPT' });
+  expect(tokens([4], [])).toMatchObject({ ok: false, reason: 'EMPTY_RESPONSE' });
+  expect(tokens([4], [BYTE_VOCABULARY_SIZE])).toMatchObject({ ok: false, reason: 'UNKNOWN_TOKEN' });
+});
+
+test('a template that refuses a conversation refuses the record, not the stream', async () => {
+  const folder = await temporaryFolder();
+  await writeByteTokenizer(folder);
+  const { writeFile } = await import('node:fs/promises');
+  await writeFile(`${folder}/chat_template.jinja`, "{{ raise_exception('roles must alternate') }}");
+  const tokenizer = await openTokenizer(folder);
+  const message = { role: 'user', content: 'x' };
+  const preference = { kind: 'messages' as const, prompt: [message], chosen: [message], rejected: [message] };
+  expect(tokenizePreference(tokenizer, preference, LIMITS)).toMatchObject({
+    ok: false,
+    reason: 'TEMPLATE_REFUSED',
+    message: expect.stringContaining('roles must alternate'),
+  });
+});
+
+test('a missing tokenizer and a missing template are clear errors', async () => {
+  const folder = await temporaryFolder();
+  await expect(openTokenizer(folder)).rejects.toMatchObject({ reason: 'TOKENIZER_NOT_FOUND' });
+  await writeByteTokenizer(folder);
+  await expect(openTokenizer(folder, { chatTemplate: 'nowhere.jinja' })).rejects.toMatchObject({
+    reason: 'TEMPLATE_NOT_FOUND',
+  });
+});
+
+describeShared('data/models/stories260K', () => {
+  test('text pairs of the real small Llama get the ids of the reference', async () => {
+    const golden = JSON.parse(await readFile(sharedPath('golden/stories260K/golden.json') as string, 'utf8'));
+    const tokenizer = await openTokenizer(sharedPath('data/models/stories260K/hf') as string);
+    const limits = { maxLength: 512, maxPromptLength: 400 };
+    for (const pair of golden.pairs) {
+      const { prompt_text: prompt, chosen_text: chosen, rejected_text: rejected } = pair;
+      const result = tokenizePreference(tokenizer, { kind: 'text', prompt, chosen, rejected }, limits);
+      if (!result.ok) throw new Error(result.message);
+      const withoutEnd = (ids: number[]) => (ids.at(-1) === tokenizer.special.eos ? ids.slice(0, -1) : ids);
+      expect(result.pair.prompt).toEqual(pair.prompt);
+      expect(withoutEnd(result.pair.chosen)).toEqual(pair.chosen);
+      expect(withoutEnd(result.pair.rejected)).toEqual(pair.rejected);
+    }
+  });
+});

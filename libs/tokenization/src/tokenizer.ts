@@ -1,0 +1,125 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AlphapoError, messageOf, sha256 } from '@alphapo/base';
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { type ChatTemplate, type ChatTemplateChoice, chooseChatTemplate } from './chat-template.ts';
+
+/** The special tokens that matter to training; undefined where a tokenizer has none. */
+export interface SpecialTokens {
+  readonly bos: number | undefined;
+  readonly eos: number | undefined;
+  readonly pad: number | undefined;
+}
+
+/** A model's tokenizer with its chat template. */
+export interface Tokenizer {
+  /** Ids below this exist. */
+  readonly vocabularySize: number;
+  readonly special: SpecialTokens;
+  /** Digest of tokenizer.json and tokenizer_config.json. */
+  readonly digest: string;
+  readonly chatTemplate: ChatTemplate;
+  encode(text: string, options: { readonly addSpecialTokens: boolean }): number[];
+  decode(ids: readonly number[], options: { readonly skipSpecialTokens: boolean }): string;
+}
+
+type Json = Record<string, unknown>;
+
+/**
+ * Opens the tokenizer of a Hugging Face model folder: tokenizer.json, and tokenizer_config.json, special_tokens_map.json
+ * and chat_template.jinja where they are there.
+ *
+ * Errors: TOKENIZER_NOT_FOUND and TOKENIZER_INVALID with the file; those of `chooseChatTemplate`.
+ */
+export async function openTokenizer(
+  folder: string,
+  options: { readonly chatTemplate?: ChatTemplateChoice | undefined } = {},
+): Promise<Tokenizer> {
+  const file = join(folder, 'tokenizer.json');
+  const text = await readText(file);
+  if (text === undefined) {
+    throw new AlphapoError(
+      'not-found',
+      'TOKENIZER_NOT_FOUND',
+      `${file} is missing: give the folder of a model that has its tokenizer as tokenizer.json`,
+    );
+  }
+  const configText = (await readText(join(folder, 'tokenizer_config.json'))) ?? '{}';
+  const definition = parseJson(text, file);
+  const config = {
+    ...parseJson((await readText(join(folder, 'special_tokens_map.json'))) ?? '{}', 'special_tokens_map.json'),
+    ...parseJson(configText, 'tokenizer_config.json'),
+  };
+  const chatTemplate = await chooseChatTemplate(options.chatTemplate, {
+    file: await readText(join(folder, 'chat_template.jinja')),
+    config: config.chat_template,
+    specialTokens: { bos_token: tokenText(config.bos_token), eos_token: tokenText(config.eos_token) },
+  });
+  try {
+    return new OpenTokenizer(new HuggingFaceTokenizer(definition, config), config, {
+      digest: sha256(text, '\0', configText),
+      chatTemplate,
+    });
+  } catch (error) {
+    throw invalid(file, messageOf(error), error);
+  }
+}
+
+class OpenTokenizer implements Tokenizer {
+  readonly vocabularySize: number;
+  readonly special: SpecialTokens;
+  readonly digest: string;
+  readonly chatTemplate: ChatTemplate;
+  readonly #tokenizer: HuggingFaceTokenizer;
+
+  constructor(tokenizer: HuggingFaceTokenizer, config: Json, parts: { digest: string; chatTemplate: ChatTemplate }) {
+    this.#tokenizer = tokenizer;
+    this.digest = parts.digest;
+    this.chatTemplate = parts.chatTemplate;
+    const ids = [...tokenizer.get_vocab(true).values()];
+    this.vocabularySize = ids.reduce((most, id) => Math.max(most, id), -1) + 1;
+    const idOf = (token: unknown) => {
+      const name = tokenText(token);
+      return name === undefined ? undefined : tokenizer.token_to_id(name);
+    };
+    this.special = { bos: idOf(config.bos_token), eos: idOf(config.eos_token), pad: idOf(config.pad_token) };
+  }
+
+  encode(text: string, { addSpecialTokens }: { readonly addSpecialTokens: boolean }): number[] {
+    return this.#tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids;
+  }
+
+  decode(ids: readonly number[], { skipSpecialTokens }: { readonly skipSpecialTokens: boolean }): string {
+    return this.#tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens });
+  }
+}
+
+/** A special token is given as text, or as an object with the text as its `content`. */
+function tokenText(token: unknown): string | undefined {
+  if (typeof token === 'string') return token;
+  const content = (token as { content?: unknown } | null | undefined)?.content;
+  return typeof content === 'string' ? content : undefined;
+}
+
+async function readText(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw invalid(file, messageOf(error), error);
+  }
+}
+
+function parseJson(text: string, file: string): Json {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Json;
+  } catch (error) {
+    throw invalid(file, messageOf(error), error);
+  }
+  throw invalid(file, 'is no JSON object', undefined);
+}
+
+function invalid(file: string, problem: string, cause: unknown): AlphapoError {
+  return new AlphapoError('failed-precondition', 'TOKENIZER_INVALID', `${file}: ${problem}`, { cause });
+}
