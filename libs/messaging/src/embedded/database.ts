@@ -36,7 +36,12 @@ export class Database implements Disposable {
     this.identity = path === ':memory:' ? `:memory:${crypto.randomUUID()}` : realpathSync(path);
     // FULL: a commit is on the disk when it returns, also when the machine loses power.
     this.#connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
-    this.transaction(() => this.#createSchema(path));
+    try {
+      this.transaction(() => this.#createSchema(path));
+    } catch (error) {
+      this.#connection.close();
+      throw error;
+    }
   }
 
   /** All rows of a query. */

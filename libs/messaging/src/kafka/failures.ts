@@ -4,7 +4,7 @@ import { AlphapoError, messageOf } from '@alphapo/base';
 const FENCING_TYPES = ['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING'];
 const FENCING_CODES = [47, 90, 49];
 const TOO_LARGE_TYPES = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'];
-const AUTHENTICATION_NAMES = ['KafkaJSSASLAuthenticationError', 'KafkaJSUnsupportedMagicByteInMessageSet'];
+const AUTHENTICATION_NAME = 'KafkaJSSASLAuthenticationError';
 
 interface KafkajsFailure {
   readonly name?: string;
@@ -43,7 +43,7 @@ export function isTooLarge(error: unknown): boolean {
 /** A refusal that no retry cures: credentials, or rights on a topic, group or transactional id. */
 export function isRefusal(error: unknown): boolean {
   return chainOf(error).some(
-    ({ name, type }) => AUTHENTICATION_NAMES.includes(name ?? '') || (type ?? '').endsWith('AUTHORIZATION_FAILED'),
+    ({ name, type }) => name === AUTHENTICATION_NAME || (type ?? '').endsWith('AUTHORIZATION_FAILED'),
   );
 }
 
