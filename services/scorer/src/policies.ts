@@ -1,6 +1,11 @@
 import { AlphapoError } from '@alphapo/base';
 import { policyDigest } from '@alphapo/checkpoints';
-import { OptimizerServiceClient, type PolicyHeader, type PolicyVersion, trainingMethodFromWire } from '@alphapo/contracts';
+import {
+  type OptimizerServiceClient,
+  type PolicyHeader,
+  type PolicyVersion,
+  trainingMethodFromWire,
+} from '@alphapo/contracts';
 import type { Engine } from '@alphapo/engine';
 import { type Connection, callServerStream, TensorAssembler } from '@alphapo/rpc';
 

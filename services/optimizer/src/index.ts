@@ -1,0 +1,1 @@
+export { type OptimizerConfig, type RunningOptimizer, runIdOf, startOptimizer } from './start.ts';

@@ -1,0 +1,123 @@
+import { AlphapoError } from '@alphapo/base';
+import {
+  type CheckpointResponse,
+  type ExportRequest,
+  type ExportResponse,
+  type GetPolicyRequest,
+  type GetPolicyResponse,
+  type GetStatusResponse,
+  objectiveToWire,
+  type PauseResponse,
+  type ResumeResponse,
+  runSpecificationDigest,
+  type TrainingStep,
+  trainingMethodToWire,
+  type WatchStepsRequest,
+  type WatchStepsResponse,
+  RunState as WireRunState,
+} from '@alphapo/contracts';
+import { type CallContext, tensorsToChunks } from '@alphapo/rpc';
+import type { Exporter } from './exporter.ts';
+import type { StepLedger } from './step-ledger.ts';
+import type { RunState, Trainer } from './trainer.ts';
+import type { Policy } from './training-state.ts';
+
+const RUN_STATE: Readonly<Record<RunState, WireRunState>> = {
+  starting: WireRunState.STARTING,
+  'waiting-for-batches': WireRunState.WAITING_FOR_BATCHES,
+  'waiting-for-scorers': WireRunState.WAITING_FOR_SCORERS,
+  training: WireRunState.TRAINING,
+  paused: WireRunState.PAUSED,
+  finished: WireRunState.FINISHED,
+  failed: WireRunState.FAILED,
+};
+
+/** The optimizer's methods: a view of the trainer, and its controls. */
+export class OptimizerService {
+  readonly #trainer: Trainer;
+  readonly #steps: StepLedger;
+  readonly #exporter: Exporter;
+
+  constructor(trainer: Trainer, steps: StepLedger, exporter: Exporter) {
+    this.#trainer = trainer;
+    this.#steps = steps;
+    this.#exporter = exporter;
+  }
+
+  async getStatus(): Promise<GetStatusResponse> {
+    const { run, policy, status } = this.#trainer;
+    const { specification } = run;
+    return {
+      runId: run.id,
+      state: RUN_STATE[status.state],
+      message: status.message,
+      policy: this.#version(policy),
+      totalSteps: BigInt(specification.schedule.totalSteps),
+      nextBatchOffset: status.nextBatchOffset,
+      pendingShards: status.pendingShards,
+      scorers: status.scorers,
+      runSpecificationDigest: runSpecificationDigest(specification),
+      checkpointStep: BigInt(status.checkpointStep),
+      method: trainingMethodToWire(specification.method),
+      objective: objectiveToWire(specification.objective),
+    };
+  }
+
+  async *watchSteps({ fromStep }: WatchStepsRequest, { signal }: CallContext): AsyncGenerator<WatchStepsResponse> {
+    for await (const step of this.#steps.follow(Number(fromStep), signal)) yield stepMessage(step);
+  }
+
+  async pause(): Promise<PauseResponse> {
+    return { step: BigInt(await this.#trainer.pause()) };
+  }
+
+  async resume(): Promise<ResumeResponse> {
+    return { step: BigInt(this.#trainer.resume()) };
+  }
+
+  /** The header, then the tensors of the policy. */
+  async *getPolicy({ version }: GetPolicyRequest): AsyncGenerator<GetPolicyResponse> {
+    const { run } = this.#trainer;
+    const policy = version === undefined ? this.#trainer.policy : this.#trainer.policyWithDigest(version.digest);
+    if (policy === undefined) {
+      throw new AlphapoError(
+        'not-found',
+        'POLICY_GONE',
+        `policy ${version?.digest} of step ${version?.step} is not held any more: ask for the current one, step ${this.#trainer.policy.step}`,
+      );
+    }
+    const header = {
+      version: this.#version(policy),
+      method: trainingMethodToWire(run.specification.method),
+      tensorCount: policy.tensors.size,
+      modelDigest: run.modelDigest,
+    };
+    yield { part: { $case: 'header', value: header } };
+    for (const value of tensorsToChunks(policy.tensors)) yield { part: { $case: 'chunk', value } };
+  }
+
+  async checkpoint(): Promise<CheckpointResponse> {
+    const { step, name } = await this.#trainer.checkpoint();
+    return { step: BigInt(step), name };
+  }
+
+  async export({ name }: ExportRequest): Promise<ExportResponse> {
+    const { policy } = this.#trainer;
+    return { step: BigInt(policy.step), path: await this.#exporter.export(policy, name || `step-${policy.step}`) };
+  }
+
+  #version({ step, digest }: Policy) {
+    return { runId: this.#trainer.run.id, step: BigInt(step), digest };
+  }
+}
+
+function stepMessage(step: TrainingStep): WatchStepsResponse {
+  const { runId: _runId, pairIds, step: number, batchOffset, tokens, ...numbers } = step;
+  return {
+    ...numbers,
+    step: BigInt(number),
+    batchOffset: BigInt(batchOffset),
+    pairs: pairIds.length,
+    tokens: BigInt(tokens),
+  };
+}

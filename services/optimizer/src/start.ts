@@ -1,0 +1,135 @@
+import { join } from 'node:path';
+import { AlphapoError, sha256 } from '@alphapo/base';
+import { type Checkpoint, CheckpointStore } from '@alphapo/checkpoints';
+import {
+  OptimizerServiceService,
+  type RunSpecification,
+  runSpecificationDigest,
+  type Topics,
+} from '@alphapo/contracts';
+import { ModelFolder } from '@alphapo/engine';
+import type { EventLog } from '@alphapo/messaging';
+import { Handlers, RpcServer } from '@alphapo/rpc';
+import type { Logger } from '@alphapo/telemetry';
+import { Exporter } from './exporter.ts';
+import { initialParameters } from './initial-parameters.ts';
+import { ScorerPool } from './scorer-pool.ts';
+import { OptimizerService } from './service.ts';
+import { StepLedger } from './step-ledger.ts';
+import { type Run, Trainer } from './trainer.ts';
+import { initialState, stateFromCheckpoint } from './training-state.ts';
+
+export interface OptimizerConfig {
+  /** Folder of a Hugging Face model. */
+  readonly model: string;
+  readonly specification: RunSpecification;
+  /** PEFT adapter folder to start from. */
+  readonly initialAdapter?: string | undefined;
+  /** Host and port to listen on. */
+  readonly address: string;
+  /** Folder of the run: checkpoints and exports are kept below it. */
+  readonly folder: string;
+  readonly checkpointEvery: number;
+  readonly checkpointsKept: number;
+  readonly topics: Topics;
+  readonly shardTimeoutMs: number;
+  /** The scorers that exist now. */
+  readonly discoverScorers: () => Promise<readonly string[]>;
+}
+
+export interface RunningOptimizer extends AsyncDisposable {
+  readonly address: string;
+  readonly trainer: Trainer;
+  readonly steps: StepLedger;
+  readonly exporter: Exporter;
+}
+
+/** Names the run: the same specification on the same model is the same run, and goes on where it stopped. */
+export function runIdOf(specification: RunSpecification, modelDigest: string): string {
+  return sha256(runSpecificationDigest(specification), modelDigest).slice('sha256:'.length, 'sha256:'.length + 16);
+}
+
+/** Brings the run's state up and serves it. Training starts with `trainer.train`. */
+export async function startOptimizer(
+  config: OptimizerConfig,
+  log: EventLog,
+  logger: Logger,
+): Promise<RunningOptimizer> {
+  await using opened = new AsyncDisposableStack();
+  const { specification, topics } = config;
+  const folder = await ModelFolder.open(config.model);
+  const run: Run = { id: runIdOf(specification, folder.digest), specification, modelDigest: folder.digest };
+  await log.ensureTopics([
+    { name: topics.preferenceBatches, partitions: 1, retentionMs: 'forever' },
+    { name: topics.trainingSteps, partitions: 1, retentionMs: 'forever' },
+  ]);
+  const starting = new AbortController();
+  const steps = opened.use(await StepLedger.open(log, topics.trainingSteps, run.id, starting.signal));
+  const checkpoints = new CheckpointStore(join(config.folder, 'checkpoints'), {
+    onDamaged: (name, reason) => logger.error('checkpoint.damaged', { name, reason }),
+  });
+  const checkpoint = await checkpoints.newest();
+  if (checkpoint !== undefined) checkSameRun(checkpoint, run, config.folder);
+  const state =
+    checkpoint === undefined
+      ? initialState(await initialParameters(folder, specification, config.initialAdapter))
+      : stateFromCheckpoint(checkpoint);
+  const scorers = opened.use(
+    new ScorerPool({ discover: config.discoverScorers, shardTimeoutMs: config.shardTimeoutMs, logger }),
+  );
+  const { checkpointEvery, checkpointsKept } = config;
+  const trainer = new Trainer(
+    {
+      run,
+      log,
+      batchesTopic: topics.preferenceBatches,
+      scorers,
+      checkpoints,
+      checkpointEvery,
+      checkpointsKept,
+      steps,
+      logger,
+    },
+    state,
+    digestsOf(checkpoint),
+  );
+  const model = { path: config.model, definition: folder.definition };
+  const exporter = new Exporter(join(config.folder, 'exports'), model, specification.method);
+  const handlers = new Handlers(logger);
+  const service = new OptimizerService(trainer, steps, exporter);
+  const implementation = {
+    getStatus: handlers.unary(service.getStatus.bind(service)),
+    watchSteps: handlers.serverStream(service.watchSteps.bind(service)),
+    pause: handlers.unary(service.pause.bind(service)),
+    resume: handlers.unary(service.resume.bind(service)),
+    getPolicy: handlers.serverStream(service.getPolicy.bind(service)),
+    checkpoint: handlers.unary(service.checkpoint.bind(service)),
+    export: handlers.unary(service.export.bind(service)),
+  };
+  const services = [{ definition: OptimizerServiceService, implementation }];
+  const server = opened.use(await RpcServer.start({ address: config.address, services, handlers, drainMs: 5_000 }));
+  logger.info('optimizer.started', {
+    address: server.address,
+    runId: run.id,
+    step: state.policy.step,
+    nextBatchOffset: state.nextBatchOffset,
+    policyDigest: state.policy.digest,
+  });
+  const owned = opened.move();
+  return { address: server.address, trainer, steps, exporter, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function checkSameRun(checkpoint: Checkpoint, run: Run, folder: string): void {
+  if (checkpoint.runId === run.id) return;
+  const what = checkpoint.modelDigest === run.modelDigest ? 'run specification' : 'model';
+  throw new AlphapoError(
+    'failed-precondition',
+    'OTHER_RUN',
+    `${folder} holds the checkpoints of run ${checkpoint.runId}, which has another ${what}: give this run a folder of its own`,
+  );
+}
+
+function digestsOf(checkpoint: Checkpoint | undefined) {
+  if (checkpoint === undefined || checkpoint.tokenizerDigest === '') return undefined;
+  return { tokenizer: checkpoint.tokenizerDigest, chatTemplate: checkpoint.chatTemplateDigest };
+}

@@ -1,0 +1,26 @@
+import { availableParallelism } from 'node:os';
+import { parseEnvironment } from '@alphapo/contracts';
+import { z } from 'zod';
+import type { ScorerConfig } from './start.ts';
+
+const environmentSchema = z.object({
+  ALPHAPO_MODEL: z.string().describe('folder of a Hugging Face model'),
+  ALPHAPO_ADDRESS: z.string().default('0.0.0.0:50052').describe('host and port to listen on'),
+  ALPHAPO_OPTIMIZER: z.string().optional().describe('host and port of the optimizer'),
+  ALPHAPO_DEVICE: z.enum(['cpu', 'cuda', 'webgpu']).default('cpu'),
+  ALPHAPO_THREADS: z.coerce.number().int().positive().default(availableParallelism()),
+  ALPHAPO_CHAT_TEMPLATE: z.string().optional().describe('plain, chatml, or the path of a Jinja file'),
+});
+
+/** The scorer's configuration from environment variables. Errors: INVALID_CONFIGURATION with the variable. */
+export function scorerConfigFrom(environment: NodeJS.ProcessEnv): ScorerConfig {
+  const parsed = parseEnvironment(environmentSchema, environment);
+  return {
+    model: parsed.ALPHAPO_MODEL,
+    address: parsed.ALPHAPO_ADDRESS,
+    optimizerAddress: parsed.ALPHAPO_OPTIMIZER,
+    executionProvider: parsed.ALPHAPO_DEVICE,
+    threads: parsed.ALPHAPO_THREADS,
+    chatTemplate: parsed.ALPHAPO_CHAT_TEMPLATE,
+  };
+}

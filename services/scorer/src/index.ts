@@ -1,0 +1,1 @@
+export { type RunningScorer, type ScorerConfig, startScorer } from './start.ts';

@@ -1,0 +1,129 @@
+import { AlphapoError } from '@alphapo/base';
+import {
+  type DescribeScorerResponse,
+  type GradientRequest,
+  type GradientResponse,
+  objectiveFromWire,
+  type PolicyVersion,
+  type ScoreRequest,
+  type ScoreResponse,
+  type ScoreResult,
+} from '@alphapo/contracts';
+import type { Engine, PolicyChoice } from '@alphapo/engine';
+import { Admission, type CallContext, tensorsToChunks } from '@alphapo/rpc';
+import { type TextOptions, type TokenItem, tokensOfItem } from './items.ts';
+import { pairResult, sequenceScore } from './messages.ts';
+import type { PolicySource } from './policies.ts';
+
+/** Items of one Score call: enough for batch work, little enough that a call ends in reasonable time. */
+const MAX_ITEMS = 1024;
+/** Calls that may wait for the engine; beyond that clients are asked to come back. */
+const QUEUE = { concurrency: 4, queue: 256 };
+
+/** The scorer's methods. Stateless: whatever it holds can be fetched again. */
+export class ScorerService {
+  readonly #engine: Engine;
+  readonly #policies: PolicySource;
+  readonly #text: TextOptions;
+  readonly #admission = new Admission(QUEUE);
+
+  constructor(engine: Engine, policies: PolicySource, text: TextOptions) {
+    this.#engine = engine;
+    this.#policies = policies;
+    this.#text = text;
+  }
+
+  describe(): DescribeScorerResponse {
+    const { model } = this.#engine;
+    return {
+      modelType: model.modelType,
+      modelDigest: model.digest,
+      parameterCount: BigInt(model.parameterCount),
+      vocabularySize: model.vocabularySize,
+      maxLength: this.#text.maxLength,
+      executionProvider: model.executionProvider,
+      threads: model.threads,
+      policies: this.#policies.loaded,
+    };
+  }
+
+  score(request: ScoreRequest, { signal }: CallContext): Promise<ScoreResponse> {
+    return this.#admission.run(async () => {
+      if (request.items.length > MAX_ITEMS) {
+        throw invalid('items', `${request.items.length} items are more than the ${MAX_ITEMS} that one call may have`);
+      }
+      const items = request.items.map((item, index) => tokensOfItem(item, index, this.#text));
+      const { choice, policy } = await this.#choose(request, signal);
+      const results = await this.#results(request, items, choice, signal);
+      return { results, policy };
+    }, signal);
+  }
+
+  /** The summary, then the gradient's tensors. */
+  async *gradient(request: GradientRequest, { signal }: CallContext): AsyncGenerator<GradientResponse> {
+    const { objective, policy, pairs, batchPairs } = request;
+    if (objective === undefined) throw invalid('objective', 'is missing');
+    if (policy === undefined) throw invalid('policy', 'is missing');
+    if (pairs.length === 0) throw invalid('pairs', 'is empty');
+    if (batchPairs < pairs.length) throw invalid('batch_pairs', `${batchPairs} is less than the ${pairs.length} pairs`);
+    const parsed = objectiveFromWire(objective);
+    const result = await this.#admission.run(async () => {
+      await this.#policies.ensure(policy, signal);
+      return this.#engine.gradient({ pairs, batchPairs, objective: parsed, policyDigest: policy.digest }, { signal });
+    }, signal);
+    const summary = {
+      policy,
+      pairs: result.pairs.map((outcome, i) =>
+        pairResult(pairs[i]?.id ?? '', outcome, { perToken: false, reward: true }),
+      ),
+      loss: result.loss,
+      tensorCount: result.gradient.size,
+      computeMs: result.computeMs,
+    };
+    yield { part: { $case: 'summary', value: summary } };
+    for (const value of tensorsToChunks(result.gradient)) yield { part: { $case: 'chunk', value } };
+  }
+
+  async #choose(
+    { policy }: ScoreRequest,
+    signal: AbortSignal,
+  ): Promise<{ choice: PolicyChoice; policy: PolicyVersion | undefined }> {
+    if (policy === undefined || policy.$case === 'base') return { choice: { kind: 'base' }, policy: undefined };
+    const wanted = policy.$case === 'version' ? policy.value : undefined;
+    const found = await this.#policies.ensure(wanted, signal);
+    return { choice: { kind: 'policy', digest: found.digest }, policy: found };
+  }
+
+  /** Pairs and single sequences are computed in one call each, and put back into the order of the items. */
+  async #results(
+    request: ScoreRequest,
+    items: readonly TokenItem[],
+    choice: PolicyChoice,
+    signal: AbortSignal,
+  ): Promise<ScoreResult[]> {
+    const objective = request.objective && objectiveFromWire(request.objective);
+    const pairs = items.flatMap((item) => (item.kind === 'pair' ? [item.tokens] : []));
+    const sequences = items.flatMap((item) => (item.kind === 'sequence' ? [item.tokens] : []));
+    const options = objective === undefined ? { signal } : { signal, objective };
+    const scoredPairs = (await this.#engine.scorePairs(pairs, choice, options)).values();
+    const scoredSequences = (await this.#engine.score(sequences, choice, { signal })).values();
+    const { perToken } = request;
+    return items.map((item, i) => {
+      const id = request.items[i]?.id ?? '';
+      if (item.kind === 'pair') {
+        const { value } = scoredPairs.next();
+        if (value !== undefined) return pairResult(id, value, { perToken, reward: objective !== undefined });
+      } else {
+        const { value } = scoredSequences.next();
+        if (value !== undefined) {
+          return { id, chosen: sequenceScore(value, perToken), rejected: undefined, reward: undefined };
+        }
+      }
+      throw new AlphapoError('internal', 'MISSING_RESULT', `items[${i}] has no result`);
+    });
+  }
+}
+
+function invalid(field: string, problem: string): AlphapoError {
+  return new AlphapoError('invalid-argument', 'INVALID_REQUEST', `${field}: ${problem}`, { metadata: { field } });
+}

@@ -1,0 +1,54 @@
+import { OptimizerServiceClient, ScorerServiceService } from '@alphapo/contracts';
+import { type ExecutionProvider, openEngine } from '@alphapo/engine';
+import { connect, Handlers, RpcServer } from '@alphapo/rpc';
+import type { Logger } from '@alphapo/telemetry';
+import { openTokenizer } from '@alphapo/tokenization';
+import { PolicySource } from './policies.ts';
+import { ScorerService } from './service.ts';
+
+export interface ScorerConfig {
+  /** Folder of a Hugging Face model. */
+  readonly model: string;
+  /** Host and port to listen on. */
+  readonly address: string;
+  /** Where policies are fetched; without it only the base model is scored. */
+  readonly optimizerAddress?: string | undefined;
+  readonly executionProvider: ExecutionProvider;
+  readonly threads: number;
+  readonly chatTemplate?: string | undefined;
+}
+
+export interface RunningScorer extends AsyncDisposable {
+  readonly address: string;
+}
+
+/** Opens the model and serves it. */
+export async function startScorer(config: ScorerConfig, logger: Logger): Promise<RunningScorer> {
+  await using opened = new AsyncDisposableStack();
+  const engine = opened.use(
+    await openEngine(config.model, { executionProvider: config.executionProvider, threads: config.threads }),
+  );
+  const tokenizer = await openTokenizer(config.model, { chatTemplate: config.chatTemplate });
+  const optimizer =
+    config.optimizerAddress === undefined
+      ? undefined
+      : opened.use(connect(OptimizerServiceClient, config.optimizerAddress));
+  const text = { tokenizer, maxLength: engine.model.maxPositions };
+  const service = new ScorerService(engine, new PolicySource(engine, optimizer), text);
+  const handlers = new Handlers(logger);
+  const implementation = {
+    describeScorer: handlers.unary(async () => service.describe()),
+    score: handlers.unary(service.score.bind(service)),
+    gradient: handlers.serverStream(service.gradient.bind(service)),
+  };
+  const server = opened.use(
+    await RpcServer.start({
+      address: config.address,
+      services: [{ definition: ScorerServiceService, implementation }],
+      handlers,
+    }),
+  );
+  logger.info('scorer.started', { address: server.address, ...engine.model });
+  const owned = opened.move();
+  return { address: server.address, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
