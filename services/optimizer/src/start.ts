@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { AlphapoError, sha256 } from '@alphapo/base';
 import { type Checkpoint, CheckpointStore } from '@alphapo/checkpoints';
 import {
@@ -27,8 +26,10 @@ export interface OptimizerConfig {
   readonly initialAdapter?: string | undefined;
   /** Host and port to listen on. */
   readonly address: string;
-  /** Folder of the run: checkpoints and exports are kept below it. */
-  readonly folder: string;
+  /** Folder of the run's checkpoints. */
+  readonly checkpointFolder: string;
+  /** Folder below which policies are exported. */
+  readonly exportFolder: string;
   readonly checkpointEvery: number;
   readonly checkpointsKept: number;
   readonly topics: Topics;
@@ -65,11 +66,11 @@ export async function startOptimizer(
   ]);
   const starting = new AbortController();
   const steps = opened.use(await StepLedger.open(log, topics.trainingSteps, run.id, starting.signal));
-  const checkpoints = new CheckpointStore(join(config.folder, 'checkpoints'), {
+  const checkpoints = new CheckpointStore(config.checkpointFolder, {
     onDamaged: (name, reason) => logger.error('checkpoint.damaged', { name, reason }),
   });
   const checkpoint = await checkpoints.newest();
-  if (checkpoint !== undefined) checkSameRun(checkpoint, run, config.folder);
+  if (checkpoint !== undefined) checkSameRun(checkpoint, run, config.checkpointFolder);
   const state =
     checkpoint === undefined
       ? initialState(await initialParameters(folder, specification, config.initialAdapter))
@@ -94,7 +95,7 @@ export async function startOptimizer(
     digestsOf(checkpoint),
   );
   const model = { path: config.model, definition: folder.definition };
-  const exporter = new Exporter(join(config.folder, 'exports'), model, specification.method);
+  const exporter = new Exporter(config.exportFolder, model, specification.method);
   const handlers = new Handlers(logger);
   const service = new OptimizerService(trainer, steps, exporter);
   const implementation = {

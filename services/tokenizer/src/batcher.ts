@@ -113,7 +113,7 @@ class OpenBatch {
       },
       pairs: this.pairs,
       tokenizerDigest: tokenizer.digest,
-      chatTemplateDigest: tokenizer.chatTemplateDigest,
+      chatTemplateDigest: tokenizer.chatTemplate.digest,
       runSpecificationDigest: options.runSpecificationDigest,
       endOfData,
     };

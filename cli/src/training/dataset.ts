@@ -1,0 +1,75 @@
+import { parsePreference, type Rejection, readRecords, shuffledOrder } from '@alphapo/data';
+import { type Tokenizer, tokenizePreference } from '@alphapo/tokenization';
+
+/** A record as its file has it. */
+export interface SourceRecord {
+  readonly bytes: Uint8Array;
+  /** `file:line`. */
+  readonly origin: string;
+}
+
+/** A pair that can be trained on, with the token ids that training will see. */
+export interface DataPair extends SourceRecord {
+  readonly id: string;
+  readonly prompt: readonly number[];
+  readonly chosen: readonly number[];
+  readonly rejected: readonly number[];
+}
+
+export interface RejectedRecord extends SourceRecord {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** All records of some files: those that can be trained on, and those that cannot. */
+export interface Dataset {
+  readonly pairs: readonly DataPair[];
+  readonly rejected: readonly RejectedRecord[];
+}
+
+/**
+ * Reads, parses and tokenizes the records of files, by the same functions as the tokenizer service. Records are held in
+ * memory: the run's number of steps, the lengths and the held-out part depend on all of them.
+ */
+export async function readDataset(
+  files: readonly string[],
+  tokenizer: Tokenizer,
+  lengths: { readonly maxLength: number; readonly maxPromptLength: number },
+): Promise<Dataset> {
+  const pairs: DataPair[] = [];
+  const rejected: RejectedRecord[] = [];
+  for (const file of files) {
+    for await (const { bytes, line } of readRecords(file)) {
+      const record = { bytes, origin: `${file}:${line}` };
+      const parsed = parsePreference(bytes);
+      const made = parsed.ok ? tokenizePreference(tokenizer, parsed.preference, lengths) : parsed;
+      if (made.ok) pairs.push({ ...record, ...made.pair, id: made.pair.id ?? record.origin });
+      else rejected.push({ ...record, ...reasonOf(made) });
+    }
+  }
+  return { pairs, rejected };
+}
+
+const reasonOf = ({ reason, message }: Rejection) => ({ reason, message });
+
+/** Takes a share of the pairs out of training, drawn from the seed. */
+export function holdOut(pairs: readonly DataPair[], fraction: number, seed: number): [DataPair[], DataPair[]] {
+  const count = Math.round(pairs.length * fraction);
+  const drawn = new Set(shuffledOrder(pairs.length, seed, -1).slice(0, count));
+  return [pairs.filter((_, i) => !drawn.has(i)), pairs.filter((_, i) => drawn.has(i))];
+}
+
+/** The first `count` pairs of epoch after epoch, each in an order of its own unless `shuffle` is false. */
+export function* trainingOrder<T>(
+  items: readonly T[],
+  count: number,
+  options: { readonly seed: number; readonly shuffle: boolean },
+): Generator<T> {
+  for (let made = 0, epoch = 0; made < count; epoch++) {
+    const order = options.shuffle ? shuffledOrder(items.length, options.seed, epoch) : items.keys();
+    for (const index of order) {
+      if (made++ === count) return;
+      yield items[index] as T;
+    }
+  }
+}

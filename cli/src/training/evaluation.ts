@@ -1,0 +1,87 @@
+import { type Objective, objectiveToWire, type ScoreRequest, ScorerServiceClient } from '@alphapo/contracts';
+import { callUnary, connect } from '@alphapo/rpc';
+import type { DataPair } from './dataset.ts';
+
+/** How a policy does on pairs; means over the pairs. Log-probabilities are means over response tokens, in nats. */
+export interface Evaluation {
+  readonly pairs: number;
+  /** Share of pairs whose chosen response has the higher reward. */
+  readonly accuracy: number;
+  readonly loss: number;
+  readonly margin: number;
+  readonly rewardChosen: number;
+  readonly rewardRejected: number;
+  readonly logProbChosen: number;
+  readonly logProbRejected: number;
+}
+
+/** Pairs per Score call. */
+const CALL_PAIRS = 64;
+const CALL_TIMEOUT_MS = 30 * 60_000;
+
+/** Scores pairs through a running scorer under its latest policy or the base model. */
+export async function evaluate(
+  scorerAddress: string,
+  pairs: readonly DataPair[],
+  options: { readonly objective: Objective; readonly policy: 'base' | 'latest'; readonly signal?: AbortSignal },
+): Promise<Evaluation> {
+  using connection = connect(ScorerServiceClient, scorerAddress);
+  const sums = {
+    accuracy: 0,
+    loss: 0,
+    margin: 0,
+    rewardChosen: 0,
+    rewardRejected: 0,
+    logProbChosen: 0,
+    logProbRejected: 0,
+  };
+  for (let start = 0; start < pairs.length; start += CALL_PAIRS) {
+    const request = scoreRequest(pairs.slice(start, start + CALL_PAIRS), options);
+    const settings = { timeoutMs: CALL_TIMEOUT_MS, signal: options.signal };
+    const { results } = await callUnary(connection, 'score', request, settings);
+    for (const { chosen, rejected, reward } of results) {
+      if (chosen === undefined || rejected === undefined || reward === undefined) continue;
+      sums.accuracy += reward.margin > 0 ? 1 : 0;
+      sums.loss += reward.loss;
+      sums.margin += reward.margin;
+      sums.rewardChosen += reward.rewardChosen;
+      sums.rewardRejected += reward.rewardRejected;
+      sums.logProbChosen += chosen.mean;
+      sums.logProbRejected += rejected.mean;
+    }
+  }
+  const means = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / pairs.length]));
+  return { pairs: pairs.length, ...(means as typeof sums) };
+}
+
+/** A request for pairs of token ids. */
+export function scoreRequest(
+  pairs: readonly DataPair[],
+  options: {
+    readonly objective: Objective | undefined;
+    readonly policy: 'base' | 'latest';
+    readonly perToken?: boolean;
+  },
+): ScoreRequest {
+  return {
+    items: pairs.map(({ id, prompt, chosen, rejected }) => ({
+      id,
+      item: {
+        $case: 'tokenPair',
+        value: {
+          id,
+          prompt: [...prompt],
+          chosen: [...chosen],
+          rejected: [...rejected],
+          sourceOffset: 0n,
+          truncatedPromptTokens: 0,
+          truncatedChosenTokens: 0,
+          truncatedRejectedTokens: 0,
+        },
+      },
+    })),
+    policy: { $case: options.policy, value: {} },
+    perToken: options.perToken ?? false,
+    objective: options.objective && objectiveToWire(options.objective),
+  };
+}

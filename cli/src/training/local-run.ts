@@ -1,0 +1,91 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { type RunSpecification, topicsWithPrefix } from '@alphapo/contracts';
+import { type EventLog, openEmbeddedEventLog } from '@alphapo/messaging';
+import { type RunningOptimizer, startOptimizer } from '@alphapo/optimizer';
+import { startScorer } from '@alphapo/scorer';
+import type { Logger } from '@alphapo/telemetry';
+import { startTokenizer } from '@alphapo/tokenizer';
+
+/** A run on one machine: what differs from a deployment is where the services are, not what they do. */
+export interface LocalRunOptions {
+  readonly model: string;
+  readonly specification: RunSpecification;
+  readonly folder: string;
+  readonly initialAdapter: string | undefined;
+  readonly chatTemplate: string | undefined;
+  readonly threads: number | undefined;
+  readonly checkpointEvery: number;
+}
+
+export interface LocalRun extends AsyncDisposable {
+  readonly log: EventLog;
+  readonly optimizer: RunningOptimizer;
+  readonly scorerAddress: string;
+  /** Makes batches of what is in `preferences`, until the signal. */
+  consume(signal: AbortSignal): Promise<void>;
+}
+
+/** A free port of this machine only. */
+const LOOPBACK = '127.0.0.1:0';
+const CHECKPOINTS_KEPT = 3;
+const SHARD_TIMEOUT_MS = 60 * 60_000;
+
+/** Topics of the embedded log. */
+export const LOCAL_TOPICS = topicsWithPrefix();
+
+/** Starts tokenizer, scorer and optimizer in this process, over loopback gRPC and a log in the run's folder. */
+export async function startLocalRun(options: LocalRunOptions, logger: Logger): Promise<LocalRun> {
+  await using opened = new AsyncDisposableStack();
+  const log = opened.use(openEmbeddedEventLog({ path: join(options.folder, 'log.sqlite') }));
+  const scorers: string[] = [];
+  const { model, specification, chatTemplate } = options;
+  const tokenizer = opened.use(
+    await startTokenizer(
+      { model, specification, chatTemplate, address: LOOPBACK, topics: LOCAL_TOPICS, preferencesPartitions: 1 },
+      log,
+      logger.with({ service: 'tokenizer' }),
+    ),
+  );
+  const optimizer = opened.use(
+    await startOptimizer(
+      {
+        model,
+        specification,
+        initialAdapter: options.initialAdapter,
+        address: LOOPBACK,
+        checkpointFolder: join(options.folder, 'checkpoints'),
+        exportFolder: options.folder,
+        checkpointEvery: options.checkpointEvery,
+        checkpointsKept: CHECKPOINTS_KEPT,
+        topics: LOCAL_TOPICS,
+        shardTimeoutMs: SHARD_TIMEOUT_MS,
+        discoverScorers: async () => scorers,
+      },
+      log,
+      logger.with({ service: 'optimizer' }),
+    ),
+  );
+  const scorer = opened.use(
+    await startScorer(
+      {
+        model,
+        chatTemplate,
+        address: LOOPBACK,
+        optimizerAddress: optimizer.address,
+        executionProvider: 'cpu',
+        threads: options.threads ?? availableParallelism(),
+      },
+      logger.with({ service: 'scorer' }),
+    ),
+  );
+  scorers.push(scorer.address);
+  const owned = opened.move();
+  return {
+    log,
+    optimizer,
+    scorerAddress: scorer.address,
+    consume: (signal) => tokenizer.consume(signal),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

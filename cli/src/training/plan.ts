@@ -1,0 +1,92 @@
+import { AlphapoError } from '@alphapo/base';
+import { readAdapter } from '@alphapo/checkpoints';
+import { type RunSettings, resolveRunSpecification } from '@alphapo/contracts';
+import { ModelFolder } from '@alphapo/engine';
+import { defaultLoraTargets } from '@alphapo/models';
+import { runIdOf } from '@alphapo/optimizer';
+import { openTokenizer } from '@alphapo/tokenization';
+import { type DataPair, holdOut, type RejectedRecord, readDataset } from './dataset.ts';
+import type { TrainPlan } from './train.ts';
+
+/** What `train` is asked for, besides the settings of the run. */
+export interface TrainRequest {
+  readonly model: string;
+  readonly data: readonly string[];
+  readonly out: string;
+  readonly evalData: readonly string[];
+  readonly evalFraction: number | undefined;
+  readonly evalEvery: number;
+  readonly initAdapter: string | undefined;
+  readonly chatTemplate: string | undefined;
+  readonly shuffle: boolean;
+  readonly strict: boolean;
+  readonly resume: boolean;
+  readonly threads: number | undefined;
+  readonly checkpointEvery: number;
+}
+
+/** Reads model, adapter and data, and works out the run. Nothing has been started or written yet. */
+export async function planTraining(request: TrainRequest, settings: RunSettings): Promise<TrainPlan> {
+  const model = await ModelFolder.open(request.model);
+  const { maxPositions } = model.definition;
+  const facts = { maxPositions, linearLayers: defaultLoraTargets(model.definition), pairs: 1 };
+  const withAdapter = await adapterSettings(settings, request.initAdapter);
+  const { lengths } = resolveRunSpecification(withAdapter, facts);
+  const tokenizer = await openTokenizer(request.model, { chatTemplate: request.chatTemplate });
+  const data = await readDataset(request.data, tokenizer, lengths);
+  const evalData = await readDataset(request.evalData, tokenizer, lengths);
+  const rejected = [...data.rejected, ...evalData.rejected];
+  if (request.strict && rejected.length > 0) throw strictError(rejected);
+  const [train, evaluation] =
+    request.evalFraction === undefined
+      ? [data.pairs, evalData.pairs]
+      : holdOut(data.pairs, request.evalFraction, settings.seed);
+  if (train.length === 0) throw noPairs(request.data, rejected);
+  const totalPairs =
+    settings.steps === undefined
+      ? Math.max(1, Math.round(train.length * (settings.epochs ?? 1)))
+      : settings.steps * settings.batchSize;
+  const specification = resolveRunSpecification(withAdapter, { ...facts, pairs: train.length });
+  return {
+    model: request.model,
+    specification,
+    runId: runIdOf(specification, model.digest),
+    folder: request.out,
+    initialAdapter: request.initAdapter,
+    chatTemplate: request.chatTemplate,
+    threads: request.threads,
+    checkpointEvery: request.checkpointEvery,
+    train,
+    rejected: data.rejected,
+    evaluation: evaluation as readonly DataPair[],
+    evaluateEvery: request.evalEvery,
+    shuffle: request.shuffle,
+    totalPairs,
+    resume: request.resume,
+  };
+}
+
+/** A given adapter decides rank, alpha and targets, unless the settings say so explicitly (and then must agree). */
+async function adapterSettings(settings: RunSettings, adapterFolder: string | undefined): Promise<RunSettings> {
+  if (adapterFolder === undefined) return settings;
+  if (settings.full) {
+    throw new AlphapoError('invalid-argument', 'INVALID_SETTING', 'init-adapter: --full trains no adapter; drop one');
+  }
+  const { rank, alpha, targets } = await readAdapter(adapterFolder);
+  return { ...settings, loraRank: rank, loraAlpha: alpha, loraTargets: [...targets] };
+}
+
+function strictError(rejected: readonly RejectedRecord[]): AlphapoError {
+  const [first] = rejected;
+  return new AlphapoError(
+    'invalid-argument',
+    'BAD_RECORDS',
+    `${rejected.length} records cannot be trained on, the first is ${first?.origin}: ${first?.message}. Mend them, or leave out --strict to skip them`,
+  );
+}
+
+function noPairs(files: readonly string[], rejected: readonly RejectedRecord[]): AlphapoError {
+  const [first] = rejected;
+  const why = first === undefined ? 'no records' : `${rejected.length} bad ones; ${first.origin}: ${first.message}`;
+  return new AlphapoError('invalid-argument', 'NO_PAIRS', `${files.join(', ')}: no pair to train on (${why})`);
+}

@@ -1,0 +1,218 @@
+import { createWriteStream } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  CONTROL_HEADER,
+  deadLetterFromHeaders,
+  END_OF_DATA,
+  ORIGIN_HEADER,
+  type RunSpecification,
+  type TrainingStep,
+  trainingStepSchema,
+} from '@alphapo/contracts';
+import type { EventLog, OutgoingRecord } from '@alphapo/messaging';
+import type { Logger } from '@alphapo/telemetry';
+import { type DataPair, type Dataset, trainingOrder } from './dataset.ts';
+import { type Evaluation, evaluate } from './evaluation.ts';
+import { LOCAL_TOPICS, type LocalRun, type LocalRunOptions, startLocalRun } from './local-run.ts';
+import { claimRunFolder, dataDigest } from './run-folder.ts';
+
+/** Everything that a run on one machine needs to know. */
+export interface TrainPlan extends LocalRunOptions {
+  readonly runId: string;
+  readonly train: readonly DataPair[];
+  readonly rejected: Dataset['rejected'];
+  /** Held-out pairs; none: no evaluation. */
+  readonly evaluation: readonly DataPair[];
+  /** Steps between two evaluations, besides those before and after; 0: none between. */
+  readonly evaluateEvery: number;
+  readonly shuffle: boolean;
+  /** Pairs to train on, over all epochs. */
+  readonly totalPairs: number;
+  readonly resume: boolean;
+}
+
+/** What a run tells while it goes on. */
+export interface TrainListener {
+  onStep(step: TrainingStep): void;
+  onEvaluation(step: number, evaluation: Evaluation): void;
+  onPhase(phase: 'evaluating' | 'training' | 'writing'): void;
+}
+
+export interface TrainSummary {
+  readonly runId: string;
+  readonly model: string;
+  readonly specification: RunSpecification;
+  readonly steps: number;
+  readonly pairs: { readonly train: number; readonly evaluation: number; readonly rejected: number };
+  readonly evaluations: readonly { readonly step: number; readonly evaluation: Evaluation }[];
+  readonly firstStep: TrainingStep | undefined;
+  readonly lastStep: TrainingStep | undefined;
+  readonly policyDigest: string;
+  /** `adapter` or `model`, below the run's folder. */
+  readonly artefact: string;
+  readonly trainingSeconds: number;
+  readonly pairsPerSecond: number;
+  readonly peakMemoryMb: number;
+}
+
+/** Records per append. */
+const PRODUCE_BATCH = 1000;
+
+/** Trains on one machine, from records to an adapter or model folder. The signal stops it; it can be resumed. */
+export async function train(
+  plan: TrainPlan,
+  listener: TrainListener,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<TrainSummary> {
+  const digest = dataDigest(plan.train, plan.evaluation, plan.shuffle);
+  await claimRunFolder(plan.folder, { runId: plan.runId, dataDigest: digest }, plan.resume);
+  await using run = await startLocalRun(plan, logger);
+  await produce(run.log, plan);
+  const done = new AbortController();
+  const stop = AbortSignal.any([signal, done.signal]);
+  const { trainer } = run.optimizer;
+  const evaluations: { step: number; evaluation: Evaluation }[] = [];
+  const check = async (policyStep: number) => {
+    if (plan.evaluation.length === 0) return;
+    listener.onPhase('evaluating');
+    const { objective } = plan.specification;
+    const evaluation = await evaluate(run.scorerAddress, plan.evaluation, { objective, policy: 'latest', signal });
+    evaluations.push({ step: policyStep, evaluation });
+    listener.onEvaluation(policyStep, evaluation);
+    listener.onPhase('training');
+  };
+  if (trainer.policy.step === 0) await check(0);
+  listener.onPhase('training');
+  const started = performance.now();
+  const steps = new StepFile(join(plan.folder, 'steps.jsonl'));
+  const startStep = trainer.policy.step;
+  const consuming = run.consume(stop);
+  const following = followSteps(run, stop, async (step) => {
+    steps.add(step);
+    if (step.step > startStep) listener.onStep(step);
+    const due = plan.evaluateEvery > 0 && step.step % plan.evaluateEvery === 0;
+    if (!due || step.step <= startStep || step.step >= plan.specification.schedule.totalSteps) return;
+    await trainer.pause();
+    await check(trainer.policy.step);
+    trainer.resume();
+  });
+  try {
+    await Promise.race([
+      trainer.train(signal),
+      consuming.then(() => new Promise(() => {})),
+      following.then(() => new Promise(() => {})),
+    ]);
+  } finally {
+    done.abort();
+    await Promise.allSettled([consuming, following]);
+  }
+  signal.throwIfAborted();
+  for (const step of run.optimizer.steps.steps) steps.add(step);
+  await steps.end();
+  const seconds = (performance.now() - started) / 1000;
+  if (trainer.policy.step > 0) await check(trainer.policy.step);
+  listener.onPhase('writing');
+  const artefact = plan.specification.method.kind === 'full' ? 'model' : 'adapter';
+  await rm(join(plan.folder, artefact), { recursive: true, force: true });
+  await run.optimizer.exporter.export(trainer.policy, artefact);
+  const rejected = await writeRejected(run.log, plan.folder);
+  const taken = run.optimizer.steps.steps;
+  const trained = taken.slice(startStep).reduce((sum, { pairIds }) => sum + pairIds.length, 0);
+  const summary: TrainSummary = {
+    runId: plan.runId,
+    model: plan.model,
+    specification: plan.specification,
+    steps: trainer.policy.step,
+    pairs: { train: plan.train.length, evaluation: plan.evaluation.length, rejected },
+    evaluations,
+    firstStep: taken.at(0),
+    lastStep: taken.at(-1),
+    policyDigest: trainer.policy.digest,
+    artefact,
+    trainingSeconds: seconds,
+    pairsPerSecond: trained / seconds,
+    peakMemoryMb: process.resourceUsage().maxRSS / 1024,
+  };
+  await writeFile(join(plan.folder, 'summary.json'), `${JSON.stringify(summary, undefined, 2)}\n`);
+  return summary;
+}
+
+/**
+ * Puts the records into `preferences`: rejected ones first, then the pairs in the order of training, then the end of the
+ * data. The order is fixed, so an interrupted production goes on after the records that are there.
+ */
+async function produce(log: EventLog, plan: TrainPlan): Promise<void> {
+  const topic = LOCAL_TOPICS.preferences;
+  const { next } = await log.bounds(topic, 0);
+  let skip = Number(next);
+  let batch: OutgoingRecord[] = [];
+  const send = async () => {
+    if (batch.length > 0) await log.append(batch);
+    batch = [];
+  };
+  for (const record of recordsOf(plan)) {
+    if (skip-- > 0) continue;
+    batch.push({ topic, partition: 0, ...record });
+    if (batch.length === PRODUCE_BATCH) await send();
+  }
+  await send();
+}
+
+function* recordsOf(plan: TrainPlan): Generator<{ value: Uint8Array; headers: Record<string, string> }> {
+  const { seed } = plan.specification;
+  for (const { bytes, origin } of plan.rejected) yield { value: bytes, headers: { [ORIGIN_HEADER]: origin } };
+  for (const { bytes, origin } of trainingOrder(plan.train, plan.totalPairs, { seed, shuffle: plan.shuffle })) {
+    yield { value: bytes, headers: { [ORIGIN_HEADER]: origin } };
+  }
+  yield { value: new Uint8Array(), headers: { [CONTROL_HEADER]: END_OF_DATA } };
+}
+
+/** Calls back for every step of the run, those already taken first. */
+async function followSteps(
+  run: LocalRun,
+  signal: AbortSignal,
+  onStep: (step: TrainingStep) => Promise<void>,
+): Promise<void> {
+  for await (const step of run.optimizer.steps.follow(1, signal)) await onStep(trainingStepSchema.parse(step));
+}
+
+/** steps.jsonl: a line per step, each once. */
+class StepFile {
+  readonly #stream: ReturnType<typeof createWriteStream>;
+  #last = 0;
+
+  constructor(file: string) {
+    this.#stream = createWriteStream(file);
+  }
+
+  add(step: TrainingStep): void {
+    if (step.step <= this.#last) return;
+    this.#last = step.step;
+    this.#stream.write(`${JSON.stringify(step)}\n`);
+  }
+
+  end(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#stream.once('error', reject);
+      this.#stream.end(resolve);
+    });
+  }
+}
+
+/** Writes the dead letters as rejected.jsonl; returns how many there are. */
+async function writeRejected(log: EventLog, folder: string): Promise<number> {
+  const topic = LOCAL_TOPICS.deadLetters;
+  const { first } = await log.bounds(topic, 0);
+  const lines: string[] = [];
+  for await (const records of log.read(topic, 0, first, { signal: new AbortController().signal, stop: 'at-end' })) {
+    for (const { headers, value } of records) {
+      const { reason, message, origin } = deadLetterFromHeaders(headers);
+      const text = value === null ? '' : new TextDecoder().decode(value);
+      lines.push(`${JSON.stringify({ origin, reason, message, record: text.slice(0, 2000) })}\n`);
+    }
+  }
+  await writeFile(join(folder, 'rejected.jsonl'), lines.join(''));
+  return lines.length;
+}

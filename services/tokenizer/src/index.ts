@@ -1,0 +1,1 @@
+export { type RunningTokenizer, startTokenizer, type TokenizerConfig } from './start.ts';
