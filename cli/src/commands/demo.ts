@@ -1,0 +1,91 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type RunSettings, runSettingsSchema } from '@alphapo/contracts';
+import { Command } from 'commander';
+import { questions } from '../demo/questions.ts';
+import { planTraining, type TrainRequest } from '../training/plan.ts';
+import type { TrainSummary } from '../training/train.ts';
+import { initModel, TINY_CONFIG } from './init-model.ts';
+import { trainAndReport } from './train.ts';
+
+const TRAIN_QUESTIONS = 4000;
+const HELD_OUT_QUESTIONS = 400;
+
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description(
+      'Try everything without a download: a tiny model is made, learns to answer simple questions by supervised ' +
+        'fine-tuning, and then to prefer right answers by AlphaPO. Takes a minute or two.',
+    )
+    .option('--out <folder>', 'where everything is written', 'out/demo')
+    .option('--seed <number>', 'of the questions and the weights', Number, 42)
+    .action(async ({ out, seed }: { out: string; seed: number }) => {
+      const summary = await runDemo(out, seed);
+      process.stdout.write(`${report(summary, out)}\n`);
+    });
+}
+
+/** The demo's two runs; returns what the second one, AlphaPO, came to. */
+async function runDemo(out: string, seed: number): Promise<TrainSummary> {
+  await rm(out, { recursive: true, force: true });
+  await mkdir(out, { recursive: true });
+  const all = questions(TRAIN_QUESTIONS + HELD_OUT_QUESTIONS, seed);
+  const [train, heldOut] = [join(out, 'train.jsonl'), join(out, 'held-out.jsonl')];
+  await writeFile(train, lines(all.slice(0, TRAIN_QUESTIONS)));
+  await writeFile(heldOut, lines(all.slice(TRAIN_QUESTIONS)));
+  const fresh = join(out, 'model');
+  await initModel(fresh, TINY_CONFIG, seed);
+  const run = (name: string, model: string, settings: Partial<RunSettings>) =>
+    step(name, { ...REQUEST, model, data: [train], evalData: [heldOut], out: join(out, name) }, { ...settings, seed });
+  await run('sft', fresh, SFT);
+  return run('alphapo', join(out, 'sft', 'model'), ALPHAPO);
+}
+
+const REQUEST = {
+  evalFraction: undefined,
+  evalEvery: 0,
+  initAdapter: undefined,
+  chatTemplate: undefined,
+  shuffle: true,
+  strict: true,
+  resume: false,
+  threads: undefined,
+  checkpointEvery: 1000,
+};
+
+const SFT: Partial<RunSettings> = { objective: 'sft', full: true, learningRate: 2e-3, batchSize: 32, shards: 1, steps: 120 };
+const ALPHAPO: Partial<RunSettings> = {
+  objective: 'alphapo',
+  loraRank: 8,
+  learningRate: 1e-3,
+  batchSize: 32,
+  shards: 1,
+  epochs: 1,
+};
+
+async function step(name: string, request: TrainRequest, settings: Partial<RunSettings>): Promise<TrainSummary> {
+  process.stderr.write(`\n--- ${name}\n`);
+  return trainAndReport(await planTraining(request, runSettingsSchema.parse(settings)), 'error');
+}
+
+const lines = (records: readonly object[]) => records.map((record) => `${JSON.stringify(record)}\n`).join('');
+
+function report({ evaluations }: TrainSummary, out: string): string {
+  const [before, after] = [evaluations.at(0)?.evaluation, evaluations.at(-1)?.evaluation];
+  if (before === undefined || after === undefined) return 'no evaluation';
+  const row = (name: string, a: number, b: number) => `${name.padEnd(34)} ${a.toFixed(3).padStart(9)} ${b.toFixed(3).padStart(9)}`;
+  return [
+    '',
+    `${'AlphaPO, held-out questions'.padEnd(34)} ${'before'.padStart(9)} ${'after'.padStart(9)}`,
+    row('right answer preferred (share)', before.accuracy, after.accuracy),
+    row('reward margin', before.margin, after.margin),
+    row('log-probability per token, chosen', before.logProbChosen, after.logProbChosen),
+    row('log-probability per token, rejected', before.logProbRejected, after.logProbRejected),
+    '',
+    `Likelihood displacement: chosen ${signed(after.logProbChosen - before.logProbChosen)}, ` +
+      `rejected ${signed(after.logProbRejected - before.logProbRejected)} nats per token.`,
+    `The adapter is ${join(out, 'alphapo', 'adapter')}; numbers and settings are in ${join(out, 'alphapo', 'summary.json')}.`,
+  ].join('\n');
+}
+
+const signed = (x: number) => (x >= 0 ? `+${x.toFixed(3)}` : x.toFixed(3));

@@ -1,0 +1,68 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AlphapoError, messageOf } from '@alphapo/base';
+import { freshParameters, modelFromConfig } from '@alphapo/models';
+import { writeSafetensors } from '@alphapo/safetensors';
+import { BYTE_VOCABULARY_SIZE, writeByteTokenizer } from '@alphapo/tokenization';
+import { Command } from 'commander';
+
+/** A Llama small enough to learn simple things in a minute. */
+export const TINY_CONFIG = {
+  architectures: ['LlamaForCausalLM'],
+  model_type: 'llama',
+  vocab_size: BYTE_VOCABULARY_SIZE,
+  hidden_size: 96,
+  intermediate_size: 256,
+  num_hidden_layers: 2,
+  num_attention_heads: 6,
+  num_key_value_heads: 6,
+  max_position_embeddings: 512,
+  rms_norm_eps: 1e-5,
+  rope_theta: 10000,
+  hidden_act: 'silu',
+  initializer_range: 0.05,
+  tie_word_embeddings: false,
+  bos_token_id: 0,
+  eos_token_id: 1,
+  torch_dtype: 'float32',
+};
+
+export function initModelCommand(): Command {
+  return new Command('init-model')
+    .description('Make a small model with random weights and a byte-level tokenizer, to try things out')
+    .argument('<folder>', 'where the model is written')
+    .option('--config <file>', "a Hugging Face config.json (default: a tiny Llama; vocab_size is the tokenizer's)")
+    .option('--seed <number>', 'of the weights', Number, 42)
+    .action(async (folder: string, options: { config?: string; seed: number }) => {
+      const config = options.config === undefined ? TINY_CONFIG : await readConfig(options.config);
+      const count = await initModel(folder, config, options.seed);
+      process.stderr.write(`wrote ${folder}: ${config.model_type}, ${count} parameters\n`);
+    });
+}
+
+/** Writes config.json, model.safetensors and the tokenizer; returns the number of parameters. */
+export async function initModel(folder: string, config: Record<string, unknown>, seed: number): Promise<number> {
+  const whole = { ...config, vocab_size: BYTE_VOCABULARY_SIZE, bos_token_id: 0, eos_token_id: 1 };
+  const model = modelFromConfig(whole);
+  await mkdir(folder, { recursive: true });
+  if ((await readdir(folder)).includes('config.json')) {
+    throw new AlphapoError('already-exists', 'MODEL_EXISTS', `${folder} holds a model already: give another folder`);
+  }
+  let count = 0;
+  const parameters = [...freshParameters(model, seed)].map(({ name, tensor }) => {
+    count += tensor.data.length;
+    return { name, dtype: 'f32' as const, shape: tensor.shape, data: tensor.data };
+  });
+  await writeSafetensors(join(folder, 'model.safetensors'), parameters, { format: 'pt' });
+  await writeByteTokenizer(folder);
+  await writeFile(join(folder, 'config.json'), `${JSON.stringify(whole, undefined, 2)}\n`);
+  return count;
+}
+
+async function readConfig(file: string): Promise<Record<string, unknown>> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+  } catch (error) {
+    throw new AlphapoError('invalid-argument', 'INVALID_CONFIG_FILE', `${file}: ${messageOf(error)}`, { cause: error });
+  }
+}

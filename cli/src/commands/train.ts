@@ -1,0 +1,133 @@
+import { AlphapoError } from '@alphapo/base';
+import { createLogger, type LogLevel } from '@alphapo/telemetry';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { addSettingsOptions, readSettings } from '../settings.ts';
+import { describeEvaluation, stopSignal, trainingProgress } from '../terminal.ts';
+import { planTraining, type TrainRequest } from '../training/plan.ts';
+import { type TrainPlan, type TrainSummary, train } from '../training/train.ts';
+
+const DESCRIPTION = `Train a model on preference pairs on this machine.
+
+Tokenizer, scorer and optimizer run in this process over loopback gRPC and an event log in the run's folder: the same
+services as in a cluster, without Kafka. What it writes below --out:
+
+  adapter/ or model/   what other programs load: a PEFT adapter, or (with --full) a Hugging Face model folder
+  checkpoints/         from which --resume goes on, to the bit
+  steps.jsonl          a line per optimizer step
+  rejected.jsonl       records that could not be trained on, with file, line and reason
+  summary.json         settings, held-out results, speed
+
+Data: .json, .jsonl, either with gzip; prompt/chosen/rejected as text or chat messages, implicit prompts, ShareGPT, or
+token ids (prompt_ids, chosen_ids, rejected_ids).`;
+
+const EXAMPLES = `
+Examples:
+  alphapo train --model ./mistral-7b-instruct --data pairs.jsonl --eval-fraction 0.05 --out run
+  alphapo train --model ./tiny --data a.jsonl.gz b.jsonl.gz --full --learning-rate 1e-4 --epochs 2 --out run
+  alphapo train --config run.yaml --model ./tiny --data pairs.jsonl --out run --resume`;
+
+/** Options of `train` beside the run's settings. */
+interface TrainOptions extends Record<string, unknown> {
+  readonly model: string;
+  readonly data: string[];
+  readonly out: string;
+  readonly config?: string;
+  readonly evalData?: string[];
+  readonly evalFraction?: number;
+  readonly evalEvery: number;
+  readonly initAdapter?: string;
+  readonly chatTemplate?: string;
+  readonly shuffle: boolean;
+  readonly strict?: boolean;
+  readonly resume?: boolean;
+  readonly threads?: number;
+  readonly checkpointEvery: number;
+  readonly logLevel: LogLevel;
+}
+
+export function trainCommand(): Command {
+  const command = new Command('train')
+    .description(DESCRIPTION)
+    .requiredOption('--model <folder>', 'Hugging Face model folder: config.json, safetensors, tokenizer.json')
+    .requiredOption('--data <files...>', 'preference pairs')
+    .requiredOption('--out <folder>', 'where everything is written')
+    .option('--config <file>', 'settings in YAML, by the names of the options; the command line wins')
+    .option('--resume', 'go on with the run in --out')
+    .option('--init-adapter <folder>', 'PEFT adapter to start from; decides rank, alpha and targets')
+    .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
+    .option('--eval-data <files...>', 'held-out pairs')
+    .option('--eval-fraction <share>', 'share of the data that is held out', share)
+    .option('--eval-every <steps>', 'evaluate also every so many steps; 0: before and after only', count, 0)
+    .option('--no-shuffle', 'train in the order of the files')
+    .option('--strict', 'stop at the first record that cannot be trained on')
+    .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
+    .option('--checkpoint-every <steps>', 'steps between checkpoints', positive, 50)
+    .addOption(
+      new Option('--log-level <level>', "the services' events on standard error")
+        .choices(['debug', 'info', 'warn', 'error', 'silent'])
+        .default('error'),
+    )
+    .addHelpText('after', EXAMPLES)
+    .action(run);
+  return addSettingsOptions(command);
+}
+
+async function run(options: TrainOptions): Promise<void> {
+  if (options.evalData !== undefined && options.evalFraction !== undefined) {
+    throw new AlphapoError('invalid-argument', 'INVALID_SETTING', 'give --eval-data or --eval-fraction, not both');
+  }
+  const settings = await readSettings(options.config, options);
+  const request: TrainRequest = {
+    model: options.model,
+    data: options.data,
+    out: options.out,
+    evalData: options.evalData ?? [],
+    evalFraction: options.evalFraction,
+    evalEvery: options.evalEvery,
+    initAdapter: options.initAdapter,
+    chatTemplate: options.chatTemplate,
+    shuffle: options.shuffle,
+    strict: options.strict ?? false,
+    resume: options.resume ?? false,
+    threads: options.threads,
+    checkpointEvery: options.checkpointEvery,
+  };
+  await trainAndReport(await planTraining(request, settings), options.logLevel);
+}
+
+/** Runs a plan with a progress bar, and says at the end what came of it. */
+export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promise<TrainSummary> {
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  const { schedule, batch, method, objective } = plan.specification;
+  say(
+    `${plan.train.length} pairs to train on, ${plan.evaluation.length} held out, ${plan.rejected.length} refused; ` +
+      `${schedule.totalSteps} steps of ${batch.pairs} pairs; ${objective.kind}, ${method.kind}`,
+  );
+  const progress = trainingProgress(schedule.totalSteps);
+  const summary = await train(
+    plan,
+    {
+      onStep: (step) => progress.step(step),
+      onEvaluation: (step, evaluation) => say(describeEvaluation(step, evaluation)),
+      onPhase: () => {},
+    },
+    createLogger({ service: 'alphapo', level: logLevel }),
+    stopSignal(),
+  ).finally(() => progress.stop());
+  const { pairs, artefact, pairsPerSecond, peakMemoryMb } = summary;
+  say(
+    `${summary.steps} steps, ${pairsPerSecond.toFixed(2)} pairs/s, peak memory ${peakMemoryMb.toFixed(0)} MB; ` +
+      `wrote ${plan.folder}/${artefact}${pairs.rejected > 0 ? `; ${pairs.rejected} records refused, see ${plan.folder}/rejected.jsonl` : ''}`,
+  );
+  return summary;
+}
+
+function number(text: string, accepts: (value: number) => boolean, what: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !accepts(value)) throw new InvalidArgumentError(`It must be ${what}.`);
+  return value;
+}
+
+const share = (text: string) => number(text, (x) => x > 0 && x < 1, 'a share between 0 and 1, such as 0.05');
+const count = (text: string) => number(text, (x) => Number.isInteger(x) && x >= 0, 'a whole number from 0 on');
+export const positive = (text: string) => number(text, (x) => Number.isInteger(x) && x > 0, 'a whole number from 1 on');

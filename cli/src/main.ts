@@ -1,0 +1,32 @@
+import { AlphapoError } from '@alphapo/base';
+import { Command } from 'commander';
+import { demoCommand } from './commands/demo.ts';
+import { initModelCommand } from './commands/init-model.ts';
+import { produceCommand } from './commands/produce.ts';
+import { exportCommand, watchCommand } from './commands/run-control.ts';
+import { scoreCommand } from './commands/score.ts';
+import { serveCommand } from './commands/serve.ts';
+import { trainCommand } from './commands/train.ts';
+
+/** The `alphapo` program. Errors that a person can act on are one line on standard error, and exit code 1. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('alphapo')
+    .description('Preference optimisation (AlphaPO, SimPO, DPO): preference pairs in, a better model out')
+    .version('0.1.0')
+    .showHelpAfterError('(--help shows what there is)')
+    .addCommand(demoCommand())
+    .addCommand(trainCommand())
+    .addCommand(scoreCommand())
+    .addCommand(initModelCommand())
+    .addCommand(serveCommand())
+    .addCommand(produceCommand())
+    .addCommand(watchCommand())
+    .addCommand(exportCommand());
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    if (!(error instanceof AlphapoError)) throw error;
+    process.stderr.write(`alphapo: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,78 @@
+import type { TrainingStep } from '@alphapo/contracts';
+import { Presets, SingleBar } from 'cli-progress';
+import type { Evaluation } from './training/evaluation.ts';
+
+/** What people see of a long run: on a terminal a bar, elsewhere a line now and then. */
+export interface Progress {
+  step(step: TrainingStep): void;
+  stop(): void;
+}
+
+/** Lines are at least this far apart where there is no terminal. */
+const LINE_INTERVAL_MS = 10_000;
+
+export function trainingProgress(totalSteps: number, stream: NodeJS.WriteStream = process.stderr): Progress {
+  const started = performance.now();
+  let pairs = 0;
+  const numbers = (step: TrainingStep) => {
+    pairs += step.pairIds.length;
+    return {
+      loss: step.loss.toFixed(4),
+      accuracy: step.accuracy.toFixed(2),
+      margin: step.margin.toFixed(3),
+      rate: ((1000 * pairs) / (performance.now() - started)).toFixed(1),
+    };
+  };
+  if (!stream.isTTY) return lineProgress(totalSteps, numbers, stream);
+  const bar = new SingleBar(
+    {
+      stream,
+      format:
+        '{bar} {value}/{total} steps · loss {loss} · accuracy {accuracy} · margin {margin} · {rate} pairs/s · {eta_formatted} left',
+      hideCursor: true,
+    },
+    Presets.shades_classic,
+  );
+  bar.start(totalSteps, 0, { loss: '–', accuracy: '–', margin: '–', rate: '–' });
+  return { step: (step) => bar.update(step.step, numbers(step)), stop: () => bar.stop() };
+}
+
+function lineProgress(
+  totalSteps: number,
+  numbers: (step: TrainingStep) => Record<'loss' | 'accuracy' | 'margin' | 'rate', string>,
+  stream: NodeJS.WriteStream,
+): Progress {
+  let last = Number.NEGATIVE_INFINITY;
+  return {
+    step(step) {
+      const { loss, accuracy, margin, rate } = numbers(step);
+      if (performance.now() - last < LINE_INTERVAL_MS && step.step < totalSteps) return;
+      last = performance.now();
+      stream.write(
+        `step ${step.step}/${totalSteps}: loss ${loss}, accuracy ${accuracy}, margin ${margin}, ${rate} pairs/s\n`,
+      );
+    },
+    stop: () => {},
+  };
+}
+
+/** A line about held-out pairs. */
+export function describeEvaluation(step: number, evaluation: Evaluation): string {
+  const { pairs, accuracy, margin, loss, logProbChosen, logProbRejected } = evaluation;
+  return (
+    `held out after ${step} steps (${pairs} pairs): accuracy ${(100 * accuracy).toFixed(1)} %, margin ${margin.toFixed(4)}, ` +
+    `loss ${loss.toFixed(4)}, log-probability per token chosen ${logProbChosen.toFixed(4)}, rejected ${logProbRejected.toFixed(4)}`
+  );
+}
+
+/** An abort signal for Ctrl-C: the first one stops in good order, the second at once. */
+export function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  const onSignal = () => {
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return stop.signal;
+}
