@@ -31,6 +31,12 @@ export async function valuesOf(log: EventLog, topic: string, partition = 0, from
   return values;
 }
 
+/** The values once at least `count` are there: what a transaction wrote may be seen a moment after it committed. */
+export async function valuesSoon(log: EventLog, topic: string, count: number, partition = 0): Promise<string[]> {
+  await until(async () => (await valuesOf(log, topic, partition)).length >= count, `${count} values in ${topic}`);
+  return valuesOf(log, topic, partition);
+}
+
 export function numbered(topic: string, count: number, partition = 0, prefix = 'v'): OutgoingRecord[] {
   return Array.from({ length: count }, (_, i) => ({ topic, partition, value: `${prefix}${i}` }));
 }
@@ -180,8 +186,8 @@ export function describeEventLogContract(open: () => Promise<EventLog>): void {
       const position = { group, topic: a, partition: 0, nextOffset: 2n };
       await writer.write([...numbered(b, 2, 0), ...numbered(b, 1, 1, 'w')], [position]);
       await writer.write(numbered(b, 1, 0, 'next'));
-      expect(await valuesOf(log, b, 0)).toEqual(['v0', 'v1', 'next0']);
-      expect(await valuesOf(log, b, 1)).toEqual(['w0']);
+      expect(await valuesSoon(log, b, 3, 0)).toEqual(['v0', 'v1', 'next0']);
+      expect(await valuesSoon(log, b, 1, 1)).toEqual(['w0']);
       await until(async () => (await log.lag(group, a))[0]?.lag === 1n, 'the position');
     });
 
@@ -198,7 +204,7 @@ export function describeEventLogContract(open: () => Promise<EventLog>): void {
       });
       await current.write(numbered(topic, 1, 0, 'new'));
       await expect(zombie.write(numbered(topic, 1, 0, 'again'))).rejects.toMatchObject({ code: 'failed-precondition' });
-      expect(await valuesOf(log, topic)).toEqual(['old0', 'new0']);
+      expect(await valuesSoon(log, topic, 2)).toEqual(['old0', 'new0']);
     });
   });
 
@@ -220,7 +226,7 @@ export function describeEventLogContract(open: () => Promise<EventLog>): void {
       await until(async () => (await log.lag(group, input))[0]?.lag === 0n, 'no lag');
       stop.abort();
       await running;
-      expect(await valuesOf(log, output)).toEqual(numbered(input, 100).map((record) => `0:${record.value}`));
+      expect(await valuesSoon(log, output, 100)).toEqual(numbered(input, 100).map((record) => `0:${record.value}`));
     });
 
     test('shares partitions among members, and survives that one leaves in the middle', async () => {
@@ -252,7 +258,7 @@ export function describeEventLogContract(open: () => Promise<EventLog>): void {
       await until(async () => (await log.lag(group, input)).every(({ lag }) => lag === 0n), 'no lag');
       stops[1].abort();
       await second;
-      const copied = await valuesOf(log, output);
+      const copied = await valuesSoon(log, output, 240);
       for (const partition of [0, 1, 2]) {
         const expected = ['a', 'b'].flatMap((prefix) => numbered(input, 40, partition, prefix));
         expect(copied.filter((value) => value.startsWith(`${partition}:`))).toEqual(
@@ -298,7 +304,7 @@ export function describeEventLogContract(open: () => Promise<EventLog>): void {
         handle,
       });
       await expect(transform).rejects.toMatchObject({ reason: 'COMMIT_OFFSET_OUT_OF_RANGE' });
-      expect([await valuesOf(log, output), await valuesOf(log, dead)]).toEqual([['v0'], ['bad0']]);
+      expect([await valuesSoon(log, output, 1), await valuesSoon(log, dead, 1)]).toEqual([['v0'], ['bad0']]);
     });
 
     test('reports the lag of a group, before and after it read', async () => {
@@ -306,6 +312,7 @@ export function describeEventLogContract(open: () => Promise<EventLog>): void {
       const group = unique('group');
       await using writer = await log.writer(unique('writer'));
       await writer.write(numbered(input, 4, 1));
+      await valuesSoon(log, input, 4, 1);
       const [empty, full] = await log.lag(group, input);
       expect(empty).toEqual({ partition: 0, committed: undefined, next: 0n, lag: 0n });
       expect(full?.committed).toBeUndefined();

@@ -98,7 +98,8 @@ export interface GroupPosition {
 export interface FencedWriter extends AsyncDisposable {
   readonly id: string;
   /**
-   * Publishes the records and moves the groups' positions in one transaction: all become visible, or none.
+   * Publishes the records and moves the groups' positions in one transaction: all become visible, or none. On Kafka
+   * readers see them a moment after this resolves, at the latest when the writer's id is opened again or writes again.
    *
    * FENCED (failed-precondition): another holder opened the same id; nothing became visible and nothing will.
    * WRITE_OUTCOME_UNKNOWN (unavailable): the log was lost while it committed; read the topic's end to learn whether
@@ -127,7 +128,8 @@ export interface PartitionTask {
   next(timeoutMs: number): Promise<readonly LogRecord[]>;
   /**
    * Publishes the outputs and moves the group to `nextOffset` in one transaction. `nextOffset` is the offset after the
-   * last record that the outputs account for; records that were read beyond it stay with the task.
+   * last record that the outputs account for; records that were read beyond it stay with the task. The outputs become
+   * visible as those of a `FencedWriter` do.
    */
   commit(commit: { readonly outputs: readonly OutgoingRecord[]; readonly nextOffset: bigint }): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer } from 'kafkajs';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
-import { unique, valuesOf } from '../../../../test/integration/messaging-contract.ts';
+import { unique, valuesOf, valuesSoon } from '../../../../test/integration/messaging-contract.ts';
 import { describeKafka, startKafka, type TestBroker } from '../../../../test/kafka/broker.ts';
 import type { EventLog } from '../event-log.ts';
 import { KafkaClients, PATIENT_RETRY } from './client.ts';
@@ -70,6 +70,7 @@ describeKafka('the faults of kafkajs 2.2.4, against a real broker:', () => {
     const third = await a.transaction();
     await third.send(message('committed'));
     await third.commit();
+    await valuesSoon(log, topic, 1);
     for (const offset of [0n, 1n, 2n, 3n, 4n]) expect(await valuesOf(log, topic, 0, offset)).toEqual(['committed']);
   });
 
@@ -81,7 +82,7 @@ describeKafka('the faults of kafkajs 2.2.4, against a real broker:', () => {
     expect(await log.bounds(topic, 0)).toEqual({ first: 0n, next: 0n });
     expect(await valuesOf(log, topic)).toEqual([]);
     await open.commit();
-    expect(await valuesOf(log, topic)).toEqual(['open', 'behind']);
+    expect(await valuesSoon(log, topic, 2)).toEqual(['open', 'behind']);
   });
 
   test.each(['gzip', 'snappy', 'lz4', 'zstd'])('records that the broker stores with %s are read', async (codec) => {
