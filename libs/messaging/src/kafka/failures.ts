@@ -18,7 +18,7 @@ interface KafkajsFailure {
 }
 
 /** The error with those that it wraps, outermost first. */
-export function chainOf(error: unknown): KafkajsFailure[] {
+function chainOf(error: unknown): KafkajsFailure[] {
   const chain: KafkajsFailure[] = [];
   for (let at = error; at instanceof Object && !chain.includes(at); ) {
     const failure: KafkajsFailure = at;

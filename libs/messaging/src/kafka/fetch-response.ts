@@ -1,7 +1,7 @@
 import type { AbortedTransaction } from './record-batches.ts';
 
 /** A partition's part of a fetch response, its record batches still as bytes. */
-export interface FetchedPartition {
+interface FetchedPartition {
   readonly errorCode: number;
   /** The end for readers of committed records. */
   readonly lastStableOffset: bigint;
