@@ -1,23 +1,19 @@
-import { readFile } from 'node:fs/promises';
-import { AlphapoError, messageOf } from '@alphapo/base';
-import { type RunSettings, runSettingsSchema } from '@alphapo/contracts';
+import { parseRunSettings, type RunSettings, readSettingsFile, runSettingsSchema } from '@alphapo/contracts';
 import type { Command } from 'commander';
-import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 
-/** `learning-rate` to `learningRate`. */
-export function camelCase(key: string): string {
-  return key.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-}
-
 /** `learningRate` to `learning-rate`. */
-export function kebabCase(key: string): string {
+function kebabCase(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** Adds an option for every key of the run settings, with the schema's description and default. */
-export function addSettingsOptions(command: Command): Command {
+/** Adds an option for each of the keys of the run settings (default: all), with its description and default. */
+export function addSettingsOptions(
+  command: Command,
+  keys: readonly string[] = Object.keys(runSettingsSchema.shape),
+): Command {
   for (const [key, schema] of Object.entries(runSettingsSchema.shape)) {
+    if (!keys.includes(key)) continue;
     const { inner, defaultValue } = unwrap(schema as z.ZodType);
     const flag = `--${kebabCase(key)}`;
     const shown = defaultValue === undefined ? '' : ` (default: ${JSON.stringify(defaultValue)})`;
@@ -38,29 +34,20 @@ function unwrap(schema: z.ZodType): { inner: z.ZodType; defaultValue: unknown } 
   return { inner: schema, defaultValue: undefined };
 }
 
-/**
- * Settings from a YAML file and options of the command line; the latter win. Errors: INVALID_SETTING with the key and
- * where it came from.
- */
+/** Settings from a YAML file and options of the command line; the latter win. Errors: INVALID_SETTING with the key. */
 export async function readSettings(
   configFile: string | undefined,
   options: Readonly<Record<string, unknown>>,
 ): Promise<RunSettings> {
-  const fromFile = configFile === undefined ? {} : await readConfigFile(configFile);
-  const known = Object.keys(runSettingsSchema.shape);
+  const fromFile = configFile === undefined ? {} : await readSettingsFile(configFile);
   const fromOptions = Object.fromEntries(
-    known.flatMap((key) => (options[key] === undefined ? [] : [[key, optionValue(key, options[key])]])),
+    Object.keys(runSettingsSchema.shape).flatMap((key) =>
+      options[key] === undefined ? [] : [[key, optionValue(key, options[key])]],
+    ),
   );
-  const result = runSettingsSchema.safeParse({ ...fromFile, ...fromOptions });
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const key = issue?.code === 'unrecognized_keys' ? (issue.keys[0] ?? '') : String(issue?.path[0] ?? '');
-  const where = key in fromOptions ? `--${kebabCase(key)}` : `${configFile}: ${key}`;
-  const problem =
-    issue?.code === 'unrecognized_keys'
-      ? `there is no such setting; there are ${known.join(', ')}`
-      : (issue?.message ?? 'is not valid');
-  throw new AlphapoError('invalid-argument', 'INVALID_SETTING', `${where}: ${problem}`, { metadata: { setting: key } });
+  return parseRunSettings({ ...fromFile, ...fromOptions }, (key) =>
+    key in fromOptions ? `--${kebabCase(key)}` : `${configFile}: ${key}`,
+  );
 }
 
 function optionValue(key: string, value: unknown): unknown {
@@ -68,20 +55,4 @@ function optionValue(key: string, value: unknown): unknown {
   if (key === 'loraTargets') return value.split(',').map((name) => name.trim());
   const number = Number(value);
   return value.trim() === '' || Number.isNaN(number) ? value : number;
-}
-
-async function readConfigFile(file: string): Promise<Record<string, unknown>> {
-  const fail = (problem: string): never => {
-    throw new AlphapoError('invalid-argument', 'INVALID_CONFIG_FILE', `${file}: ${problem}`);
-  };
-  let parsed: unknown;
-  try {
-    parsed = parseYaml(await readFile(file, 'utf8'));
-  } catch (error) {
-    return fail(messageOf(error));
-  }
-  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) {
-    return fail('must be a mapping of settings, such as "learning-rate: 5e-6"');
-  }
-  return Object.fromEntries(Object.entries(parsed).map(([key, value]) => [camelCase(key), value]));
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type RunSettings, runSettingsSchema } from '@alphapo/contracts';
 import { Command } from 'commander';
 import { questions } from '../demo/questions.ts';
+import { count } from '../numbers.ts';
 import { planTraining, type TrainRequest } from '../training/plan.ts';
 import type { TrainSummary } from '../training/train.ts';
 import { initModel, TINY_CONFIG } from './init-model.ts';
@@ -18,7 +19,7 @@ export function demoCommand(): Command {
         'fine-tuning, and then to prefer right answers by AlphaPO. Takes a minute or two.',
     )
     .option('--out <folder>', 'where everything is written', 'out/demo')
-    .option('--seed <number>', 'of the questions and the weights', Number, 42)
+    .option('--seed <number>', 'of the questions and the weights', count, 42)
     .action(async ({ out, seed }: { out: string; seed: number }) => {
       const summary = await runDemo(out, seed);
       process.stdout.write(`${report(summary, out)}\n`);
@@ -53,7 +54,14 @@ const REQUEST = {
   checkpointEvery: 1000,
 };
 
-const SFT: Partial<RunSettings> = { objective: 'sft', full: true, learningRate: 2e-3, batchSize: 32, shards: 1, steps: 120 };
+const SFT: Partial<RunSettings> = {
+  objective: 'sft',
+  full: true,
+  learningRate: 2e-3,
+  batchSize: 32,
+  shards: 1,
+  steps: 120,
+};
 const ALPHAPO: Partial<RunSettings> = {
   objective: 'alphapo',
   loraRank: 8,
@@ -73,7 +81,8 @@ const lines = (records: readonly object[]) => records.map((record) => `${JSON.st
 function report({ evaluations }: TrainSummary, out: string): string {
   const [before, after] = [evaluations.at(0)?.evaluation, evaluations.at(-1)?.evaluation];
   if (before === undefined || after === undefined) return 'no evaluation';
-  const row = (name: string, a: number, b: number) => `${name.padEnd(34)} ${a.toFixed(3).padStart(9)} ${b.toFixed(3).padStart(9)}`;
+  const row = (name: string, a: number, b: number) =>
+    `${name.padEnd(34)} ${a.toFixed(3).padStart(9)} ${b.toFixed(3).padStart(9)}`;
   return [
     '',
     `${'AlphaPO, held-out questions'.padEnd(34)} ${'before'.padStart(9)} ${'after'.padStart(9)}`,

@@ -5,6 +5,7 @@ import { freshParameters, modelFromConfig } from '@alphapo/models';
 import { writeSafetensors } from '@alphapo/safetensors';
 import { BYTE_VOCABULARY_SIZE, writeByteTokenizer } from '@alphapo/tokenization';
 import { Command } from 'commander';
+import { count } from '../numbers.ts';
 
 /** A Llama small enough to learn simple things in a minute. */
 export const TINY_CONFIG = {
@@ -32,7 +33,7 @@ export function initModelCommand(): Command {
     .description('Make a small model with random weights and a byte-level tokenizer, to try things out')
     .argument('<folder>', 'where the model is written')
     .option('--config <file>', "a Hugging Face config.json (default: a tiny Llama; vocab_size is the tokenizer's)")
-    .option('--seed <number>', 'of the weights', Number, 42)
+    .option('--seed <number>', 'of the weights', count, 42)
     .action(async (folder: string, options: { config?: string; seed: number }) => {
       const config = options.config === undefined ? TINY_CONFIG : await readConfig(options.config);
       const count = await initModel(folder, config, options.seed);

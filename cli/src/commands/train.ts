@@ -1,6 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
 import { createLogger, type LogLevel } from '@alphapo/telemetry';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { count, positive, share } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
 import { describeEvaluation, stopSignal, trainingProgress } from '../terminal.ts';
 import { planTraining, type TrainRequest } from '../training/plan.ts';
@@ -121,13 +122,3 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
   );
   return summary;
 }
-
-function number(text: string, accepts: (value: number) => boolean, what: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !accepts(value)) throw new InvalidArgumentError(`It must be ${what}.`);
-  return value;
-}
-
-const share = (text: string) => number(text, (x) => x > 0 && x < 1, 'a share between 0 and 1, such as 0.05');
-const count = (text: string) => number(text, (x) => Number.isInteger(x) && x >= 0, 'a whole number from 0 on');
-export const positive = (text: string) => number(text, (x) => Number.isInteger(x) && x > 0, 'a whole number from 1 on');

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type RunSpecification, topicsWithPrefix } from '@alphapo/contracts';
 import { type EventLog, openEmbeddedEventLog } from '@alphapo/messaging';
@@ -74,7 +73,7 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger): P
         address: LOOPBACK,
         optimizerAddress: optimizer.address,
         executionProvider: 'cpu',
-        threads: options.threads ?? availableParallelism(),
+        threads: options.threads,
       },
       logger.with({ service: 'scorer' }),
     ),

@@ -2,7 +2,7 @@ import { AlphapoError } from '@alphapo/base';
 import { readAdapter } from '@alphapo/checkpoints';
 import { type RunSettings, resolveRunSpecification } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
-import { defaultLoraTargets } from '@alphapo/models';
+import { runFacts } from '@alphapo/models';
 import { runIdOf } from '@alphapo/optimizer';
 import { openTokenizer } from '@alphapo/tokenization';
 import { type DataPair, holdOut, type RejectedRecord, readDataset } from './dataset.ts';
@@ -28,10 +28,8 @@ export interface TrainRequest {
 /** Reads model, adapter and data, and works out the run. Nothing has been started or written yet. */
 export async function planTraining(request: TrainRequest, settings: RunSettings): Promise<TrainPlan> {
   const model = await ModelFolder.open(request.model);
-  const { maxPositions } = model.definition;
-  const facts = { maxPositions, linearLayers: defaultLoraTargets(model.definition), pairs: 1 };
   const withAdapter = await adapterSettings(settings, request.initAdapter);
-  const { lengths } = resolveRunSpecification(withAdapter, facts);
+  const { lengths } = resolveRunSpecification(withAdapter, runFacts(model.definition, 1));
   const tokenizer = await openTokenizer(request.model, { chatTemplate: request.chatTemplate });
   const data = await readDataset(request.data, tokenizer, lengths);
   const evalData = await readDataset(request.evalData, tokenizer, lengths);
@@ -46,7 +44,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     settings.steps === undefined
       ? Math.max(1, Math.round(train.length * (settings.epochs ?? 1)))
       : settings.steps * settings.batchSize;
-  const specification = resolveRunSpecification(withAdapter, { ...facts, pairs: train.length });
+  const specification = resolveRunSpecification(withAdapter, runFacts(model.definition, train.length));
   return {
     model: request.model,
     specification,

@@ -36,3 +36,4 @@ export {
 /** The descriptors of all messages and services, for reflection. */
 export const descriptorSetFile = new URL('./generated/descriptor-set.binpb', import.meta.url);
 export { parseEnvironment } from './environment.ts';
+export { parseRunSettings, readSettingsFile } from './run-settings-file.ts';

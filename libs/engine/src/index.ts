@@ -1,5 +1,5 @@
 export type * from './engine.ts';
 export { trainableParameters } from './program.ts';
-export type { ExecutionProvider, SessionOptions } from './session.ts';
+export type { ExecutionProvider } from './session.ts';
 export { ModelFolder } from './weights.ts';
 export { openEngine } from './worker-engine.ts';

@@ -22,7 +22,7 @@ export interface Pack {
  * Tokens a pack may hold, unless one row alone has more. Enough for matrix products to run at full speed, little enough
  * that attention, which is quadratic in it, stays a small part.
  */
-const PACK_TOKENS = 512;
+const PACK_TOKENS = 256;
 
 /** Elements of a chunk of logits: chunks are cut so that memory does not grow with the vocabulary. */
 const LOGIT_ELEMENTS = 2 ** 23;

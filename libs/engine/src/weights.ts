@@ -1,8 +1,8 @@
-import { readFile, realpath } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { AlphapoError, messageOf, sameShape } from '@alphapo/base';
+import { realpath } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { AlphapoError, sameShape } from '@alphapo/base';
 import type { ElementType, Graph, Value } from '@alphapo/graph';
-import { type ModelDefinition, modelFromConfig, type Parameter } from '@alphapo/models';
+import { type ModelDefinition, type Parameter, readModelDefinition } from '@alphapo/models';
 import { checkpointDigest, openCheckpoint, type TensorArchive, type TensorEntry } from '@alphapo/safetensors';
 
 const FLOAT_TYPES: readonly string[] = ['f32', 'f16', 'bf16'] satisfies ElementType[];
@@ -34,7 +34,7 @@ export class ModelFolder {
 
   /** Reads config.json and the headers of the weights, and checks that every parameter is there in its shape. */
   static async open(folder: string): Promise<ModelFolder> {
-    const definition = modelFromConfig(await readConfig(folder));
+    const definition = await readModelDefinition(folder);
     const archive = await openCheckpoint(folder);
     const entries = new Map(
       definition.parameters.map((parameter) => [parameter.name, findParameter(archive, parameter, folder)]),
@@ -67,28 +67,6 @@ export class ModelFolder {
     const entry = this.#entries.get(name);
     if (entry === undefined) throw new AlphapoError('internal', 'UNKNOWN_PARAMETER', `the model has no ${name}`);
     return entry;
-  }
-}
-
-async function readConfig(folder: string): Promise<unknown> {
-  const file = join(folder, 'config.json');
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw new AlphapoError(
-      'not-found',
-      'MODEL_NOT_FOUND',
-      `cannot read ${file}: ${messageOf(error)}. Give the folder of a Hugging Face model`,
-      { cause: error },
-    );
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new AlphapoError('failed-precondition', 'MODEL_CONFIG', `${file} is no valid JSON: ${messageOf(error)}`, {
-      cause: error,
-    });
   }
 }
 

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { AlphapoError } from '@alphapo/base';
 import type { Engine, ModelDescription } from './engine.ts';
-import type { SessionOptions } from './session.ts';
+import type { ExecutionProvider, SessionOptions } from './session.ts';
 import { type CallName, type Calls, type FromWorker, fromWireError, type WorkerData } from './worker-protocol.ts';
 
 interface PendingCall {
@@ -15,9 +16,13 @@ interface PendingCall {
  *
  * Errors: MODEL_NOT_FOUND, MODEL_CONFIG, PARAMETER_MISSING and others that name the file and the field.
  */
-export async function openEngine(folder: string, options: SessionOptions): Promise<Engine> {
+export async function openEngine(
+  folder: string,
+  options: { readonly executionProvider: ExecutionProvider; readonly threads?: number | undefined },
+): Promise<Engine> {
+  const session: SessionOptions = { ...options, threads: options.threads ?? availableParallelism() };
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: { folder, options } satisfies WorkerData,
+    workerData: { folder, options: session } satisfies WorkerData,
   });
   const calls = new WorkerCalls(worker);
   try {

@@ -25,13 +25,13 @@ import {
   where,
   zeros,
 } from './build.ts';
-import type { OperatorName } from './operators.ts';
+import type { NodeOf, OperatorName } from './operators.ts';
 import { shapeError } from './shapes.ts';
-import type { Node, Value } from './value.ts';
+import type { Value } from './value.ts';
 
 /** What a rule is given: the node, and the gradient of the loss with respect to its first output. */
 export interface RuleContext<K extends OperatorName> {
-  readonly node: Node<K>;
+  readonly node: NodeOf<K>;
   readonly inputs: readonly Value[];
   readonly output: Value;
   readonly gradient: Value;

@@ -1,5 +1,6 @@
 import { addTo } from './build.ts';
 import { derivatives, type InputGradient, type RuleContext } from './derivatives.ts';
+import type { OperatorName } from './operators.ts';
 import { shapeError } from './shapes.ts';
 import type { Graph, Node, Value } from './value.ts';
 
@@ -42,7 +43,7 @@ export function differentiate(
 function dependentValues(nodes: readonly Node[], wanted: readonly Value[]): Set<Value> {
   const dependent = new Set<Value>(wanted);
   for (const node of nodes) {
-    if (derivatives[node.operator] === 'constant') continue;
+    if (derivatives[node.operator as OperatorName] === 'constant') continue;
     const inputs = node.operator === 'CustomDerivative' ? node.inputs.slice(1) : node.inputs;
     if (inputs.some((input) => dependent.has(input))) for (const output of node.outputs) dependent.add(output);
   }
@@ -50,7 +51,7 @@ function dependentValues(nodes: readonly Node[], wanted: readonly Value[]): Set<
 }
 
 function gradientsOfInputs(node: Node, output: Value, gradient: Value): readonly InputGradient[] {
-  const rule = derivatives[node.operator];
+  const rule = derivatives[node.operator as OperatorName];
   if (rule === 'constant') return [];
   const context = { node, inputs: node.inputs, output, gradient };
   // The table pairs each operator's name with the rule for its attributes; the loop only has their union.

@@ -1,5 +1,5 @@
 import { broadcast, shapeError, showShape } from './shapes.ts';
-import type { Dimension, ElementType, Graph, OutputType, Shape, Value } from './value.ts';
+import type { Dimension, ElementType, Graph, Node, OutputType, Shape, Value } from './value.ts';
 
 type None = Record<never, never>;
 
@@ -66,6 +66,12 @@ export interface OperatorAttributes {
 }
 
 export type OperatorName = keyof OperatorAttributes;
+
+/** A node of a known operator. */
+export interface NodeOf<K extends OperatorName> extends Node {
+  readonly operator: K;
+  readonly attributes: OperatorAttributes[K];
+}
 
 type Infer<K extends OperatorName> = (
   inputs: readonly Value[],

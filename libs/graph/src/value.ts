@@ -1,5 +1,4 @@
 import { AlphapoError } from '@alphapo/base';
-import type { OperatorAttributes, OperatorName } from './operators.ts';
 
 /** The element types of values in a graph; `i64` are indices, `bool` are masks. */
 export type ElementType = 'f32' | 'f64' | 'f16' | 'bf16' | 'i64' | 'bool';
@@ -18,12 +17,12 @@ export interface Value {
   readonly node: Node | undefined;
 }
 
-/** One application of an operator. */
-export interface Node<K extends OperatorName = OperatorName> {
-  readonly operator: K;
+/** One application of an operator; operators.ts says which there are, and what attributes each has. */
+export interface Node {
+  readonly operator: string;
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
-  readonly attributes: OperatorAttributes[K];
+  readonly attributes: unknown;
 }
 
 /** Constant elements held in the graph itself. */
@@ -101,18 +100,18 @@ export class Graph {
   }
 
   /** Adds a node and returns its outputs. */
-  append<K extends OperatorName>(
-    operator: K,
+  append(
+    operator: string,
     inputs: readonly Value[],
-    attributes: OperatorAttributes[K],
+    attributes: unknown,
     types: readonly OutputType[],
   ): readonly Value[] {
     const outputs: Value[] = [];
-    const node: Node<K> = { operator, inputs, outputs, attributes };
+    const node: Node = { operator, inputs, outputs, attributes };
     for (const { type, shape } of types) {
-      outputs.push({ graph: this, name: this.#fresh(operator), type, shape, node: node as Node });
+      outputs.push({ graph: this, name: this.#fresh(operator), type, shape, node });
     }
-    this.nodes.push(node as Node);
+    this.nodes.push(node);
     return outputs;
   }
 

@@ -1,3 +1,4 @@
+export { openConfiguredLog } from './configured-log.ts';
 export { type EmbeddedOptions, openEmbeddedEventLog } from './embedded/embedded-event-log.ts';
 export { MAX_RECORD_BYTES } from './errors.ts';
 export type {

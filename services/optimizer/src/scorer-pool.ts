@@ -1,27 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AlphapoError, type FloatTensors } from '@alphapo/base';
-import { objectiveToWire, type PairResult, ScorerServiceClient } from '@alphapo/contracts';
+import { AlphapoError } from '@alphapo/base';
+import { objectiveToWire, ScorerServiceClient } from '@alphapo/contracts';
 import { type Connection, connect } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { computeShard } from './shard-call.ts';
-import type { Shard } from './shards.ts';
-import type { Run } from './trainer.ts';
-import type { Policy } from './training-state.ts';
-
-/** A batch's shards and what they are computed with. */
-export interface ShardWork {
-  readonly run: Run;
-  /** The step that the gradient is for, counted from 1. */
-  readonly step: number;
-  readonly policy: Policy;
-  readonly batchPairs: number;
-  readonly shards: readonly Shard[];
-}
-
-export interface ComputedShard {
-  readonly pairs: readonly PairResult[];
-  readonly gradient: FloatTensors;
-}
+import type { ComputedShard, Shard, ShardWork } from './shards.ts';
 
 export interface ScorerPoolOptions {
   /** The scorers that exist now, as host and port. Asked again and again. */

@@ -1,8 +1,7 @@
 import { AlphapoError, sameShape } from '@alphapo/base';
 import type { GradientSummary, ScorerServiceClient, wire } from '@alphapo/contracts';
 import { type CallSettings, type Connection, callServerStream, TensorAssembler } from '@alphapo/rpc';
-import type { ComputedShard, ShardWork } from './scorer-pool.ts';
-import type { Shard } from './shards.ts';
+import type { ComputedShard, Shard, ShardWork } from './shards.ts';
 
 /**
  * Has one scorer compute one shard, and checks that the answer is the one asked for: computed with this policy, for these

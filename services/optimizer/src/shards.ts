@@ -1,11 +1,28 @@
 import type { FloatTensors } from '@alphapo/base';
-import type { TokenizedPair } from '@alphapo/contracts';
+import type { PairResult, TokenizedPair } from '@alphapo/contracts';
 import { addInto } from '@alphapo/optim';
+import type { Run } from './run.ts';
+import type { Policy } from './training-state.ts';
 
 /** A part of a batch that one scorer computes. */
 export interface Shard {
   readonly index: number;
   readonly pairs: readonly TokenizedPair[];
+}
+
+/** A batch's shards and what they are computed with. */
+export interface ShardWork {
+  readonly run: Run;
+  /** The step that the gradient is for, counted from 1. */
+  readonly step: number;
+  readonly policy: Policy;
+  readonly batchPairs: number;
+  readonly shards: readonly Shard[];
+}
+
+export interface ComputedShard {
+  readonly pairs: readonly PairResult[];
+  readonly gradient: FloatTensors;
 }
 
 /**

@@ -12,10 +12,11 @@ import { Handlers, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { Exporter } from './exporter.ts';
 import { initialParameters } from './initial-parameters.ts';
+import type { Run } from './run.ts';
 import { ScorerPool } from './scorer-pool.ts';
 import { OptimizerService } from './service.ts';
 import { StepLedger } from './step-ledger.ts';
-import { type Run, Trainer } from './trainer.ts';
+import { Trainer } from './trainer.ts';
 import { initialState, stateFromCheckpoint } from './training-state.ts';
 
 export interface OptimizerConfig {

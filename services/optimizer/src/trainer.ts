@@ -3,6 +3,7 @@ import type { Checkpoint, CheckpointStore } from '@alphapo/checkpoints';
 import { PreferenceBatch, type RunSpecification, runSpecificationDigest, type TrainingStep } from '@alphapo/contracts';
 import type { EventLog } from '@alphapo/messaging';
 import type { Logger } from '@alphapo/telemetry';
+import type { Run } from './run.ts';
 import type { ScorerPool } from './scorer-pool.ts';
 import { cutShards, sumGradients } from './shards.ts';
 import { batchFacts } from './step-facts.ts';
@@ -17,13 +18,6 @@ export type RunState =
   | 'paused'
   | 'finished'
   | 'failed';
-
-/** What a run is, besides its batches. */
-export interface Run {
-  readonly id: string;
-  readonly specification: RunSpecification;
-  readonly modelDigest: string;
-}
 
 export interface TrainerParts {
   readonly run: Run;

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { parseEnvironment } from '@alphapo/contracts';
 import { z } from 'zod';
 import type { ScorerConfig } from './start.ts';
@@ -8,7 +7,7 @@ const environmentSchema = z.object({
   ALPHAPO_ADDRESS: z.string().default('0.0.0.0:50052').describe('host and port to listen on'),
   ALPHAPO_OPTIMIZER: z.string().optional().describe('host and port of the optimizer'),
   ALPHAPO_DEVICE: z.enum(['cpu', 'cuda', 'webgpu']).default('cpu'),
-  ALPHAPO_THREADS: z.coerce.number().int().positive().default(availableParallelism()),
+  ALPHAPO_THREADS: z.coerce.number().int().positive().optional(),
   ALPHAPO_CHAT_TEMPLATE: z.string().optional().describe('plain, chatml, or the path of a Jinja file'),
 });
 

@@ -14,7 +14,8 @@ export interface ScorerConfig {
   /** Where policies are fetched; without it only the base model is scored. */
   readonly optimizerAddress?: string | undefined;
   readonly executionProvider: ExecutionProvider;
-  readonly threads: number;
+  /** Threads of the computation; all cores where absent. */
+  readonly threads?: number | undefined;
   readonly chatTemplate?: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-import type { OperatorAttributes, OperatorName } from '../operators.ts';
+import type { NodeOf, OperatorAttributes, OperatorName } from '../operators.ts';
 import type { Dimension, Node, Shape } from '../value.ts';
 import type { OnnxAttribute, OnnxGraph, OnnxNode } from './protobuf.ts';
 
@@ -14,7 +14,7 @@ export interface LoweringContext {
   fresh(stem: string): string;
 }
 
-type Lowering<K extends OperatorName> = (node: Node<K>, context: LoweringContext) => readonly OnnxNode[];
+type Lowering<K extends OperatorName> = (node: NodeOf<K>, context: LoweringContext) => readonly OnnxNode[];
 
 const names = (node: Node): { inputs: string[]; outputs: string[] } => ({
   inputs: node.inputs.map((value) => value.name),
@@ -25,10 +25,10 @@ const direct =
   <K extends OperatorName>(
     operator: string,
     attributes: (of: OperatorAttributes[K]) => Record<string, OnnxAttribute> = () => ({}),
-    more: (node: Node<K>, context: LoweringContext) => readonly string[] = () => [],
+    more: (node: NodeOf<K>, context: LoweringContext) => readonly string[] = () => [],
   ): Lowering<K> =>
   (node, context) => {
-    const { inputs, outputs } = names(node as Node);
+    const { inputs, outputs } = names(node);
     return [
       { operator, inputs: [...inputs, ...more(node, context)], outputs, attributes: attributes(node.attributes) },
     ];
@@ -58,7 +58,7 @@ export const lowerings: { readonly [K in OperatorName]: Lowering<K> } = {
   Cast: direct<'Cast'>('Cast', ({ to }) => ({ to: { int: ELEMENT_TYPE[to] } })),
   Concat: direct<'Concat'>('Concat', ({ axis }) => ({ axis: { int: axis } })),
   CustomDerivative: (node) => [
-    { operator: 'Identity', inputs: names(node as Node).inputs.slice(0, 1), outputs: names(node as Node).outputs },
+    { operator: 'Identity', inputs: names(node).inputs.slice(0, 1), outputs: names(node).outputs },
   ],
   Div: direct('Div'),
   Equal: direct('Equal'),
@@ -95,7 +95,7 @@ export const lowerings: { readonly [K in OperatorName]: Lowering<K> } = {
     return [
       {
         operator: 'Scan',
-        ...names(node as Node),
+        ...names(node),
         attributes: {
           body: { graph: context.body(body) },
           num_scan_inputs: { int: node.inputs.length - states },
@@ -104,14 +104,14 @@ export const lowerings: { readonly [K in OperatorName]: Lowering<K> } = {
     ];
   },
   ScatterAdd: (node, context) => {
-    const [base, indices, rows] = names(node as Node).inputs as [string, string, string];
+    const [base, indices, rows] = names(node).inputs as [string, string, string];
     const column = context.fresh('column');
     return [
       { operator: 'Unsqueeze', inputs: [indices, context.indices([-1])], outputs: [column] },
       {
         operator: 'ScatterND',
         inputs: [base, column, rows],
-        outputs: names(node as Node).outputs,
+        outputs: names(node).outputs,
         attributes: { reduction: { string: 'add' } },
       },
     ];

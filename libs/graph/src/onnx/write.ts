@@ -1,4 +1,4 @@
-import type { OperatorName } from '../operators.ts';
+import type { NodeOf, OperatorName } from '../operators.ts';
 import { shapeError } from '../shapes.ts';
 import type { Dimension, Graph, Node, Shape, Value } from '../value.ts';
 import { type LoweringContext, lowerings } from './lower.ts';
@@ -22,7 +22,7 @@ function reachable(graph: Graph, found = new Set<Value>()): Set<Value> {
     const inputs = value.node.operator === 'CustomDerivative' ? value.node.inputs.slice(0, 1) : value.node.inputs;
     pending.push(...inputs);
     if (value.node.operator === 'Scan') {
-      const { body } = (value.node as Node<'Scan'>).attributes;
+      const { body } = (value.node as NodeOf<'Scan'>).attributes;
       for (const inner of reachable(body)) if (inner.graph !== body) pending.push(inner);
     }
   }

@@ -1,0 +1,78 @@
+/** Dependencies point one way, packages are entered by their index, third-party libraries by one door each. */
+const LAYERS = [
+  ['base'],
+  ['contracts'],
+  ['safetensors', 'telemetry', 'optim', 'graph', 'data', 'messaging'],
+  ['rpc', 'tokenization', 'objectives', 'models', 'checkpoints'],
+  ['engine'],
+];
+
+/** A package may use those of the layers below its own, and none of its own layer. */
+const layerRules = LAYERS.flatMap((layer, depth) =>
+  layer.map((name) => {
+    const above = LAYERS.slice(depth)
+      .flat()
+      .filter((other) => other !== name);
+    return {
+      name: `libs-${name}-uses-only-lower-layers`,
+      severity: 'error',
+      from: { path: `^libs/${name}/`, pathNot: '\\.test\\.ts$' },
+      to: { path: `^libs/(${above.join('|') || 'none'})/` },
+    };
+  }),
+);
+
+const doorRules = [
+  ['onnxruntime-node', '^libs/engine/src/session\\.ts$'],
+  ['kafkajs', '^libs/messaging/'],
+  ['@grpc/', '^libs/(rpc|contracts/src/generated)/'],
+  ['grpc-health-check', '^libs/rpc/'],
+  ['@huggingface/', '^libs/tokenization/'],
+  ['pino', '^libs/telemetry/'],
+  ['commander', '^cli/'],
+  ['cli-progress', '^cli/'],
+  ['yaml', '^libs/contracts/'],
+].map(([library, door]) => ({
+  name: `one-door-for-${library.replace(/\W+/g, '-')}`,
+  severity: 'error',
+  from: { pathNot: [door, '\\.test\\.ts$', 'node_modules'] },
+  to: { path: `node_modules/${library}` },
+}));
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'libs-use-no-services',
+      severity: 'error',
+      from: { path: '^libs/' },
+      to: { path: '^(services|cli|bench)/' },
+    },
+    {
+      name: 'services-use-no-services',
+      severity: 'error',
+      from: { path: '^services/([^/]+)/' },
+      to: { path: '^(services|cli)/', pathNot: '^services/$1/' },
+    },
+    {
+      name: 'packages-are-entered-by-their-index',
+      severity: 'error',
+      from: { path: '^((?:libs|services)/[^/]+|cli)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(?:libs|services)/[^/]+/src/', pathNot: ['^$1/', '/src/index\\.ts$'] },
+    },
+    ...layerRules,
+    ...doorRules,
+  ],
+  options: {
+    parser: 'swc',
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
+  },
+};

@@ -1,0 +1,70 @@
+import { CONTROL_HEADER, END_OF_DATA, ORIGIN_HEADER } from '@alphapo/contracts';
+import { readRecords } from '@alphapo/data';
+import { type OutgoingRecord, openConfiguredLog } from '@alphapo/messaging';
+import { Command } from 'commander';
+import { count, positive } from '../numbers.ts';
+import { trainingOrder } from '../training/dataset.ts';
+
+/** Records per append. */
+const BATCH = 1000;
+
+interface ProduceOptions {
+  readonly brokers?: string;
+  readonly log?: string;
+  readonly topic: string;
+  readonly data: string[];
+  readonly shuffle?: boolean;
+  readonly seed: number;
+  readonly epochs: number;
+  readonly end?: boolean;
+}
+
+export function produceCommand(): Command {
+  return new Command('produce')
+    .description('Send preference pairs to a topic, as any application would')
+    .option('--brokers <host:port,…>', 'Kafka brokers (KAFKA_BROKERS)')
+    .option('--log <file>', 'embedded log instead of Kafka (ALPHAPO_LOG)')
+    .option('--topic <name>', 'where to', 'preferences')
+    .requiredOption('--data <files...>', 'files of pairs: .json, .jsonl, either with gzip')
+    .option('--epochs <n>', 'send the data so many times', positive, 1)
+    .option('--shuffle', 'in an order of its own for each epoch')
+    .option('--seed <number>', 'of the shuffle', count, 42)
+    .option('--end', 'say that no more pairs follow: partial batches are flushed, and the run can end')
+    .action(produce);
+}
+
+/** Sends raw records, good or bad: the tokenizer decides, and keeps what it refuses as dead letters. */
+async function produce(options: ProduceOptions): Promise<void> {
+  const environment = { ...process.env };
+  if (options.brokers !== undefined) environment.KAFKA_BROKERS = options.brokers;
+  if (options.log !== undefined) environment.ALPHAPO_LOG = options.log;
+  await using log = await openConfiguredLog(environment, { clientId: 'alphapo-produce', logger: () => {} });
+  const { topic, seed } = options;
+  await log.ensureTopics([{ name: topic, partitions: await partitionsOf(topic, log) }]);
+  const partitions = await log.partitions(topic);
+  const records: { bytes: Uint8Array; origin: string }[] = [];
+  for (const file of options.data) {
+    for await (const { bytes, line } of readRecords(file)) records.push({ bytes, origin: `${file}:${line}` });
+  }
+  const order = trainingOrder(records, records.length * options.epochs, { seed, shuffle: options.shuffle ?? false });
+  let sent = 0;
+  let batch: OutgoingRecord[] = [];
+  for (const { bytes, origin } of order) {
+    batch.push({ topic, partition: sent % partitions, value: bytes, headers: { [ORIGIN_HEADER]: origin } });
+    sent++;
+    if (batch.length < BATCH) continue;
+    await log.append(batch);
+    batch = [];
+  }
+  if (batch.length > 0) await log.append(batch);
+  if (options.end) {
+    const end = { topic, value: new Uint8Array(), headers: { [CONTROL_HEADER]: END_OF_DATA } };
+    await log.append(Array.from({ length: partitions }, (_, partition) => ({ ...end, partition })));
+  }
+  process.stderr.write(`sent ${sent} records to ${topic}${options.end ? ', and the end of the data' : ''}\n`);
+}
+
+/** An existing topic keeps its partitions; a new one gets one. */
+async function partitionsOf(topic: string, log: { partitions(topic: string): Promise<number> }): Promise<number> {
+  return log.partitions(topic).catch(() => 1);
+}

@@ -1,0 +1,93 @@
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { policyDigest, readAdapter } from '@alphapo/checkpoints';
+import { type Objective, resolveRunSpecification } from '@alphapo/contracts';
+import { type Engine, openEngine, type PairOutcome, type PolicyChoice, type SequenceLogProbs } from '@alphapo/engine';
+import { readModelDefinition, runFacts } from '@alphapo/models';
+import { openTokenizer } from '@alphapo/tokenization';
+import { Command } from 'commander';
+import { positive } from '../numbers.ts';
+import { addSettingsOptions, readSettings } from '../settings.ts';
+import { type DataPair, readDataset } from '../training/dataset.ts';
+
+/** Pairs that are computed at a time. */
+const BATCH_PAIRS = 64;
+
+interface ScoreOptions extends Record<string, unknown> {
+  readonly model: string;
+  readonly data: string[];
+  readonly out: string;
+  readonly adapter?: string;
+  readonly perToken?: boolean;
+  readonly chatTemplate?: string;
+  readonly threads?: number;
+  readonly objective?: string;
+}
+
+export function scoreCommand(): Command {
+  const command = new Command('score')
+    .description(
+      'Log-probabilities of the responses of pairs, in nats: a line of JSON per pair, {id, chosen: {sum, mean, tokens}, ' +
+        'rejected: {…}}; with --objective also rewards, margin and loss',
+    )
+    .requiredOption('--model <folder>', 'Hugging Face model folder')
+    .requiredOption('--data <files...>', 'preference pairs')
+    .requiredOption('--out <file>', 'where the lines are written; - for standard output')
+    .option('--adapter <folder>', 'PEFT adapter to score under')
+    .option('--per-token', 'also the log-probability of every response token')
+    .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
+    .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
+    .action(score);
+  return addSettingsOptions(command, OBJECTIVE_KEYS);
+}
+
+const OBJECTIVE_KEYS = ['objective', 'alpha', 'beta', 'gamma', 'gammaRatio', 'maxLength', 'maxPromptLength'];
+
+async function score(options: ScoreOptions): Promise<void> {
+  const facts = runFacts(await readModelDefinition(options.model), 1);
+  const specification = resolveRunSpecification(await readSettings(undefined, options), facts);
+  const objective = options.objective === undefined ? undefined : specification.objective;
+  const tokenizer = await openTokenizer(options.model, { chatTemplate: options.chatTemplate });
+  const { pairs, rejected } = await readDataset(options.data, tokenizer, specification.lengths);
+  await using engine = await openEngine(options.model, { executionProvider: 'cpu', threads: options.threads });
+  const choice = await choosePolicy(engine, options.adapter);
+  const lines = scoreLines(engine, pairs, { choice, objective, perToken: options.perToken ?? false });
+  await pipeline(lines, options.out === '-' ? process.stdout : createWriteStream(options.out));
+  for (const { origin, message } of rejected) process.stderr.write(`left out ${origin}: ${message}\n`);
+  process.stderr.write(`scored ${pairs.length} pairs, left out ${rejected.length} records\n`);
+}
+
+async function choosePolicy(engine: Engine, adapterFolder: string | undefined): Promise<PolicyChoice> {
+  if (adapterFolder === undefined) return { kind: 'base' };
+  const { rank, alpha, targets, tensors } = await readAdapter(adapterFolder);
+  const digest = policyDigest(tensors);
+  await engine.loadPolicy({ digest, method: { kind: 'lora', rank, alpha, targets: [...targets] }, tensors });
+  return { kind: 'policy', digest };
+}
+
+async function* scoreLines(
+  engine: Engine,
+  pairs: readonly DataPair[],
+  options: { choice: PolicyChoice; objective: Objective | undefined; perToken: boolean },
+): AsyncGenerator<string> {
+  const { choice, objective, perToken } = options;
+  for (let start = 0; start < pairs.length; start += BATCH_PAIRS) {
+    const batch = pairs.slice(start, start + BATCH_PAIRS);
+    const outcomes = await engine.scorePairs(batch, choice, objective === undefined ? {} : { objective });
+    for (const [i, outcome] of outcomes.entries()) {
+      yield `${JSON.stringify(lineOf(batch[i]?.id ?? '', outcome, { perToken, reward: objective !== undefined }))}\n`;
+    }
+  }
+}
+
+function lineOf(id: string, outcome: PairOutcome, options: { perToken: boolean; reward: boolean }): object {
+  const side = ({ sum, mean, tokens, logProbs }: SequenceLogProbs) =>
+    options.perToken ? { sum, mean, tokens, logProbs: [...logProbs] } : { sum, mean, tokens };
+  const { rewardChosen, rewardRejected, margin, loss } = outcome;
+  return {
+    id,
+    chosen: side(outcome.chosen),
+    rejected: side(outcome.rejected),
+    ...(options.reward ? { rewardChosen, rewardRejected, margin, loss } : {}),
+  };
+}

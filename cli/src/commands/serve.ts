@@ -1,0 +1,84 @@
+import { runOptimizer } from '@alphapo/optimizer';
+import { runScorer } from '@alphapo/scorer';
+import { createLogger, runUntilSignal } from '@alphapo/telemetry';
+import { runTokenizer } from '@alphapo/tokenizer';
+import { Command } from 'commander';
+
+/** An option and the environment variable that the service reads it from. */
+type ServiceOption = readonly [flags: string, variable: string, description: string];
+
+const LOG: readonly ServiceOption[] = [
+  ['--brokers <host:port,…>', 'KAFKA_BROKERS', 'Kafka brokers'],
+  ['--log <file>', 'ALPHAPO_LOG', 'embedded log instead of Kafka, for one machine'],
+  ['--topic-prefix <text>', 'ALPHAPO_TOPIC_PREFIX', 'put before the names of all topics'],
+];
+const MODEL: ServiceOption = ['--model <folder>', 'ALPHAPO_MODEL', 'Hugging Face model folder'];
+const ADDRESS: ServiceOption = ['--address <host:port>', 'ALPHAPO_ADDRESS', 'where to listen; port 0 takes a free one'];
+const RUN: ServiceOption = ['--config <file>', 'ALPHAPO_RUN', 'settings of the run in YAML; steps must be among them'];
+const TEMPLATE: ServiceOption = ['--chat-template <name>', 'ALPHAPO_CHAT_TEMPLATE', 'plain, chatml, or a Jinja file'];
+
+const SERVICES = {
+  tokenizer: {
+    description: 'Turn the preferences topic into batches of token ids; serve encode, decode and chat templates',
+    run: runTokenizer,
+    options: [
+      MODEL,
+      RUN,
+      ADDRESS,
+      TEMPLATE,
+      ['--linger-ms <n>', 'ALPHAPO_LINGER_MS', 'flush a partial batch after this; 0: only at the end of the data'],
+      ['--partitions <n>', 'ALPHAPO_PREFERENCES_PARTITIONS', 'partitions of the preferences topic, if it must be made'],
+      ...LOG,
+    ],
+  },
+  scorer: {
+    description: 'Serve log-probabilities and gradients of a model',
+    run: runScorer,
+    options: [
+      MODEL,
+      ADDRESS,
+      TEMPLATE,
+      ['--optimizer <host:port>', 'ALPHAPO_OPTIMIZER', 'where policies are fetched; without it: base model only'],
+      ['--device <cpu|cuda|webgpu>', 'ALPHAPO_DEVICE', 'where to compute'],
+      ['--threads <n>', 'ALPHAPO_THREADS', 'threads of the computation'],
+    ],
+  },
+  optimizer: {
+    description: 'Train: read batches, spread them over scorers, update the weights, keep checkpoints',
+    run: runOptimizer,
+    options: [
+      MODEL,
+      RUN,
+      ADDRESS,
+      ['--scorers <host:port,…>', 'ALPHAPO_SCORERS', 'scorers; a name may have many addresses'],
+      ['--folder <folder>', 'ALPHAPO_FOLDER', 'checkpoints and exports; must survive restarts'],
+      ['--init-adapter <folder>', 'ALPHAPO_INIT_ADAPTER', 'PEFT adapter to start from'],
+      ['--checkpoint-every <steps>', 'ALPHAPO_CHECKPOINT_EVERY', 'steps between checkpoints'],
+      ...LOG,
+    ],
+  },
+} as const satisfies Record<string, { description: string; run: typeof runScorer; options: readonly ServiceOption[] }>;
+
+export function serveCommand(): Command {
+  const command = new Command('serve').description(
+    'Run one service; options may also be given as environment variables',
+  );
+  for (const [name, service] of Object.entries(SERVICES)) command.addCommand(serviceCommand(name, service));
+  return command;
+}
+
+function serviceCommand(name: string, service: (typeof SERVICES)[keyof typeof SERVICES]): Command {
+  const command = new Command(name).description(service.description);
+  const variables = new Map<string, string>();
+  for (const [flags, variable, description] of service.options as readonly ServiceOption[]) {
+    command.option(flags, `${description} (${variable})`);
+    variables.set(command.options.at(-1)?.attributeName() ?? '', variable);
+  }
+  return command.action(async (options: Record<string, string>) => {
+    const given = Object.entries(options).map(([key, value]) => [variables.get(key), value]);
+    const logger = createLogger({ service: name });
+    await runUntilSignal(logger, (signal) =>
+      service.run({ ...process.env, ...Object.fromEntries(given) }, logger, signal),
+    );
+  });
+}

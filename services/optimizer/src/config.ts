@@ -1,0 +1,62 @@
+import { lookup } from 'node:dns/promises';
+import { join } from 'node:path';
+import {
+  parseEnvironment,
+  parseRunSettings,
+  readSettingsFile,
+  resolveRunSpecification,
+  topicsWithPrefix,
+} from '@alphapo/contracts';
+import { readModelDefinition, runFacts } from '@alphapo/models';
+import { z } from 'zod';
+import type { OptimizerConfig } from './start.ts';
+
+const environmentSchema = z.object({
+  ALPHAPO_MODEL: z.string().describe('folder of a Hugging Face model'),
+  ALPHAPO_RUN: z.string().describe('YAML file with the settings of the run'),
+  ALPHAPO_FOLDER: z.string().describe('folder for checkpoints and exports; must survive restarts'),
+  ALPHAPO_SCORERS: z.string().describe('scorers as host:port, separated by commas; a name may have many addresses'),
+  ALPHAPO_ADDRESS: z.string().default('0.0.0.0:50053').describe('host and port to listen on'),
+  ALPHAPO_INIT_ADAPTER: z.string().optional().describe('PEFT adapter folder to start from'),
+  ALPHAPO_TOPIC_PREFIX: z.string().default('').describe('put before the names of all topics'),
+  ALPHAPO_CHECKPOINT_EVERY: z.coerce.number().int().positive().default(50).describe('steps between checkpoints'),
+  ALPHAPO_CHECKPOINTS_KEPT: z.coerce.number().int().positive().default(3),
+  ALPHAPO_SHARD_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(15 * 60_000),
+});
+
+/** The optimizer's configuration from environment variables. Errors: INVALID_CONFIGURATION with the variable. */
+export async function optimizerConfigFrom(environment: NodeJS.ProcessEnv): Promise<OptimizerConfig> {
+  const parsed = parseEnvironment(environmentSchema, environment);
+  const { ALPHAPO_MODEL: model, ALPHAPO_RUN: runFile } = parsed;
+  const settings = parseRunSettings(await readSettingsFile(runFile), (key) => `${runFile}: ${key}`);
+  const scorers = parsed.ALPHAPO_SCORERS.split(',').map((address) => address.trim());
+  return {
+    model,
+    specification: resolveRunSpecification(settings, runFacts(await readModelDefinition(model), undefined)),
+    initialAdapter: parsed.ALPHAPO_INIT_ADAPTER,
+    address: parsed.ALPHAPO_ADDRESS,
+    checkpointFolder: join(parsed.ALPHAPO_FOLDER, 'checkpoints'),
+    exportFolder: join(parsed.ALPHAPO_FOLDER, 'exports'),
+    checkpointEvery: parsed.ALPHAPO_CHECKPOINT_EVERY,
+    checkpointsKept: parsed.ALPHAPO_CHECKPOINTS_KEPT,
+    topics: topicsWithPrefix(parsed.ALPHAPO_TOPIC_PREFIX),
+    shardTimeoutMs: parsed.ALPHAPO_SHARD_TIMEOUT_MS,
+    discoverScorers: async () => (await Promise.all(scorers.map(resolveAddresses))).flat(),
+  };
+}
+
+/** Every address that a name has now: behind a headless Service, each pod; none while there are no pods. */
+async function resolveAddresses(hostAndPort: string): Promise<string[]> {
+  const colon = hostAndPort.lastIndexOf(':');
+  const [host, port] = [hostAndPort.slice(0, colon), hostAndPort.slice(colon + 1)];
+  try {
+    const found = await lookup(host, { all: true, family: 4 });
+    return found.map(({ address }) => `${address}:${port}`);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,43 @@
+import {
+  parseEnvironment,
+  parseRunSettings,
+  readSettingsFile,
+  resolveRunSpecification,
+  topicsWithPrefix,
+} from '@alphapo/contracts';
+import { readModelDefinition, runFacts } from '@alphapo/models';
+import { z } from 'zod';
+import type { TokenizerConfig } from './start.ts';
+
+const DEFAULT_LINGER_MS = 60_000;
+
+const environmentSchema = z.object({
+  ALPHAPO_MODEL: z.string().describe('folder of a Hugging Face model'),
+  ALPHAPO_RUN: z.string().describe('YAML file with the settings of the run'),
+  ALPHAPO_ADDRESS: z.string().default('0.0.0.0:50051').describe('host and port to listen on'),
+  ALPHAPO_CHAT_TEMPLATE: z.string().optional().describe('plain, chatml, or the path of a Jinja file'),
+  ALPHAPO_TOPIC_PREFIX: z.string().default('').describe('put before the names of all topics'),
+  ALPHAPO_PREFERENCES_PARTITIONS: z.coerce.number().int().positive().default(1),
+  ALPHAPO_LINGER_MS: z.coerce
+    .number()
+    .int()
+    .nonnegative()
+    .default(DEFAULT_LINGER_MS)
+    .describe('milliseconds after which a partial batch is flushed; 0: only at the end of the data'),
+});
+
+/** The tokenizer's configuration from environment variables. Errors: INVALID_CONFIGURATION with the variable. */
+export async function tokenizerConfigFrom(environment: NodeJS.ProcessEnv): Promise<TokenizerConfig> {
+  const parsed = parseEnvironment(environmentSchema, environment);
+  const { ALPHAPO_MODEL: model, ALPHAPO_RUN: runFile } = parsed;
+  const settings = parseRunSettings(await readSettingsFile(runFile), (key) => `${runFile}: ${key}`);
+  return {
+    model,
+    specification: resolveRunSpecification(settings, runFacts(await readModelDefinition(model), undefined)),
+    chatTemplate: parsed.ALPHAPO_CHAT_TEMPLATE,
+    address: parsed.ALPHAPO_ADDRESS,
+    topics: topicsWithPrefix(parsed.ALPHAPO_TOPIC_PREFIX),
+    preferencesPartitions: parsed.ALPHAPO_PREFERENCES_PARTITIONS,
+    lingerMs: parsed.ALPHAPO_LINGER_MS === 0 ? undefined : parsed.ALPHAPO_LINGER_MS,
+  };
+}

@@ -1,0 +1,70 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * What `npm test` runs: the checks of the whole repository, then all tests. Each check counts as one test. Ends with the
+ * line "N passed, N failed", and with exit code 1 where anything failed.
+ */
+
+interface Totals {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const temporary = mkdtempSync(join(tmpdir(), 'alphapo-checks-'));
+
+const checks: readonly { readonly name: string; readonly command: string }[] = [
+  { name: 'formatting and lint', command: 'biome check --error-on-warnings .' },
+  { name: 'types', command: 'tsc -p .' },
+  { name: 'unused files, exports and dependencies', command: 'knip' },
+  { name: 'direction of dependencies', command: 'depcruise --config .dependency-cruiser.cjs libs services cli' },
+  { name: 'protocol buffers', command: 'buf lint' },
+  {
+    name: 'generated code is current',
+    command: `buf generate -o ${temporary} && diff -r ${temporary}/libs/contracts/src/generated/alphapo libs/contracts/src/generated/alphapo`,
+  },
+];
+
+function run(command: string): number {
+  return spawnSync('sh', ['-c', command], { stdio: 'inherit' }).status ?? 1;
+}
+
+function runChecks(): Totals {
+  const totals = { passed: 0, failed: 0, skipped: 0 };
+  for (const { name, command } of checks) {
+    const passed = run(command) === 0;
+    totals[passed ? 'passed' : 'failed']++;
+    console.log(`${passed ? 'ok' : 'NOT OK'}: ${name} (${command.split(' ')[0]})`);
+  }
+  return totals;
+}
+
+function runTests(args: readonly string[]): Totals {
+  const report = join(temporary, 'jest.json');
+  const status = run(`npm run --silent jest -- --json --outputFile=${report} ${args.join(' ')} > /dev/null`);
+  try {
+    const result = JSON.parse(readFileSync(report, 'utf8'));
+    const broken = result.numRuntimeErrorTestSuites;
+    const failed = result.numFailedTests + broken || (status === 0 ? 0 : 1);
+    return { passed: result.numPassedTests, failed, skipped: result.numPendingTests };
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+}
+
+const args = process.argv.slice(2);
+const checksOnly = args.includes('--checks-only');
+const totals = runChecks();
+if (!checksOnly) {
+  const tests = runTests(args);
+  totals.passed += tests.passed;
+  totals.failed += tests.failed;
+  totals.skipped += tests.skipped;
+}
+rmSync(temporary, { recursive: true, force: true });
+const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
+console.log(`${totals.passed} passed, ${totals.failed} failed${skipped}`);
+if (totals.failed > 0 || totals.passed === 0) process.exitCode = 1;
