@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const ALPHAPO = join(import.meta.dirname, '../../cli/bin/alphapo.js');
+const EVENT_TIMEOUT_MS = 60_000;
+
+/** An event that a service logged: its name and fields. */
+export type ServiceEvent = Readonly<Record<string, unknown>> & { readonly event: string };
+
+/** `alphapo …` as a process of its own, with the events that it logs. */
+export class ServiceProcess implements AsyncDisposable {
+  readonly events: ServiceEvent[] = [];
+  readonly #child: ChildProcess;
+  readonly #waiting = new Set<() => void>();
+  #output = '';
+
+  constructor(args: readonly string[]) {
+    this.#child = spawn(process.execPath, [ALPHAPO, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const killWithUs = () => this.#child.kill('SIGKILL');
+    process.once('exit', killWithUs);
+    this.#child.once('exit', () => {
+      process.off('exit', killWithUs);
+      this.#notify();
+    });
+    this.#child.stdout?.on('data', (chunk) => {
+      this.#output += chunk;
+    });
+    createInterface({ input: this.#child.stderr as NodeJS.ReadableStream }).on('line', (line) => {
+      try {
+        this.events.push(JSON.parse(line));
+      } catch {
+        this.#output += `${line}\n`;
+      }
+      this.#notify();
+    });
+  }
+
+  /** What the process printed besides events. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Waits for an event. Throws where the process ends, or a minute passes, without it. */
+  async event(matches: (event: ServiceEvent) => boolean): Promise<ServiceEvent> {
+    const until = performance.now() + EVENT_TIMEOUT_MS;
+    for (;;) {
+      const found = this.events.find(matches);
+      if (found !== undefined) return found;
+      if (this.#child.exitCode !== null || performance.now() > until) {
+        const last = JSON.stringify(this.events.slice(-3));
+        throw new Error(`no such event; exit code ${this.#child.exitCode}; last: ${last}; ${this.#output}`);
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(done, 1000);
+        const waiting = this.#waiting;
+        function done() {
+          clearTimeout(timer);
+          waiting.delete(done);
+          resolve();
+        }
+        waiting.add(done);
+      });
+    }
+  }
+
+  /** The address that the service listens on. */
+  async address(): Promise<string> {
+    return (await this.event(({ event }) => event.endsWith('.started'))).address as string;
+  }
+
+  /** Ends the process and waits for it; returns its exit code. */
+  async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const exited = once(this.#child, 'exit');
+      this.#child.kill(signal);
+      await exited;
+    }
+    return this.#child.exitCode;
+  }
+
+  /** Waits for the process to end by itself. */
+  async exited(): Promise<number | null> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit');
+    return this.#child.exitCode;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop('SIGKILL');
+  }
+
+  #notify(): void {
+    for (const done of [...this.#waiting]) done();
+  }
+}
