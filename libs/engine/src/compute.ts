@@ -9,8 +9,9 @@ import type {
   SequenceTokens,
   ShardGradient,
 } from './engine.ts';
+import { ObjectiveSession } from './objective-session.ts';
 import { checkRow, groupRows, membership, type Pack, packRows, type Row } from './pack.ts';
-import { gradientProgram, objectiveProgram, PAIR_OUTPUTS, scoringProgram, trainableParameters } from './program.ts';
+import { gradientProgram, PAIR_OUTPUTS, scoringProgram, trainableParameters } from './program.ts';
 import { type Feeds, Session, type SessionOptions, type TensorData } from './session.ts';
 import { ModelFolder } from './weights.ts';
 
@@ -30,6 +31,7 @@ export class Computer implements AsyncDisposable {
   readonly #folder: ModelFolder;
   readonly #options: SessionOptions;
   readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #objectives = new Map<string, Promise<ObjectiveSession>>();
   /** In the order of use, the least recently used first. */
   readonly #policies = new Map<string, Policy>();
 
@@ -95,20 +97,21 @@ export class Computer implements AsyncDisposable {
     if (objective === undefined || pairs.length === 0) {
       return scored.map(([chosen, rejected]) => outcome(chosen, rejected, Number.NaN, Number.NaN, Number.NaN));
     }
-    const column = (side: 0 | 1, of: (sequence: SequenceLogProbs) => number): TensorData => ({
-      type: 'f64',
-      shape: [pairs.length],
-      data: Float64Array.from(scored, (both) => of(both[side])),
+    const session = await this.#objective(objective);
+    const values = await session.evaluate({
+      chosen: scored.map(([chosen]) => chosen),
+      rejected: scored.map(([, rejected]) => rejected),
+      reference: needsReference(objective) ? await this.#referenceSums(pairs, checkpoint) : undefined,
     });
-    const session = await this.#session(`objective ${JSON.stringify(objective)}`, () => objectiveProgram(objective));
-    const outputs = await session.run({
-      sum_chosen: column(0, ({ sum }) => sum),
-      sum_rejected: column(1, ({ sum }) => sum),
-      tokens_chosen: column(0, ({ tokens }) => tokens),
-      tokens_rejected: column(1, ({ tokens }) => tokens),
-      ...(needsReference(objective) ? await this.#reference(pairs, checkpoint) : {}),
-    });
-    return scored.map(([chosen, rejected], i) => outcome(chosen, rejected, ...pairNumbers(outputs, i)));
+    return scored.map(([chosen, rejected], i) =>
+      outcome(
+        chosen,
+        rejected,
+        values.loss[i] as number,
+        values.rewardChosen[i] as number,
+        values.rewardRejected[i] as number,
+      ),
+    );
   }
 
   async gradient(
@@ -137,7 +140,7 @@ export class Computer implements AsyncDisposable {
       const outputs = await session.run({
         ...pack.feeds,
         ...pairFeeds(pack, request.batchPairs),
-        ...(needsReference(objective) ? await this.#reference(groupPairs, checkpoint) : {}),
+        ...(needsReference(objective) ? await this.#referenceFeeds(groupPairs, checkpoint) : {}),
         ...policyFeeds(policy),
         ...sums,
       });
@@ -160,8 +163,10 @@ export class Computer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const session of this.#sessions.values()) await (await session)[Symbol.asyncDispose]();
+    const sessions: Promise<AsyncDisposable>[] = [...this.#sessions.values(), ...this.#objectives.values()];
+    for (const session of sessions) await (await session)[Symbol.asyncDispose]();
     this.#sessions.clear();
+    this.#objectives.clear();
   }
 
   async #scoreRows(rows: readonly Row[], choice: PolicyChoice, checkpoint: Checkpoint): Promise<SequenceLogProbs[][]> {
@@ -182,14 +187,34 @@ export class Computer implements AsyncDisposable {
     return results;
   }
 
-  async #reference(pairs: readonly PairTokens[], checkpoint: Checkpoint): Promise<Feeds> {
+  /** Summed log-probabilities of pairs under the base model. */
+  async #referenceSums(
+    pairs: readonly PairTokens[],
+    checkpoint: Checkpoint,
+  ): Promise<{ chosen: number[]; rejected: number[] }> {
     const scored = await this.#scoreRows(pairs.map(pairRow), { kind: 'base' }, checkpoint);
-    const side = (index: 0 | 1): TensorData => ({
+    const side = (index: 0 | 1) => scored.map((both) => both[index]?.sum ?? Number.NaN);
+    return { chosen: side(0), rejected: side(1) };
+  }
+
+  async #referenceFeeds(pairs: readonly PairTokens[], checkpoint: Checkpoint): Promise<Feeds> {
+    const { chosen, rejected } = await this.#referenceSums(pairs, checkpoint);
+    const column = (sums: number[]): TensorData => ({
       type: 'f64',
-      shape: [pairs.length],
-      data: Float64Array.from(scored, (both) => both[index]?.sum ?? Number.NaN),
+      shape: [sums.length],
+      data: Float64Array.from(sums),
     });
-    return { reference_chosen: side(0), reference_rejected: side(1) };
+    return { reference_chosen: column(chosen), reference_rejected: column(rejected) };
+  }
+
+  #objective(objective: Objective): Promise<ObjectiveSession> {
+    const key = JSON.stringify(objective);
+    const known = this.#objectives.get(key);
+    if (known !== undefined) return known;
+    const made = ObjectiveSession.open(objective);
+    this.#objectives.set(key, made);
+    made.catch(() => this.#objectives.delete(key));
+    return made;
   }
 
   #policy(digest: string): Policy {

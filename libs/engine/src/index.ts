@@ -1,4 +1,5 @@
 export type * from './engine.ts';
+export { evaluateObjective } from './objective-session.ts';
 export { trainableParameters } from './program.ts';
 export type { ExecutionProvider } from './session.ts';
 export { ModelFolder } from './weights.ts';

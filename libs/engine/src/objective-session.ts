@@ -1,0 +1,77 @@
+import type { Objective } from '@alphapo/contracts';
+import { objectiveProgram } from './program.ts';
+import { type Feeds, Session, type TensorData } from './session.ts';
+
+/** Summed log-probability of a response, in nats, and its number of tokens. */
+export interface ResponseSum {
+  readonly sum: number;
+  readonly tokens: number;
+}
+
+/** Log-probabilities of P pairs, and their sums under the reference for objectives that have one. */
+export interface PairSums {
+  readonly chosen: readonly ResponseSum[];
+  readonly rejected: readonly ResponseSum[];
+  readonly reference: { readonly chosen: readonly number[]; readonly rejected: readonly number[] } | undefined;
+}
+
+/** What an objective makes of P pairs; each has P elements. Gradients are those of a pair's loss by its two sums. */
+export interface ObjectiveValues {
+  readonly loss: Float64Array;
+  readonly rewardChosen: Float64Array;
+  readonly rewardRejected: Float64Array;
+  readonly gradientChosen: Float64Array;
+  readonly gradientRejected: Float64Array;
+}
+
+/** An objective as a graph of its own, ready to run in float64 on the CPU. */
+export class ObjectiveSession implements AsyncDisposable {
+  readonly #session: Session;
+
+  private constructor(session: Session) {
+    this.#session = session;
+  }
+
+  static async open(objective: Objective): Promise<ObjectiveSession> {
+    return new ObjectiveSession(
+      await Session.create(objectiveProgram(objective), { executionProvider: 'cpu', threads: 1 }),
+    );
+  }
+
+  async evaluate({ chosen, rejected, reference }: PairSums): Promise<ObjectiveValues> {
+    const column = (values: readonly number[]): TensorData => ({
+      type: 'f64',
+      shape: [values.length],
+      data: Float64Array.from(values),
+    });
+    const references: Feeds =
+      reference === undefined
+        ? {}
+        : { reference_chosen: column(reference.chosen), reference_rejected: column(reference.rejected) };
+    const outputs = await this.#session.run({
+      sum_chosen: column(chosen.map(({ sum }) => sum)),
+      sum_rejected: column(rejected.map(({ sum }) => sum)),
+      tokens_chosen: column(chosen.map(({ tokens }) => tokens)),
+      tokens_rejected: column(rejected.map(({ tokens }) => tokens)),
+      ...references,
+    });
+    const output = (name: string) => outputs[name]?.data as Float64Array;
+    return {
+      loss: output('pair_loss'),
+      rewardChosen: output('reward_chosen'),
+      rewardRejected: output('reward_rejected'),
+      gradientChosen: output('gradient_chosen'),
+      gradientRejected: output('gradient_rejected'),
+    };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#session[Symbol.asyncDispose]();
+  }
+}
+
+/** Evaluates an objective once. */
+export async function evaluateObjective(objective: Objective, sums: PairSums): Promise<ObjectiveValues> {
+  await using session = await ObjectiveSession.open(objective);
+  return await session.evaluate(sums);
+}
