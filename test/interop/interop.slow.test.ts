@@ -10,7 +10,14 @@ import { runPython } from './python.ts';
 const INSTALL_MS = 30 * 60_000;
 const alphapo = (...args: string[]) => main(['node', 'alphapo', ...args]);
 
-const GPT2 = { model_type: 'gpt2', n_embd: 48, n_head: 4, n_layer: 2, n_positions: 256, architectures: ['GPT2LMHeadModel'] };
+const GPT2 = {
+  model_type: 'gpt2',
+  n_embd: 48,
+  n_head: 4,
+  n_layer: 2,
+  n_positions: 256,
+  architectures: ['GPT2LMHeadModel'],
+};
 
 interface Scored {
   readonly chosen: number[];
@@ -67,7 +74,18 @@ test.each([
     const configFile = join(folder, 'config.json');
     if (config !== undefined) await writeFile(configFile, JSON.stringify(config));
     await alphapo('init-model', model, ...(config === undefined ? [] : ['--config', configFile]));
-    const training = ['--model', model, '--data', records, '--batch-size', '4', '--learning-rate', '5e-3', '--epochs', '3'];
+    const training = [
+      '--model',
+      model,
+      '--data',
+      records,
+      '--batch-size',
+      '4',
+      '--learning-rate',
+      '5e-3',
+      '--epochs',
+      '3',
+    ];
     const [lora, full] = [join(folder, 'lora'), join(folder, 'full')];
     await alphapo('train', ...training, '--out', lora);
     await alphapo('train', ...training, '--out', full, '--full');
