@@ -69,7 +69,6 @@ module.exports = {
     ...doorRules,
   ],
   options: {
-    parser: 'swc',
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },

@@ -19,7 +19,7 @@ const temporary = mkdtempSync(join(tmpdir(), 'alphapo-checks-'));
 const checks: readonly { readonly name: string; readonly command: string }[] = [
   { name: 'formatting and lint', command: 'biome check --error-on-warnings .' },
   { name: 'types', command: 'tsc -p .' },
-  { name: 'unused files, exports and dependencies', command: 'knip' },
+  { name: 'unused files, exports and dependencies', command: 'knip --no-config-hints' },
   { name: 'direction of dependencies', command: 'depcruise --config .dependency-cruiser.cjs libs services cli' },
   { name: 'protocol buffers', command: 'buf lint' },
   {

@@ -22,6 +22,11 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addCommand(produceCommand())
     .addCommand(watchCommand())
     .addCommand(exportCommand());
+  // Whoever reads our output may stop reading (`alphapo watch … | head`): that is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
   try {
     await program.parseAsync(argv);
   } catch (error) {

@@ -10,7 +10,6 @@ import { temporaryFolder } from '../temporary-folder.ts';
 /** Families whose architecture is there. */
 export const FAMILIES = ['llama', 'llama3-rope', 'mistral', 'gpt2'] as const;
 export const LORA_FAMILIES = ['llama', 'mistral', 'gpt2'] as const;
-export type Family = (typeof FAMILIES)[number];
 
 interface Response {
   readonly response: readonly number[];

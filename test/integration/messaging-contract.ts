@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventLog, LogRecord, OutgoingRecord, PartitionTask } from '@alphapo/messaging';
 
 /** Long enough for a rebalance, short enough for a test to fail before Jest's own limit. */
-export const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 30_000;
 
 let topics = 0;
 /** A topic or group name that no other test uses. */

@@ -14,6 +14,7 @@ const HELD_OUT_QUESTIONS = 400;
 
 export function demoCommand(): Command {
   return new Command('demo')
+    .summary('try everything without a download, in a minute or two')
     .description(
       'Try everything without a download: a tiny model is made, learns to answer simple questions by supervised ' +
         'fine-tuning, and then to prefer right answers by AlphaPO. Takes a minute or two.',

@@ -30,6 +30,7 @@ export const TINY_CONFIG = {
 
 export function initModelCommand(): Command {
   return new Command('init-model')
+    .summary('make a small random model')
     .description('Make a small model with random weights and a byte-level tokenizer, to try things out')
     .argument('<folder>', 'where the model is written')
     .option('--config <file>', "a Hugging Face config.json (default: a tiny Llama; vocab_size is the tokenizer's)")

@@ -21,6 +21,7 @@ interface ProduceOptions {
 
 export function produceCommand(): Command {
   return new Command('produce')
+    .summary('send preference pairs to a topic')
     .description('Send preference pairs to a topic, as any application would')
     .option('--brokers <host:port,…>', 'Kafka brokers (KAFKA_BROKERS)')
     .option('--log <file>', 'embedded log instead of Kafka (ALPHAPO_LOG)')

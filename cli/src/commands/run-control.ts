@@ -15,6 +15,7 @@ function json(message: object): string {
 
 export function watchCommand(): Command {
   return new Command('watch')
+    .summary('follow a run')
     .description('Follow a run: its status, then every step as a line of JSON')
     .requiredOption('--optimizer <host:port>', 'the run’s optimizer')
     .option('--from-step <n>', 'first step to show', positive, 1)
@@ -34,6 +35,7 @@ export function watchCommand(): Command {
 
 export function exportCommand(): Command {
   return new Command('export')
+    .summary('write the current policy of a run')
     .description("Write the current policy as a PEFT adapter or Hugging Face model folder on the optimizer's volume")
     .requiredOption('--optimizer <host:port>', 'the run’s optimizer')
     .option('--name <name>', 'name of the folder (default: step-N)', '')

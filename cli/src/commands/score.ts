@@ -26,6 +26,7 @@ interface ScoreOptions extends Record<string, unknown> {
 
 export function scoreCommand(): Command {
   const command = new Command('score')
+    .summary('log-probabilities of responses')
     .description(
       'Log-probabilities of the responses of pairs, in nats: a line of JSON per pair, {id, chosen: {sum, mean, tokens}, ' +
         'rejected: {…}}; with --objective also rewards, margin and loss',

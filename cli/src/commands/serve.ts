@@ -60,9 +60,9 @@ const SERVICES = {
 } as const satisfies Record<string, { description: string; run: typeof runScorer; options: readonly ServiceOption[] }>;
 
 export function serveCommand(): Command {
-  const command = new Command('serve').description(
-    'Run one service; options may also be given as environment variables',
-  );
+  const command = new Command('serve')
+    .summary('run one service')
+    .description('Run one service; options may also be given as environment variables');
   for (const [name, service] of Object.entries(SERVICES)) command.addCommand(serviceCommand(name, service));
   return command;
 }

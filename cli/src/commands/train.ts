@@ -48,6 +48,7 @@ interface TrainOptions extends Record<string, unknown> {
 
 export function trainCommand(): Command {
   const command = new Command('train')
+    .summary('train a model on preference pairs on this machine')
     .description(DESCRIPTION)
     .requiredOption('--model <folder>', 'Hugging Face model folder: config.json, safetensors, tokenizer.json')
     .requiredOption('--data <files...>', 'preference pairs')

@@ -2,7 +2,7 @@ import { parsePreference, type Rejection, readRecords, shuffledOrder } from '@al
 import { type Tokenizer, tokenizePreference } from '@alphapo/tokenization';
 
 /** A record as its file has it. */
-export interface SourceRecord {
+interface SourceRecord {
   readonly bytes: Uint8Array;
   /** `file:line`. */
   readonly origin: string;

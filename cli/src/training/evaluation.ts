@@ -55,7 +55,7 @@ export async function evaluate(
 }
 
 /** A request for pairs of token ids. */
-export function scoreRequest(
+function scoreRequest(
   pairs: readonly DataPair[],
   options: {
     readonly objective: Objective | undefined;

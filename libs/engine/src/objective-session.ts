@@ -3,7 +3,7 @@ import { objectiveProgram } from './program.ts';
 import { type Feeds, Session, type TensorData } from './session.ts';
 
 /** Summed log-probability of a response, in nats, and its number of tokens. */
-export interface ResponseSum {
+interface ResponseSum {
   readonly sum: number;
   readonly tokens: number;
 }

@@ -11,7 +11,7 @@ export interface DecoderShape {
 }
 
 /** Rotates the heads of x [T, heads * headDim] by their positions. */
-export function rotate(x: Value, computation: Computation, heads: number): Value {
+function rotate(x: Value, computation: Computation, heads: number): Value {
   const { rotary } = computation.inputs;
   if (rotary === undefined) return x;
   const [T, width] = x.shape as [string, number];
@@ -45,7 +45,7 @@ export function gatedMlp(computation: Computation, module: string, x: Value, act
 }
 
 /** A linear layer in torch.nn.Linear's layout. */
-export function linear(name: string, inputs: number, outputs: number, bias = false): LinearLayer {
+function linear(name: string, inputs: number, outputs: number, bias = false): LinearLayer {
   return { name, inputs, outputs, layout: 'out-in', bias };
 }
 

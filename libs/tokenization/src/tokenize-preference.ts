@@ -10,7 +10,7 @@ export interface TokenLimits {
 }
 
 /** A preference as token ids, within the limits. */
-export interface TokenizedPreference {
+interface TokenizedPreference {
   readonly id: string | undefined;
   readonly prompt: number[];
   readonly chosen: number[];

@@ -5,7 +5,7 @@ import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { type ChatTemplate, type ChatTemplateChoice, chooseChatTemplate } from './chat-template.ts';
 
 /** The special tokens that matter to training; undefined where a tokenizer has none. */
-export interface SpecialTokens {
+interface SpecialTokens {
   readonly bos: number | undefined;
   readonly eos: number | undefined;
   readonly pad: number | undefined;

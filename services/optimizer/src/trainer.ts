@@ -1,6 +1,6 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
 import type { Checkpoint, CheckpointStore } from '@alphapo/checkpoints';
-import { PreferenceBatch, type RunSpecification, runSpecificationDigest, type TrainingStep } from '@alphapo/contracts';
+import { PreferenceBatch, runSpecificationDigest, type TrainingStep } from '@alphapo/contracts';
 import type { EventLog } from '@alphapo/messaging';
 import type { Logger } from '@alphapo/telemetry';
 import type { Run } from './run.ts';

@@ -28,7 +28,7 @@ export interface OnnxTensor {
     | { readonly location: string; readonly byteOffset: number; readonly byteLength: number };
 }
 
-export interface OnnxValueInfo {
+interface OnnxValueInfo {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: Shape;
