@@ -61,15 +61,15 @@ const SFT: Partial<RunSettings> = {
   learningRate: 2e-3,
   batchSize: 32,
   shards: 1,
-  steps: 120,
+  steps: 70,
 };
 const ALPHAPO: Partial<RunSettings> = {
   objective: 'alphapo',
-  loraRank: 8,
+  loraRank: 16,
   learningRate: 1e-3,
   batchSize: 32,
   shards: 1,
-  epochs: 1,
+  epochs: 2,
 };
 
 async function step(name: string, request: TrainRequest, settings: Partial<RunSettings>): Promise<TrainSummary> {
