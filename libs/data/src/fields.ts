@@ -28,7 +28,7 @@ const ROLES: Readonly<Record<string, string>> = {
 };
 
 export function describe(value: unknown): string {
-  if (value === null) return 'null';
+  if (value === null || value === undefined) return `${value}`;
   if (Array.isArray(value)) return 'a list';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }

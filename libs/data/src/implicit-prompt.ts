@@ -16,9 +16,9 @@ export function splitTexts(chosen: string, rejected: string): { prompt: string; 
   return { prompt: chosen.slice(0, at), chosen: chosen.slice(at), rejected: rejected.slice(at) };
 }
 
-/** The last place at or before `end` where a word ends: the split falls before its white space. */
+/** The last place before `end` where a word ends: the split falls before its white space. */
 function lastSpace(text: string, end: number): number {
-  for (let i = end; i > 0; i--) if (/\s/.test(text[i] ?? '')) return i;
+  for (let i = end - 1; i > 0; i--) if (/\s/.test(text[i] ?? '')) return i;
   return 0;
 }
 

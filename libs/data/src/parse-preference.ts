@@ -54,23 +54,23 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-/** The length of the longest prefix that is valid UTF-8, by bisection. */
+/** The length of the longest prefix of whole, valid UTF-8 characters, by bisection. */
 function validPrefix(bytes: Uint8Array): number {
-  const valid = (length: number) => {
+  const whole = (length: number) => {
     try {
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, length), { stream: true });
-      return true;
+      const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+      return Buffer.byteLength(decoder.decode(bytes.subarray(0, length), { stream: true }));
     } catch {
-      return false;
+      return undefined;
     }
   };
   let [low, high] = [0, bytes.length];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if (valid(middle)) low = middle;
+    if (whole(middle) !== undefined) low = middle;
     else high = middle - 1;
   }
-  return low;
+  return whole(low) ?? 0;
 }
 
 function objectOf(text: string): Fields {

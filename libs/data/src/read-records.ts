@@ -109,12 +109,15 @@ async function* elements(source: Readable, file: string): AsyncGenerator<FileRec
 
 function recordsIn(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
-  if (value === null || typeof value !== 'object') return [value];
+  if (value === null || typeof value !== 'object' || isPair(value)) return [value];
   const lists = Object.values(value);
   return lists.length > 0 && lists.every((list) => Array.isArray(list) && list.every(isObject))
     ? lists.flat()
     : [value];
 }
+
+/** One pair of conversations looks like an object of lists too. */
+const isPair = (value: object) => ['chosen', 'chosen_messages'].some((name) => Object.hasOwn(value, name));
 
 const isObject = (value: unknown) => value !== null && typeof value === 'object' && !Array.isArray(value);
 

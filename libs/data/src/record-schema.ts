@@ -3,32 +3,44 @@ import { z } from 'zod';
 /** The forms that a record of `preferences` may have; published as JSON Schema in proto/schema. */
 
 const text = z.string().min(1);
-const part = z.looseObject({ type: z.literal('text'), text: z.string().optional(), value: z.string().optional() });
-const content = z.union([z.string(), z.array(part)]).describe('text, or a list of text parts');
-const message = z.looseObject({ role: z.string().min(1), content });
-const turn = z.looseObject({ from: z.string().min(1), value: z.string() });
-const messages = z.array(message).min(1);
-const response = z.union([text, messages, message]);
-const id = z.union([z.string(), z.number()]).optional().describe("the record's id; its place in the topic otherwise");
-const ids = z.array(z.int().nonnegative()).min(1);
+const part = z
+  .looseObject({ type: z.literal('text'), text: z.string().optional(), value: z.string().optional() })
+  .meta({ id: 'text-part', description: 'a part of a message; its text is called text or value' });
+const message = z
+  .looseObject({ role: z.string().min(1), content: z.union([z.string(), z.array(part)]) })
+  .meta({ id: 'message', description: 'a chat message' });
+const turn = z
+  .looseObject({ from: z.string().min(1), value: z.string() })
+  .meta({ id: 'turn', description: "a chat message by ShareGPT's names" });
+const messages = z
+  .array(z.union([message, turn]))
+  .min(1)
+  .meta({ id: 'messages' });
+const said = z.union([text, messages, message, turn]).meta({ id: 'said', description: 'text or chat messages' });
+const whole = z.union([text, messages]).meta({ id: 'whole', description: 'a conversation from its start' });
+const id = z
+  .union([z.string(), z.number(), z.null()])
+  .meta({ id: 'id', description: "the record's id; its place in the topic otherwise" })
+  .optional();
+const ids = z.array(z.int().nonnegative()).min(1).meta({ id: 'token-ids' });
 
 export const recordSchema = z
   .union([
     z
-      .looseObject({ id, prompt: z.union([text, messages]), chosen: response, rejected: response })
+      .looseObject({ id, prompt: said, chosen: said, rejected: said })
       .describe('prompt and responses as text or as chat messages'),
     z
-      .looseObject({ id, chosen: z.union([text, messages]), rejected: z.union([text, messages]) })
+      .looseObject({ id, chosen: whole, rejected: whole })
       .describe('two whole conversations; the prompt is what they begin with in common'),
     z.looseObject({ id, prompt_ids: ids, chosen_ids: ids, rejected_ids: ids }).describe('token ids, used as they are'),
     z
-      .looseObject({ id, conversations: z.array(turn).min(1), chosen: turn, rejected: turn })
+      .looseObject({ id, conversations: messages, chosen: said, rejected: said })
       .describe('ShareGPT turns, as LLaMA-Factory has them'),
     z
       .looseObject({ id, chosen_messages: messages, rejected_messages: messages })
       .describe('two whole conversations as messages'),
     z
-      .looseObject({ id, instruction: text, input: z.string().optional(), chosen: text, rejected: text })
+      .looseObject({ id, instruction: z.string(), input: z.string().optional(), chosen: said, rejected: said })
       .describe('an instruction with an optional input'),
     z
       .looseObject({ id, text: z.tuple([text, text]), score: z.tuple([z.number(), z.number()]) })

@@ -1,0 +1,63 @@
+import { splitMessages, splitTexts, withoutPrompt } from './implicit-prompt.ts';
+
+const user = (content: string) => ({ role: 'user', content });
+const assistant = (content: string) => ({ role: 'assistant', content });
+
+test('transcripts split after the last "Assistant:" that they have in common', () => {
+  const prompt = '\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: Why?\n\nAssistant:';
+  const responses = { chosen: ' The sun is hot.', rejected: ' The sun is cold.\n\nHuman: No\n\nAssistant: Yes' };
+  expect(splitTexts(prompt + responses.chosen, prompt + responses.rejected)).toEqual({ prompt, ...responses });
+});
+
+test('plain texts split before the last white space that they have in common', () => {
+  expect(splitTexts('The sky is blue.', 'The sky is green.')).toEqual({
+    prompt: 'The sky is',
+    chosen: ' blue.',
+    rejected: ' green.',
+  });
+});
+
+test('a word is never split, whichever text it is longer in', () => {
+  expect(splitTexts('He has a car', 'He has a carpet').prompt).toBe('He has a');
+  expect(splitTexts('He has a car now', 'He has a carpet').prompt).toBe('He has a');
+  expect(splitTexts('He has a carpet', 'He has a car now').prompt).toBe('He has a');
+});
+
+test('a pair of surrogates is never split', () => {
+  // U+1F600 and U+1F601 have their first surrogate in common.
+  expect(splitTexts('so \u{1F600}', 'so \u{1F601}')).toEqual({
+    prompt: 'so',
+    chosen: ' \u{1F600}',
+    rejected: ' \u{1F601}',
+  });
+  expect(splitTexts('\u{1F600}', '\u{1F601}').prompt).toBe('');
+});
+
+test('whatever the split, prompt and response are the text', () => {
+  const texts = ['', ' ', 'a', 'a b', 'a\nb', ' a', 'a  b', '\n\nAssistant: a', '\n\nAssistant: b', '\u{1F600} a'];
+  for (const chosen of texts) {
+    for (const rejected of texts) {
+      const split = splitTexts(chosen, rejected);
+      expect([split.prompt + split.chosen, split.prompt + split.rejected]).toEqual([chosen, rejected]);
+    }
+  }
+});
+
+test('conversations split after their common messages, and each keeps a response', () => {
+  expect(splitMessages([user('a'), assistant('b')], [user('a'), assistant('c')])).toEqual({
+    prompt: [user('a')],
+    chosen: [assistant('b')],
+    rejected: [assistant('c')],
+  });
+  expect(splitMessages([user('a'), assistant('b')], [user('a')])).toEqual({
+    prompt: [],
+    chosen: [user('a'), assistant('b')],
+    rejected: [user('a')],
+  });
+});
+
+test('a response that repeats the prompt loses it, unless nothing would be left', () => {
+  expect(withoutPrompt([user('a'), assistant('b')], [user('a')])).toEqual([assistant('b')]);
+  expect(withoutPrompt([user('a')], [user('a')])).toEqual([user('a')]);
+  expect(withoutPrompt([user('x'), assistant('b')], [user('a')])).toEqual([user('x'), assistant('b')]);
+});

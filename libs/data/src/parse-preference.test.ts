@@ -1,0 +1,166 @@
+import { parsePreference } from './index.ts';
+
+const user = (content: string) => ({ role: 'user', content });
+const assistant = (content: string) => ({ role: 'assistant', content });
+
+const parse = (record: unknown) => parsePreference(JSON.stringify(record));
+const parsed = (record: unknown) => {
+  const result = parse(record);
+  if (!result.ok) throw new Error(`${result.reason}: ${result.message}`);
+  return result.preference;
+};
+
+describe('text', () => {
+  const text = { kind: 'text', prompt: 'p', chosen: 'c', rejected: 'r' };
+
+  test('prompt and responses', () => {
+    expect(parsed({ prompt: 'p', chosen: 'c', rejected: 'r' })).toEqual(text);
+    expect(parsePreference(Buffer.from('{"prompt":"p","chosen":"c","rejected":"r"}'))).toEqual({
+      ok: true,
+      preference: text,
+    });
+  });
+
+  test('an instruction, with and without input', () => {
+    const responses = { chosen: 'c', rejected: 'r' };
+    expect(parsed({ instruction: 'p', ...responses })).toEqual(text);
+    expect(parsed({ instruction: 'p', input: '', ...responses })).toEqual(text);
+    expect(parsed({ instruction: 'Add', input: '1 2', ...responses })).toEqual({ ...text, prompt: 'Add\n\n1 2' });
+  });
+
+  test('two transcripts and their scores, the better one first or last', () => {
+    const expected = { kind: 'text', prompt: '\n\nHuman: Hi\n\nAssistant:', chosen: ' Hello', rejected: ' Bah' };
+    const [good, bad] = [`${expected.prompt}${expected.chosen}`, `${expected.prompt}${expected.rejected}`];
+    expect(parsed({ text: [good, bad], score: [1, 0] })).toEqual(expected);
+    expect(parsed({ text: [bad, good], score: [-1, 0.5] })).toEqual(expected);
+  });
+});
+
+describe('conversations', () => {
+  const conversation = {
+    kind: 'messages',
+    prompt: [user('p')],
+    chosen: [assistant('c')],
+    rejected: [assistant('r')],
+  };
+
+  test.each<[string, object]>([
+    ['messages', { prompt: [user('p')], chosen: [assistant('c')], rejected: [assistant('r')] }],
+    ['a single message each', { prompt: user('p'), chosen: assistant('c'), rejected: assistant('r') }],
+    ['a text prompt before messages', { prompt: 'p', chosen: [assistant('c')], rejected: [assistant('r')] }],
+    ['text responses to messages', { prompt: [user('p')], chosen: 'c', rejected: 'r' }],
+    [
+      'responses that repeat the prompt',
+      { prompt: [user('p')], chosen: [user('p'), assistant('c')], rejected: [user('p'), assistant('r')] },
+    ],
+    [
+      'content as text parts',
+      { prompt: [{ role: 'user', content: [{ type: 'text', text: 'p' }] }], chosen: 'c', rejected: 'r' },
+    ],
+    [
+      "ShareGPT's turns",
+      {
+        conversations: [{ from: 'human', value: 'p' }],
+        chosen: { from: 'gpt', value: 'c' },
+        rejected: { from: 'gpt', value: 'r' },
+      },
+    ],
+    [
+      'whole conversations as messages',
+      { chosen_messages: [user('p'), assistant('c')], rejected_messages: [user('p'), assistant('r')] },
+    ],
+    [
+      'whole conversations without a prompt',
+      { chosen: [user('p'), assistant('c')], rejected: [user('p'), assistant('r')] },
+    ],
+  ])('%s', (_form, record) => {
+    expect(parsed(record)).toEqual(conversation);
+  });
+
+  test('roles of other names are user and assistant; roles that nobody knows stay', () => {
+    const roles = ['human', 'gpt', 'bot', 'model', 'system', 'tool'];
+    const prompt = roles.map((role) => ({ role, content: role }));
+    expect(parsed({ prompt, chosen: 'c', rejected: 'r' }).prompt).toEqual(
+      ['user', 'assistant', 'assistant', 'assistant', 'system', 'tool'].map((role, i) => ({ role, content: roles[i] })),
+    );
+  });
+});
+
+test('token ids are taken as they are', () => {
+  const record = { prompt_ids: [1, 2], chosen_ids: [3], rejected_ids: [4, 0] };
+  expect(parsed(record)).toEqual({ kind: 'tokens', prompt: [1, 2], chosen: [3], rejected: [4, 0] });
+});
+
+test('an id is text or a number, also by the name prompt_id; null is none', () => {
+  const record = { prompt: 'p', chosen: 'c', rejected: 'r' };
+  expect(parsed({ id: 'a', prompt_id: 'b', ...record }).id).toBe('a');
+  expect(parsed({ id: 7, ...record }).id).toBe('7');
+  expect(parsed({ prompt_id: 'b', ...record }).id).toBe('b');
+  expect(parsed({ id: null, ...record })).not.toHaveProperty('id');
+});
+
+describe('what is refused, and how its message names the place', () => {
+  const pair = { prompt: 'p', chosen: 'c', rejected: 'r' };
+
+  test.each<[string, unknown, RegExp]>([
+    ['MISSING_FIELD', { prompt: 'p', chosen: 'c' }, /^rejected missing; the record has prompt, chosen$/],
+    ['MISSING_FIELD', { question: 'p' }, /^chosen and rejected missing; the record has question$/],
+    ['MISSING_FIELD', {}, /no fields/],
+    ['UNPAIRED', { prompt: 'p', completion: 'c', label: true }, /chosen and rejected/],
+    ['UNPAIRED', { messages: [], label: false }, /chosen and rejected/],
+    ['NOT_AN_OBJECT', [], /not a list/],
+    ['NOT_AN_OBJECT', null, /not null/],
+    ['NOT_AN_OBJECT', 'text', /not a string/],
+    ['WRONG_TYPE', { ...pair, prompt: null }, /^prompt .*not null/],
+    ['WRONG_TYPE', { ...pair, chosen: true }, /^chosen .*not a boolean/],
+    ['WRONG_TYPE', { ...pair, rejected: 3 }, /^rejected .*not a number/],
+    ['WRONG_TYPE', { ...pair, id: {} }, /^id .*not an object/],
+    ['WRONG_TYPE', { ...pair, prompt: ['p'] }, /^prompt\[0\] .*not a string/],
+    ['WRONG_TYPE', { ...pair, prompt: [{ content: 'p' }] }, /^prompt\[0\] needs a role/],
+    ['WRONG_TYPE', { ...pair, prompt: [user('p'), { role: 'user' }] }, /^prompt\[1\]\.content .*not undefined/],
+    [
+      'WRONG_TYPE',
+      { ...pair, chosen: [{ role: 'assistant', content: [{ type: 'image' }] }] },
+      /^chosen\[0\]\.content\[0\]/,
+    ],
+    ['WRONG_TYPE', { ...pair, chosen: [{ role: 'assistant', content: [null] }] }, /^chosen\[0\]\.content\[0\]/],
+    ['WRONG_TYPE', { instruction: 1, chosen: 'c', rejected: 'r' }, /^instruction .*not a number/],
+    ['WRONG_TYPE', { instruction: 'p', input: 1, chosen: 'c', rejected: 'r' }, /^input .*not a number/],
+    ['WRONG_TYPE', { conversations: 'p', chosen: 'c', rejected: 'r' }, /^conversations must be a list of messages/],
+    ['WRONG_TYPE', { chosen_messages: 'c', rejected_messages: [] }, /^chosen_messages must be a list of messages/],
+    ['WRONG_TYPE', { chosen: 'c', rejected: [assistant('r')] }, /^chosen and rejected must both be/],
+    ['WRONG_TYPE', { text: ['a'], score: [1, 0] }, /^text must be two strings/],
+    ['WRONG_TYPE', { text: ['a', 'b'], score: 1 }, /score two numbers/],
+    ['NO_PREFERENCE', { text: ['a b', 'a c'], score: [1, 1] }, /same score/],
+    ['EMPTY_PROMPT', { ...pair, prompt: '' }, /^prompt is empty/],
+    ['EMPTY_PROMPT', { ...pair, prompt: [], chosen: [assistant('c')] }, /^prompt has no messages/],
+    ['EMPTY_PROMPT', { chosen: 'abc', rejected: 'xyz' }, /add a prompt field/],
+    ['EMPTY_PROMPT', { chosen: [assistant('c')], rejected: [assistant('r')] }, /add a prompt field/],
+    ['EMPTY_RESPONSE', { ...pair, chosen: '' }, /^chosen is empty/],
+    ['EMPTY_RESPONSE', { ...pair, rejected: [assistant('')] }, /^rejected is empty/],
+    ['EMPTY_RESPONSE', { prompt_ids: [1], chosen_ids: [], rejected_ids: [2] }, /^chosen is empty/],
+    ['IDENTICAL_RESPONSES', { ...pair, rejected: 'c' }, /^chosen and rejected are the same/],
+    ['IDENTICAL_RESPONSES', { prompt_ids: [1], chosen_ids: [2], rejected_ids: [2] }, /are the same/],
+    ['INVALID_TOKEN_IDS', { prompt_ids: [1], chosen_ids: [-1], rejected_ids: [2] }, /^chosen_ids/],
+    ['INVALID_TOKEN_IDS', { prompt_ids: [1], chosen_ids: [2], rejected_ids: [2.5] }, /^rejected_ids/],
+    ['INVALID_TOKEN_IDS', { prompt_ids: 'p', chosen_ids: [2], rejected_ids: [3] }, /^prompt_ids/],
+  ])('%s: %j', (reason, record, message) => {
+    expect(parse(record)).toEqual({ ok: false, reason, message: expect.stringMatching(message) });
+  });
+
+  test('bytes that are no JSON', () => {
+    expect(parsePreference('{"prompt": "p"')).toMatchObject({ ok: false, reason: 'NOT_JSON' });
+    expect(parsePreference(new Uint8Array())).toMatchObject({ ok: false, reason: 'NOT_JSON' });
+  });
+
+  test('bytes that are no UTF-8, with the first wrong one', () => {
+    const bytes = Buffer.concat([Buffer.from('{"prompt": "é'), Buffer.from([0xe9]), Buffer.from('"}')]);
+    expect(parsePreference(bytes)).toEqual({
+      ok: false,
+      reason: 'NOT_UTF8',
+      message: expect.stringContaining('byte 14 '),
+    });
+    const cut = Buffer.from('"é').subarray(0, 2);
+    expect(parsePreference(cut)).toMatchObject({ reason: 'NOT_UTF8', message: expect.stringContaining('byte 1 ') });
+  });
+});

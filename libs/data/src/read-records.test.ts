@@ -1,0 +1,145 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { readRecords } from './index.ts';
+
+async function fileOf(name: string, content: string | Uint8Array): Promise<string> {
+  const file = join(await temporaryFolder(), name);
+  await writeFile(file, content);
+  return file;
+}
+
+async function recordsOf(file: string) {
+  const records: { text: string; line: number }[] = [];
+  for await (const record of readRecords(file)) {
+    expect(record.file).toBe(file);
+    records.push({ text: Buffer.from(record.bytes).toString(), line: record.line });
+  }
+  return records;
+}
+
+const read = async (name: string, content: string | Uint8Array) => recordsOf(await fileOf(name, content));
+const numbered = (texts: readonly string[]) => texts.map((text, i) => ({ text, line: i + 1 }));
+
+describe('.jsonl', () => {
+  test('one record a line, with and without a newline at the end', async () => {
+    const expected = numbered(['{"a":1}', '{"a":2}']);
+    expect(await read('a.jsonl', '{"a":1}\n{"a":2}\n')).toEqual(expected);
+    expect(await read('a.jsonl', '{"a":1}\n{"a":2}')).toEqual(expected);
+  });
+
+  test('a byte-order mark, carriage returns and white space are no part of a record', async () => {
+    expect(await read('a.jsonl', '\ufeff{"a":1}\r\n\t {"a":2} \r\n')).toEqual(numbered(['{"a":1}', '{"a":2}']));
+  });
+
+  test('blank lines are left out, but counted', async () => {
+    expect(await read('a.jsonl', '\n{"a":1}\n \t\r\n\n{"a":2}\n\n')).toEqual([
+      { text: '{"a":1}', line: 2 },
+      { text: '{"a":2}', line: 5 },
+    ]);
+  });
+
+  test('a line comes as its bytes, valid or not', async () => {
+    const file = await fileOf('a.jsonl', Buffer.from([0x7b, 0xff, 0x0a, 0x7d]));
+    const records = await Array.fromAsync(readRecords(file), ({ bytes }) => [...bytes]);
+    expect(records).toEqual([[0x7b, 0xff], [0x7d]]);
+  });
+
+  test('lines may be longer than what is read at once', async () => {
+    const lines = [2 ** 21 + 7, 1, 2 ** 20].map((length, i) => `"${`${i}`.repeat(length)}"`);
+    expect(await read('a.jsonl', lines.join('\n'))).toEqual(numbered(lines));
+  });
+
+  test('a line without an end is refused before it fills the memory', async () => {
+    const file = await fileOf('a.jsonl', gzipSync(Buffer.alloc(70 * 2 ** 20, 'a')));
+    await expect(recordsOf(file)).rejects.toMatchObject({
+      reason: 'DATA_DAMAGED',
+      message: expect.stringMatching(/a\.jsonl line 1 is longer than/),
+    });
+  });
+});
+
+describe('.json', () => {
+  test('a list of records', async () => {
+    expect(await read('a.json', '\ufeff[{"a": 1},\n {"a": 2}]')).toEqual(numbered(['{"a":1}', '{"a":2}']));
+  });
+
+  test('an object of lists of records', async () => {
+    const text = '{"train": [{"a": 1}], "test": [{"a": 2}, {"a": 3}]}';
+    expect(await read('a.json', text)).toEqual(numbered(['{"a":1}', '{"a":2}', '{"a":3}']));
+  });
+
+  test('a single record, also where all its fields are lists of messages', async () => {
+    expect(await read('a.json', '{"prompt": "a"}')).toEqual(numbered(['{"prompt":"a"}']));
+    const message = [{ role: 'user', content: 'a' }];
+    const pair = JSON.stringify({ prompt: message, chosen: message, rejected: message });
+    expect(await read('a.json', pair)).toEqual(numbered([pair]));
+    const whole = JSON.stringify({ chosen_messages: message, rejected_messages: message });
+    expect(await read('a.json', whole)).toEqual(numbered([whole]));
+  });
+
+  test('lines in a file of this name are refused with advice', async () => {
+    await expect(read('a.json', '{"a":1}\n{"a":2}\n')).rejects.toMatchObject({
+      code: 'data-loss',
+      reason: 'DATA_DAMAGED',
+      message: expect.stringContaining('must be named .jsonl'),
+    });
+  });
+});
+
+describe('gzip', () => {
+  test('is known by its first bytes, whatever the name', async () => {
+    const [lines, list] = [gzipSync('{"a":1}\n{"a":2}'), gzipSync('[{"a":1},{"a":2}]')];
+    const expected = numbered(['{"a":1}', '{"a":2}']);
+    expect(await read('a.jsonl.gz', lines)).toEqual(expected);
+    expect(await read('a.jsonl', lines)).toEqual(expected);
+    expect(await read('a.json.gz', list)).toEqual(expected);
+    expect(await read('a.json', list)).toEqual(expected);
+    expect(await read('a.jsonl.gz', '{"a":1}\n{"a":2}')).toEqual(expected);
+  });
+
+  test('that is cut off is an error, after the records before the cut', async () => {
+    const lines = Array.from({ length: 20_000 }, (_, i) => `{"a":${Math.imul(i, 0x9e3779b1)}}`);
+    const whole = gzipSync(lines.join('\n'));
+    const file = await fileOf('a.jsonl.gz', whole.subarray(0, whole.length / 2));
+    const seen: number[] = [];
+    const reading = (async () => {
+      for await (const { line } of readRecords(file)) seen.push(line);
+    })();
+    await expect(reading).rejects.toMatchObject({
+      reason: 'DATA_DAMAGED',
+      message: expect.stringMatching(/a\.jsonl\.gz cannot be read after \d+ records/),
+    });
+    expect(seen.length).toBeLessThan(lines.length);
+  });
+});
+
+test('a file without records is an error', async () => {
+  for (const [name, content] of [
+    ['a.jsonl', ''],
+    ['a.jsonl', '\n \n'],
+    ['a.json', '[]'],
+    ['a.jsonl.gz', gzipSync('')],
+  ] as const) {
+    await expect(read(name, content)).rejects.toMatchObject({ code: 'invalid-argument', reason: 'DATA_EMPTY' });
+  }
+});
+
+test('a file that is not there is an error with its path, and so is a folder', async () => {
+  const folder = await temporaryFolder();
+  for (const path of [join(folder, 'nowhere.jsonl'), folder]) {
+    await expect(recordsOf(path)).rejects.toMatchObject({
+      code: 'not-found',
+      reason: 'DATA_NOT_FOUND',
+      message: expect.stringContaining(path),
+    });
+  }
+});
+
+test('whoever stops early leaves nothing open', async () => {
+  const file = await fileOf('a.jsonl', '{"a":1}\n'.repeat(1000));
+  for await (const { line } of readRecords(file)) if (line === 3) break;
+  const [first] = await recordsOf(file);
+  expect(first).toEqual({ text: '{"a":1}', line: 1 });
+});
