@@ -105,6 +105,9 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
     `${plan.train.length} pairs to train on, ${plan.evaluation.length} held out, ${plan.rejected.length} refused; ` +
       `${schedule.totalSteps} steps of ${batch.pairs} pairs; ${objective.kind}, ${method.kind}`,
   );
+  const cut = plan.train.filter(({ truncated: { prompt, chosen, rejected } }) => prompt + chosen + rejected > 0).length;
+  const { maxLength, maxPromptLength } = plan.specification.lengths;
+  if (cut > 0) say(`${cut} pairs are cut to ${maxPromptLength} prompt tokens and ${maxLength} tokens in all`);
   const progress = trainingProgress(schedule.totalSteps);
   const summary = await train(
     plan,

@@ -1,6 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { AlphapoError } from '@alphapo/base';
 import {
   CONTROL_HEADER,
   deadLetterFromHeaders,
@@ -99,16 +100,12 @@ export async function train(
     trainer.resume();
   });
   try {
-    await Promise.race([
-      trainer.train(signal),
-      consuming.then(() => new Promise(() => {})),
-      following.then(() => new Promise(() => {})),
-    ]);
+    await Promise.race([trainer.train(signal), failureOf(consuming), failureOf(following)]);
   } finally {
     done.abort();
     await Promise.allSettled([consuming, following]);
   }
-  signal.throwIfAborted();
+  if (signal.aborted) throw stopped(plan, trainer.policy.step);
   for (const step of run.optimizer.steps.steps) steps.add(step);
   await steps.end();
   const seconds = (performance.now() - started) / 1000;
@@ -137,6 +134,20 @@ export async function train(
   };
   await writeFile(join(plan.folder, 'summary.json'), `${JSON.stringify(summary, undefined, 2)}\n`);
   return summary;
+}
+
+function stopped({ folder }: TrainPlan, step: number): AlphapoError {
+  return new AlphapoError(
+    'cancelled',
+    'STOPPED',
+    `stopped after step ${step}; the same command with --resume goes on from there (${folder})`,
+  );
+}
+
+/** Rejects when the work fails; never resolves. */
+async function failureOf(work: Promise<void>): Promise<never> {
+  await work;
+  return new Promise(() => {});
 }
 
 /**

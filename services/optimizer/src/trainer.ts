@@ -52,9 +52,8 @@ export class Trainer {
   #runState: RunState = 'starting';
   #message = '';
   #resumed: PromiseWithResolvers<void> | undefined;
-  /** Work that wants the state to stand still: done between two steps. */
-  readonly #betweenSteps: (() => Promise<void>)[] = [];
-  #inStep = false;
+  /** Ends when whoever holds the state has done with it. */
+  #holding: Promise<unknown> = Promise.resolve();
 
   constructor(parts: TrainerParts, state: TrainingState, digests?: BatchDigests) {
     this.#parts = parts;
@@ -90,7 +89,7 @@ export class Trainer {
   /** Finishes the step under way; no further one is taken until `resume`. */
   async pause(): Promise<number> {
     this.#resumed ??= Promise.withResolvers();
-    return this.#standingStill(async () => this.policy.step);
+    return this.#exclusively(async () => this.policy.step);
   }
 
   resume(): number {
@@ -101,14 +100,14 @@ export class Trainer {
 
   /** Writes a checkpoint of the state between two steps. */
   checkpoint(): Promise<{ step: number; name: string }> {
-    return this.#standingStill(() => this.#writeCheckpoint());
+    return this.#exclusively(() => this.#writeCheckpoint());
   }
 
   /** Takes steps until the run's last, or until the signal. Throws what needs a person, after saying so in the status. */
   async train(signal: AbortSignal): Promise<void> {
     try {
       await this.#takeSteps(signal);
-      await this.#writeCheckpoint();
+      await this.checkpoint();
     } catch (error) {
       if (signal.aborted) return;
       this.#runState = 'failed';
@@ -124,9 +123,9 @@ export class Trainer {
     this.#runState = 'waiting-for-batches';
     for await (const records of log.read(batchesTopic, 0, this.#state.nextBatchOffset, { signal })) {
       for (const record of records) {
-        await this.#whileStandingStill(signal);
+        await this.#untilResumed(signal);
         const batch = decodeBatch(record.value, record.offset);
-        if (batch.pairs.length > 0) await this.#step(batch, record.offset, signal);
+        if (batch.pairs.length > 0) await this.#exclusively(() => this.#step(batch, record.offset, signal));
         if (batch.endOfData || this.policy.step >= totalSteps) return this.#finish();
         this.#runState = 'waiting-for-batches';
       }
@@ -136,41 +135,36 @@ export class Trainer {
   async #step(batch: PreferenceBatch, offset: bigint, signal: AbortSignal): Promise<void> {
     const { run, scorers, steps, checkpointEvery, logger } = this.#parts;
     const started = performance.now();
-    this.#inStep = true;
     this.#runState = 'training';
-    try {
-      this.#checkDigests(batch, offset);
-      const { policy } = this.#state;
-      const step = policy.step + 1;
-      const shards = cutShards(batch.pairs, run.specification.batch.shards);
-      const computed = await scorers.gradients(
-        { run, step, policy, batchPairs: batch.pairs.length, shards },
-        { signal, onWaiting: (waiting) => this.#showWaiting(waiting) },
-      );
-      const facts = batchFacts(
-        batch,
-        computed.flatMap(({ pairs }) => pairs),
-      );
-      const gradient = sumGradients(computed.map((shard) => shard.gradient));
-      const next = advance(this.#state, gradient, run.specification, offset + 1n);
-      const record: TrainingStep = {
-        runId: run.id,
-        step,
-        batchOffset: `${offset}`,
-        learningRate: next.learningRate,
-        gradNorm: next.gradNorm,
-        ...facts,
-        durationMs: performance.now() - started,
-        policyDigest: next.state.policy.digest,
-      };
-      await steps.publish(record);
-      this.#previous = policy;
-      this.#state = next.state;
-      logger.info('step.taken', { step, loss: facts.loss, margin: facts.margin, durationMs: record.durationMs });
-      if (step % checkpointEvery === 0) await this.#writeCheckpoint();
-    } finally {
-      this.#inStep = false;
-    }
+    this.#checkDigests(batch, offset);
+    const { policy } = this.#state;
+    const step = policy.step + 1;
+    const shards = cutShards(batch.pairs, run.specification.batch.shards);
+    const computed = await scorers.gradients(
+      { run, step, policy, batchPairs: batch.pairs.length, shards },
+      { signal, onWaiting: (waiting) => this.#showWaiting(waiting) },
+    );
+    const facts = batchFacts(
+      batch,
+      computed.flatMap(({ pairs }) => pairs),
+    );
+    const gradient = sumGradients(computed.map((shard) => shard.gradient));
+    const next = advance(this.#state, gradient, run.specification, offset + 1n);
+    const record: TrainingStep = {
+      runId: run.id,
+      step,
+      batchOffset: `${offset}`,
+      learningRate: next.learningRate,
+      gradNorm: next.gradNorm,
+      ...facts,
+      durationMs: performance.now() - started,
+      policyDigest: next.state.policy.digest,
+    };
+    await steps.publish(record);
+    this.#previous = policy;
+    this.#state = next.state;
+    logger.info('step.taken', { step, loss: facts.loss, margin: facts.margin, durationMs: record.durationMs });
+    if (step % checkpointEvery === 0) await this.#writeCheckpoint();
   }
 
   #showWaiting(waiting: boolean): void {
@@ -195,16 +189,17 @@ export class Trainer {
     }
   }
 
-  /** Runs work while no step is under way: at once, or between two steps. */
-  #standingStill<T>(work: () => Promise<T>): Promise<T> {
-    if (!this.#inStep) return work();
-    return new Promise((resolve, reject) => {
-      this.#betweenSteps.push(() => work().then(resolve, reject));
-    });
+  /**
+   * Runs work while nothing else reads or changes the state. Moments are updated in place: a checkpoint that is written
+   * during a step would hold some of either side.
+   */
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#holding.then(work);
+    this.#holding = run.catch(() => {});
+    return run;
   }
 
-  async #whileStandingStill(signal: AbortSignal): Promise<void> {
-    for (let work = this.#betweenSteps.shift(); work !== undefined; work = this.#betweenSteps.shift()) await work();
+  async #untilResumed(signal: AbortSignal): Promise<void> {
     if (this.#resumed === undefined) return;
     this.#runState = 'paused';
     const stopped = new Promise<never>((_, reject) => {
