@@ -18,6 +18,8 @@ test('the byte tokenizer gives every text back', async () => {
   const ids = tokenizer.encode(text, { addSpecialTokens: true });
   expect(ids).toEqual([0, ...bytes(text)]);
   expect(tokenizer.decode(ids, { skipSpecialTokens: true })).toBe(text);
+  expect(tokenizer.encode('', { addSpecialTokens: false })).toEqual([]);
+  expect(tokenizer.decode([], { skipSpecialTokens: false })).toBe('');
   expect(tokenizer.vocabularySize).toBe(BYTE_VOCABULARY_SIZE);
   expect(tokenizer.special).toEqual({ bos: 0, eos: 1, pad: 2 });
 });

@@ -90,6 +90,8 @@ class OpenTokenizer implements Tokenizer {
   }
 
   decode(ids: readonly number[], { skipSpecialTokens }: { readonly skipSpecialTokens: boolean }): string {
+    // The library refuses an empty list.
+    if (ids.length === 0) return '';
     return this.#tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens });
   }
 }

@@ -1,0 +1,166 @@
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { describeShared, sharedPath } from '../../../test/shared-data.ts';
+import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { ChatTemplate } from './chat-template.ts';
+import { openTokenizer, type Tokenizer } from './index.ts';
+
+const shared = (path: string) => sharedPath('data/tokenizers', path) as string;
+const json = async (path: string) => JSON.parse(await readFile(shared(path), 'utf8'));
+
+async function openQwen(): Promise<Tokenizer> {
+  const folder = await temporaryFolder();
+  const packed = await readFile(shared('qwen2.5/tokenizer.rebuilt.json.gz'));
+  await writeFile(join(folder, 'tokenizer.json'), gunzipSync(packed));
+  await copyFile(shared('qwen2.5/tokenizer_config.json'), join(folder, 'tokenizer_config.json'));
+  return openTokenizer(folder);
+}
+
+interface Vector {
+  readonly text: string;
+  readonly ids: readonly number[];
+  /** Where the publisher gives it. */
+  readonly decoded?: string;
+}
+
+function expectVectors(tokenizer: Tokenizer, vectors: readonly Vector[], count: number): void {
+  expect(vectors).toHaveLength(count);
+  for (const { text, ids, decoded } of vectors) {
+    expect([text, tokenizer.encode(text, { addSpecialTokens: false })]).toEqual([text, ids]);
+    if (decoded !== undefined) expect(tokenizer.decode(ids, { skipSpecialTokens: false })).toBe(decoded);
+  }
+}
+
+/** llama.cpp: texts between marks, and a line of ids each. */
+async function llamaCppVectors(name: string): Promise<Vector[]> {
+  const read = (end: string) => readFile(shared(`vectors-llama.cpp/ggml-vocab-${name}.gguf.${end}`), 'utf8');
+  const [texts, lines] = [(await read('inp')).split('\n__ggml_vocab_test__\n'), (await read('out')).split('\n')];
+  const ids = (line: string | undefined) => (line ?? '').split(' ').filter(Boolean).map(Number);
+  return texts.map((text, i) => ({ text, ids: ids(lines[i]) }));
+}
+
+async function transformersJsVectors(file: string, model: string): Promise<Vector[]> {
+  return Object.values((await json(`vectors-transformersjs/${file}`))[model]);
+}
+
+describeShared("GPT-2's tokenizer", () => {
+  let tokenizer: Tokenizer;
+  beforeAll(async () => {
+    tokenizer = await openTokenizer(shared('gpt2'));
+  });
+
+  test("gives transformers.js's ids and texts", async () => {
+    expectVectors(tokenizer, await transformersJsVectors('gpt2.json', 'Xenova/gpt2'), 26);
+  });
+
+  test("gives llama.cpp's ids", async () => {
+    expectVectors(tokenizer, await llamaCppVectors('gpt-2'), 47);
+  });
+
+  test("gives swift-transformers' ids and texts", async () => {
+    const { distilgpt2 } = await json('vectors-swift-transformers/tokenizer_tests.json');
+    const vectors = distilgpt2.map(({ input, encoded, decoded_with_special }: Record<string, never>) => ({
+      text: input,
+      ids: (encoded as { input_ids: number[] }).input_ids,
+      decoded: decoded_with_special,
+    }));
+    expectVectors(tokenizer, vectors, 18);
+  });
+
+  test('does not cut long texts, though its file asks for 50 tokens', async () => {
+    const { text, token_ids: ids } = await json('vectors-swift-transformers/gpt2_encoded_tokens.json');
+    expect(ids).toHaveLength(221);
+    expectVectors(tokenizer, [{ text, ids, decoded: text }], 1);
+  });
+
+  test('knows its vocabulary and its only special token', () => {
+    expect(tokenizer.vocabularySize).toBe(50257);
+    expect(tokenizer.special).toEqual({ bos: 50256, eos: 50256, pad: undefined });
+    expect(tokenizer.chatTemplate.source).toBe('fallback');
+  });
+});
+
+describeShared("Qwen 2.5's tokenizer", () => {
+  let tokenizer: Tokenizer;
+  beforeAll(async () => {
+    tokenizer = await openQwen();
+  });
+
+  test("gives transformers.js's ids and texts", async () => {
+    expectVectors(tokenizer, await transformersJsVectors('qwen2.json', 'Xenova/Qwen1.5-0.5B-Chat'), 25);
+  });
+
+  test("gives llama.cpp's ids", async () => {
+    expectVectors(tokenizer, await llamaCppVectors('qwen2'), 47);
+  });
+
+  test("writes a conversation with its own template, with one token for each of the template's marks", () => {
+    expect(tokenizer.chatTemplate.source).toBe('model');
+    const messages = [{ role: 'user', content: 'Hi' }];
+    const text = tokenizer.chatTemplate.render(messages, { addGenerationPrompt: true });
+    expect(text).toBe(
+      '<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n' +
+        '<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n',
+    );
+    const ids = tokenizer.encode(text, { addSpecialTokens: false });
+    const [start, end] = [151644, 151645];
+    expect(ids.filter((id) => id === start || id === end)).toEqual([start, end, start, end, start]);
+    expect(tokenizer.special.eos).toBe(end);
+    expect(tokenizer.decode(ids, { skipSpecialTokens: false })).toBe(text);
+  });
+});
+
+describeShared("Mistral's tokenizer", () => {
+  let tokenizer: Tokenizer;
+  beforeAll(async () => {
+    tokenizer = await openTokenizer(shared('mistral-7b'));
+  });
+
+  test("gives mistral-common's ids of a conversation, given the spaces that its own template leaves out", async () => {
+    const { messages } = await json('mistral-7b/mistral-common-samples/no_tools/sample.json');
+    const { tokens } = await json('mistral-7b/mistral-common-samples/no_tools/tokens_v1.json');
+    const text = tokenizer.chatTemplate.render(messages, { addGenerationPrompt: true });
+    expect(text).toMatch(
+      /^<s>\[INST\] What's the result of 5 \+ 5\? \[\/INST\]The result of 5 \+ 5 is 10\.<\/s>\[INST\] /,
+    );
+    const spaced = text.replaceAll(/\[\/INST\](?=.)/g, '[/INST] ');
+    expect(tokenizer.encode(spaced, { addSpecialTokens: false })).toEqual(tokens);
+  });
+
+  test('refuses a conversation whose roles do not alternate, in the words of its template', () => {
+    const message = { role: 'user', content: 'Hi' };
+    expect(() => tokenizer.chatTemplate.render([message, message], { addGenerationPrompt: true })).toThrow(
+      expect.objectContaining({ reason: 'TEMPLATE_REFUSED', message: expect.stringContaining('must alternate') }),
+    );
+  });
+
+  test('writes what it has no token for as bytes, and reads it back', () => {
+    const text = 'Khmer ក, a bell \u0007, 🦙';
+    const ids = tokenizer.encode(text, { addSpecialTokens: true });
+    expect(ids[0]).toBe(1);
+    expect(tokenizer.decode(ids, { skipSpecialTokens: true }).trimStart()).toBe(text);
+  });
+});
+
+describeShared('published chat templates', () => {
+  test('that need no more than messages, and no date, come out as their publishers wrote them', async () => {
+    const cases: [string, Record<string, never>][] = Object.entries(
+      await json('vectors-transformersjs/jinja-e2e.json'),
+    );
+    let compared = 0;
+    for (const [name, { chat_template, data, target }] of cases) {
+      const { messages, add_generation_prompt, bos_token, eos_token, ...others } = data as Record<string, never>;
+      const plain = (messages as Record<string, unknown>[]).every(
+        (message) => Object.keys(message).sort().join() === 'content,role' && typeof message.content === 'string',
+      );
+      if (Object.keys(others).length > 0 || !plain || typeof add_generation_prompt !== 'boolean') continue;
+      if (String(chat_template).includes('strftime_now')) continue;
+      compared++;
+      const template = new ChatTemplate(chat_template, 'file', { bos_token, eos_token });
+      const text = template.render(messages, { addGenerationPrompt: add_generation_prompt });
+      expect([name, text]).toEqual([name, target]);
+    }
+    expect(compared).toBe(15);
+  });
+});
