@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describeShared, sharedPath } from '../../../test/shared-data.ts';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
-import { ChatTemplate } from './chat-template.ts';
+import { type ChatMessage, ChatTemplate } from './chat-template.ts';
 import { openTokenizer, type Tokenizer } from './index.ts';
 
 const shared = (path: string) => sharedPath('data/tokenizers', path) as string;
@@ -22,6 +22,24 @@ interface Vector {
   readonly ids: readonly number[];
   /** Where the publisher gives it. */
   readonly decoded?: string;
+}
+
+interface SwiftVector {
+  readonly input: string;
+  readonly encoded: { readonly input_ids: readonly number[] };
+  readonly decoded_with_special: string;
+}
+
+/** A template, what it is given, and what comes out. */
+interface TemplateCase {
+  readonly chat_template: string;
+  readonly data: {
+    readonly messages: readonly ChatMessage[];
+    readonly add_generation_prompt?: boolean | null;
+    readonly bos_token?: string;
+    readonly eos_token?: string;
+  };
+  readonly target: string;
 }
 
 function expectVectors(tokenizer: Tokenizer, vectors: readonly Vector[], count: number): void {
@@ -60,9 +78,9 @@ describeShared("GPT-2's tokenizer", () => {
 
   test("gives swift-transformers' ids and texts", async () => {
     const { distilgpt2 } = await json('vectors-swift-transformers/tokenizer_tests.json');
-    const vectors = distilgpt2.map(({ input, encoded, decoded_with_special }: Record<string, never>) => ({
+    const vectors = (distilgpt2 as SwiftVector[]).map(({ input, encoded, decoded_with_special }) => ({
       text: input,
-      ids: (encoded as { input_ids: number[] }).input_ids,
+      ids: encoded.input_ids,
       decoded: decoded_with_special,
     }));
     expectVectors(tokenizer, vectors, 18);
@@ -145,17 +163,15 @@ describeShared("Mistral's tokenizer", () => {
 
 describeShared('published chat templates', () => {
   test('that need no more than messages, and no date, come out as their publishers wrote them', async () => {
-    const cases: [string, Record<string, never>][] = Object.entries(
-      await json('vectors-transformersjs/jinja-e2e.json'),
-    );
+    const cases: [string, TemplateCase][] = Object.entries(await json('vectors-transformersjs/jinja-e2e.json'));
     let compared = 0;
     for (const [name, { chat_template, data, target }] of cases) {
-      const { messages, add_generation_prompt, bos_token, eos_token, ...others } = data as Record<string, never>;
-      const plain = (messages as Record<string, unknown>[]).every(
+      const { messages, add_generation_prompt, bos_token, eos_token, ...others } = data;
+      const plain = messages.every(
         (message) => Object.keys(message).sort().join() === 'content,role' && typeof message.content === 'string',
       );
       if (Object.keys(others).length > 0 || !plain || typeof add_generation_prompt !== 'boolean') continue;
-      if (String(chat_template).includes('strftime_now')) continue;
+      if (chat_template.includes('strftime_now')) continue;
       compared++;
       const template = new ChatTemplate(chat_template, 'file', { bos_token, eos_token });
       const text = template.render(messages, { addGenerationPrompt: add_generation_prompt });

@@ -1,0 +1,197 @@
+import { join } from 'node:path';
+import { deadLetterFromHeaders, ORIGIN_HEADER, PreferenceBatch, TokenizerServiceClient } from '@alphapo/contracts';
+import { type EventLog, openEmbeddedEventLog } from '@alphapo/messaging';
+import { callUnary, connect } from '@alphapo/rpc';
+import { startTokenizer } from '@alphapo/tokenizer';
+import { temporaryFolder } from '../temporary-folder.ts';
+import {
+  CALL,
+  LOOPBACK,
+  pairs,
+  recordsOf,
+  silent,
+  smallModel,
+  specificationFor,
+  topics,
+  until,
+} from './services-fixture.ts';
+
+/** Ids of the byte tokenizer. */
+const bytes = (text: string) => [...Buffer.from(text)].map((byte) => byte + 3);
+
+let model: string;
+beforeAll(async () => {
+  model = await smallModel();
+});
+
+async function start(lingerMs?: number) {
+  await using opened = new AsyncDisposableStack();
+  const log = opened.use(openEmbeddedEventLog({ path: join(await temporaryFolder(), 'log.sqlite') }));
+  const specification = await specificationFor(model, { maxLength: 64, maxPromptLength: 48 });
+  const config = { model, specification, address: LOOPBACK, topics, preferencesPartitions: 1, lingerMs };
+  const tokenizer = opened.use(await startTokenizer(config, log, silent));
+  const connection = opened.use(connect(TokenizerServiceClient, tokenizer.address));
+  const owned = opened.move();
+  return { log, tokenizer, connection, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+describe('over gRPC', () => {
+  let service: Awaited<ReturnType<typeof start>>;
+  beforeAll(async () => {
+    service = await start();
+  });
+  afterAll(async () => {
+    await service[Symbol.asyncDispose]();
+  });
+
+  test('a text becomes ids and a text again', async () => {
+    const texts = ['Hällo 🙂', ''];
+    const { encodings } = await callUnary(service.connection, 'encode', { texts, addSpecialTokens: true }, CALL);
+    expect(encodings.map(({ ids }) => ids)).toEqual([[0, ...bytes(texts[0] as string)], [0]]);
+    const back = await callUnary(service.connection, 'decode', { encodings, skipSpecialTokens: true }, CALL);
+    expect(back.texts).toEqual(texts);
+    const whole = await callUnary(service.connection, 'decode', { encodings, skipSpecialTokens: false }, CALL);
+    expect(whole.texts).toEqual(texts.map((text) => `<s>${text}`));
+  });
+
+  test('no ids are empty text', async () => {
+    const request = { encodings: [{ ids: [] }], skipSpecialTokens: false };
+    expect(await callUnary(service.connection, 'decode', request, CALL)).toEqual({ texts: [''] });
+  });
+
+  test('a conversation becomes the text of the template, and its ids', async () => {
+    const messages = [{ role: 'user', content: 'Hi' }];
+    const request = { messages, addGenerationPrompt: true };
+    const text = '\n\nHuman: Hi\n\nAssistant:';
+    expect(await callUnary(service.connection, 'applyChatTemplate', request, CALL)).toEqual({ text, ids: bytes(text) });
+  });
+
+  test('it describes itself', async () => {
+    const digest = expect.stringMatching(/^sha256:[0-9a-f]{64}$/);
+    expect(await callUnary(service.connection, 'describe', {}, CALL)).toEqual({
+      vocabularySize: 259,
+      bosTokenId: 0,
+      eosTokenId: 1,
+      padTokenId: 2,
+      tokenizerDigest: digest,
+      chatTemplateDigest: digest,
+      maxLength: 64,
+      maxPromptLength: 48,
+    });
+  });
+
+  test('what it refuses, it refuses with the field', async () => {
+    const refused = (message: string) => ({
+      code: 'invalid-argument',
+      reason: 'INVALID_REQUEST',
+      message: expect.stringContaining(message),
+    });
+    const texts = Array.from({ length: 1025 }, () => 'a');
+    await expect(
+      callUnary(service.connection, 'encode', { texts, addSpecialTokens: false }, CALL),
+    ).rejects.toMatchObject(refused('texts: 1025 are more than the 1024'));
+    const encodings = [{ ids: [258] }, { ids: [0, 259] }];
+    await expect(
+      callUnary(service.connection, 'decode', { encodings, skipSpecialTokens: false }, CALL),
+    ).rejects.toMatchObject(refused('encodings[1]: token id 259 is not below the vocabulary size 259'));
+    await expect(
+      callUnary(service.connection, 'applyChatTemplate', { messages: [], addGenerationPrompt: true }, CALL),
+    ).rejects.toMatchObject(refused('messages: is empty'));
+  });
+});
+
+describe('making batches', () => {
+  const put = (log: EventLog, values: readonly (string | Uint8Array)[]) =>
+    log.append(
+      values.map((value, i) => ({
+        topic: topics.preferences,
+        partition: 0,
+        value,
+        headers: { [ORIGIN_HEADER]: `pairs.jsonl:${i + 1}` },
+      })),
+    );
+  const batchesOf = async (log: EventLog) =>
+    (await recordsOf(log, topics.preferenceBatches)).map(({ value }) => PreferenceBatch.decode(value as Uint8Array));
+
+  test('a partial batch waits for more, and goes out when none came for the linger', async () => {
+    await using service = await start(300);
+    const stop = new AbortController();
+    const consuming = service.tokenizer.consume(stop.signal);
+    await put(
+      service.log,
+      pairs(6).map((pair) => JSON.stringify(pair)),
+    );
+    await until(async () => (await batchesOf(service.log)).length === 2);
+    stop.abort();
+    await consuming;
+    const batches = await batchesOf(service.log);
+    expect(batches.map((batch) => batch.pairs.map(({ id }) => id))).toEqual([
+      ['pair-0', 'pair-1', 'pair-2', 'pair-3'],
+      ['pair-4', 'pair-5'],
+    ]);
+    expect(batches.map(({ source }) => [source?.firstOffset, source?.nextOffset])).toEqual([
+      [0n, 4n],
+      [4n, 6n],
+    ]);
+    expect(batches.some(({ endOfData }) => endOfData)).toBe(false);
+    expect(batches[0]?.pairs[0]).toMatchObject({ prompt: [0, ...bytes('After 0:')], chosen: [...bytes(' 1'), 1] });
+  });
+
+  test('without a linger a partial batch waits, and a restart reads its records again', async () => {
+    await using service = await start();
+    await put(
+      service.log,
+      pairs(5).map((pair) => JSON.stringify(pair)),
+    );
+    for (const _restart of [1, 2]) {
+      const stop = new AbortController();
+      const consuming = service.tokenizer.consume(stop.signal);
+      await until(async () => (await batchesOf(service.log)).length === 1);
+      stop.abort();
+      await consuming;
+    }
+    await put(
+      service.log,
+      pairs(3).map((pair) => JSON.stringify(pair)),
+    );
+    const stop = new AbortController();
+    const consuming = service.tokenizer.consume(stop.signal);
+    await until(async () => (await batchesOf(service.log)).length === 2);
+    stop.abort();
+    await consuming;
+    const [, second] = await batchesOf(service.log);
+    expect(second?.pairs.map(({ sourceOffset }) => sourceOffset)).toEqual([4n, 5n, 6n, 7n]);
+  });
+
+  test('a record that cannot be trained on is kept with its bytes, its place and the reason', async () => {
+    await using service = await start(100);
+    const [good] = pairs(1).map((pair) => JSON.stringify(pair));
+    const bad = [
+      Buffer.from('{"prompt": "a"'),
+      Buffer.from([0x7b, 0xff, 0x7d]),
+      Buffer.from('{"prompt":"a","chosen":"","rejected":"b"}'),
+    ];
+    await put(service.log, [bad[0] as Buffer, good as string, bad[1] as Buffer, bad[2] as Buffer]);
+    const stop = new AbortController();
+    const consuming = service.tokenizer.consume(stop.signal);
+    await until(async () => (await recordsOf(service.log, topics.deadLetters)).length === 3);
+    stop.abort();
+    await consuming;
+    const letters = await recordsOf(service.log, topics.deadLetters);
+    expect(letters.map(({ value }) => Buffer.from(value as Uint8Array))).toEqual(bad);
+    const told = letters.map(({ headers }) => deadLetterFromHeaders(headers));
+    expect(told.map(({ reason, offset, origin }) => [reason, offset, origin])).toEqual([
+      ['NOT_JSON', 0n, 'pairs.jsonl:1'],
+      ['NOT_UTF8', 2n, 'pairs.jsonl:3'],
+      ['EMPTY_RESPONSE', 3n, 'pairs.jsonl:4'],
+    ]);
+    expect(told[2]).toMatchObject({
+      topic: topics.preferences,
+      partition: 0,
+      message: expect.stringMatching(/^chosen/),
+    });
+    const [batch] = await batchesOf(service.log);
+    expect(batch?.source).toMatchObject({ deadLetters: 3, firstOffset: 0n, nextOffset: 4n });
+    expect(batch?.pairs).toHaveLength(1);
+  });
+});
