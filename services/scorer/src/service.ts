@@ -11,7 +11,7 @@ import {
 } from '@alphapo/contracts';
 import type { Engine, PolicyChoice } from '@alphapo/engine';
 import { Admission, type CallContext, tensorsToChunks } from '@alphapo/rpc';
-import { type TextOptions, type TokenItem, tokensOfItem } from './items.ts';
+import { namingItem, type TextOptions, type TokenItem, tokensOfItem } from './items.ts';
 import { pairResult, sequenceScore } from './messages.ts';
 import type { PolicySource } from './policies.ts';
 
@@ -105,8 +105,13 @@ export class ScorerService {
     const pairs = items.flatMap((item) => (item.kind === 'pair' ? [item.tokens] : []));
     const sequences = items.flatMap((item) => (item.kind === 'sequence' ? [item.tokens] : []));
     const options = objective === undefined ? { signal } : { signal, objective };
-    const scoredPairs = (await this.#engine.scorePairs(pairs, choice, options)).values();
-    const scoredSequences = (await this.#engine.score(sequences, choice, { signal })).values();
+    const ofKind = (kind: TokenItem['kind']) => items.flatMap((item, i) => (item.kind === kind ? [i] : []));
+    const computed = <T>(results: Promise<T[]>, kind: TokenItem['kind']) =>
+      results.catch((error: unknown) => {
+        throw namingItem(error, ofKind(kind));
+      });
+    const scoredPairs = (await computed(this.#engine.scorePairs(pairs, choice, options), 'pair')).values();
+    const scoredSequences = (await computed(this.#engine.score(sequences, choice, { signal }), 'sequence')).values();
     const { perToken } = request;
     return items.map((item, i) => {
       const id = request.items[i]?.id ?? '';
