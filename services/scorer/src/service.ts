@@ -106,7 +106,7 @@ export class ScorerService {
     const sequences = items.flatMap((item) => (item.kind === 'sequence' ? [item.tokens] : []));
     const options = objective === undefined ? { signal } : { signal, objective };
     const ofKind = (kind: TokenItem['kind']) => items.flatMap((item, i) => (item.kind === kind ? [i] : []));
-    const computed = <T>(results: Promise<T[]>, kind: TokenItem['kind']) =>
+    const computed = <T>(results: Promise<readonly T[]>, kind: TokenItem['kind']) =>
       results.catch((error: unknown) => {
         throw namingItem(error, ofKind(kind));
       });
