@@ -91,6 +91,8 @@ export interface TestRun extends AsyncDisposable {
   readonly scorers: string[];
   /** Another optimizer of the same run, with checkpoints of its own. */
   startOptimizer(): Promise<RunningOptimizer>;
+  /** Another scorer, which fetches policies from this optimizer. */
+  startScorer(optimizerAddress: string): Promise<RunningScorer>;
   /** Trains on the pairs to the end; returns the digest of the last policy. */
   train(records: readonly unknown[]): Promise<string>;
 }
@@ -125,26 +127,27 @@ export async function startRun(model: string, settings: Partial<RunSettings> = {
     );
   const optimizer = opened.use(await another());
   const connection = opened.use(connect(OptimizerServiceClient, optimizer.address));
-  const scorer = opened.use(
-    await startScorer(
-      { model, address: LOOPBACK, optimizerAddress: optimizer.address, executionProvider: 'cpu', threads: 1 },
-      silent,
-    ),
-  );
+  const anotherScorer = (optimizerAddress: string) =>
+    startScorer({ model, address: LOOPBACK, optimizerAddress, executionProvider: 'cpu', threads: 1 }, silent);
+  const scorer = opened.use(await anotherScorer(optimizer.address));
   scorers.push(scorer.address);
   const train = async (records: readonly unknown[]) => {
     await produce(log, records);
     const stop = new AbortController();
     const consuming = tokenizer.consume(stop.signal);
-    await optimizer.trainer.train(stop.signal);
-    stop.abort();
-    await consuming;
+    try {
+      await optimizer.trainer.train(stop.signal);
+    } finally {
+      stop.abort();
+      await consuming;
+    }
     return optimizer.trainer.policy.digest;
   };
   const owned = opened.move();
   return {
     ...{ folder, log, tokenizer, optimizer, connection, scorer, scorers, train },
     startOptimizer: async () => owned.use(await another()),
+    startScorer: anotherScorer,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -1,0 +1,185 @@
+import { connect as connectSocket, createServer } from 'node:net';
+import {
+  type GradientRequest,
+  type GradientResponse,
+  ScorerServiceClient,
+  ScorerServiceService,
+} from '@alphapo/contracts';
+import { type CallContext, callServerStream, connect, Handlers, RpcServer } from '@alphapo/rpc';
+import { CALL, LOOPBACK, pairs, silent, smallModel, startRun } from './services-fixture.ts';
+
+/** Scorers that fail among ones that don't: the weights come out as if they had not been there. */
+
+const SETTINGS = { steps: 6, batchSize: 8, shards: 4 };
+
+let model: string;
+let undisturbed: string;
+beforeAll(async () => {
+  model = await smallModel();
+  await using run = await startRun(model, SETTINGS);
+  undisturbed = await run.train(pairs(48));
+});
+
+interface FailingScorer extends AsyncDisposable {
+  readonly address: string;
+  /** Shards that it was asked for. */
+  readonly asked: number;
+}
+
+type Answer = AsyncIterable<GradientResponse>;
+
+/** A scorer that has another one compute, and spoils its answer. */
+async function spoilingScorer(good: string, spoil: (answer: Answer) => Answer): Promise<FailingScorer> {
+  await using opened = new AsyncDisposableStack();
+  const upstream = opened.use(connect(ScorerServiceClient, good));
+  const handlers = new Handlers(silent);
+  let asked = 0;
+  const gradient = (request: GradientRequest, { signal }: CallContext): Answer => {
+    asked++;
+    return spoil(callServerStream(upstream, 'gradient', request, { ...CALL, signal }));
+  };
+  const unasked = handlers.unary(async () => {
+    throw new Error('only gradients are asked for');
+  });
+  const implementation = { describeScorer: unasked, score: unasked, gradient: handlers.serverStream(gradient) };
+  const services = [{ definition: ScorerServiceService, implementation }];
+  const server = opened.use(await RpcServer.start({ address: LOOPBACK, services, handlers, drainMs: 1_000 }));
+  const owned = opened.move();
+  return {
+    address: server.address,
+    get asked() {
+      return asked;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** A way to a good scorer that is cut after so many bytes of its answers, again and again. */
+async function dyingScorer(good: string, afterBytes: number): Promise<FailingScorer> {
+  const port = Number(good.split(':').at(-1));
+  let asked = 0;
+  const sockets = new Set<{ destroy(): void }>();
+  const server = createServer((near) => {
+    asked++;
+    const far = connectSocket(port, '127.0.0.1');
+    let left = afterBytes;
+    const cut = () => {
+      near.destroy();
+      far.destroy();
+    };
+    for (const socket of [near, far]) sockets.add(socket.on('error', cut).on('close', cut));
+    near.pipe(far);
+    far.on('data', (bytes) => {
+      near.write(bytes.subarray(0, left));
+      left -= bytes.length;
+      if (left <= 0) cut();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address() as { port: number };
+  return {
+    address: `127.0.0.1:${address.port}`,
+    get asked() {
+      return asked;
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** Answers with what `change` makes of each part; nothing where it gives nothing. */
+const changed = (change: (response: GradientResponse) => GradientResponse | undefined) =>
+  async function* (answer: Answer): Answer {
+    for await (const response of answer) {
+      const other = change(response);
+      if (other !== undefined) yield other;
+    }
+  };
+
+const summaryWith = (change: object) =>
+  changed(({ part }) =>
+    part?.$case === 'summary' ? { part: { ...part, value: { ...part.value, ...change } } } : { part },
+  );
+
+test.each<[string, (answer: Answer) => Answer]>([
+  ['names another policy', summaryWith({ policy: { runId: 'r', step: 9n, digest: 'sha256:other' } })],
+  ['answers for other pairs', summaryWith({ pairs: [] })],
+  ['leaves the summary out', changed((response) => (response.part?.$case === 'summary' ? undefined : response))],
+  [
+    'renames a tensor',
+    changed(({ part }) => ({
+      part: part?.$case === 'chunk' ? { ...part, value: { ...part.value, name: `other.${part.value.name}` } } : part,
+    })),
+  ],
+  [
+    'ends in the middle of its gradient',
+    async function* (answer) {
+      let chunks = 0;
+      for await (const response of answer) {
+        if (response.part?.$case === 'chunk' && ++chunks > 2) return;
+        yield response;
+      }
+    },
+  ],
+  [
+    'fails in the middle of its gradient',
+    async function* (answer) {
+      let chunks = 0;
+      for await (const response of answer) {
+        if (response.part?.$case === 'chunk' && ++chunks > 2) throw new Error('broken');
+        yield response;
+      }
+    },
+  ],
+])('a scorer that %s does not change the weights', async (_what, spoil) => {
+  await using run = await startRun(model, SETTINGS);
+  await using bad = await spoilingScorer(run.scorer.address, spoil);
+  run.scorers.unshift(bad.address);
+  expect(await run.train(pairs(48))).toBe(undisturbed);
+  expect(bad.asked).toBeGreaterThan(0);
+});
+
+test('a scorer whose connection is cut in the middle of its answers does not change the weights', async () => {
+  await using run = await startRun(model, SETTINGS);
+  await using bad = await dyingScorer(run.scorer.address, 4_000);
+  run.scorers.unshift(bad.address);
+  expect(await run.train(pairs(48))).toBe(undisturbed);
+  expect(bad.asked).toBeGreaterThan(0);
+});
+
+test('a scorer that is not there does not change the weights', async () => {
+  await using run = await startRun(model, SETTINGS);
+  run.scorers.unshift('127.0.0.1:1');
+  expect(await run.train(pairs(48))).toBe(undisturbed);
+});
+
+test('two good scorers give the weights of one', async () => {
+  await using run = await startRun(model, SETTINGS);
+  await using other = await run.startScorer(run.optimizer.address);
+  run.scorers.push(other.address);
+  expect(await run.train(pairs(48))).toBe(undisturbed);
+});
+
+test('a run whose only scorer answers wrongly again and again is given up, and says why', async () => {
+  await using run = await startRun(model, SETTINGS);
+  await using bad = await spoilingScorer(run.scorer.address, summaryWith({ pairs: [] }));
+  run.scorers.splice(0, 1, bad.address);
+  await expect(run.train(pairs(48))).rejects.toMatchObject({
+    code: 'data-loss',
+    reason: 'WRONG_ANSWER',
+    message: expect.stringContaining('answered step 1, shard'),
+  });
+  expect(run.optimizer.trainer.status).toMatchObject({ state: 'failed' });
+}, 60_000);
+
+test('no scorer at all: the run waits for one, and says so', async () => {
+  await using run = await startRun(model, SETTINGS);
+  const [scorer] = run.scorers.splice(0, 1);
+  const training = run.train(pairs(48));
+  while (run.optimizer.trainer.status.state !== 'waiting-for-scorers')
+    await new Promise((done) => setTimeout(done, 10));
+  run.scorers.push(scorer as string);
+  expect(await training).toBe(undisturbed);
+});
