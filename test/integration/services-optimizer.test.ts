@@ -1,7 +1,14 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PreferenceBatch, RunState, trainingStepSchema, type WatchStepsResponse } from '@alphapo/contracts';
-import { callServerStream, callUnary } from '@alphapo/rpc';
+import {
+  PreferenceBatch,
+  RunState,
+  type ScoreRequest,
+  ScorerServiceClient,
+  trainingStepSchema,
+  type WatchStepsResponse,
+} from '@alphapo/contracts';
+import { callServerStream, callUnary, connect } from '@alphapo/rpc';
 import {
   CALL,
   pairs,
@@ -112,6 +119,26 @@ describe('a run from its start to its end', () => {
     });
   });
 
+  test('a scorer scores under the latest policy, and the trained pairs by more than the base model does', async () => {
+    using scorer = connect(ScorerServiceClient, run.scorer.address);
+    const items = pairs(16).map(({ id, prompt, ...responses }) => ({
+      id,
+      item: { $case: 'textPair' as const, value: { prompt: { $case: 'text' as const, value: prompt }, ...responses } },
+    }));
+    const marginUnder = async (policy: ScoreRequest['policy']) => {
+      const request = { items, policy, perToken: false, objective: undefined };
+      const { results, policy: used } = await callUnary(scorer, 'score', request, CALL);
+      const margins = results.map(({ chosen, rejected }) => (chosen?.mean as number) - (rejected?.mean as number));
+      return { used, margin: margins.reduce((sum, margin) => sum + margin, 0) };
+    };
+    const base = await marginUnder({ $case: 'base', value: {} });
+    const latest = await marginUnder({ $case: 'latest', value: {} });
+    expect([base.used, latest.used?.digest]).toEqual([undefined, run.optimizer.trainer.policy.digest]);
+    expect(latest.margin).toBeGreaterThan(base.margin);
+    const gone = { $case: 'version' as const, value: { runId: 'any', step: 1n, digest: 'sha256:gone' } };
+    await expect(marginUnder(gone)).rejects.toMatchObject({ code: 'not-found', reason: 'POLICY_GONE' });
+  });
+
   test('a checkpoint after the end is that of the last step', async () => {
     const { step, name } = await callUnary(run.connection, 'checkpoint', {}, CALL);
     expect(step).toBe(4n);
@@ -153,13 +180,18 @@ test('a pause in the middle of a run finishes the step under way and holds the n
 
 test('a pause while the last batch that there is is computed does not wait for another batch', async () => {
   await using run = await startRun(model, { steps: 30, batchSize: 2 });
+  const [scorer] = run.scorers.splice(0, 1);
   const stop = new AbortController();
   const running = Promise.all([run.tokenizer.consume(stop.signal), run.optimizer.trainer.train(stop.signal)]);
   await run.log.append(
     pairs(2).map((pair) => ({ topic: topics.preferences, partition: 0, value: JSON.stringify(pair) })),
   );
-  await until(() => run.optimizer.trainer.status.state === 'training');
-  expect(await callUnary(run.connection, 'pause', {}, CALL)).toEqual({ step: 1n });
+  await until(() => run.optimizer.trainer.status.state === 'waiting-for-scorers');
+  const pausing = callUnary(run.connection, 'pause', {}, CALL);
+  const checkpointing = callUnary(run.connection, 'checkpoint', {}, CALL);
+  run.scorers.push(scorer as string);
+  expect(await pausing).toEqual({ step: 1n });
+  expect(await checkpointing).toMatchObject({ step: 1n });
   stop.abort();
   await running;
 });
