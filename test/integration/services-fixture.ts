@@ -36,9 +36,9 @@ const SMALL = {
 };
 
 /** A random model of a few thousand parameters with a tokenizer of bytes; returns its folder. */
-export async function smallModel(): Promise<string> {
+export async function smallModel(seed = 7): Promise<string> {
   const folder = join(await temporaryFolder(), 'model');
-  await initModel(folder, SMALL, 7);
+  await initModel(folder, SMALL, seed);
   return folder;
 }
 

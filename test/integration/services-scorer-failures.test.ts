@@ -6,6 +6,7 @@ import {
   ScorerServiceService,
 } from '@alphapo/contracts';
 import { type CallContext, callServerStream, connect, Handlers, RpcServer } from '@alphapo/rpc';
+import { startScorer } from '@alphapo/scorer';
 import { CALL, LOOPBACK, pairs, silent, smallModel, startRun } from './services-fixture.ts';
 
 /** Scorers that fail among ones that don't: the weights come out as if they had not been there. */
@@ -183,4 +184,20 @@ test('no scorer at all: the run waits for one, and says so', async () => {
     await new Promise((done) => setTimeout(done, 10));
   run.scorers.push(scorer as string);
   expect(await training).toBe(undisturbed);
+});
+
+test('a scorer with the weights of another model does not change the weights', async () => {
+  await using run = await startRun(model, SETTINGS);
+  await using other = await startScorer(
+    {
+      model: await smallModel(8),
+      address: LOOPBACK,
+      optimizerAddress: run.optimizer.address,
+      executionProvider: 'cpu',
+      threads: 1,
+    },
+    silent,
+  );
+  run.scorers.unshift(other.address);
+  expect(await run.train(pairs(48))).toBe(undisturbed);
 });
