@@ -1,0 +1,62 @@
+import { parseArgs } from 'node:util';
+import { type FloatTensors, floatTensor } from '@alphapo/base';
+import { readAdapter } from '@alphapo/checkpoints';
+import type { TrainingMethod } from '@alphapo/contracts';
+import { ModelFolder, openEngine } from '@alphapo/engine';
+import { adamW, clipScale, globalNorm, initialAdamWState } from '@alphapo/optim';
+import { BATCH, batchOf, LEARNING_RATE, type Method, OBJECTIVE, openWork, type Work } from './work.ts';
+
+/**
+ * Trains with the engine and the optimizer's arithmetic in one process, without services, and prints a line of JSON: what
+ * the computation itself costs. Run by run.ts in a process of its own, so that the peak memory is its own.
+ */
+const { values } = parseArgs({
+  options: {
+    work: { type: 'string' },
+    steps: { type: 'string', default: '6' },
+    threads: { type: 'string', default: '2' },
+    full: { type: 'boolean', default: false },
+  },
+});
+const method: Method = values.full ? 'full' : 'lora';
+const work = await openWork(values.work ?? '');
+const { tensors, trained } = await start(work, method);
+await using engine = await openEngine(work.model, { executionProvider: 'cpu', threads: Number(values.threads) });
+const state = initialAdamWState(tensors);
+const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
+const seconds: number[] = [];
+const losses: number[] = [];
+for (let step = 0; step < Number(values.steps); step++) {
+  const started = performance.now();
+  const digest = `step ${step}`;
+  await engine.loadPolicy({ digest, method: trained, tensors: copyOf(tensors) });
+  const request = { pairs: batchOf(work, step), batchPairs: BATCH, objective: OBJECTIVE, policyDigest: digest };
+  const { loss, gradient } = await engine.gradient(request);
+  const gradientScale = clipScale(globalNorm(gradient), 1);
+  adamW(tensors, gradient, state, { learningRate: LEARNING_RATE[method], gradientScale, settings });
+  seconds.push((performance.now() - started) / 1000);
+  losses.push(loss);
+}
+// The first step makes the sessions; the peers leave theirs out as well.
+const rest = seconds.slice(1);
+const pairsPerSecond = (BATCH * rest.length) / rest.reduce((sum, s) => sum + s, 0);
+console.log(JSON.stringify({ pairsPerSecond, peakMemoryMb: process.resourceUsage().maxRSS / 1024, losses }));
+
+async function start(
+  { model, adapter }: Work,
+  which: Method,
+): Promise<{ tensors: FloatTensors; trained: TrainingMethod }> {
+  if (which === 'lora') {
+    const { rank, alpha, targets, tensors } = await readAdapter(adapter);
+    return { tensors, trained: { kind: 'lora', rank, alpha, targets: [...targets] } };
+  }
+  const folder = await ModelFolder.open(model);
+  const entries = folder.definition.parameters.map(
+    async ({ name, shape }) => [name, floatTensor(shape, await folder.read(name))] as const,
+  );
+  return { tensors: new Map(await Promise.all(entries)), trained: { kind: 'full' } };
+}
+
+function copyOf(all: FloatTensors): FloatTensors {
+  return new Map([...all].map(([name, { shape, data }]) => [name, floatTensor(shape, data.slice())]));
+}

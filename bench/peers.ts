@@ -1,0 +1,69 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** What a contestant reports. */
+export interface Result {
+  readonly pairsPerSecond: number;
+  readonly peakMemoryMb: number;
+  readonly losses: readonly number[];
+}
+
+export interface Peer {
+  readonly name: string;
+  readonly script: string;
+  readonly args: readonly string[];
+}
+
+/** The settings at which each peer does best on a CPU. */
+export const PEERS: readonly Peer[] = [
+  { name: 'TRL CPOTrainer, micro-batch 1', script: 'peer_trl.py', args: ['--micro', '1'] },
+  { name: 'PyTorch, padded, micro-batch 1', script: 'peer_torch.py', args: ['--mode', 'padded', '--micro', '1'] },
+  { name: 'PyTorch, shared prompt', script: 'peer_torch.py', args: ['--mode', 'shared'] },
+];
+
+/** The peers' scripts, beside the repository or where ALPHAPO_SHARED says; undefined where they are not. */
+export function peersFolder(): string | undefined {
+  const shared = process.env.ALPHAPO_SHARED ?? join(import.meta.dirname, '../../shared');
+  const folder = join(shared, 'bench');
+  return existsSync(join(folder, 'peer_trl.py')) ? folder : undefined;
+}
+
+const cacheFolder = () => process.env.ALPHAPO_BENCH_CACHE ?? join(homedir(), '.cache/alphapo-bench');
+
+/** Makes the peers' virtual environment; nothing to do where it is there. */
+export function setUpPeers(folder: string): void {
+  run('bash', [join(folder, 'setup.sh')]);
+}
+
+/** Runs a peer and returns what it reports, and the work folder that it used. */
+export function runPeer(
+  folder: string,
+  peer: Peer,
+  options: { steps: number; threads: number; full: boolean },
+): Result & { readonly work: string } {
+  const report = join(mkdtempSync(join(tmpdir(), 'alphapo-bench-')), 'report.jsonl');
+  const args = ['--steps', `${options.steps}`, '--threads', `${options.threads}`, '--json', report];
+  run(python(), [join(folder, peer.script), ...peer.args, ...args, ...(options.full ? ['--full'] : [])]);
+  const { pairs_per_s, peak_rss_mb, losses, model } = JSON.parse(readFileSync(report, 'utf8'));
+  return { pairsPerSecond: pairs_per_s, peakMemoryMb: peak_rss_mb, losses, work: join(cacheFolder(), model) };
+}
+
+/** The machine's best speed in float32 products of matrices, in GFLOP/s. */
+export function matrixPeak(folder: string, threads: number): number {
+  const lines = run(python(), [join(folder, 'gemm.py')]).split('\n');
+  const speeds = lines.flatMap((line) => {
+    const match = /^threads (\d+) .*best (\d+) GFLOP/.exec(line);
+    return match?.[1] === `${threads}` ? [Number(match[2])] : [];
+  });
+  return Math.max(...speeds);
+}
+
+const python = () => join(cacheFolder(), 'venv/bin/python');
+
+function run(command: string, args: readonly string[]): string {
+  const result = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 26 });
+  if (result.status !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${result.stderr}`);
+  return result.stdout;
+}
