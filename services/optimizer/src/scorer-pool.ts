@@ -19,7 +19,7 @@ const DISCOVERY_MS = 500;
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
 /** Failures of one shard that no missing scorer explains, after which the step is given up. */
-const MAX_UNEXPLAINED_FAILURES = 8;
+const MAX_UNEXPLAINED_FAILURES = 5;
 
 interface Scorer extends Connection<ScorerServiceClient> {
   busy: boolean;

@@ -72,7 +72,7 @@ export class Trainer {
 
   get status() {
     return {
-      state: this.#runState,
+      state: this.#resumed !== undefined && this.#runState === 'waiting-for-batches' ? 'paused' : this.#runState,
       message: this.#message,
       nextBatchOffset: this.#state.nextBatchOffset,
       checkpointStep: this.#checkpointStep,

@@ -35,13 +35,14 @@ export class PolicySource {
     if (version !== undefined && this.#engine.hasPolicy(version.digest)) return version;
     const key = version?.digest ?? 'latest';
     const known = this.#fetching.get(key);
-    if (known !== undefined) return known;
-    const fetching = this.#fetch(version, signal).finally(() => this.#fetching.delete(key));
+    if (known !== undefined) return untilAborted(known, signal);
+    // Shared by all who ask meanwhile, so no single caller's leaving may stop it.
+    const fetching = this.#fetch(version).finally(() => this.#fetching.delete(key));
     this.#fetching.set(key, fetching);
-    return fetching;
+    return untilAborted(fetching, signal);
   }
 
-  async #fetch(version: PolicyVersion | undefined, signal: AbortSignal): Promise<PolicyVersion> {
+  async #fetch(version: PolicyVersion | undefined): Promise<PolicyVersion> {
     if (this.#optimizer === undefined) {
       throw new AlphapoError(
         'failed-precondition',
@@ -51,7 +52,7 @@ export class PolicySource {
     }
     let header: PolicyHeader | undefined;
     const tensors = new TensorAssembler({ maxBytes: MAX_POLICY_BYTES });
-    const stream = callServerStream(this.#optimizer, 'getPolicy', { version }, { signal, timeoutMs: FETCH_TIMEOUT_MS });
+    const stream = callServerStream(this.#optimizer, 'getPolicy', { version }, { timeoutMs: FETCH_TIMEOUT_MS });
     for await (const { part } of stream) {
       if (part?.$case === 'header') {
         header = part.value;
@@ -75,6 +76,19 @@ export class PolicySource {
     }
     this.#loaded.set(found.digest, found);
     return found;
+  }
+}
+
+/** Waits for shared work, but no longer than the caller wants. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const leave = () => reject(signal.reason);
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', leave);
   }
 }
 
