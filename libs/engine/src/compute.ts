@@ -132,7 +132,7 @@ export class Computer implements AsyncDisposable {
       parameters.map(({ name, shape }) => [`sum:${name}`, toData(floatTensor(shape))]),
     );
     const outcomes: PairOutcome[] = [];
-    for (const group of groupRows(rows)) {
+    for (const group of groupRows(rows, this.#folder.definition)) {
       await checkpoint();
       const pack = packRows(group, this.#folder.definition);
       const from = outcomes.length;
@@ -178,7 +178,7 @@ export class Computer implements AsyncDisposable {
       scoringProgram(this.#folder, policy?.method),
     );
     const results: SequenceLogProbs[][] = [];
-    for (const group of groupRows(rows)) {
+    for (const group of groupRows(rows, this.#folder.definition)) {
       await checkpoint();
       const pack = packRows(group, this.#folder.definition);
       const outputs = await session.run({ ...pack.feeds, ...(policy === undefined ? {} : policyFeeds(policy)) });

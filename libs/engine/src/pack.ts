@@ -19,17 +19,19 @@ export interface Pack {
 }
 
 /**
- * Tokens a pack may hold, unless one row alone has more. Enough for matrix products to run at full speed, little enough
- * that attention, which is quadratic in it, stays a small part.
+ * Tokens a pack may hold, unless one row alone has more: enough for matrix products to run at full speed, little enough
+ * that attention, whose share of the work is about tokens / (6 hidden size), stays a small part.
  */
-const PACK_TOKENS = 256;
+const MIN_PACK_TOKENS = 256;
+const MAX_PACK_TOKENS = 512;
 
 /** Elements of a chunk of logits: chunks are cut so that memory does not grow with the vocabulary. */
 const LOGIT_ELEMENTS = 2 ** 23;
 const MIN_CHUNK_ROWS = 32;
 
-/** Groups rows, in their order, into packs of at most PACK_TOKENS tokens. */
-export function groupRows(rows: readonly Row[]): Row[][] {
+/** Groups rows, in their order, into packs. The groups depend on the rows and the model alone. */
+export function groupRows(rows: readonly Row[], model: ModelDefinition): Row[][] {
+  const packTokens = Math.min(MAX_PACK_TOKENS, Math.max(MIN_PACK_TOKENS, model.hiddenSize));
   const groups: Row[][] = [];
   let room = 0;
   for (const row of rows) {
@@ -40,7 +42,7 @@ export function groupRows(rows: readonly Row[]): Row[][] {
       room -= size;
     } else {
       groups.push([row]);
-      room = PACK_TOKENS - size;
+      room = packTokens - size;
     }
   }
   return groups;
