@@ -23,6 +23,16 @@ test('a word is never split, whichever text it is longer in', () => {
   expect(splitTexts('He has a carpet', 'He has a car now').prompt).toBe('He has a');
 });
 
+test('East Asian texts, which have no spaces, split after their last common character', () => {
+  expect(splitTexts('天空为什么是蓝色的？因为散射', '天空为什么是蓝色的？不知道')).toEqual({
+    prompt: '天空为什么是蓝色的？',
+    chosen: '因为散射',
+    rejected: '不知道',
+  });
+  expect(splitTexts('用 Python 写：好', '用 Python 写：不').prompt).toBe('用 Python 写：');
+  expect(splitTexts('答えはcar', '答えはcarpet').prompt).toBe('答えは');
+});
+
 test('a pair of surrogates is never split', () => {
   // U+1F600 and U+1F601 have their first surrogate in common.
   expect(splitTexts('so \u{1F600}', 'so \u{1F601}')).toEqual({
@@ -34,7 +44,21 @@ test('a pair of surrogates is never split', () => {
 });
 
 test('whatever the split, prompt and response are the text', () => {
-  const texts = ['', ' ', 'a', 'a b', 'a\nb', ' a', 'a  b', '\n\nAssistant: a', '\n\nAssistant: b', '\u{1F600} a'];
+  const texts = [
+    '',
+    ' ',
+    'a',
+    'a b',
+    'a\nb',
+    ' a',
+    'a  b',
+    '\n\nAssistant: a',
+    '\n\nAssistant: b',
+    '\u{1F600} a',
+    '天',
+    '天空',
+    '天a',
+  ];
   for (const chosen of texts) {
     for (const rejected of texts) {
       const split = splitTexts(chosen, rejected);
@@ -53,6 +77,15 @@ test('conversations split after their common messages, and each keeps a response
     prompt: [],
     chosen: [user('a'), assistant('b')],
     rejected: [user('a')],
+  });
+});
+
+test('a turn of the assistant before the place where conversations part belongs to the responses', () => {
+  const opening = [user('a'), assistant('b')];
+  expect(splitMessages([...opening, user('c'), assistant('d')], [...opening, user('x'), assistant('y')])).toEqual({
+    prompt: [user('a')],
+    chosen: [assistant('b'), user('c'), assistant('d')],
+    rejected: [assistant('b'), user('x'), assistant('y')],
   });
 });
 

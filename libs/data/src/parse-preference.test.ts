@@ -77,12 +77,30 @@ describe('conversations', () => {
     expect(parsed(record)).toEqual(conversation);
   });
 
-  test('roles of other names are user and assistant; roles that nobody knows stay', () => {
-    const roles = ['human', 'gpt', 'bot', 'model', 'system', 'tool'];
+  test('roles by their other names are user and assistant', () => {
+    const roles = ['prompter', 'gpt', 'bot', 'model', 'system', 'tool', 'human'];
     const prompt = roles.map((role) => ({ role, content: role }));
     expect(parsed({ prompt, chosen: 'c', rejected: 'r' }).prompt).toEqual(
-      ['user', 'assistant', 'assistant', 'assistant', 'system', 'tool'].map((role, i) => ({ role, content: roles[i] })),
+      ['user', 'assistant', 'assistant', 'assistant', 'system', 'tool', 'user'].map((role, i) => ({
+        role,
+        content: roles[i],
+      })),
     );
+  });
+
+  test('whole conversations beside a text prompt, after a system message', () => {
+    const system = { role: 'system', content: 's' };
+    const record = {
+      prompt: 'p',
+      chosen: [system, user('p'), assistant('c')],
+      rejected: [system, user('p'), assistant('r')],
+    };
+    expect(parsed(record)).toEqual({ ...conversation, prompt: [system, user('p')] });
+  });
+
+  test('several turns after the prompt are one response', () => {
+    const turns = [assistant('c'), user('more'), assistant('d')];
+    expect(parsed({ prompt: [user('p')], chosen: turns, rejected: 'r' })).toEqual({ ...conversation, chosen: turns });
   });
 });
 
@@ -96,61 +114,120 @@ test('an id is text or a number, also by the name prompt_id; null is none', () =
   expect(parsed({ id: 'a', prompt_id: 'b', ...record }).id).toBe('a');
   expect(parsed({ id: 7, ...record }).id).toBe('7');
   expect(parsed({ prompt_id: 'b', ...record }).id).toBe('b');
+  expect(parsed({ id: null, prompt_id: 'b', ...record }).id).toBe('b');
   expect(parsed({ id: null, ...record })).not.toHaveProperty('id');
+  expect(parsed({ id: '', ...record })).not.toHaveProperty('id');
 });
 
 describe('what is refused, and how its message names the place', () => {
   const pair = { prompt: 'p', chosen: 'c', rejected: 'r' };
 
-  test.each<[string, unknown, RegExp]>([
-    ['MISSING_FIELD', { prompt: 'p', chosen: 'c' }, /^rejected missing; the record has prompt, chosen$/],
-    ['MISSING_FIELD', { question: 'p' }, /^chosen and rejected missing; the record has question$/],
-    ['MISSING_FIELD', {}, /no fields/],
+  test.each<[reason: string, record: unknown, message: RegExp, field?: string]>([
+    ['MISSING_FIELD', { prompt: 'p', chosen: 'c' }, /^rejected missing; the record has prompt, chosen$/, 'rejected'],
+    [
+      'MISSING_FIELD',
+      { question: 'p' },
+      /^chosen and rejected missing; the record has question: name the better/,
+      'chosen',
+    ],
+    ['MISSING_FIELD', {}, /no fields/, 'chosen'],
+    ['MISSING_FIELD', { prompt_ids: [1], chosen_ids: [2] }, /^rejected_ids missing/, 'rejected_ids'],
+    ['MISSING_FIELD', { chosen_messages: [] }, /^rejected_messages missing/, 'rejected_messages'],
+    ['PROMPT_ONLY', { prompt: 'p' }, /add two responses, chosen and rejected/],
+    ['LANGUAGE_MODELLING', { text: 'a b' }, /two responses, chosen and rejected/],
+    ['LANGUAGE_MODELLING', { messages: [user('p'), assistant('c')] }, /two responses/],
+    ['STEPWISE_SUPERVISION', { prompt: 'p', completions: ['a'], labels: [true] }, /^completions/],
+    ['UNPAIRED', { prompt: 'p', completion: 'c' }, /chosen and rejected/],
     ['UNPAIRED', { prompt: 'p', completion: 'c', label: true }, /chosen and rejected/],
     ['UNPAIRED', { messages: [], label: false }, /chosen and rejected/],
     ['NOT_AN_OBJECT', [], /not a list/],
     ['NOT_AN_OBJECT', null, /not null/],
     ['NOT_AN_OBJECT', 'text', /not a string/],
-    ['WRONG_TYPE', { ...pair, prompt: null }, /^prompt .*not null/],
-    ['WRONG_TYPE', { ...pair, chosen: true }, /^chosen .*not a boolean/],
-    ['WRONG_TYPE', { ...pair, rejected: 3 }, /^rejected .*not a number/],
-    ['WRONG_TYPE', { ...pair, id: {} }, /^id .*not an object/],
-    ['WRONG_TYPE', { ...pair, prompt: ['p'] }, /^prompt\[0\] .*not a string/],
-    ['WRONG_TYPE', { ...pair, prompt: [{ content: 'p' }] }, /^prompt\[0\] needs a role/],
-    ['WRONG_TYPE', { ...pair, prompt: [user('p'), { role: 'user' }] }, /^prompt\[1\]\.content .*not undefined/],
+    ['WRONG_TYPE', { ...pair, prompt: null }, /^prompt .*not null/, 'prompt'],
+    ['WRONG_TYPE', { ...pair, chosen: true }, /^chosen .*not a boolean/, 'chosen'],
+    ['WRONG_TYPE', { ...pair, rejected: 3 }, /^rejected .*not a number/, 'rejected'],
+    ['WRONG_TYPE', { ...pair, id: {} }, /^id .*not an object/, 'id'],
+    ['WRONG_TYPE', { ...pair, prompt: ['p'] }, /^prompt\[0\] .*not a string/, 'prompt[0]'],
+    ['WRONG_TYPE', { ...pair, prompt: [{ content: 'p' }] }, /^prompt\[0\] needs a role/, 'prompt[0].role'],
+    [
+      'WRONG_TYPE',
+      { ...pair, prompt: [user('p'), { role: 'user' }] },
+      /^prompt\[1\]\.content .*not undefined/,
+      'prompt[1].content',
+    ],
     [
       'WRONG_TYPE',
       { ...pair, chosen: [{ role: 'assistant', content: [{ type: 'image' }] }] },
       /^chosen\[0\]\.content\[0\]/,
+      'chosen[0].content[0]',
     ],
-    ['WRONG_TYPE', { ...pair, chosen: [{ role: 'assistant', content: [null] }] }, /^chosen\[0\]\.content\[0\]/],
-    ['WRONG_TYPE', { instruction: 1, chosen: 'c', rejected: 'r' }, /^instruction .*not a number/],
-    ['WRONG_TYPE', { instruction: 'p', input: 1, chosen: 'c', rejected: 'r' }, /^input .*not a number/],
-    ['WRONG_TYPE', { conversations: 'p', chosen: 'c', rejected: 'r' }, /^conversations must be a list of messages/],
-    ['WRONG_TYPE', { chosen_messages: 'c', rejected_messages: [] }, /^chosen_messages must be a list of messages/],
-    ['WRONG_TYPE', { chosen: 'c', rejected: [assistant('r')] }, /^chosen and rejected must both be/],
-    ['WRONG_TYPE', { text: ['a'], score: [1, 0] }, /^text must be two strings/],
-    ['WRONG_TYPE', { text: ['a', 'b'], score: 1 }, /score two numbers/],
-    ['NO_PREFERENCE', { text: ['a b', 'a c'], score: [1, 1] }, /same score/],
-    ['EMPTY_PROMPT', { ...pair, prompt: '' }, /^prompt is empty/],
-    ['EMPTY_PROMPT', { ...pair, prompt: [], chosen: [assistant('c')] }, /^prompt has no messages/],
-    ['EMPTY_PROMPT', { chosen: 'abc', rejected: 'xyz' }, /add a prompt field/],
-    ['EMPTY_PROMPT', { chosen: [assistant('c')], rejected: [assistant('r')] }, /add a prompt field/],
-    ['EMPTY_RESPONSE', { ...pair, chosen: '' }, /^chosen is empty/],
-    ['EMPTY_RESPONSE', { ...pair, rejected: [assistant('')] }, /^rejected is empty/],
-    ['EMPTY_RESPONSE', { prompt_ids: [1], chosen_ids: [], rejected_ids: [2] }, /^chosen is empty/],
+    ['UNKNOWN_ROLE', { ...pair, prompt: [{ role: 'oracle', content: 'p' }] }, /"oracle"; use one of/, 'prompt[0].role'],
+    ['UNKNOWN_ROLE', { ...pair, prompt: { from: 'oracle', value: 'p' } }, /^prompt\.from /, 'prompt.from'],
+    ['LONE_SURROGATE', { ...pair, chosen: 'c\ud83d' }, /^chosen has half/, 'chosen'],
+    ['LONE_SURROGATE', { ...pair, prompt: [user('\udc00')] }, /^prompt\[0\]\.content has half/, 'prompt[0].content'],
+    ['WRONG_TYPE', { ...pair, id: 2 ** 60 }, /^id .*loses digits/, 'id'],
+    ['WRONG_TYPE', { ...pair, prompt_id: true }, /^prompt_id .*not a boolean/, 'prompt_id'],
+    ['WRONG_TYPE', { text: ['a', 1], score: [1, 0] }, /^text\[1\] .*not a number/, 'text[1]'],
+    ['WRONG_TYPE', { text: ['a', 'b'], score: [1, 0, 0] }, /^score must be two/, 'score'],
+    ['EMPTY_PROMPT', { prompt_ids: [], chosen_ids: [1], rejected_ids: [2] }, /^the prompt is empty/, 'prompt'],
+    ['EMPTY_PROMPT', { ...pair, prompt: '', chosen: [assistant('c')] }, /^the prompt is empty/, 'prompt'],
+    ['PROMPT_ENDS_WITH_ASSISTANT', { ...pair, prompt: [user('p'), assistant('a')] }, /move it/, 'prompt'],
+    ['RESPONSE_NOT_ASSISTANT', { ...pair, chosen: [user('x'), assistant('c')] }, /^chosen .*"user"/, 'chosen'],
+    ['RESPONSE_NOT_ASSISTANT', { ...pair, rejected: [assistant('c'), user('x')] }, /^rejected .*"user"/, 'rejected'],
+    [
+      'WRONG_TYPE',
+      { ...pair, chosen: [{ role: 'assistant', content: [null] }] },
+      /^chosen\[0\]\.content\[0\]/,
+      'chosen[0].content[0]',
+    ],
+    ['WRONG_TYPE', { instruction: 1, chosen: 'c', rejected: 'r' }, /^instruction .*not a number/, 'instruction'],
+    ['WRONG_TYPE', { instruction: 'p', input: 1, chosen: 'c', rejected: 'r' }, /^input .*not a number/, 'input'],
+    [
+      'WRONG_TYPE',
+      { conversations: 'p', chosen: 'c', rejected: 'r' },
+      /^conversations must be a list of messages/,
+      'conversations',
+    ],
+    [
+      'WRONG_TYPE',
+      { chosen_messages: 'c', rejected_messages: [] },
+      /^chosen_messages must be a list of messages/,
+      'chosen_messages',
+    ],
+    ['WRONG_TYPE', { chosen: 'c', rejected: [assistant('r')] }, /^chosen and rejected must both be/, 'rejected'],
+    ['WRONG_TYPE', { text: ['a'], score: [1, 0] }, /^text must be two strings/, 'text'],
+    ['WRONG_TYPE', { text: ['a', 'b'], score: 1 }, /^score must be two numbers/, 'score'],
+    ['NO_PREFERENCE', { text: ['a b', 'a c'], score: [1, 1] }, /same score/, 'score'],
+    ['EMPTY_PROMPT', { ...pair, prompt: '' }, /^the prompt is empty/, 'prompt'],
+    ['EMPTY_PROMPT', { ...pair, prompt: [], chosen: [assistant('c')] }, /^the prompt is empty/, 'prompt'],
+    ['EMPTY_PROMPT', { chosen: 'abc', rejected: 'xyz' }, /give a prompt field/, 'prompt'],
+    ['EMPTY_PROMPT', { chosen: [assistant('c')], rejected: [assistant('r')] }, /give a prompt field/, 'prompt'],
+    ['EMPTY_RESPONSE', { ...pair, chosen: '' }, /^chosen is empty/, 'chosen'],
+    ['EMPTY_RESPONSE', { ...pair, rejected: [assistant('')] }, /^rejected is empty/, 'rejected'],
+    ['EMPTY_RESPONSE', { prompt_ids: [1], chosen_ids: [], rejected_ids: [2] }, /^chosen is empty/, 'chosen'],
     ['IDENTICAL_RESPONSES', { ...pair, rejected: 'c' }, /^chosen and rejected are the same/],
     ['IDENTICAL_RESPONSES', { prompt_ids: [1], chosen_ids: [2], rejected_ids: [2] }, /are the same/],
-    ['INVALID_TOKEN_IDS', { prompt_ids: [1], chosen_ids: [-1], rejected_ids: [2] }, /^chosen_ids/],
-    ['INVALID_TOKEN_IDS', { prompt_ids: [1], chosen_ids: [2], rejected_ids: [2.5] }, /^rejected_ids/],
-    ['INVALID_TOKEN_IDS', { prompt_ids: 'p', chosen_ids: [2], rejected_ids: [3] }, /^prompt_ids/],
-  ])('%s: %j', (reason, record, message) => {
-    expect(parse(record)).toEqual({ ok: false, reason, message: expect.stringMatching(message) });
+    ['INVALID_TOKEN_IDS', { prompt_ids: [1], chosen_ids: [-1], rejected_ids: [2] }, /^chosen_ids/, 'chosen_ids'],
+    ['INVALID_TOKEN_IDS', { prompt_ids: [1], chosen_ids: [2], rejected_ids: [2.5] }, /^rejected_ids/, 'rejected_ids'],
+    ['INVALID_TOKEN_IDS', { prompt_ids: 'p', chosen_ids: [2], rejected_ids: [3] }, /^prompt_ids/, 'prompt_ids'],
+  ])('%s: %j', (reason, record, message, ...[field]) => {
+    expect(parse(record)).toEqual({
+      ok: false,
+      reason,
+      message: expect.stringMatching(message),
+      ...(field !== undefined && { field }),
+    });
   });
 
   test('bytes that are no JSON', () => {
     expect(parsePreference('{"prompt": "p"')).toMatchObject({ ok: false, reason: 'NOT_JSON' });
     expect(parsePreference(new Uint8Array())).toMatchObject({ ok: false, reason: 'NOT_JSON' });
+  });
+
+  test('a record that is too long, as text and as bytes', () => {
+    const long = `"${'a'.repeat(64 * 2 ** 20)}"`;
+    expect(parsePreference(long)).toMatchObject({ ok: false, reason: 'LINE_TOO_LONG' });
+    expect(parsePreference(Buffer.from(long))).toMatchObject({ ok: false, reason: 'LINE_TOO_LONG' });
   });
 
   test('bytes that are no UTF-8, with the first wrong one', () => {

@@ -16,7 +16,9 @@ export type Preference =
   | {
       readonly kind: 'messages';
       readonly id?: string;
+      /** Ends before a turn of the assistant. */
       readonly prompt: readonly Message[];
+      /** Begin and end with a message of the assistant. */
       readonly chosen: readonly Message[];
       readonly rejected: readonly Message[];
     }
@@ -29,10 +31,38 @@ export type Preference =
     };
 
 /** Why a record cannot be trained on: a stable reason, and a message that names the field and the way out. */
-export interface Rejection {
+export interface Rejection<Reason extends string = string> {
   readonly ok: false;
-  readonly reason: string;
+  readonly reason: Reason;
   readonly message: string;
+  /** The field that is wrong, as a path into the record such as `prompt[0].content`, where it is one field. */
+  readonly field?: string;
 }
 
-export type ParsedPreference = { readonly ok: true; readonly preference: Preference } | Rejection;
+/** The reasons for which the parser refuses a record. */
+export type RecordReason =
+  // Bytes.
+  | 'LINE_TOO_LONG'
+  | 'NOT_UTF8'
+  | 'NOT_JSON'
+  | 'NOT_AN_OBJECT'
+  // Forms that hold no pair.
+  | 'MISSING_FIELD'
+  | 'UNPAIRED'
+  | 'PROMPT_ONLY'
+  | 'LANGUAGE_MODELLING'
+  | 'STEPWISE_SUPERVISION'
+  // Fields.
+  | 'WRONG_TYPE'
+  | 'UNKNOWN_ROLE'
+  | 'LONE_SURROGATE'
+  | 'INVALID_TOKEN_IDS'
+  // Meaning.
+  | 'EMPTY_PROMPT'
+  | 'PROMPT_ENDS_WITH_ASSISTANT'
+  | 'RESPONSE_NOT_ASSISTANT'
+  | 'EMPTY_RESPONSE'
+  | 'IDENTICAL_RESPONSES'
+  | 'NO_PREFERENCE';
+
+export type ParsedPreference = { readonly ok: true; readonly preference: Preference } | Rejection<RecordReason>;

@@ -1,8 +1,9 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
-import { readRecords } from './index.ts';
+import { parsePreference, readRecords } from './index.ts';
 
 async function fileOf(name: string, content: string | Uint8Array): Promise<string> {
   const file = join(await temporaryFolder(), name);
@@ -51,12 +52,19 @@ describe('.jsonl', () => {
     expect(await read('a.jsonl', lines.join('\n'))).toEqual(numbered(lines));
   });
 
-  test('a line without an end is refused before it fills the memory', async () => {
-    const file = await fileOf('a.jsonl', gzipSync(Buffer.alloc(70 * 2 ** 20, 'a')));
-    await expect(recordsOf(file)).rejects.toMatchObject({
-      reason: 'DATA_DAMAGED',
-      message: expect.stringMatching(/a\.jsonl line 1 is longer than/),
+  test('a line that is too long is refused by the parser, and takes no more memory than a record may', async () => {
+    const long = Buffer.alloc(70 * 2 ** 20, 'a');
+    const file = await fileOf('a.jsonl', gzipSync(Buffer.concat([long, Buffer.from('\n{"a":2}\n'), long])));
+    const records = await Array.fromAsync(readRecords(file), ({ bytes, line }) => {
+      const parsed = parsePreference(bytes);
+      return [line, bytes.length, parsed.ok || parsed.reason];
     });
+    const limit = 64 * 2 ** 20;
+    expect(records).toEqual([
+      [1, limit + 1, 'LINE_TOO_LONG'],
+      [2, 7, 'MISSING_FIELD'],
+      [3, limit + 1, 'LINE_TOO_LONG'],
+    ]);
   });
 });
 
@@ -102,14 +110,16 @@ describe('gzip', () => {
   test('that is cut off is an error, after the records before the cut', async () => {
     const lines = Array.from({ length: 20_000 }, (_, i) => `{"a":${Math.imul(i, 0x9e3779b1)}}`);
     const whole = gzipSync(lines.join('\n'));
-    const file = await fileOf('a.jsonl.gz', whole.subarray(0, whole.length / 2));
+    const file = await fileOf('a.jsonl.gz', whole.subarray(0, whole.length >> 1));
     const seen: number[] = [];
     const reading = (async () => {
       for await (const { line } of readRecords(file)) seen.push(line);
     })();
     await expect(reading).rejects.toMatchObject({
       reason: 'DATA_DAMAGED',
-      message: expect.stringMatching(/a\.jsonl\.gz cannot be read after \d+ records/),
+      message: expect.stringMatching(
+        `a\\.jsonl\\.gz cannot be read on from byte ${whole.length >> 1}, after \\d+ records: `,
+      ),
     });
     expect(seen.length).toBeLessThan(lines.length);
   });
@@ -120,6 +130,8 @@ test('a file without records is an error', async () => {
     ['a.jsonl', ''],
     ['a.jsonl', '\n \n'],
     ['a.json', '[]'],
+    ['a.json', ''],
+    ['a.json.gz', gzipSync('\n')],
     ['a.jsonl.gz', gzipSync('')],
   ] as const) {
     await expect(read(name, content)).rejects.toMatchObject({ code: 'invalid-argument', reason: 'DATA_EMPTY' });
@@ -138,8 +150,18 @@ test('a file that is not there is an error with its path, and so is a folder', a
 });
 
 test('whoever stops early leaves nothing open', async () => {
-  const file = await fileOf('a.jsonl', '{"a":1}\n'.repeat(1000));
-  for await (const { line } of readRecords(file)) if (line === 3) break;
-  const [first] = await recordsOf(file);
-  expect(first).toEqual({ text: '{"a":1}', line: 1 });
+  const lines = Array.from({ length: 200_000 }, (_, i) => `{"a":${Math.imul(i, 0x9e3779b1)}}\n`).join('');
+  for (const content of [lines, gzipSync(lines)]) {
+    const file = await fileOf('a.jsonl', content);
+    for await (const { line } of readRecords(file)) if (line === 3) break;
+    await setTimeout(100);
+    expect(await isOpen(file)).toBe(false);
+  }
 });
+
+async function isOpen(file: string): Promise<boolean> {
+  const folder = '/proc/self/fd';
+  const descriptors = await readdir(folder).catch(() => []);
+  const targets = await Promise.all(descriptors.map((name) => readlink(join(folder, name)).catch(() => '')));
+  return targets.includes(file);
+}

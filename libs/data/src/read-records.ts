@@ -1,8 +1,6 @@
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { AlphapoError, messageOf } from '@alphapo/base';
+import { MAX_RECORD_BYTES } from './record-json.ts';
+import { openSource, type Source } from './record-source.ts';
 
 /** A record's bytes and where they stand; in a .json file `line` counts its elements. */
 export interface FileRecord {
@@ -12,17 +10,17 @@ export interface FileRecord {
   readonly line: number;
 }
 
-const GZIP_MAGIC = [0x1f, 0x8b];
 const NEWLINE = 0x0a;
-const MAX_LINE_BYTES = 64 * 2 ** 20;
 
 /**
- * The records of a .json or .jsonl file, compressed with gzip or not. Lines come as they are, one at a time; a .json file
- * is a list of records, an object of lists, or one record. Errors: DATA_NOT_FOUND, DATA_DAMAGED and DATA_EMPTY with the
- * file, and the line where there is one.
+ * The records of a .json or .jsonl file, compressed with gzip or not. Lines come as they are, one at a time, in constant
+ * memory; a .json file is a list of records, an object of lists, or one record, and is read as a whole.
+ *
+ * A line beyond MAX_RECORD_BYTES comes cut one byte above it, so that the parser refuses it and the next lines still
+ * come. Errors: DATA_NOT_FOUND, DATA_DAMAGED and DATA_EMPTY with the file and the place in it.
  */
 export async function* readRecords(file: string): AsyncGenerator<FileRecord> {
-  const source = await openSource(file);
+  await using source = await openSource(file);
   const json = /\.json(\.gz)?$/i.test(file);
   let count = 0;
   try {
@@ -32,60 +30,60 @@ export async function* readRecords(file: string): AsyncGenerator<FileRecord> {
     }
   } catch (error) {
     if (error instanceof AlphapoError) throw error;
-    throw damaged(file, `cannot be read after ${count} records: ${messageOf(error)}. Fetch it again`, error);
-  } finally {
-    source.destroy();
+    const place = `cannot be read on from byte ${source.position()}, after ${count} records`;
+    throw damaged(file, `${place}: ${messageOf(error)}. Fetch it again`, error);
   }
   if (count === 0) {
     throw new AlphapoError('invalid-argument', 'DATA_EMPTY', `${file} has no records: give a file of preference pairs`);
   }
 }
 
-async function openSource(file: string): Promise<Readable> {
-  try {
-    await using handle = await open(file, 'r');
-    const { buffer, bytesRead } = await handle.read({ buffer: Buffer.alloc(2) });
-    const raw = createReadStream(file, { highWaterMark: 2 ** 20 });
-    if (bytesRead < 2 || GZIP_MAGIC.some((byte, i) => buffer[i] !== byte)) return raw;
-    const unzipped = createGunzip();
-    raw.on('error', (error) => unzipped.destroy(error));
-    return raw.pipe(unzipped);
-  } catch (error) {
-    throw new AlphapoError('not-found', 'DATA_NOT_FOUND', `cannot read ${file}: ${messageOf(error)}`, { cause: error });
+/** The bytes of a line as they come in, of which no more are kept than a record may have. */
+class PendingLine {
+  #parts: Buffer[] = [];
+  #length = 0;
+
+  add(part: Buffer): void {
+    const kept = part.subarray(0, MAX_RECORD_BYTES + 1 - this.#length);
+    if (kept.length === 0) return;
+    this.#parts.push(kept);
+    this.#length += kept.length;
+  }
+
+  take(): Buffer {
+    const bytes = Buffer.concat(this.#parts);
+    this.#parts = [];
+    this.#length = 0;
+    return bytes;
   }
 }
 
 /** Lines without their ends; blank ones are left out, but counted. */
-async function* lines(source: Readable, file: string): AsyncGenerator<FileRecord> {
-  let pending: Buffer[] = [];
-  let pendingBytes = 0;
+async function* lines(source: Source, file: string): AsyncGenerator<FileRecord> {
+  const pending = new PendingLine();
   let line = 0;
-  const finish = (last: Buffer): FileRecord | undefined => {
+  const finish = (): FileRecord | undefined => {
     line++;
-    const whole = trim(Buffer.concat([...pending, last]), line === 1);
-    pending = [];
-    pendingBytes = 0;
-    return whole.length === 0 ? undefined : { bytes: whole, file, line };
+    const bytes = trim(pending.take(), line === 1);
+    return bytes.length === 0 ? undefined : { bytes, file, line };
   };
-  for await (const chunk of source as AsyncIterable<Buffer>) {
+  for await (const chunk of source.chunks) {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      const record = finish(chunk.subarray(start, end));
+      pending.add(chunk.subarray(start, end));
+      const record = finish();
       if (record !== undefined) yield record;
       start = end + 1;
     }
-    pending.push(chunk.subarray(start));
-    pendingBytes += chunk.length - start;
-    if (pendingBytes > MAX_LINE_BYTES) {
-      throw damaged(file, `line ${line + 1} is longer than ${MAX_LINE_BYTES} bytes: one record must stand on a line`);
-    }
+    pending.add(chunk.subarray(start));
   }
-  const last = finish(Buffer.alloc(0));
+  const last = finish();
   if (last !== undefined) yield last;
 }
 
 /** Without a byte-order mark at the start of the file, a carriage return at the end, and white space around. */
 function trim(bytes: Buffer, firstLine: boolean): Buffer {
+  if (bytes.length > MAX_RECORD_BYTES) return bytes;
   let start = firstLine && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
   let end = bytes.length;
   const blank = (byte: number | undefined) => byte === 0x20 || byte === 0x09 || byte === 0x0d;
@@ -94,12 +92,12 @@ function trim(bytes: Buffer, firstLine: boolean): Buffer {
   return bytes.subarray(start, end);
 }
 
-async function* elements(source: Readable, file: string): AsyncGenerator<FileRecord> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of source as AsyncIterable<Buffer>) chunks.push(chunk);
+async function* elements(source: Source, file: string): AsyncGenerator<FileRecord> {
+  const bytes = Buffer.concat(await Array.fromAsync(source.chunks));
+  if (trim(bytes, true).every((byte) => byte === NEWLINE)) return;
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)));
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
     throw damaged(file, `is no JSON: ${messageOf(error)}. A file of one record a line must be named .jsonl`, error);
   }

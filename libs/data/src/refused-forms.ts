@@ -1,0 +1,42 @@
+import { type Fields, refuse } from './fields.ts';
+
+/** Records that hold no pair: what they are, and what would make a pair of them. */
+
+/** Fields of which a record must have all or none. */
+const TOGETHER = [
+  ['prompt_ids', 'chosen_ids', 'rejected_ids'],
+  ['chosen_messages', 'rejected_messages'],
+  ['chosen', 'rejected'],
+] as const;
+
+/** Names the form of a record that is none of the accepted ones. */
+export function refuseForm(fields: Fields): never {
+  const has = (name: string) => Object.hasOwn(fields, name);
+  const there = Object.keys(fields).slice(0, 8).join(', ') || 'no fields';
+  for (const names of TOGETHER) {
+    const missing = names.filter((name) => !has(name));
+    if (missing.length === names.length) continue;
+    refuse('MISSING_FIELD', `${missing.join(' and ')} missing; the record has ${there}`, missing[0]);
+  }
+  if (has('completions')) {
+    refuse('STEPWISE_SUPERVISION', 'completions are steps of one response; a pair needs chosen and rejected');
+  }
+  if (has('completion') || has('label')) {
+    refuse(
+      'UNPAIRED',
+      'the record has one response only; join a good and a bad one of the same prompt as chosen and rejected',
+    );
+  }
+  if (has('text') || has('messages') || has('conversations')) {
+    refuse(
+      'LANGUAGE_MODELLING',
+      'the record is text for language modelling; a pair needs two responses, chosen and rejected',
+    );
+  }
+  if (has('prompt')) refuse('PROMPT_ONLY', 'the record is a prompt only; add two responses, chosen and rejected');
+  return refuse(
+    'MISSING_FIELD',
+    `chosen and rejected missing; the record has ${there}: name the better response chosen and the other rejected`,
+    'chosen',
+  );
+}
