@@ -1,17 +1,21 @@
+import { readFileSync } from 'node:fs';
 import { cp, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Objective } from '@alphapo/contracts';
+import { AlphapoError } from '@alphapo/base';
+import { needsReference, type Objective } from '@alphapo/contracts';
 import type { PairTokens } from '@alphapo/engine';
+import { modelFromConfig } from '@alphapo/models';
 import { sharedPath } from '../shared-data.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-/** Reference numbers in float64, computed by PyTorch; the README beside them says how. */
+/** Reference numbers in float64, computed by PyTorch; the README beside them says how. P pairs. */
 
-/** Families whose architecture is there. */
-export const FAMILIES = ['llama', 'llama3-rope', 'mistral', 'gpt2'] as const;
-export const LORA_FAMILIES = ['llama', 'mistral', 'gpt2'] as const;
+/** A tolerance that the reference files state: ten times what transformers in float32 differs from float64. */
+export interface Tolerance {
+  readonly suggested: number;
+}
 
-interface Response {
+interface GoldenLogProbs {
   readonly response: readonly number[];
   readonly sum: number;
   readonly mean: number;
@@ -25,56 +29,120 @@ export interface GoldenObjective {
   readonly margin: readonly number[];
   readonly loss_per_pair: readonly number[];
   readonly loss: number;
-  readonly tolerance: { readonly loss_rel: Suggested; readonly reward_rel: Suggested };
+  readonly tolerance: { readonly loss_rel: Tolerance; readonly reward_rel: Tolerance };
 }
 
-interface Suggested {
-  readonly suggested: number;
+interface GoldenObjectiveGradient extends Pick<GoldenObjective, 'objective' | 'params'> {
+  /** By S_c and S_r of each pair. */
+  readonly dloss_dsum: readonly (readonly [number, number])[];
+  readonly grad_norm: number;
+  readonly tensor_norms: Readonly<Record<string, number>>;
 }
+
+/** Elements [from, to) of tensors whose exact gradient is 0: what one gets there is rounding noise. */
+export type ZeroGradientRanges = Readonly<Record<string, readonly [number, number]>>;
 
 export interface Golden {
   readonly pairs: readonly (PairTokens & { readonly id: number })[];
-  readonly logprobs: { readonly float64: readonly { readonly chosen: Response; readonly rejected: Response }[] };
-  readonly reference: { readonly float64: readonly { chosen: { sum: number }; rejected: { sum: number } }[] } | null;
+  readonly logprobs: {
+    readonly float64: readonly { readonly chosen: GoldenLogProbs; readonly rejected: GoldenLogProbs }[];
+  };
+  /** Summed log-probabilities under the reference of dpo; LoRA's is the model alone. */
+  readonly reference:
+    | {
+        readonly float64: readonly { readonly chosen: { sum: number }; readonly rejected: { sum: number } }[];
+        readonly folder?: string;
+      }
+    | undefined;
   readonly objectives: readonly GoldenObjective[];
   readonly gradient: {
     readonly params: { readonly alpha: number; readonly beta: number; readonly gamma: number };
     readonly loss: number;
     readonly grad_norm: number;
+    readonly tensor_norms: Readonly<Record<string, number>>;
   };
-  readonly objective_gradients:
-    | readonly {
-        readonly objective: string;
-        readonly params: GoldenObjective['params'];
-        readonly dloss_dsum: readonly (readonly [number, number])[];
-        readonly grad_norm: number;
-        readonly tensor_norms: Readonly<Record<string, number>>;
-      }[]
-    | null;
-  readonly zero_gradient_ranges: Readonly<Record<string, readonly [number, number]>> | null;
+  readonly objectiveGradients: readonly GoldenObjectiveGradient[];
+  readonly zeroGradientRanges: ZeroGradientRanges;
   readonly tolerance: {
-    readonly token_logprob_abs: Suggested;
-    readonly mean_logprob_abs?: Suggested;
-    readonly gradient: { readonly per_tensor_rel_l2: Suggested; readonly per_element_over_tensor_max: Suggested };
+    readonly token_logprob_abs: Tolerance;
+    readonly mean_logprob_abs?: Tolerance;
+    readonly gradient: { readonly per_tensor_rel_l2: Tolerance; readonly per_element_over_tensor_max: Tolerance };
   };
 }
 
+/** What is computed with: all weights of the model, or the model with its adapter. */
+export type Trained = 'full' | 'lora';
+
+const goldenFile = (trained: Trained): string => (trained === 'full' ? 'golden' : 'golden.lora');
+
 export const goldenPath = (...parts: string[]): string => sharedPath('golden', ...parts) as string;
 export const modelPath = (family: string): string => goldenPath('models', family);
+export const tensorsPath = (family: string, trained: Trained): string =>
+  goldenPath('models', family, `${goldenFile(trained)}.safetensors`);
+/** A small Llama that was trained on stories. */
+export const storiesPath = (): string => sharedPath('data', 'models', 'stories260K', 'hf') as string;
 
 export async function readJson<T>(...parts: string[]): Promise<T> {
   return JSON.parse(await readFile(goldenPath(...parts), 'utf8'));
 }
 
-/** Expected results of the bare model, or of the model with its adapter, whose pairs are the same. */
-export async function readGolden(family: string, kind: 'full' | 'lora' = 'full'): Promise<Golden> {
-  const bare = await readJson<Golden>('models', family, 'golden.json');
-  if (kind === 'full') return bare;
-  const adapted = await readJson<Golden>('models', family, 'golden.lora.json');
-  return { ...adapted, pairs: bare.pairs, zero_gradient_ranges: null, objective_gradients: null };
+type GoldenFile = Omit<Golden, 'reference' | 'objectiveGradients' | 'zeroGradientRanges'> & {
+  readonly reference: Golden['reference'] | string | null;
+  readonly objective_gradients?: Golden['objectiveGradients'] | null;
+  readonly zero_gradient_ranges?: ZeroGradientRanges | null;
+};
+
+/** Expected results of the bare model, or of the model with its adapter. */
+export async function readGolden(family: string, trained: Trained = 'full'): Promise<Golden> {
+  const bare = await readGoldenFile('models', family, 'golden.json');
+  if (trained === 'full') return bare;
+  const adapted = await readGoldenFile('models', family, 'golden.lora.json');
+  // An adapter's pairs are those of its model, its reference is the model alone.
+  return { ...adapted, pairs: bare.pairs, reference: bare.logprobs };
 }
 
-/** The model folder with its configuration in transformers 4's spelling; undefined where there is none. */
+export const readStoriesGolden = (): Promise<Golden> => readGoldenFile('stories260K', 'golden.json');
+
+async function readGoldenFile(...parts: string[]): Promise<Golden> {
+  const { reference, objective_gradients, zero_gradient_ranges, ...same } = await readJson<GoldenFile>(...parts);
+  return {
+    ...same,
+    reference: typeof reference === 'string' ? undefined : (reference ?? undefined),
+    objectiveGradients: objective_gradients ?? [],
+    zeroGradientRanges: zero_gradient_ranges ?? {},
+  };
+}
+
+/** Families whose architecture is there. */
+export const FAMILIES = ['llama', 'llama3-rope', 'mistral', 'qwen2', 'qwen3', 'gemma2', 'gpt2', 'phi3'].filter(
+  isSupported,
+);
+
+/** Each family's bare model, and the model with its adapter for those that have one. */
+export const CASES: readonly (readonly [family: string, trained: Trained])[] = [
+  ...FAMILIES.map((family) => [family, 'full'] as const),
+  ...FAMILIES.filter((family) => sharedPath('golden', 'models', family, 'adapter') !== undefined).map(
+    (family) => [family, 'lora'] as const,
+  ),
+];
+
+/** Families with the gradients of every objective. */
+export const FAMILIES_WITH_OBJECTIVE_GRADIENTS = ['llama', 'gpt2', 'gemma2'].filter((name) => FAMILIES.includes(name));
+
+function isSupported(family: string): boolean {
+  const config = sharedPath('golden', 'models', family, 'config.json');
+  // Without the shared data all tests are skipped.
+  if (config === undefined) return true;
+  try {
+    modelFromConfig(JSON.parse(readFileSync(config, 'utf8')));
+    return true;
+  } catch (error) {
+    if (error instanceof AlphapoError && error.metadata.field === 'model_type') return false;
+    throw error;
+  }
+}
+
+/** The model folder with its configuration in transformers 4's spelling. */
 export async function modelWithOldSpelling(family: string): Promise<string> {
   const folder = join(await temporaryFolder(), family);
   await mkdir(folder);
@@ -83,11 +151,17 @@ export async function modelWithOldSpelling(family: string): Promise<string> {
   return folder;
 }
 
-/** The objective of a golden row; undefined for those that are not implemented. */
-export function objectiveOf({
-  objective,
-  params,
-}: Pick<GoldenObjective, 'objective' | 'params'>): Objective | undefined {
+/** The rows of those objectives that are implemented, with the objective. */
+export function supported<T extends Pick<GoldenObjective, 'objective' | 'params'>>(
+  rows: readonly T[],
+): readonly { readonly row: T; readonly objective: Objective; readonly name: string }[] {
+  return rows.flatMap((row) => {
+    const objective = objectiveOf(row);
+    return objective === undefined ? [] : [{ row, objective, name: JSON.stringify(objective) }];
+  });
+}
+
+function objectiveOf({ objective, params }: Pick<GoldenObjective, 'objective' | 'params'>): Objective | undefined {
   const { alpha = 0, beta = 1, gamma = 0 } = params;
   switch (objective) {
     case 'alphapo':
@@ -103,20 +177,9 @@ export function objectiveOf({
   }
 }
 
-/** |x - y| / max(1, |y|). */
-export const relative = (x: number, y: number): number => Math.abs(x - y) / Math.max(1, Math.abs(y));
-
-/** ||x - y|| / ||y||, leaving out the elements in [from, to). */
-export function relativeL2(
-  x: ArrayLike<number>,
-  y: ArrayLike<number>,
-  leftOut: readonly [number, number] = [0, 0],
-): number {
-  let [difference, norm] = [0, 0];
-  for (let i = 0; i < y.length; i++) {
-    if (i >= leftOut[0] && i < leftOut[1]) continue;
-    difference += ((x[i] as number) - (y[i] as number)) ** 2;
-    norm += (y[i] as number) ** 2;
-  }
-  return Math.sqrt(difference) / (Math.sqrt(norm) || 1);
+/** Summed log-probabilities of P pairs under the reference, for the objectives that have one. */
+export function referenceSums(golden: Golden, objective: Objective) {
+  if (!needsReference(objective)) return undefined;
+  const rows = golden.reference?.float64 ?? [];
+  return { chosen: rows.map(({ chosen }) => chosen.sum), rejected: rows.map(({ rejected }) => rejected.sum) };
 }

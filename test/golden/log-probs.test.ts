@@ -1,60 +1,82 @@
-import { type Engine, openEngine, type PairOutcome } from '@alphapo/engine';
-import { describeShared, sharedPath } from '../shared-data.ts';
+import { type Engine, openEngine, type PairOutcome, type PolicyChoice, type SequenceLogProbs } from '@alphapo/engine';
+import { describeShared } from '../shared-data.ts';
+import { Comparison } from './comparison.ts';
 import {
-  FAMILIES,
+  CASES,
   type Golden,
-  LORA_FAMILIES,
   modelPath,
   modelWithOldSpelling,
   readGolden,
-  readJson,
+  readStoriesGolden,
+  storiesPath,
 } from './golden-files.ts';
-import { CPU, load, startOf } from './policies.ts';
+import { CPU, load, loadedAs, startOf } from './policies.ts';
 
-function expectLogProbs(outcomes: readonly PairOutcome[], golden: Golden): void {
-  const { token_logprob_abs: token, mean_logprob_abs: mean = token } = golden.tolerance;
-  expect(outcomes).toHaveLength(golden.pairs.length);
-  for (const [i, outcome] of outcomes.entries()) {
+type Scored = Pick<PairOutcome, 'chosen' | 'rejected'>;
+
+function expectLogProbs(scored: readonly Scored[], golden: Golden): void {
+  const compared = new Comparison();
+  const token = golden.tolerance.token_logprob_abs.suggested;
+  const mean = golden.tolerance.mean_logprob_abs?.suggested ?? token;
+  expect(scored).toHaveLength(golden.pairs.length);
+  golden.logprobs.float64.forEach((pair, p) => {
     for (const side of ['chosen', 'rejected'] as const) {
-      const expected = golden.logprobs.float64[i]?.[side];
-      const actual = outcome[side];
-      expect(actual.tokens).toBe(expected?.response.length);
-      expected?.response.forEach((logProb, t) => {
-        expect(Math.abs((actual.logProbs[t] as number) - logProb)).toBeLessThanOrEqual(token.suggested);
+      const actual = (scored[p] as Scored)[side];
+      const { response } = pair[side];
+      expect(actual.tokens).toBe(response.length);
+      expect(actual.logProbs).toHaveLength(response.length);
+      const place = `pair ${p} ${side}`;
+      response.forEach((logProb, t) => {
+        compared.absolute('token', actual.logProbs[t], logProb, token, `${place} token ${t}`);
       });
-      expect(Math.abs(actual.mean - (expected?.mean ?? Number.NaN))).toBeLessThanOrEqual(mean.suggested);
-      expect(actual.sum).toBeCloseTo(actual.mean * actual.tokens, 9);
+      compared.absolute('sum', actual.sum, pair[side].sum, mean * response.length, place);
+      compared.absolute('mean', actual.mean, pair[side].mean, mean, place);
     }
-  }
+  });
+  compared.expectWithinTolerance();
 }
 
-const scorePairs = (engine: Engine, golden: Golden) => engine.scorePairs(golden.pairs, { kind: 'base' });
+/** Each response as a sequence of its own, its prompt computed again. */
+async function scoreApart(engine: Engine, golden: Golden, policy: PolicyChoice): Promise<Scored[]> {
+  const side = (which: 'chosen' | 'rejected') =>
+    engine.score(
+      golden.pairs.map((pair) => ({ prompt: pair.prompt, response: pair[which] })),
+      policy,
+    );
+  const [chosen, rejected] = [await side('chosen'), await side('rejected')];
+  return chosen.map((first, i) => ({ chosen: first, rejected: rejected[i] as SequenceLogProbs }));
+}
+
+const SPELLINGS = [
+  { spelling: 'as the checkpoint ships it', folderOf: async (family: string) => modelPath(family) },
+  { spelling: 'in the spelling of transformers 4', folderOf: modelWithOldSpelling },
+] as const;
 
 describeShared('golden/models', () => {
-  test.each(FAMILIES)('%s gives every response token the log-probability of the reference', async (family) => {
-    const golden = await readGolden(family);
-    await using engine = await openEngine(modelPath(family), CPU);
-    expectLogProbs(await scorePairs(engine, golden), golden);
+  describe.each(SPELLINGS)('with config.json $spelling', ({ folderOf }) => {
+    test.each(CASES)('%s (%s) gives every token the log-probability of the reference', async (family, trained) => {
+      const golden = await readGolden(family, trained);
+      await using engine = await openEngine(await folderOf(family), CPU);
+      const policy = trained === 'lora' ? loadedAs('adapter') : ({ kind: 'base' } as const);
+      if (trained === 'lora') await load(engine, 'adapter', await startOf(modelPath(family), 'lora'));
+      expectLogProbs(await engine.scorePairs(golden.pairs, policy), golden);
+      expectLogProbs(await scoreApart(engine, golden, policy), golden);
+    });
   });
 
-  test.each(FAMILIES)('%s means the same in the spelling of transformers 4', async (family) => {
-    const golden = await readGolden(family);
-    await using engine = await openEngine(await modelWithOldSpelling(family), CPU);
-    expectLogProbs(await scorePairs(engine, golden), golden);
-  });
-
-  test.each(LORA_FAMILIES)('%s with its adapter gives the log-probabilities of PEFT', async (family) => {
-    const golden = await readGolden(family, 'lora');
-    await using engine = await openEngine(modelPath(family), CPU);
-    await load(engine, 'adapter', await startOf(modelPath(family), 'lora'));
-    expectLogProbs(await engine.scorePairs(golden.pairs, { kind: 'policy', digest: 'adapter' }), golden);
+  test('all weights given as a policy score as the model that they came from', async () => {
+    const golden = await readGolden('llama');
+    await using engine = await openEngine(modelPath('llama'), CPU);
+    await load(engine, 'all', await startOf(modelPath('llama'), 'full'));
+    expectLogProbs(await engine.scorePairs(golden.pairs, loadedAs('all')), golden);
   });
 });
 
-describeShared('data/models/stories260K/hf', () => {
-  test('the real small Llama gives the log-probabilities of the reference', async () => {
-    const golden = await readJson<Golden>('stories260K', 'golden.json');
-    await using engine = await openEngine(sharedPath('data/models/stories260K/hf') as string, CPU);
-    expectLogProbs(await scorePairs(engine, golden), golden);
+describeShared('data/models/stories260K', () => {
+  test('a trained Llama gives every token the log-probability of the reference', async () => {
+    const golden = await readStoriesGolden();
+    await using engine = await openEngine(storiesPath(), CPU);
+    expectLogProbs(await engine.scorePairs(golden.pairs, { kind: 'base' }), golden);
+    expectLogProbs(await scoreApart(engine, golden, { kind: 'base' }), golden);
   });
 });

@@ -1,14 +1,146 @@
 import type { Objective } from '@alphapo/contracts';
 import { needsReference } from '@alphapo/contracts';
-import { evaluateObjective, openEngine } from '@alphapo/engine';
+import { evaluateObjective, openEngine, type PairOutcome } from '@alphapo/engine';
 import { describeShared } from '../shared-data.ts';
-import { FAMILIES, modelPath, objectiveOf, readGolden, readJson, relative } from './golden-files.ts';
-import { CPU } from './policies.ts';
+import { Comparison } from './comparison.ts';
+import {
+  CASES,
+  FAMILIES_WITH_OBJECTIVE_GRADIENTS,
+  type Golden,
+  type GoldenObjective,
+  goldenPath,
+  modelPath,
+  readGolden,
+  readJson,
+  readStoriesGolden,
+  referenceSums,
+  storiesPath,
+  supported,
+} from './golden-files.ts';
+import { CPU, load, loadedAs, startOf } from './policies.ts';
 
 /** Rounding of float64 in a handful of operations. */
 const FLOAT64_RELATIVE = 1e-12;
-/** Exponents are clamped to 600 in magnitude; beyond that a reward is constant. */
-const MAX_EXPONENT = 600;
+
+type Outcome = Pick<PairOutcome, 'loss' | 'rewardChosen' | 'rewardRejected'>;
+
+/** An objective of the golden log-probabilities themselves. */
+async function objectiveOfGolden(golden: Golden, objective: Objective) {
+  const side = (which: 'chosen' | 'rejected') =>
+    golden.logprobs.float64.map((pair) => ({ sum: pair[which].sum, tokens: pair[which].response.length }));
+  const reference = referenceSums(golden, objective);
+  return await evaluateObjective(objective, { chosen: side('chosen'), rejected: side('rejected'), reference });
+}
+
+function compare(
+  outcomes: readonly Outcome[],
+  { row, name }: { readonly row: GoldenObjective; readonly name: string },
+  compared: Comparison,
+  tolerance: { readonly loss: number; readonly reward: number },
+): void {
+  outcomes.forEach(({ loss, rewardChosen, rewardRejected }, p) => {
+    const place = `${name}, pair ${p}`;
+    const [chosen, rejected] = [row.reward_chosen[p] as number, row.reward_rejected[p] as number];
+    compared.relative('loss of a pair', loss, row.loss_per_pair[p] as number, tolerance.loss, { place });
+    compared.relative('reward', rewardChosen, chosen, tolerance.reward, { place });
+    compared.relative('reward', rewardRejected, rejected, tolerance.reward, { place });
+    // A margin is a difference: it is as exact as the larger of its rewards.
+    const floor = Math.max(1, Math.abs(chosen), Math.abs(rejected));
+    const margin = rewardChosen - rewardRejected;
+    compared.relative('margin', margin, row.margin[p] as number, 2 * tolerance.reward, { floor, place });
+  });
+  const loss = outcomes.reduce((sum, outcome) => sum + outcome.loss, 0) / outcomes.length;
+  compared.relative('loss', loss, row.loss, tolerance.loss, { place: name });
+}
+
+const suggested = ({ tolerance }: GoldenObjective) => ({
+  loss: tolerance.loss_rel.suggested,
+  reward: tolerance.reward_rel.suggested,
+});
+
+async function expectExact(golden: Golden): Promise<void> {
+  const compared = new Comparison();
+  for (const { row, objective, name } of supported(golden.objectives)) {
+    const result = await objectiveOfGolden(golden, objective);
+    const outcomes = golden.pairs.map((_, p) => ({
+      loss: result.loss[p] as number,
+      rewardChosen: result.rewardChosen[p] as number,
+      rewardRejected: result.rewardRejected[p] as number,
+    }));
+    compare(outcomes, { row, name }, compared, { loss: FLOAT64_RELATIVE, reward: FLOAT64_RELATIVE });
+  }
+  compared.expectWithinTolerance();
+}
+
+describeShared('golden/models', () => {
+  test.each(CASES)('objectives of the log-probabilities of %s (%s) are exact', async (family, trained) => {
+    await expectExact(await readGolden(family, trained));
+  });
+
+  test.each(FAMILIES_WITH_OBJECTIVE_GRADIENTS)(
+    'derivatives of objectives by the summed log-probabilities of %s are exact',
+    async (family) => {
+      const golden = await readGolden(family);
+      const compared = new Comparison();
+      for (const { row, objective, name } of supported(golden.objectiveGradients)) {
+        const { gradientChosen, gradientRejected } = await objectiveOfGolden(golden, objective);
+        row.dloss_dsum.forEach(([chosen, rejected], p) => {
+          const place = `${name}, pair ${p}`;
+          const share = (gradient: Float64Array) => (gradient[p] as number) / golden.pairs.length;
+          compared.relative('chosen', share(gradientChosen), chosen, FLOAT64_RELATIVE, { place });
+          compared.relative('rejected', share(gradientRejected), rejected, FLOAT64_RELATIVE, { place });
+        });
+      }
+      compared.expectWithinTolerance();
+    },
+  );
+
+  test.each(CASES)('objectives computed with %s (%s) agree with the reference', async (family, trained) => {
+    const golden = await readGolden(family, trained);
+    await using engine = await openEngine(modelPath(family), CPU);
+    await load(engine, 'start', await startOf(modelPath(family), trained));
+    const compared = new Comparison();
+    for (const { row, objective, name } of supported(golden.objectives)) {
+      // A bare model's reference is another model, which is the next test.
+      if (needsReference(objective) && trained === 'full') continue;
+      const outcomes = await engine.scorePairs(golden.pairs, loadedAs('start'), { objective });
+      compare(outcomes, { row, name }, compared, suggested(row));
+    }
+    compared.expectWithinTolerance();
+  });
+
+  test('DPO of all weights compares with the model that the engine was opened with', async () => {
+    const golden = await readGolden('llama');
+    await using engine = await openEngine(goldenPath('models', 'llama', golden.reference?.folder ?? ''), CPU);
+    await load(engine, 'start', await startOf(modelPath('llama'), 'full'));
+    const compared = new Comparison();
+    for (const { row, objective, name } of supported(golden.objectives)) {
+      if (!needsReference(objective)) continue;
+      const scored = await engine.scorePairs(golden.pairs, loadedAs('start'), { objective });
+      compare(scored, { row, name }, compared, suggested(row));
+      const request = { pairs: golden.pairs, batchPairs: golden.pairs.length, objective, policyDigest: 'start' };
+      compare((await engine.gradient(request)).pairs, { row, name }, compared, suggested(row));
+    }
+    compared.expectWithinTolerance();
+  });
+});
+
+describeShared('data/models/stories260K', () => {
+  test('objectives of a trained Llama agree with the reference', async () => {
+    const golden = await readStoriesGolden();
+    await expectExact(golden);
+    await using engine = await openEngine(storiesPath(), CPU);
+    const compared = new Comparison();
+    for (const { row, objective, name } of supported(golden.objectives)) {
+      const outcomes = await engine.scorePairs(golden.pairs, { kind: 'base' }, { objective });
+      compare(outcomes, { row, name }, compared, suggested(row));
+    }
+    compared.expectWithinTolerance();
+  });
+});
+
+/** Numbers beyond float64 are the strings "Infinity" and "-Infinity". */
+type Real = number | string;
 
 interface ScalarRow {
   readonly l_chosen: number;
@@ -16,96 +148,51 @@ interface ScalarRow {
   readonly alpha: number;
   readonly beta: number;
   readonly gamma: number;
-  readonly reward_chosen: number | string;
-  readonly reward_rejected: number | string;
-  readonly margin: number | string;
-  readonly loss: number | string;
-  readonly dloss_dl_chosen: number | string;
-  readonly dloss_dl_rejected: number | string;
-}
-
-/** An objective of single pairs whose responses have one token, so that sums are means. */
-async function evaluateMeans(objective: Objective, chosen: number[], rejected: number[]) {
-  const ones = chosen.map(() => 1);
-  return evaluateObjective(objective, {
-    chosen: chosen.map((sum, i) => ({ sum, tokens: ones[i] as number })),
-    rejected: rejected.map((sum, i) => ({ sum, tokens: ones[i] as number })),
-    reference: undefined,
-  });
+  readonly reward_chosen: Real;
+  readonly reward_rejected: Real;
+  readonly margin: Real;
+  readonly loss: Real;
+  readonly dloss_dl_chosen: Real;
+  readonly dloss_dl_rejected: Real;
+  readonly exceeds_float64: boolean;
 }
 
 describeShared('golden/objectives', () => {
-  test('AlphaPO is exact over the whole range of its inputs, tiny alphas and long tails included', async () => {
-    const { rows } = await readJson<{ rows: ScalarRow[] }>('objectives', 'alphapo_scalars.json');
-    expect(rows.length).toBeGreaterThan(100);
+  test('AlphaPO is exact for tiny alphas and long tails, and finite where float64 ends', async () => {
+    const { rows, count } = await readJson<{ rows: ScalarRow[]; count: number }>('objectives', 'alphapo_scalars.json');
+    expect(rows).toHaveLength(count);
+    const compared = new Comparison();
     for (const row of rows) {
-      const { alpha, beta, gamma, l_chosen, l_rejected } = row;
-      const result = await evaluateMeans({ kind: 'alphapo', alpha, beta, gamma }, [l_chosen], [l_rejected]);
-      const actual = {
-        reward_chosen: result.rewardChosen[0],
-        reward_rejected: result.rewardRejected[0],
-        margin: (result.rewardChosen[0] as number) - (result.rewardRejected[0] as number),
-        loss: result.loss[0],
-        dloss_dl_chosen: result.gradientChosen[0],
-        dloss_dl_rejected: result.gradientRejected[0],
-      };
-      const clamped = Math.max(Math.abs(alpha * l_chosen), Math.abs(alpha * l_rejected)) > MAX_EXPONENT;
-      for (const [name, value] of Object.entries(actual)) {
-        expect(Number.isFinite(value)).toBe(true);
-        const expected = Number(row[name as keyof typeof actual]);
-        if (clamped || !Number.isFinite(expected)) continue;
-        // A margin is a difference: it is as exact as the larger of the two rewards.
-        const rewards = [row.reward_chosen, row.reward_rejected].map((reward) => Math.abs(Number(reward)));
-        const scale = Math.max(1, name === 'margin' ? Math.max(...rewards) : Math.abs(expected));
-        const difference = Math.abs((value as number) - expected) / scale;
-        expect({ row, name, value, close: difference <= FLOAT64_RELATIVE }).toEqual({ row, name, value, close: true });
+      const { alpha, beta, gamma } = row;
+      // One token a response, so that sums are means.
+      const result = await evaluateObjective(
+        { kind: 'alphapo', alpha, beta, gamma },
+        {
+          chosen: [{ sum: row.l_chosen, tokens: 1 }],
+          rejected: [{ sum: row.l_rejected, tokens: 1 }],
+          reference: undefined,
+        },
+      );
+      const [[rewardChosen], [rewardRejected]] = [result.rewardChosen, result.rewardRejected];
+      const margin = (rewardChosen as number) - (rewardRejected as number);
+      const derivatives = { chosen: result.gradientChosen[0], rejected: result.gradientRejected[0] };
+      const values = [rewardChosen, rewardRejected, margin, result.loss[0], derivatives.chosen, derivatives.rejected];
+      if (row.exceeds_float64) {
+        expect(values.every(Number.isFinite)).toBe(true);
+        continue;
       }
+      const place = JSON.stringify(row);
+      const close = (quantity: string, actual: number | undefined, expected: Real, floor = Number.MIN_VALUE) =>
+        compared.relative(quantity, actual, Number(expected), FLOAT64_RELATIVE, { floor, place });
+      close('reward', rewardChosen, row.reward_chosen);
+      close('reward', rewardRejected, row.reward_rejected);
+      // A difference is as exact as what it is made of.
+      const floor = Math.max(Math.abs(Number(row.reward_chosen)), Math.abs(Number(row.reward_rejected)));
+      close('margin', margin, row.margin, floor);
+      close('loss', result.loss[0], row.loss);
+      close('derivative', derivatives.chosen, row.dloss_dl_chosen);
+      close('derivative', derivatives.rejected, row.dloss_dl_rejected);
     }
+    compared.expectWithinTolerance();
   });
 });
-
-describeShared('golden/models', () => {
-  test.each(FAMILIES)('objectives of the exact log-probabilities of %s are exact', async (family) => {
-    const golden = await readGolden(family);
-    const side = (which: 'chosen' | 'rejected') =>
-      golden.logprobs.float64.map((pair) => ({ sum: pair[which].sum, tokens: pair[which].response.length }));
-    let compared = 0;
-    for (const row of golden.objectives) {
-      const objective = objectiveOf(row);
-      if (objective === undefined) continue;
-      const result = await evaluateObjective(objective, {
-        chosen: side('chosen'),
-        rejected: side('rejected'),
-        reference: needsReference(objective) ? referenceOf(golden) : undefined,
-      });
-      row.loss_per_pair.forEach((loss, i) => {
-        expect(relative(result.loss[i] as number, loss)).toBeLessThan(1e-11);
-        expect(relative(result.rewardChosen[i] as number, row.reward_chosen[i] as number)).toBeLessThan(1e-11);
-      });
-      compared++;
-    }
-    expect(compared).toBeGreaterThan(10);
-  });
-
-  test.each(FAMILIES)('objectives computed through %s agree within the tolerance of the reference', async (family) => {
-    const golden = await readGolden(family);
-    await using engine = await openEngine(modelPath(family), CPU);
-    for (const row of golden.objectives) {
-      const objective = objectiveOf(row);
-      // The bare model's reference is another model; with LoRA it is the base, see gradients.test.ts.
-      if (objective === undefined || needsReference(objective)) continue;
-      const outcomes = await engine.scorePairs(golden.pairs, { kind: 'base' }, { objective });
-      const { loss_rel, reward_rel } = row.tolerance;
-      for (const [i, { loss, rewardChosen, rewardRejected }] of outcomes.entries()) {
-        expect(relative(loss, row.loss_per_pair[i] as number)).toBeLessThanOrEqual(loss_rel.suggested);
-        expect(relative(rewardChosen, row.reward_chosen[i] as number)).toBeLessThanOrEqual(reward_rel.suggested);
-        expect(relative(rewardRejected, row.reward_rejected[i] as number)).toBeLessThanOrEqual(reward_rel.suggested);
-      }
-    }
-  });
-});
-
-function referenceOf(golden: Awaited<ReturnType<typeof readGolden>>) {
-  const rows = golden.reference?.float64 ?? [];
-  return { chosen: rows.map(({ chosen }) => chosen.sum), rejected: rows.map(({ rejected }) => rejected.sum) };
-}

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { type FloatTensor, type FloatTensors, floatTensor } from '@alphapo/base';
 import { readAdapter } from '@alphapo/checkpoints';
 import type { TrainingMethod } from '@alphapo/contracts';
-import { type Engine, ModelFolder } from '@alphapo/engine';
+import { type Engine, ModelFolder, type PolicyChoice } from '@alphapo/engine';
+import type { Trained } from './golden-files.ts';
 
 /** Trainable tensors to start from, copied for each use: loading a policy moves its buffers. */
 
@@ -28,11 +29,14 @@ export async function loraStart(adapter: string): Promise<Start> {
   return { method: { kind: 'lora', rank, alpha, targets: [...targets] }, tensors };
 }
 
-export const startOf = (model: string, kind: 'full' | 'lora'): Promise<Start> =>
-  kind === 'full' ? fullStart(model) : loraStart(join(model, 'adapter'));
+/** All weights of a model folder, or those of the adapter in it. */
+export const startOf = (model: string, trained: Trained): Promise<Start> =>
+  trained === 'full' ? fullStart(model) : loraStart(join(model, 'adapter'));
 
 export const load = (engine: Engine, digest: string, { method, tensors }: Start): Promise<void> =>
   engine.loadPolicy({ digest, method, tensors: copyOf(tensors) });
+
+export const loadedAs = (digest: string): PolicyChoice => ({ kind: 'policy', digest });
 
 /** One thread: the suite runs several files at a time. */
 export const CPU = { executionProvider: 'cpu', threads: 1 } as const;

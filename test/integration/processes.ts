@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const ALPHAPO = join(import.meta.dirname, '../../cli/bin/alphapo.js');
-const EVENT_TIMEOUT_MS = 60_000;
+const EVENT_TIMEOUT_MS = 200_000;
 
 /** An event that a service logged: its name and fields. */
 export type ServiceEvent = Readonly<Record<string, unknown>> & { readonly event: string };
@@ -42,7 +42,7 @@ export class ServiceProcess implements AsyncDisposable {
     return this.#output;
   }
 
-  /** Waits for an event. Throws where the process ends, or a minute passes, without it. */
+  /** Waits for an event. Throws where the process ends, or minutes pass, without it. */
   async event(matches: (event: ServiceEvent) => boolean): Promise<ServiceEvent> {
     const until = performance.now() + EVENT_TIMEOUT_MS;
     for (;;) {

@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { PreferenceBatch, topicsWithPrefix, trainingStepSchema } from '@alphapo/contracts';
+import { type LogRecord, openKafkaEventLog } from '@alphapo/messaging';
+import { main } from '../../cli/src/main.ts';
+import type { TestBroker } from '../kafka/broker.ts';
+import { ServiceProcess } from './processes.ts';
+
+/** A run's place: what it trains, on what, and how. */
+export interface RunPlace {
+  readonly folder: string;
+  readonly model: string;
+  readonly data: string;
+  /** Settings in YAML or JSON; the steps are among them. */
+  readonly config: string;
+}
+
+const ADAPTER = 'adapter_model.safetensors';
+
+/** Runs `alphapo` in this process. */
+export const alphapo = (...args: string[]) => main(['node', 'alphapo', ...args]);
+
+/** The adapter's bytes after training on one machine, without Kafka, in the order of the data. */
+export async function trainEmbedded({ folder, model, data, config }: RunPlace): Promise<Buffer> {
+  const out = join(folder, 'embedded');
+  const options = ['--no-shuffle', '--threads', '1'];
+  await alphapo('train', '--model', model, '--data', data, '--config', config, '--out', out, ...options);
+  return readFile(join(out, 'adapter', ADAPTER));
+}
+
+/**
+ * The adapter's bytes after training over Kafka, with tokenizer, two scorers and optimizer as processes of their own. The
+ * optimizer is killed after a step, between two checkpoints, and started again.
+ */
+export async function trainOverKafka(
+  broker: TestBroker,
+  { folder, model, data, config }: RunPlace,
+  options: { readonly prefix: string; readonly killAfterStep: number; readonly checkpointEvery: number },
+): Promise<Buffer> {
+  const { prefix, killAfterStep, checkpointEvery } = options;
+  const brokers = broker.brokers.join(',');
+  const common = ['--model', model, '--config', config, '--brokers', brokers, '--topic-prefix', prefix];
+  const optimizerAddress = `127.0.0.1:${await freePort()}`;
+  const scorer = () =>
+    new ServiceProcess([
+      ...['serve', 'scorer', '--model', model, '--address', '127.0.0.1:0', '--threads', '1'],
+      ...['--optimizer', optimizerAddress],
+    ]);
+  await using tokenizer = new ServiceProcess(['serve', 'tokenizer', ...common, '--address', '127.0.0.1:0']);
+  await using first = scorer();
+  await using second = scorer();
+  const scorers = `${await first.address()},${await second.address()}`;
+  const startOptimizer = () =>
+    new ServiceProcess([
+      ...['serve', 'optimizer', ...common, '--address', optimizerAddress, '--scorers', scorers],
+      ...['--folder', join(folder, 'state'), '--checkpoint-every', `${checkpointEvery}`],
+    ]);
+  const killed = startOptimizer();
+  await tokenizer.address();
+  await alphapo('produce', '--brokers', brokers, '--topic', `${prefix}preferences`, '--data', data, '--end');
+  await killed.event(({ event, step }) => event === 'step.taken' && step === killAfterStep);
+  await killed.stop('SIGKILL');
+
+  await using optimizer = startOptimizer();
+  await optimizer.event(({ event }) => event === 'run.finished');
+  const resumedAt = optimizer.events.find(({ event }) => event === 'optimizer.started')?.step;
+  expect(resumedAt).toBe(killAfterStep - (killAfterStep % checkpointEvery));
+  await using exported = new ServiceProcess(['export', '--optimizer', optimizerAddress, '--name', 'last']);
+  expect(await exported.exited()).toBe(0);
+  for (const service of [optimizer, tokenizer, first, second]) expect(await service.stop('SIGTERM')).toBe(0);
+  return readFile(join(folder, 'state/exports/last', ADAPTER));
+}
+
+/** Every record sent is in exactly one batch or in the dead letters, and every batch is one step. */
+export async function expectAllAccountedFor(
+  broker: TestBroker,
+  prefix: string,
+  expected: { readonly sent: number; readonly bad: number; readonly steps: number },
+): Promise<void> {
+  await using log = await openKafkaEventLog({ brokers: broker.brokers, clientId: 'test' });
+  const topics = topicsWithPrefix(prefix);
+  const all = async (topic: string) => {
+    const found: LogRecord[] = [];
+    const { first } = await log.bounds(topic, 0);
+    const options = { signal: new AbortController().signal, stop: 'at-end' } as const;
+    for await (const chunk of log.read(topic, 0, first, options)) found.push(...chunk);
+    return found;
+  };
+  const batches = (await all(topics.preferenceBatches)).map(({ value, offset }) => ({
+    offset,
+    batch: PreferenceBatch.decode(value as Uint8Array),
+  }));
+  const letters = await all(topics.deadLetters);
+  const sources = batches.flatMap(({ batch }) => batch.pairs.map(({ sourceOffset }) => sourceOffset));
+  const dead = letters.map(({ headers }) => BigInt(headers['alphapo-offset'] as string));
+  expect(dead).toHaveLength(expected.bad);
+  expect(sources.length + dead.length).toBe(expected.sent);
+  expect(new Set([...sources, ...dead]).size).toBe(expected.sent);
+
+  const steps = (await all(topics.trainingSteps)).map(({ value }) =>
+    trainingStepSchema.parse(JSON.parse(new TextDecoder().decode(value as Uint8Array))),
+  );
+  expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: expected.steps }, (_, i) => i + 1));
+  const trained = batches.filter(({ batch }) => batch.pairs.length > 0);
+  expect(steps.map(({ batchOffset }) => batchOffset)).toEqual(trained.map(({ offset }) => `${offset}`));
+  expect(steps.map(({ pairIds }) => pairIds)).toEqual(trained.map(({ batch }) => batch.pairs.map(({ id }) => id)));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
