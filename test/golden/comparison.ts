@@ -1,6 +1,4 @@
-import * as fs_ from 'node:fs'; // TMP
 
-const await_ = () => fs_; // TMP
 /** A quantity's worst difference from the reference numbers. */
 interface Worst {
   readonly difference: number;
@@ -41,7 +39,6 @@ export class Comparison {
     await_().appendFileSync(
       '/tmp/golden-report.jsonl',
       `${JSON.stringify([expect.getState().currentTestName, Object.fromEntries(this.#worst)])}\n`,
-    ); // TMP
     expect(this.#worst.size).toBeGreaterThan(0);
     const beyond = [...this.#worst].filter(([, { difference, tolerance }]) => !(difference <= tolerance));
     expect(Object.fromEntries(beyond)).toEqual({});
