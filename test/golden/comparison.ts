@@ -1,4 +1,3 @@
-
 /** A quantity's worst difference from the reference numbers. */
 interface Worst {
   readonly difference: number;
@@ -30,19 +29,25 @@ export class Comparison {
 
   difference(quantity: string, difference: number, tolerance: number, place = ''): void {
     const known = this.#worst.get(quantity);
-    const worse = known === undefined || !(difference / tolerance <= known.difference / known.tolerance);
-    if (worse) this.#worst.set(quantity, { difference, tolerance, place });
+    const share = shareOf(difference, tolerance);
+    if (known === undefined || share > shareOf(known.difference, known.tolerance)) {
+      this.#worst.set(quantity, { difference, tolerance, place });
+    }
   }
 
   /** Fails with every quantity that is beyond its tolerance, or where nothing was compared. */
   expectWithinTolerance(): void {
-    await_().appendFileSync(
-      '/tmp/golden-report.jsonl',
-      `${JSON.stringify([expect.getState().currentTestName, Object.fromEntries(this.#worst)])}\n`,
     expect(this.#worst.size).toBeGreaterThan(0);
     const beyond = [...this.#worst].filter(([, { difference, tolerance }]) => !(difference <= tolerance));
     expect(Object.fromEntries(beyond)).toEqual({});
   }
+}
+
+/** How much of the tolerance a difference takes; a NaN takes more than any number. */
+function shareOf(difference: number, tolerance: number): number {
+  if (difference <= tolerance) return difference === 0 ? 0 : difference / tolerance;
+  const share = difference / tolerance;
+  return Number.isNaN(share) ? Number.POSITIVE_INFINITY : share;
 }
 
 /** ||x - y|| / ||y||. */

@@ -114,9 +114,7 @@ async function readGoldenFile(...parts: string[]): Promise<Golden> {
 }
 
 /** Families whose architecture is there. */
-export const FAMILIES = ['llama', 'llama3-rope', 'mistral', 'qwen2', 'qwen3', 'gemma2', 'gpt2', 'phi3'].filter(
-  isSupported,
-);
+const FAMILIES = ['llama', 'llama3-rope', 'mistral', 'qwen2', 'qwen3', 'gemma2', 'gpt2', 'phi3'].filter(isSupported);
 
 /** Each family's bare model, and the model with its adapter for those that have one. */
 export const CASES: readonly (readonly [family: string, trained: Trained])[] = [

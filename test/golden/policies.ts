@@ -7,7 +7,7 @@ import type { Trained } from './golden-files.ts';
 
 /** Trainable tensors to start from, copied for each use: loading a policy moves its buffers. */
 
-export const copyOf = (tensors: FloatTensors): Map<string, FloatTensor> =>
+const copyOf = (tensors: FloatTensors): Map<string, FloatTensor> =>
   new Map([...tensors].map(([name, { shape, data }]) => [name, floatTensor(shape, data.slice())]));
 
 export interface Start {
