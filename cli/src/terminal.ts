@@ -5,6 +5,8 @@ import type { Evaluation } from './training/evaluation.ts';
 /** What people see of a long run: on a terminal a bar, elsewhere a line now and then. */
 export interface Progress {
   step(step: TrainingStep): void;
+  /** A line that stays, beside the bar. */
+  note(line: string): void;
   stop(): void;
 }
 
@@ -33,8 +35,14 @@ export function trainingProgress(totalSteps: number, stream: NodeJS.WriteStream 
     },
     Presets.shades_classic,
   );
-  bar.start(totalSteps, 0, { loss: '–', accuracy: '–', margin: '–', rate: '–' });
-  return { step: (step) => bar.update(step.step, numbers(step)), stop: () => bar.stop() };
+  return {
+    step(step) {
+      if (bar.isActive) bar.update(step.step, numbers(step));
+      else bar.start(totalSteps, step.step, numbers(step));
+    },
+    note: (line) => stream.write(bar.isActive ? `\n${line}\n` : `${line}\n`),
+    stop: () => bar.stop(),
+  };
 }
 
 function lineProgress(
@@ -52,6 +60,7 @@ function lineProgress(
         `step ${step.step}/${totalSteps}: loss ${loss}, accuracy ${accuracy}, margin ${margin}, ${rate} pairs/s\n`,
       );
     },
+    note: (line) => stream.write(`${line}\n`),
     stop: () => {},
   };
 }

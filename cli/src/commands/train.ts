@@ -113,7 +113,7 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
     plan,
     {
       onStep: (step) => progress.step(step),
-      onEvaluation: (step, evaluation) => say(describeEvaluation(step, evaluation)),
+      onEvaluation: (step, evaluation) => progress.note(describeEvaluation(step, evaluation)),
       onPhase: () => {},
     },
     createLogger({ service: 'alphapo', level: logLevel }),
