@@ -1,12 +1,16 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PLAIN } from './chat-template.ts';
 
 const SPECIAL = ['<s>', '</s>', '<pad>'] as const;
 
 /** Vocabulary of the byte-level tokenizer: one token per byte, and the special ones. */
 export const BYTE_VOCABULARY_SIZE = 256 + SPECIAL.length;
 
-/** Writes the files of a tokenizer whose tokens are bytes: for tests, and for small models made from nothing. */
+/**
+ * Writes the files of a tokenizer whose tokens are bytes, with `plain` as its chat template: for tests, and for small
+ * models made from nothing.
+ */
 export async function writeByteTokenizer(folder: string): Promise<void> {
   const vocabulary = Object.fromEntries([...SPECIAL, ...byteCharacters()].map((token, id) => [token, id]));
   const tokenizer = {
@@ -50,6 +54,7 @@ export async function writeByteTokenizer(folder: string): Promise<void> {
     eos_token: '</s>',
     pad_token: '<pad>',
     clean_up_tokenization_spaces: false,
+    chat_template: PLAIN,
   };
   await writeFile(join(folder, 'tokenizer.json'), `${JSON.stringify(tokenizer, undefined, 1)}\n`);
   await writeFile(join(folder, 'tokenizer_config.json'), `${JSON.stringify(config, undefined, 2)}\n`);

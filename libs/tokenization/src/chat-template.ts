@@ -17,7 +17,7 @@ export type ChatTemplateSource = 'model' | 'built-in' | 'file' | 'fallback';
  * A transcript as in Anthropic's HH data, for models that were never trained to chat; without white space at the end of
  * the prompt, so that a response starts with its own space.
  */
-const PLAIN = `{%- for message in messages -%}
+export const PLAIN = `{%- for message in messages -%}
 {%- if message.role == 'user' -%}{{ '\\n\\nHuman: ' + message.content }}
 {%- elif message.role == 'assistant' -%}{{ '\\n\\nAssistant: ' + message.content }}
 {%- else -%}{{ message.content }}
@@ -36,6 +36,20 @@ const BUILT_IN: ReadonlyMap<string, string> = new Map([
   ['chatml', CHATML],
 ]);
 
+/**
+ * Some templates write today's date. The same record must give the same tokens tomorrow, so for them it is always the
+ * day that Llama 3.2's template falls back to: Friday, 26 July 2024.
+ */
+const FIXED_DAY: Readonly<Record<string, string>> = {
+  ...{ '%Y': '2024', '%y': '24', '%m': '07', '%B': 'July', '%b': 'Jul', '%d': '26', '%A': 'Friday', '%a': 'Fri' },
+  ...{ '%H': '00', '%M': '00', '%S': '00' },
+};
+
+/** Put before a template; the library's own function of this name reads the clock, and cannot be passed another way. */
+const FIX_DAY = '{% set strftime_now = format_fixed_day %}';
+
+const formatFixedDay = (format: string) => format.replace(/%[a-zA-Z]/g, (code) => FIXED_DAY[code] ?? code);
+
 /** A chat template: a small program that turns a conversation into text. */
 export class ChatTemplate {
   readonly source: ChatTemplateSource;
@@ -50,6 +64,7 @@ export class ChatTemplate {
     this.#specialTokens = specialTokens;
     try {
       this.#template = new Template(text);
+      this.#template.parsed.body.unshift(...new Template(FIX_DAY).parsed.body);
     } catch (error) {
       throw new AlphapoError('failed-precondition', 'TEMPLATE_INVALID', `the chat template: ${messageOf(error)}`, {
         cause: error,
@@ -64,6 +79,7 @@ export class ChatTemplate {
       return this.#template.render({
         messages: plain,
         add_generation_prompt: options.addGenerationPrompt,
+        format_fixed_day: formatFixedDay,
         ...this.#specialTokens,
       });
     } catch (error) {

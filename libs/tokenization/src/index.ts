@@ -1,4 +1,11 @@
 export { BYTE_VOCABULARY_SIZE, writeByteTokenizer } from './byte-tokenizer.ts';
 export type { ChatTemplateSource } from './chat-template.ts';
-export { tokenizePreference, tokenizeResponse } from './tokenize-preference.ts';
+export type { TokenLimits } from './limits.ts';
+export {
+  type TokenizeOptions,
+  type TokenizeResult,
+  type TokenReason,
+  tokenizePreference,
+  tokenizeResponse,
+} from './tokenize-preference.ts';
 export { openTokenizer, type Tokenizer } from './tokenizer.ts';

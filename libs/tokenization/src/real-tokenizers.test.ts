@@ -1,21 +1,10 @@
-import { copyFile, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
-import { describeShared, sharedPath } from '../../../test/shared-data.ts';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { readFile } from 'node:fs/promises';
+import { describeShared } from '../../../test/shared-data.ts';
 import { type ChatMessage, ChatTemplate } from './chat-template.ts';
 import { openTokenizer, type Tokenizer } from './index.ts';
+import { openQwen, tokenizerPath } from './real-tokenizers.fixture.ts';
 
-const shared = (path: string) => sharedPath('data/tokenizers', path) as string;
-const json = async (path: string) => JSON.parse(await readFile(shared(path), 'utf8'));
-
-async function openQwen(): Promise<Tokenizer> {
-  const folder = await temporaryFolder();
-  const packed = await readFile(shared('qwen2.5/tokenizer.rebuilt.json.gz'));
-  await writeFile(join(folder, 'tokenizer.json'), gunzipSync(packed));
-  await copyFile(shared('qwen2.5/tokenizer_config.json'), join(folder, 'tokenizer_config.json'));
-  return openTokenizer(folder);
-}
+const json = async (path: string) => JSON.parse(await readFile(tokenizerPath(path), 'utf8'));
 
 interface Vector {
   readonly text: string;
@@ -52,7 +41,7 @@ function expectVectors(tokenizer: Tokenizer, vectors: readonly Vector[], count: 
 
 /** llama.cpp: texts between marks, and a line of ids each. */
 async function llamaCppVectors(name: string): Promise<Vector[]> {
-  const read = (end: string) => readFile(shared(`vectors-llama.cpp/ggml-vocab-${name}.gguf.${end}`), 'utf8');
+  const read = (end: string) => readFile(tokenizerPath(`vectors-llama.cpp/ggml-vocab-${name}.gguf.${end}`), 'utf8');
   const [texts, lines] = [(await read('inp')).split('\n__ggml_vocab_test__\n'), (await read('out')).split('\n')];
   const ids = (line: string | undefined) => (line ?? '').split(' ').filter(Boolean).map(Number);
   return texts.map((text, i) => ({ text, ids: ids(lines[i]) }));
@@ -65,7 +54,7 @@ async function transformersJsVectors(file: string, model: string): Promise<Vecto
 describeShared("GPT-2's tokenizer", () => {
   let tokenizer: Tokenizer;
   beforeAll(async () => {
-    tokenizer = await openTokenizer(shared('gpt2'));
+    tokenizer = await openTokenizer(tokenizerPath('gpt2'));
   });
 
   test("gives transformers.js's ids and texts", async () => {
@@ -90,6 +79,14 @@ describeShared("GPT-2's tokenizer", () => {
     const { text, token_ids: ids } = await json('vectors-swift-transformers/gpt2_encoded_tokens.json');
     expect(ids).toHaveLength(221);
     expectVectors(tokenizer, [{ text, ids, decoded: text }], 1);
+  });
+
+  test('splits at the white space of Unicode, as Rust does: with U+0085, without U+FEFF', () => {
+    const encode = (text: string) => tokenizer.encode(text, { addSpecialTokens: false });
+    expect(encode("23\ufeff's\n\n")).toEqual([1954, 171, 119, 123, 6, 82, 628]);
+    expect(encode('\n\n\ufeffB45671')).toEqual([198, 198, 171, 119, 123, 33, 2231, 46250]);
+    expect(encode("x \x85 'll")).toEqual([87, 1587, 227, 705, 297]);
+    expect(encode('a.\x85 b')).toEqual([64, 13, 126, 227, 275]);
   });
 
   test('knows its vocabulary and its only special token', () => {
@@ -132,7 +129,7 @@ describeShared("Qwen 2.5's tokenizer", () => {
 describeShared("Mistral's tokenizer", () => {
   let tokenizer: Tokenizer;
   beforeAll(async () => {
-    tokenizer = await openTokenizer(shared('mistral-7b'));
+    tokenizer = await openTokenizer(tokenizerPath('mistral-7b'));
   });
 
   test("gives mistral-common's ids of a conversation, given the spaces that its own template leaves out", async () => {

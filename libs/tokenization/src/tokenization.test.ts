@@ -1,13 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describeShared, sharedPath } from '../../../test/shared-data.ts';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
-import { BYTE_VOCABULARY_SIZE, openTokenizer, tokenizePreference, writeByteTokenizer } from './index.ts';
-
-async function byteTokenizer(chatTemplate?: string) {
-  const folder = await temporaryFolder();
-  await writeByteTokenizer(folder);
-  return openTokenizer(folder, { chatTemplate });
-}
+import { byteTokenizer } from './byte-tokenizer.fixture.ts';
+import { BYTE_VOCABULARY_SIZE, openTokenizer, tokenizePreference, tokenizeResponse } from './index.ts';
 
 const LIMITS = { maxLength: 100, maxPromptLength: 50 };
 const bytes = (text: string) => [...Buffer.from(text)].map((byte) => byte + 3);
@@ -22,6 +16,7 @@ test('the byte tokenizer gives every text back', async () => {
   expect(tokenizer.decode([], { skipSpecialTokens: false })).toBe('');
   expect(tokenizer.vocabularySize).toBe(BYTE_VOCABULARY_SIZE);
   expect(tokenizer.special).toEqual({ bos: 0, eos: 1, pad: 2 });
+  expect(tokenizer.chatTemplate.source).toBe('model');
 });
 
 test('text becomes a prompt with its special tokens and responses that end', async () => {
@@ -34,7 +29,7 @@ test('text becomes a prompt with its special tokens and responses that end', asy
 });
 
 test('a conversation is what the chat template writes', async () => {
-  const tokenizer = await byteTokenizer('plain');
+  const tokenizer = await byteTokenizer();
   const say = (role: string, content: string) => ({ role, content });
   const preference = {
     kind: 'messages' as const,
@@ -71,11 +66,8 @@ test('what cannot be trained on is refused with its reason', async () => {
 });
 
 test('a template that refuses a conversation refuses the record, not the stream', async () => {
-  const folder = await temporaryFolder();
-  await writeByteTokenizer(folder);
-  const { writeFile } = await import('node:fs/promises');
-  await writeFile(`${folder}/chat_template.jinja`, "{{ raise_exception('roles must alternate') }}");
-  const tokenizer = await openTokenizer(folder);
+  const template = "{{ raise_exception('roles must alternate') }}";
+  const tokenizer = await byteTokenizer({ files: { 'chat_template.jinja': template } });
   const message = { role: 'user', content: 'x' };
   const preference = { kind: 'messages' as const, prompt: [message], chosen: [message], rejected: [message] };
   expect(tokenizePreference(tokenizer, preference, LIMITS)).toMatchObject({
@@ -85,12 +77,41 @@ test('a template that refuses a conversation refuses the record, not the stream'
   });
 });
 
-test('a missing tokenizer and a missing template are clear errors', async () => {
-  const folder = await temporaryFolder();
-  await expect(openTokenizer(folder)).rejects.toMatchObject({ reason: 'TOKENIZER_NOT_FOUND' });
-  await writeByteTokenizer(folder);
-  await expect(openTokenizer(folder, { chatTemplate: 'nowhere.jinja' })).rejects.toMatchObject({
-    reason: 'TEMPLATE_NOT_FOUND',
+test('text responses end with the end-of-sequence token once, or not at all where that is asked for', async () => {
+  const tokenizer = await byteTokenizer();
+  const preference = { kind: 'text' as const, prompt: 'p', chosen: 'c</s>', rejected: 'r' };
+  expect(tokenizePreference(tokenizer, preference, LIMITS)).toMatchObject({
+    pair: { chosen: [...bytes('c'), 1], rejected: [...bytes('r'), 1] },
+  });
+  expect(tokenizePreference(tokenizer, preference, { ...LIMITS, endOfText: 'leave' })).toMatchObject({
+    pair: { chosen: [...bytes('c'), 1], rejected: bytes('r') },
+  });
+});
+
+test('responses that are the same within the limits are refused', async () => {
+  const tokenizer = await byteTokenizer();
+  const preference = { kind: 'text' as const, prompt: 'p', chosen: 'same start', rejected: 'same end' };
+  expect(tokenizePreference(tokenizer, preference, LIMITS).ok).toBe(true);
+  expect(tokenizePreference(tokenizer, preference, { maxLength: 6, maxPromptLength: 5 })).toEqual({
+    ok: false,
+    reason: 'IDENTICAL_RESPONSES',
+    message: expect.stringContaining('raise the maximum length'),
+  });
+});
+
+test('a single response gets the ids that it has in a pair', async () => {
+  const tokenizer = await byteTokenizer();
+  const expected = { ok: true, prompt: [0, ...bytes('p')], response: [...bytes('c'), 1] };
+  expect(tokenizeResponse(tokenizer, 'p', 'c', LIMITS)).toEqual(expected);
+  expect(tokenizeResponse(tokenizer, [{ role: 'user', content: 'p' }], 'c', LIMITS)).toEqual({
+    ok: true,
+    prompt: bytes('\n\nHuman: p\n\nAssistant:'),
+    response: bytes(' c'),
+  });
+  expect(tokenizeResponse(tokenizer, 'p', '', { ...LIMITS, endOfText: 'leave' })).toMatchObject({
+    ok: false,
+    reason: 'EMPTY_RESPONSE',
+    message: expect.stringContaining('the response'),
   });
 });
 

@@ -1,12 +1,12 @@
 import { AlphapoError } from '@alphapo/base';
 import type { Message, Preference, Rejection } from '@alphapo/data';
+import { type TokenLimits, withinLimits } from './limits.ts';
+import { type EndOfText, type Exchange, splitExchange } from './split.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
-/** Limits in tokens. */
-export interface TokenLimits {
-  /** Longest prompt + response. */
-  readonly maxLength: number;
-  readonly maxPromptLength: number;
+export interface TokenizeOptions extends TokenLimits {
+  /** Whether a text response ends with the tokenizer's end-of-sequence token: by default it does. */
+  readonly endOfText?: EndOfText;
 }
 
 /** A preference as token ids, within the limits. */
@@ -19,31 +19,47 @@ interface TokenizedPreference {
   readonly truncated: { readonly prompt: number; readonly chosen: number; readonly rejected: number };
 }
 
-export type TokenizeResult = { readonly ok: true; readonly pair: TokenizedPreference } | Rejection;
+/** The reasons for which a parsed preference has no token ids. */
+export type TokenReason =
+  | 'EMPTY_PROMPT'
+  | 'EMPTY_RESPONSE'
+  | 'IDENTICAL_RESPONSES'
+  | 'PROMPT_TOO_LONG'
+  | 'UNKNOWN_TOKEN'
+  | 'TEMPLATE_REFUSED'
+  | 'TEMPLATE_REWRITES_PROMPT';
+
+export type TokenizeResult = { readonly ok: true; readonly pair: TokenizedPreference } | Rejection<TokenReason>;
 
 /**
- * Token ids of a preference.
+ * Token ids of a preference, by the rules of `splitExchange` and `withinLimits`.
  *
  * Text: the prompt gets the tokenizer's special tokens, the responses end with its end-of-sequence token. Conversations:
- * as the chat template writes them, nothing is added. Where a token spans prompt and response, the prompt ends before
- * it: the prompt is what the encodings of prompt, prompt + chosen and prompt + rejected have in common, so that the text
- * is reproduced exactly and both responses share their prompt. Token ids are used as they are.
- *
- * A prompt that is too long loses its start (but keeps a beginning-of-sequence token), a response its end.
+ * as the chat template writes them, nothing is added. Token ids are used as they are.
  */
-export function tokenizePreference(tokenizer: Tokenizer, preference: Preference, limits: TokenLimits): TokenizeResult {
-  try {
-    const split = splitOf(tokenizer, preference);
-    for (const id of [split.prompt, ...split.responses].flat()) {
-      if (id >= tokenizer.vocabularySize) {
-        return refuse('UNKNOWN_TOKEN', `token id ${id} is not below the vocabulary size ${tokenizer.vocabularySize}`);
-      }
+export function tokenizePreference(
+  tokenizer: Tokenizer,
+  preference: Preference,
+  options: TokenizeOptions,
+): TokenizeResult {
+  return rejecting(() => {
+    const { prompt, responses, truncated } = tokensOf(tokenizer, exchangeOf(preference), options);
+    const [chosen, rejected] = responses as [number[], number[]];
+    if (chosen.length === rejected.length && chosen.every((id, i) => id === rejected[i])) {
+      throw invalid('IDENTICAL_RESPONSES', `chosen and rejected are the same tokens${cutBy(truncated.responses)}`);
     }
-    return withinLimits(tokenizer, preference.id, split, limits);
-  } catch (error) {
-    if (error instanceof AlphapoError && error.code === 'invalid-argument') return refuse(error.reason, error.message);
-    throw error;
-  }
+    const [cutChosen = 0, cutRejected = 0] = truncated.responses;
+    return {
+      ok: true,
+      pair: {
+        id: preference.id,
+        prompt,
+        chosen,
+        rejected,
+        truncated: { prompt: truncated.prompt, chosen: cutChosen, rejected: cutRejected },
+      },
+    };
+  });
 }
 
 /** Token ids of a prompt and one response; the same rules as for pairs. */
@@ -51,94 +67,50 @@ export function tokenizeResponse(
   tokenizer: Tokenizer,
   prompt: string | readonly Message[],
   response: string,
-  limits: TokenLimits,
-): { readonly ok: true; readonly prompt: number[]; readonly response: number[] } | Rejection {
-  const preference: Preference =
+  options: TokenizeOptions,
+): { readonly ok: true; readonly prompt: number[]; readonly response: number[] } | Rejection<TokenReason> {
+  const exchange: Exchange =
     typeof prompt === 'string'
-      ? { kind: 'text', prompt, chosen: response, rejected: response }
-      : { kind: 'messages', prompt, chosen: [assistant(response)], rejected: [assistant(response)] };
-  const result = tokenizePreference(tokenizer, preference, limits);
-  return result.ok ? { ok: true, prompt: result.pair.prompt, response: result.pair.chosen } : result;
+      ? { kind: 'text', prompt, responses: [response] }
+      : { kind: 'messages', prompt, responses: [[{ role: 'assistant', content: response }]] };
+  return rejecting(() => {
+    const made = tokensOf(tokenizer, exchange, options);
+    return { ok: true, prompt: made.prompt, response: made.responses[0] as number[] };
+  });
 }
 
-const assistant = (content: string): Message => ({ role: 'assistant', content });
+const exchangeOf = ({ kind, prompt, chosen, rejected }: Preference) =>
+  ({ kind, prompt, responses: [chosen, rejected] }) as Exchange;
 
-interface Split {
-  readonly prompt: readonly number[];
-  readonly responses: readonly (readonly number[])[];
+/** Errors: those of `splitExchange` and `withinLimits`, EMPTY_PROMPT, EMPTY_RESPONSE. */
+function tokensOf(tokenizer: Tokenizer, exchange: Exchange, options: TokenizeOptions) {
+  const split = splitExchange(tokenizer, exchange, options.endOfText ?? 'append');
+  const limited = withinLimits(split, options, tokenizer.special.bos);
+  if (limited.prompt.length === 0) {
+    throw invalid('EMPTY_PROMPT', 'the prompt has no tokens; a response needs at least one before it');
+  }
+  const empty = limited.responses.findIndex((ids) => ids.length === 0);
+  if (empty >= 0) {
+    const name = limited.responses.length === 1 ? 'the response' : ['chosen', 'rejected'][empty];
+    throw invalid('EMPTY_RESPONSE', `${name} has no tokens; a response needs at least one`);
+  }
+  return limited;
 }
 
-function splitOf(tokenizer: Tokenizer, preference: Preference): Split {
-  switch (preference.kind) {
-    case 'tokens':
-      return { prompt: preference.prompt, responses: [preference.chosen, preference.rejected] };
-    case 'text': {
-      const { eos } = tokenizer.special;
-      const encode = (text: string) => tokenizer.encode(text, { addSpecialTokens: true });
-      const full = [preference.chosen, preference.rejected].map((response) => {
-        const ids = encode(preference.prompt + response);
-        return eos === undefined || ids.at(-1) === eos ? ids : [...ids, eos];
-      });
-      return splitAtCommonPrefix(encode(preference.prompt), full);
-    }
-    case 'messages': {
-      const encode = (messages: readonly Message[], addGenerationPrompt: boolean) =>
-        // The template writes the special tokens that it wants.
-        tokenizer.encode(tokenizer.chatTemplate.render(messages, { addGenerationPrompt }), { addSpecialTokens: false });
-      const full = [preference.chosen, preference.rejected].map((response) =>
-        encode([...preference.prompt, ...response], false),
-      );
-      return splitAtCommonPrefix(encode(preference.prompt, true), full);
-    }
+function cutBy(tokens: readonly number[]): string {
+  return tokens.some((count) => count > 0) ? ' within the limits; raise the maximum length' : '; drop the record';
+}
+
+/** What is wrong with a record becomes a value; other errors stay errors. */
+function rejecting<Result>(make: () => Result): Result | Rejection<TokenReason> {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof AlphapoError) || error.code !== 'invalid-argument') throw error;
+    return { ok: false, reason: error.reason as TokenReason, message: error.message };
   }
 }
 
-function splitAtCommonPrefix(prompt: readonly number[], full: readonly (readonly number[])[]): Split {
-  let length = prompt.length;
-  for (const ids of full) {
-    let common = 0;
-    while (common < length && ids[common] === prompt[common]) common++;
-    length = common;
-  }
-  return { prompt: prompt.slice(0, length), responses: full.map((ids) => ids.slice(length)) };
-}
-
-function withinLimits(
-  tokenizer: Tokenizer,
-  id: string | undefined,
-  { prompt, responses }: Split,
-  { maxLength, maxPromptLength }: TokenLimits,
-): TokenizeResult {
-  if (prompt.length === 0) {
-    return refuse('EMPTY_PROMPT', 'the prompt has no tokens; a response needs at least one before it');
-  }
-  const shortPrompt = keepEnd(prompt, maxPromptLength, tokenizer.special.bos);
-  const [chosen, rejected] = responses.map((ids) => ids.slice(0, maxLength - shortPrompt.length));
-  if (!chosen?.length || !rejected?.length) {
-    return refuse('EMPTY_RESPONSE', `${chosen?.length ? 'rejected' : 'chosen'} has no tokens within the limits`);
-  }
-  return {
-    ok: true,
-    pair: {
-      id,
-      prompt: shortPrompt,
-      chosen,
-      rejected,
-      truncated: {
-        prompt: prompt.length - shortPrompt.length,
-        chosen: (responses[0]?.length ?? 0) - chosen.length,
-        rejected: (responses[1]?.length ?? 0) - rejected.length,
-      },
-    },
-  };
-}
-
-function keepEnd(prompt: readonly number[], limit: number, bos: number | undefined): number[] {
-  if (prompt.length <= limit) return [...prompt];
-  if (bos !== undefined && prompt[0] === bos && limit > 1) return [bos, ...prompt.slice(1 - limit)];
-  return prompt.slice(-limit);
-}
-
-function refuse(reason: string, message: string): Rejection {
-  return { ok: false, reason, message };
+function invalid(reason: TokenReason, message: string): AlphapoError {
+  return new AlphapoError('invalid-argument', reason, message);
 }

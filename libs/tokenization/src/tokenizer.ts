@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AlphapoError, messageOf, sha256 } from '@alphapo/base';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { withExplicitSplit } from './byte-level-split.ts';
 import { type ChatTemplate, type ChatTemplateChoice, chooseChatTemplate } from './chat-template.ts';
 
 /** The special tokens that matter to training; undefined where a tokenizer has none. */
@@ -16,7 +17,7 @@ export interface Tokenizer {
   /** Ids below this exist. */
   readonly vocabularySize: number;
   readonly special: SpecialTokens;
-  /** Digest of tokenizer.json and tokenizer_config.json. */
+  /** Of the files that decide on token ids: tokenizer.json, tokenizer_config.json, special_tokens_map.json. */
   readonly digest: string;
   readonly chatTemplate: ChatTemplate;
   encode(text: string, options: { readonly addSpecialTokens: boolean }): number[];
@@ -44,11 +45,14 @@ export async function openTokenizer(
       `${file} is missing: give the folder of a model that has its tokenizer as tokenizer.json`,
     );
   }
-  const configText = (await readText(join(folder, 'tokenizer_config.json'))) ?? '{}';
   const definition = parseJson(text, file);
-  const config = {
-    ...parseJson((await readText(join(folder, 'special_tokens_map.json'))) ?? '{}', 'special_tokens_map.json'),
-    ...parseJson(configText, 'tokenizer_config.json'),
+  const [configFile, mapFile] = [join(folder, 'tokenizer_config.json'), join(folder, 'special_tokens_map.json')];
+  const [configText = '{}', mapText] = [await readText(configFile), await readText(mapFile)];
+  const config: Json = {
+    // As in Rust: text comes back as it was, unless the model's files ask for less white space.
+    clean_up_tokenization_spaces: false,
+    ...parseJson(mapText ?? '{}', mapFile),
+    ...parseJson(configText, configFile),
   };
   const chatTemplate = await chooseChatTemplate(options.chatTemplate, {
     file: await readText(join(folder, 'chat_template.jinja')),
@@ -56,11 +60,13 @@ export async function openTokenizer(
     specialTokens: { bos_token: tokenText(config.bos_token), eos_token: tokenText(config.eos_token) },
   });
   try {
-    return new OpenTokenizer(new HuggingFaceTokenizer(definition, config), config, {
-      digest: sha256(text, '\0', configText),
+    const corrected = { ...definition, pre_tokenizer: withExplicitSplit(definition.pre_tokenizer) };
+    return new OpenTokenizer(new HuggingFaceTokenizer(corrected, config), config, {
+      digest: sha256(text, '\0', configText, ...(mapText === undefined ? [] : ['\0', mapText])),
       chatTemplate,
     });
   } catch (error) {
+    if (error instanceof AlphapoError) throw error;
     throw invalid(file, messageOf(error), error);
   }
 }
@@ -78,11 +84,13 @@ class OpenTokenizer implements Tokenizer {
     this.chatTemplate = parts.chatTemplate;
     const ids = [...tokenizer.get_vocab(true).values()];
     this.vocabularySize = ids.reduce((most, id) => Math.max(most, id), -1) + 1;
-    const idOf = (token: unknown) => {
-      const name = tokenText(token);
-      return name === undefined ? undefined : tokenizer.token_to_id(name);
+    const idOf = (key: string) => {
+      const name = tokenText(config[key]);
+      const id = name === undefined ? undefined : tokenizer.token_to_id(name);
+      if (name === undefined || id !== undefined) return id;
+      throw invalid('tokenizer_config.json', `${key} is "${name}", which is not in the vocabulary`, undefined);
     };
-    this.special = { bos: idOf(config.bos_token), eos: idOf(config.eos_token), pad: idOf(config.pad_token) };
+    this.special = { bos: idOf('bos_token'), eos: idOf('eos_token'), pad: idOf('pad_token') };
   }
 
   encode(text: string, { addSpecialTokens }: { readonly addSpecialTokens: boolean }): number[] {
