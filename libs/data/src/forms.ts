@@ -27,8 +27,9 @@ export function draftOf(fields: Fields): Draft {
     const [chosen, rejected] = [messagesField(fields, 'chosen_messages'), messagesField(fields, 'rejected_messages')];
     return { kind: 'messages', ...splitMessages(chosen, rejected) };
   }
-  if (has('text', 'score') && Array.isArray(fields.text)) return scoredTexts(fields);
-  if (!has('chosen', 'rejected')) return refuseForm(fields);
+  if (!has('chosen', 'rejected')) {
+    return has('text', 'score') && Array.isArray(fields.text) ? scoredTexts(fields) : refuseForm(fields);
+  }
   if (has('prompt')) return explicitPrompt(contentField(fields, 'prompt'), fields);
   if (has('conversations')) return explicitPrompt({ messages: messagesField(fields, 'conversations') }, fields);
   if (has('instruction')) return explicitPrompt({ text: instructionOf(fields) }, fields);

@@ -22,7 +22,6 @@ const messages = z
   .min(1)
   .meta({ id: 'messages' });
 const said = z.union([text, messages, message, turn]).meta({ id: 'said', description: 'text or chat messages' });
-const whole = z.union([text, messages]).meta({ id: 'whole', description: 'a conversation from its start' });
 const id = z
   .union([z.string(), z.number(), z.null()])
   .meta({ id: 'id', description: "the record's id; its place in the topic otherwise" })
@@ -31,22 +30,26 @@ const ids = z.array(z.int().nonnegative()).min(1).meta({ id: 'token-ids' });
 /** A field that would make another form of the record. */
 const absent = z.never().optional();
 
+const implicitPrompt = (whole: z.ZodType) =>
+  z.looseObject({
+    id,
+    prompt_id: id,
+    prompt: absent,
+    conversations: absent,
+    instruction: absent,
+    chosen: whole,
+    rejected: whole,
+  });
+
 export const recordSchema = z
   .union([
     z
       .looseObject({ id, prompt_id: id, prompt: said, chosen: said, rejected: said })
       .describe('prompt and responses as text or as chat messages'),
-    z
-      .looseObject({
-        id,
-        prompt_id: id,
-        prompt: absent,
-        conversations: absent,
-        instruction: absent,
-        chosen: whole,
-        rejected: whole,
-      })
-      .describe('two whole conversations; the prompt is what they begin with in common'),
+    implicitPrompt(text).describe('two whole transcripts; the prompt is what they begin with in common'),
+    implicitPrompt(messages).describe(
+      'two whole conversations; the prompt is the messages that they begin with in common',
+    ),
     z
       .looseObject({ id, prompt_id: id, prompt_ids: ids, chosen_ids: ids, rejected_ids: ids })
       .describe('token ids, used as they are'),

@@ -53,6 +53,7 @@ test.each<[unknown]>([
   [{ prompt: [{ role: 'user', value: 'p' }], chosen: 'c', rejected: 'r' }],
   [{ prompt: [{ role: 'user', content: [{ type: 'text' }] }], chosen: 'c', rejected: 'r' }],
   [{ text: ['a b', 'a c'], score: [0, 1, 2] }],
+  [{ chosen: 'p c', rejected: [user, assistant] }],
   [{ chosen: [{ content: 'c' }], rejected: [user] }],
   [{ text: ['a b', 'a c'], score: [0] }],
   [{ prompt_ids: [1], chosen_ids: [2.5], rejected_ids: [3] }],
