@@ -124,29 +124,17 @@ export function gradientProgram(folder: ModelFolder, method: TrainingMethod, obj
   const { graph } = model;
   const logProbs = model.logProbs('differentiable');
   const perPair = (name: string) => graph.input(name, 'f64', ['P']);
-  const sums = (name: string): { sum: Value; mean: Value } => {
+  const sums = (name: string): ResponseLogProbs => {
     const members = graph.input(`members_${name}`, 'f64', ['P', HEAD_ROWS]);
     const sum = reshape(matmul(members, cast(reshape(logProbs, [HEAD_ROWS, 1]), 'f64')), ['P']);
     return { sum, mean: div(sum, perPair(`tokens_${name}`)) };
   };
-  const [chosen, rejected] = [sums('chosen'), sums('rejected')];
-  const result = applyObjective(objective, {
-    sumChosen: chosen.sum,
-    sumRejected: rejected.sum,
-    meanChosen: chosen.mean,
-    meanRejected: rejected.mean,
-    reference: needsReference(objective)
-      ? { sumChosen: perPair('reference_chosen'), sumRejected: perPair('reference_rejected') }
-      : undefined,
-  });
+  const loss = addObjective(graph, objective, sums('chosen'), sums('rejected'));
   graph.output('log_probs', logProbs);
-  graph.output('pair_loss', result.loss);
-  graph.output('reward_chosen', result.rewardChosen);
-  graph.output('reward_rejected', result.rewardRejected);
 
   const share = expand(div(1, graph.input('batch_pairs', 'f64', [])), ['P']);
   const trained = [...model.trainable.values()];
-  const gradients = differentiate(graph, [{ output: result.loss, gradient: share }], trained);
+  const gradients = differentiate(graph, [{ output: loss, gradient: share }], trained);
   trained.forEach((parameter, i) => {
     const sum = graph.input(`sum:${parameter.name}`, 'f32', parameter.shape);
     const gradient = gradients[i];
@@ -164,22 +152,35 @@ export function objectiveProgram(objective: Objective): Graph {
     return { sum, mean: div(sum, input(`tokens_${name}`)) };
   };
   const [chosen, rejected] = [response('chosen'), response('rejected')];
+  const loss = addObjective(graph, objective, chosen, rejected);
+  const total = reduceSum(loss, [0]);
+  const sums = [chosen.sum, rejected.sum];
+  differentiate(graph, [{ output: total, gradient: graph.constant('f64', [1], [1]) }], sums).forEach((gradient, i) => {
+    graph.output(i === 0 ? 'gradient_chosen' : 'gradient_rejected', gradient ?? mul(sums[i] as Value, 0));
+  });
+  return graph;
+}
+
+/** A response's log-probability over its tokens, float64 [P]. */
+interface ResponseLogProbs {
+  readonly sum: Value;
+  readonly mean: Value;
+}
+
+/** Adds the objective and the PAIR_OUTPUTS, and inputs for the reference where there is one; returns the losses [P]. */
+function addObjective(graph: Graph, objective: Objective, chosen: ResponseLogProbs, rejected: ResponseLogProbs): Value {
+  const reference = (name: string) => graph.input(`reference_${name}`, 'f64', ['P']);
   const result = applyObjective(objective, {
     sumChosen: chosen.sum,
     sumRejected: rejected.sum,
     meanChosen: chosen.mean,
     meanRejected: rejected.mean,
     reference: needsReference(objective)
-      ? { sumChosen: input('reference_chosen'), sumRejected: input('reference_rejected') }
+      ? { sumChosen: reference('chosen'), sumRejected: reference('rejected') }
       : undefined,
   });
   graph.output('pair_loss', result.loss);
   graph.output('reward_chosen', result.rewardChosen);
   graph.output('reward_rejected', result.rewardRejected);
-  const total = reduceSum(result.loss, [0]);
-  const sums = [chosen.sum, rejected.sum];
-  differentiate(graph, [{ output: total, gradient: graph.constant('f64', [1], [1]) }], sums).forEach((gradient, i) => {
-    graph.output(i === 0 ? 'gradient_chosen' : 'gradient_rejected', gradient ?? mul(sums[i] as Value, 0));
-  });
-  return graph;
+  return result.loss;
 }
