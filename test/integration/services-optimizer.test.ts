@@ -242,12 +242,14 @@ test('the second optimizer of a run takes it to the end of an undisturbed one', 
   const stop = new AbortController();
   const consuming = run.tokenizer.consume(stop.signal);
   const first = run.optimizer.trainer.train(stop.signal);
-  await until(() => run.optimizer.steps.steps.length === 1);
+  for await (const _step of run.optimizer.steps.follow(1, stop.signal)) break;
+  await run.optimizer.trainer.pause();
   const second = await run.startOptimizer();
+  run.optimizer.trainer.resume();
+  await expect(first.then(() => 'finished')).rejects.toMatchObject({ reason: 'FENCED' });
   await using scorer = await run.startScorer(second.address);
   run.scorers.splice(0, 1, scorer.address);
   await second.trainer.train(stop.signal);
-  await expect(first.then(() => 'finished')).rejects.toMatchObject({ reason: 'FENCED' });
   stop.abort();
   await consuming;
   expect(second.trainer.policy.digest).toBe(expected);
