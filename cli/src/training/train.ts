@@ -99,11 +99,12 @@ export async function train(
     await check(trainer.policy.step);
     trainer.resume();
   });
+  const training = trainer.train(stop);
   try {
-    await Promise.race([trainer.train(signal), failureOf(consuming), failureOf(following)]);
+    await Promise.race([training, failureOf(consuming), failureOf(following)]);
   } finally {
     done.abort();
-    await Promise.allSettled([consuming, following]);
+    await Promise.allSettled([training, consuming, following]);
   }
   if (signal.aborted) throw stopped(plan, trainer.policy.step);
   for (const step of run.optimizer.steps.steps) steps.add(step);

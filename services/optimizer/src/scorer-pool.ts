@@ -61,6 +61,8 @@ export class ScorerPool implements AsyncDisposable {
     const results = new Map<number, ComputedShard>();
     const failures = new Map<number, number>();
     const running = new Set<Promise<void>>();
+    // Kept, not thrown from a run: nobody may be listening to that run just then.
+    let failure: { readonly error: unknown } | undefined;
     this.#pending = work.shards.length;
     const start = (scorer: Scorer, shard: Shard) => {
       const run = this.#compute(scorer, work, shard, signal)
@@ -71,8 +73,8 @@ export class ScorerPool implements AsyncDisposable {
         .catch((error: unknown) => {
           const count = (failures.get(shard.index) ?? 0) + (isExplained(error) ? 0 : 1);
           failures.set(shard.index, count);
-          if (isFinal(error) || count >= MAX_UNEXPLAINED_FAILURES) throw error;
-          queue.unshift(shard);
+          if (isFinal(error) || count >= MAX_UNEXPLAINED_FAILURES) failure ??= { error };
+          else queue.unshift(shard);
         })
         .finally(() => running.delete(run));
       running.add(run);
@@ -80,6 +82,7 @@ export class ScorerPool implements AsyncDisposable {
     try {
       await this.#discover();
       while (results.size < work.shards.length) {
+        if (failure !== undefined) throw failure.error;
         signal.throwIfAborted();
         for (const scorer of this.#ready()) {
           const shard = queue.shift();

@@ -52,6 +52,8 @@ export class Trainer {
   #runState: RunState = 'starting';
   #message = '';
   #resumed: PromiseWithResolvers<void> | undefined;
+  /** A step failed half-way: what is in memory must not become a checkpoint. */
+  #torn = false;
   /** Ends when whoever holds the state has done with it. */
   #holding: Promise<unknown> = Promise.resolve();
 
@@ -109,7 +111,11 @@ export class Trainer {
       await this.#takeSteps(signal);
       await this.checkpoint();
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted && !this.#torn) {
+        // Asked to stop in the middle of a step: the steps before it are kept.
+        await this.checkpoint();
+        return;
+      }
       this.#runState = 'failed';
       this.#message = messageOf(error);
       throw error;
@@ -149,6 +155,8 @@ export class Trainer {
       computed.flatMap(({ pairs }) => pairs),
     );
     const gradient = sumGradients(computed.map((shard) => shard.gradient));
+    // From here until the step is published the moments are a step ahead of the weights.
+    this.#torn = true;
     const next = advance(this.#state, gradient, run.specification, offset + 1n);
     const record: TrainingStep = {
       runId: run.id,
@@ -163,6 +171,7 @@ export class Trainer {
     await steps.publish(record);
     this.#previous = policy;
     this.#state = next.state;
+    this.#torn = false;
     logger.info('step.taken', { step, loss: facts.loss, margin: facts.margin, durationMs: record.durationMs });
     if (step % checkpointEvery === 0) await this.#writeCheckpoint();
   }
@@ -200,15 +209,23 @@ export class Trainer {
   }
 
   async #untilResumed(signal: AbortSignal): Promise<void> {
-    if (this.#resumed === undefined) return;
-    this.#runState = 'paused';
-    const stopped = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    });
-    await Promise.race([this.#resumed.promise, stopped]);
+    while (this.#resumed !== undefined) {
+      this.#runState = 'paused';
+      const { promise: stopped, reject } = Promise.withResolvers<never>();
+      const stop = () => reject(signal.reason);
+      signal.addEventListener('abort', stop, { once: true });
+      await Promise.race([this.#resumed.promise, stopped]).finally(() => signal.removeEventListener('abort', stop));
+    }
   }
 
   async #writeCheckpoint(): Promise<{ step: number; name: string }> {
+    if (this.#torn) {
+      throw new AlphapoError(
+        'failed-precondition',
+        'STEP_FAILED',
+        'the last step failed half-way, so there is nothing whole to write: restart the optimizer, it goes on from its last checkpoint',
+      );
+    }
     const { run, checkpoints, checkpointsKept, logger } = this.#parts;
     const { policy, adam, nextBatchOffset } = this.#state;
     const checkpoint: Checkpoint = {
