@@ -1,3 +1,4 @@
+import { AlphapoError } from '@alphapo/base';
 import { CONTROL_HEADER, END_OF_DATA, ORIGIN_HEADER } from '@alphapo/contracts';
 import { readRecords } from '@alphapo/data';
 import { type OutgoingRecord, openConfiguredLog } from '@alphapo/messaging';
@@ -43,6 +44,13 @@ async function produce(options: ProduceOptions): Promise<void> {
   const { topic, seed } = options;
   await log.ensureTopics([{ name: topic, partitions: await partitionsOf(topic, log) }]);
   const partitions = await log.partitions(topic);
+  if (options.end && partitions > 1) {
+    throw new AlphapoError(
+      'invalid-argument',
+      'END_OF_MANY_PARTITIONS',
+      `${topic} has ${partitions} partitions, and the first one that ends would end the run: leave out --end, the run ends after its steps`,
+    );
+  }
   const records: { bytes: Uint8Array; origin: string }[] = [];
   for (const file of options.data) {
     for await (const { bytes, line } of readRecords(file)) records.push({ bytes, origin: `${file}:${line}` });
@@ -59,8 +67,7 @@ async function produce(options: ProduceOptions): Promise<void> {
   }
   if (batch.length > 0) await log.append(batch);
   if (options.end) {
-    const end = { topic, value: new Uint8Array(), headers: { [CONTROL_HEADER]: END_OF_DATA } };
-    await log.append(Array.from({ length: partitions }, (_, partition) => ({ ...end, partition })));
+    await log.append([{ topic, partition: 0, value: new Uint8Array(), headers: { [CONTROL_HEADER]: END_OF_DATA } }]);
   }
   process.stderr.write(`sent ${sent} records to ${topic}${options.end ? ', and the end of the data' : ''}\n`);
 }
