@@ -10,30 +10,46 @@ import type {
   ShardGradient,
 } from './engine.ts';
 import { ObjectiveSession } from './objective-session.ts';
-import { checkRow, groupRows, membership, type Pack, packRows, type Row } from './pack.ts';
+import { checkRow, groupRows, membership, type Pack, packRows, packTokens, type Row } from './pack.ts';
 import { gradientProgram, PAIR_OUTPUTS, scoringProgram, trainableParameters } from './program.ts';
+import { ResourceCache } from './resource-cache.ts';
 import { type Feeds, Session, type SessionOptions, type TensorData } from './session.ts';
 import { ModelFolder } from './weights.ts';
 
 /** Policies kept at a time: the one being trained, the one before it, and some that are being scored. */
 const POLICIES_KEPT = 4;
 
+/**
+ * Sessions kept at a time. Each holds the memory of its largest pack: what a run needs is one for gradients, and one for
+ * scoring under the base model and under the policy each.
+ */
+const GRADIENT_SESSIONS_KEPT = 2;
+const SCORING_SESSIONS_KEPT = 4;
+/** Objectives are small graphs. */
+const OBJECTIVE_SESSIONS_KEPT = 16;
+
 interface Policy {
   readonly method: TrainingMethod;
   readonly tensors: FloatTensors;
 }
 
-/** Says whether the caller of a computation still wants it. Called between packs. */
+/** Says whether the caller of a computation still wants it, and lets others compute. Called between packs. */
 export type Checkpoint = () => Promise<void>;
 
-/** Computes on the calling thread. Sessions are made when they are first needed and kept. */
+/** Has rows scored, by themselves or together with those of other calls. */
+export type ScoreRows = (rows: readonly Row[], choice: PolicyChoice) => Promise<SequenceLogProbs[][]>;
+
+/** Computes on the calling thread. Sessions are made when they are first needed; the last ones used are kept. */
 export class Computer implements AsyncDisposable {
   readonly #folder: ModelFolder;
   readonly #options: SessionOptions;
-  readonly #sessions = new Map<string, Promise<Session>>();
-  readonly #objectives = new Map<string, Promise<ObjectiveSession>>();
+  readonly #gradients = new ResourceCache<Session>(GRADIENT_SESSIONS_KEPT);
+  readonly #scoring = new ResourceCache<Session>(SCORING_SESSIONS_KEPT);
+  readonly #objectives = new ResourceCache<ObjectiveSession>(OBJECTIVE_SESSIONS_KEPT);
   /** In the order of use, the least recently used first. */
   readonly #policies = new Map<string, Policy>();
+  /** Calls that need a policy, by its digest. */
+  readonly #holds = new Map<string, number>();
 
   private constructor(folder: ModelFolder, options: SessionOptions) {
     this.#folder = folder;
@@ -57,6 +73,11 @@ export class Computer implements AsyncDisposable {
     };
   }
 
+  /** Tokens that one pack may have. */
+  get packTokens(): number {
+    return packTokens(this.#folder.definition);
+  }
+
   /** Keeps a policy; returns the digests of those that had to go. */
   loadPolicy(digest: string, method: TrainingMethod, tensors: FloatTensors): string[] {
     const ordered = new Map<string, FloatTensor>();
@@ -72,36 +93,53 @@ export class Computer implements AsyncDisposable {
     if (unknown !== undefined) throw policyError(`${unknown} is not trained by this method`);
     this.#policies.delete(digest);
     this.#policies.set(digest, { method, tensors: ordered });
-    const gone = [...this.#policies.keys()].slice(0, -POLICIES_KEPT);
+    const gone = [...this.#policies.keys()].slice(0, -POLICIES_KEPT).filter((old) => !this.#holds.has(old));
     for (const old of gone) this.#policies.delete(old);
     return gone;
+  }
+
+  /** Keeps a policy as long as a call needs it. Errors: POLICY_NOT_LOADED. */
+  hold(choice: PolicyChoice): Disposable {
+    if (choice.kind === 'base') return { [Symbol.dispose]: () => {} };
+    const { digest } = choice;
+    this.#policy(digest);
+    const count = (change: 1 | -1) => {
+      const holds = (this.#holds.get(digest) ?? 0) + change;
+      if (holds > 0) this.#holds.set(digest, holds);
+      else this.#holds.delete(digest);
+    };
+    count(1);
+    return { [Symbol.dispose]: () => count(-1) };
   }
 
   async score(
     sequences: readonly SequenceTokens[],
     choice: PolicyChoice,
-    checkpoint: Checkpoint,
+    scoreRows: ScoreRows,
   ): Promise<SequenceLogProbs[]> {
     const rows = sequences.map(({ prompt, response }) => ({ prompt, responses: [response] }));
-    return (await this.#scoreRows(rows, choice, checkpoint)).flat();
+    this.#checkRows(rows);
+    return (await scoreRows(rows, choice)).flat();
   }
 
   async scorePairs(
     pairs: readonly PairTokens[],
     choice: PolicyChoice,
     objective: Objective | undefined,
-    checkpoint: Checkpoint,
+    scoreRows: ScoreRows,
   ): Promise<PairOutcome[]> {
     const rows = pairs.map(pairRow);
-    const scored = (await this.#scoreRows(rows, choice, checkpoint)) as [SequenceLogProbs, SequenceLogProbs][];
+    this.#checkRows(rows);
+    const scored = (await scoreRows(rows, choice)) as [SequenceLogProbs, SequenceLogProbs][];
     if (objective === undefined || pairs.length === 0) {
       return scored.map(([chosen, rejected]) => outcome(chosen, rejected, Number.NaN, Number.NaN, Number.NaN));
     }
-    const session = await this.#objective(objective);
-    const values = await session.evaluate({
+    const reference = needsReference(objective) ? await referenceSums(pairs, scoreRows) : undefined;
+    using session = await this.#objectives.acquire(JSON.stringify(objective), () => ObjectiveSession.open(objective));
+    const values = await session.value.evaluate({
       chosen: scored.map(([chosen]) => chosen),
       rejected: scored.map(([, rejected]) => rejected),
-      reference: needsReference(objective) ? await this.#referenceSums(pairs, checkpoint) : undefined,
+      reference,
     });
     return scored.map(([chosen, rejected], i) =>
       outcome(
@@ -122,11 +160,10 @@ export class Computer implements AsyncDisposable {
     const { pairs, objective } = request;
     const policy = this.#policy(request.policyDigest);
     const rows = pairs.map(pairRow);
-    rows.forEach((row, i) => {
-      checkRow(row, i, this.#folder.definition);
-    });
-    const key = `gradient ${JSON.stringify(policy.method)} ${JSON.stringify(objective)}`;
-    const session = await this.#session(key, () => gradientProgram(this.#folder, policy.method, objective));
+    this.#checkRows(rows);
+    using session = await this.#gradients.acquire(JSON.stringify([policy.method, objective]), () =>
+      Session.create(gradientProgram(this.#folder, policy.method, objective), this.#options),
+    );
     const parameters = [...policy.tensors].map(([name, { shape }]) => ({ name, shape }));
     let sums: Feeds = Object.fromEntries(
       parameters.map(({ name, shape }) => [`sum:${name}`, toData(floatTensor(shape))]),
@@ -137,7 +174,7 @@ export class Computer implements AsyncDisposable {
       const pack = packRows(group, this.#folder.definition);
       const from = outcomes.length;
       const groupPairs = pairs.slice(from, from + group.length);
-      const outputs = await session.run({
+      const outputs = await session.value.run({
         ...pack.feeds,
         ...pairFeeds(pack, request.batchPairs),
         ...(needsReference(objective) ? await this.#referenceFeeds(groupPairs, checkpoint) : {}),
@@ -162,59 +199,43 @@ export class Computer implements AsyncDisposable {
     };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    const sessions: Promise<AsyncDisposable>[] = [...this.#sessions.values(), ...this.#objectives.values()];
-    for (const session of sessions) await (await session)[Symbol.asyncDispose]();
-    this.#sessions.clear();
-    this.#objectives.clear();
+  /** Scores rows that fit into one pack. */
+  async scorePack(rows: readonly Row[], choice: PolicyChoice): Promise<SequenceLogProbs[][]> {
+    const policy = choice.kind === 'base' ? undefined : this.#policy(choice.digest);
+    using session = await this.#scoring.acquire(JSON.stringify(policy?.method ?? 'base'), () =>
+      Session.create(scoringProgram(this.#folder, policy?.method), this.#options),
+    );
+    const pack = packRows(rows, this.#folder.definition);
+    const outputs = await session.value.run({ ...pack.feeds, ...(policy === undefined ? {} : policyFeeds(policy)) });
+    return sequenceLogProbs(pack, outputs.log_probs as TensorData);
   }
 
-  async #scoreRows(rows: readonly Row[], choice: PolicyChoice, checkpoint: Checkpoint): Promise<SequenceLogProbs[][]> {
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const cache of [this.#gradients, this.#scoring, this.#objectives]) await cache[Symbol.asyncDispose]();
+  }
+
+  #checkRows(rows: readonly Row[]): void {
     rows.forEach((row, i) => {
       checkRow(row, i, this.#folder.definition);
     });
-    const policy = choice.kind === 'base' ? undefined : this.#policy(choice.digest);
-    const session = await this.#session(`score ${JSON.stringify(policy?.method)}`, () =>
-      scoringProgram(this.#folder, policy?.method),
-    );
-    const results: SequenceLogProbs[][] = [];
-    for (const group of groupRows(rows, this.#folder.definition)) {
-      await checkpoint();
-      const pack = packRows(group, this.#folder.definition);
-      const outputs = await session.run({ ...pack.feeds, ...(policy === undefined ? {} : policyFeeds(policy)) });
-      results.push(...sequenceLogProbs(pack, outputs.log_probs as TensorData));
-    }
-    return results;
   }
 
-  /** Summed log-probabilities of pairs under the base model. */
-  async #referenceSums(
-    pairs: readonly PairTokens[],
-    checkpoint: Checkpoint,
-  ): Promise<{ chosen: number[]; rejected: number[] }> {
-    const scored = await this.#scoreRows(pairs.map(pairRow), { kind: 'base' }, checkpoint);
-    const side = (index: 0 | 1) => scored.map((both) => both[index]?.sum ?? Number.NaN);
-    return { chosen: side(0), rejected: side(1) };
-  }
-
+  /** The reference of a gradient's pairs, in packs of their own: what else is scored must not change its bits. */
   async #referenceFeeds(pairs: readonly PairTokens[], checkpoint: Checkpoint): Promise<Feeds> {
-    const { chosen, rejected } = await this.#referenceSums(pairs, checkpoint);
+    const { chosen, rejected } = await referenceSums(pairs, async (rows, choice) => {
+      const results: SequenceLogProbs[][] = [];
+      for (const group of groupRows(rows, this.#folder.definition)) {
+        await checkpoint();
+        results.push(...(await this.scorePack(group, choice)));
+      }
+      return results;
+    });
     const column = (sums: number[]): TensorData => ({
       type: 'f64',
       shape: [sums.length],
       data: Float64Array.from(sums),
     });
     return { reference_chosen: column(chosen), reference_rejected: column(rejected) };
-  }
-
-  #objective(objective: Objective): Promise<ObjectiveSession> {
-    const key = JSON.stringify(objective);
-    const known = this.#objectives.get(key);
-    if (known !== undefined) return known;
-    const made = ObjectiveSession.open(objective);
-    this.#objectives.set(key, made);
-    made.catch(() => this.#objectives.delete(key));
-    return made;
   }
 
   #policy(digest: string): Policy {
@@ -230,18 +251,19 @@ export class Computer implements AsyncDisposable {
     this.#policies.set(digest, policy);
     return policy;
   }
-
-  #session(key: string, build: () => ReturnType<typeof scoringProgram>): Promise<Session> {
-    const known = this.#sessions.get(key);
-    if (known !== undefined) return known;
-    const made = Session.create(build(), this.#options);
-    this.#sessions.set(key, made);
-    made.catch(() => this.#sessions.delete(key));
-    return made;
-  }
 }
 
 const pairRow = ({ prompt, chosen, rejected }: PairTokens): Row => ({ prompt, responses: [chosen, rejected] });
+
+/** Summed log-probabilities of pairs under the base model. */
+async function referenceSums(
+  pairs: readonly PairTokens[],
+  scoreRows: ScoreRows,
+): Promise<{ chosen: number[]; rejected: number[] }> {
+  const scored = await scoreRows(pairs.map(pairRow), { kind: 'base' });
+  const side = (index: 0 | 1) => scored.map((both) => both[index]?.sum ?? Number.NaN);
+  return { chosen: side(0), rejected: side(1) };
+}
 
 const toData = ({ shape, data }: FloatTensor): TensorData => ({ type: 'f32', shape, data });
 

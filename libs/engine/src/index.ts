@@ -3,4 +3,4 @@ export { evaluateObjective } from './objective-session.ts';
 export { trainableParameters } from './program.ts';
 export type { ExecutionProvider } from './session.ts';
 export { ModelFolder } from './weights.ts';
-export { openEngine } from './worker-engine.ts';
+export { DEFAULT_SCORING, type EngineOptions, openEngine } from './worker-engine.ts';

@@ -29,9 +29,14 @@ const MAX_PACK_TOKENS = 512;
 const LOGIT_ELEMENTS = 2 ** 23;
 const MIN_CHUNK_ROWS = 32;
 
+/** Tokens that a pack of the model may hold, unless one row alone has more. */
+export function packTokens(model: ModelDefinition): number {
+  return Math.min(MAX_PACK_TOKENS, Math.max(MIN_PACK_TOKENS, model.hiddenSize));
+}
+
 /** Groups rows, in their order, into packs. The groups depend on the rows and the model alone. */
 export function groupRows(rows: readonly Row[], model: ModelDefinition): Row[][] {
-  const packTokens = Math.min(MAX_PACK_TOKENS, Math.max(MIN_PACK_TOKENS, model.hiddenSize));
+  const limit = packTokens(model);
   const groups: Row[][] = [];
   let room = 0;
   for (const row of rows) {
@@ -42,13 +47,13 @@ export function groupRows(rows: readonly Row[], model: ModelDefinition): Row[][]
       room -= size;
     } else {
       groups.push([row]);
-      room = packTokens - size;
+      room = limit - size;
     }
   }
   return groups;
 }
 
-function rowTokens({ prompt, responses }: Row): number {
+export function rowTokens({ prompt, responses }: Row): number {
   return responses.reduce((sum, response) => sum + response.length, prompt.length);
 }
 

@@ -2,13 +2,24 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { AlphapoError } from '@alphapo/base';
-import type { Engine, ModelDescription } from './engine.ts';
+import type { Engine, ModelDescription, ScoringStatistics } from './engine.ts';
+import type { ScoringOptions } from './scheduler.ts';
 import type { ExecutionProvider, SessionOptions } from './session.ts';
 import { type CallName, type Calls, type FromWorker, fromWireError, type WorkerData } from './worker-protocol.ts';
 
 interface PendingCall {
   resolve(result: unknown): void;
   reject(error: unknown): void;
+}
+
+/** Score calls are merged; two milliseconds are little beside an execution, and enough for clients that answer at once. */
+export const DEFAULT_SCORING: ScoringOptions = { merging: 'on', lingerMs: 2 };
+
+export interface EngineOptions {
+  readonly executionProvider: ExecutionProvider;
+  /** All cores where absent. */
+  readonly threads?: number | undefined;
+  readonly scoring?: ScoringOptions | undefined;
 }
 
 /**
@@ -18,11 +29,11 @@ interface PendingCall {
  */
 export async function openEngine(
   folder: string,
-  options: { readonly executionProvider: ExecutionProvider; readonly threads?: number | undefined },
+  { executionProvider, threads = availableParallelism(), scoring = DEFAULT_SCORING }: EngineOptions,
 ): Promise<Engine> {
-  const session: SessionOptions = { ...options, threads: options.threads ?? availableParallelism() };
+  const options: SessionOptions = { executionProvider, threads };
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: { folder, options: session } satisfies WorkerData,
+    workerData: { folder, options, scoring } satisfies WorkerData,
   });
   const calls = new WorkerCalls(worker);
   try {
@@ -39,12 +50,18 @@ class WorkerCalls {
   readonly #pending = new Map<number, PendingCall>();
   #nextId = 1;
   #stopped: AlphapoError | undefined;
+  #scoring: ScoringStatistics = { calls: 0, executions: 0, mergedExecutions: 0 };
 
   constructor(worker: Worker) {
     this.#worker = worker;
     worker.on('message', (message: FromWorker) => this.#settle(message));
     worker.on('error', (error) => this.#stop(`failed: ${error.message}`));
     worker.on('exit', (code) => this.#stop(`ended with exit code ${code}`));
+  }
+
+  /** As of the last answer. */
+  get scoring(): ScoringStatistics {
+    return this.#scoring;
   }
 
   call<K extends CallName>(
@@ -73,6 +90,10 @@ class WorkerCalls {
   }
 
   #settle(message: FromWorker): void {
+    if ('scoring' in message) {
+      this.#scoring = message.scoring;
+      return;
+    }
     const call = this.#pending.get(message.id);
     this.#pending.delete(message.id);
     if ('error' in message) call?.reject(fromWireError(message.error));
@@ -98,6 +119,10 @@ class WorkerEngine implements Engine {
   constructor(calls: WorkerCalls, model: ModelDescription) {
     this.#calls = calls;
     this.model = model;
+  }
+
+  get scoring(): ScoringStatistics {
+    return this.#calls.scoring;
   }
 
   hasPolicy(digest: string): boolean {

@@ -1,5 +1,5 @@
 import { OptimizerServiceClient, ScorerServiceService } from '@alphapo/contracts';
-import { type ExecutionProvider, openEngine } from '@alphapo/engine';
+import { type EngineOptions, type ExecutionProvider, openEngine } from '@alphapo/engine';
 import { connect, Handlers, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { openTokenizer } from '@alphapo/tokenization';
@@ -17,6 +17,8 @@ export interface ScorerConfig {
   /** Threads of the computation; all cores where absent. */
   readonly threads?: number | undefined;
   readonly chatTemplate?: string | undefined;
+  /** How Score calls are merged; the engine's default where absent. */
+  readonly scoring?: EngineOptions['scoring'];
 }
 
 export interface RunningScorer extends AsyncDisposable {
@@ -26,9 +28,7 @@ export interface RunningScorer extends AsyncDisposable {
 /** Opens the model and serves it. */
 export async function startScorer(config: ScorerConfig, logger: Logger): Promise<RunningScorer> {
   await using opened = new AsyncDisposableStack();
-  const engine = opened.use(
-    await openEngine(config.model, { executionProvider: config.executionProvider, threads: config.threads }),
-  );
+  const engine = opened.use(await openEngine(config.model, config));
   const tokenizer = await openTokenizer(config.model, { chatTemplate: config.chatTemplate });
   const optimizer =
     config.optimizerAddress === undefined
