@@ -35,7 +35,8 @@ export async function startScorer(config: ScorerConfig, logger: Logger): Promise
       ? undefined
       : opened.use(connect(OptimizerServiceClient, config.optimizerAddress));
   const text = { tokenizer, maxLength: engine.model.maxPositions };
-  const service = new ScorerService(engine, new PolicySource(engine, optimizer), text);
+  const policies = opened.use(new PolicySource(engine, optimizer));
+  const service = new ScorerService(engine, policies, text);
   const handlers = new Handlers(logger);
   const implementation = {
     describeScorer: handlers.unary(async () => service.describe()),
