@@ -2,8 +2,8 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { BYTE_VOCABULARY_SIZE, writeByteTokenizer } from '@alphapo/tokenization';
 import { main } from '../cli/src/main.ts';
+import { giveTokenizer } from './byte-tokenizer.ts';
 import { BATCH, LEARNING_RATE, OBJECTIVE, openWork } from './work.ts';
 
 /**
@@ -49,13 +49,3 @@ console.log(
     losses: taken.map(({ loss }) => loss),
   }),
 );
-
-/** The records are token ids; a tokenizer only has to be there, with a vocabulary that holds them. */
-async function giveTokenizer(model: string): Promise<void> {
-  await writeByteTokenizer(model);
-  const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8'));
-  const file = join(model, 'tokenizer.json');
-  const tokenizer = JSON.parse(await readFile(file, 'utf8'));
-  for (let id = BYTE_VOCABULARY_SIZE; id < config.vocab_size; id++) tokenizer.model.vocab[`<unused ${id}>`] = id;
-  await writeFile(file, JSON.stringify(tokenizer));
-}

@@ -72,7 +72,7 @@ export interface ScoringStatistics {
  * scores go first between two packs. An aborted signal removes a waiting call, or stops a running one between two packs.
  *
  * A gradient depends on its request alone, to the bit. So does a score with merging off; where calls are merged, the last
- * bits of a score depend on what it was computed with (docs/decisions/0007-merged-scores.md).
+ * bits of a score depend on what it was computed with (docs/decisions/0010-merged-scores.md).
  */
 export interface Engine extends AsyncDisposable {
   readonly model: ModelDescription;

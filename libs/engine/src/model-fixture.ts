@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { freshParameters, modelFromConfig } from '@alphapo/models';
 import { writeSafetensors } from '@alphapo/safetensors';
 
-export const TINY_LLAMA = {
+const TINY_LLAMA = {
   model_type: 'llama',
   vocab_size: 61,
   hidden_size: 16,

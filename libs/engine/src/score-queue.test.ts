@@ -1,9 +1,10 @@
 import { seededRandom } from '@alphapo/base';
-import { modelFromConfig } from '@alphapo/models';
+import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import type { PolicyChoice } from './engine.ts';
-import { TINY_LLAMA } from './model-fixture.ts';
+import { writeTinyModel } from './model-fixture.ts';
 import { groupRows, packTokens, type Row } from './pack.ts';
 import { type Merging, ScoreQueue, type Share } from './score-queue.ts';
+import { ModelFolder } from './weights.ts';
 
 interface NamedCall {
   readonly name: string;
@@ -86,8 +87,8 @@ test('without merging each call is computed by itself, and none waits for others
   expect(executions(queue)).toEqual(['a1', 'b1', 'c1', 'a1']);
 });
 
-test.each<Merging>(['on', 'off'])('a call alone is cut as gradients cut their rows (merging %s)', (merging) => {
-  const model = modelFromConfig(TINY_LLAMA);
+test.each<Merging>(['on', 'off'])('a call alone is cut as gradients cut their rows (merging %s)', async (merging) => {
+  const { definition: model } = await ModelFolder.open(await writeTinyModel(await temporaryFolder()));
   const random = seededRandom(4);
   const rows = Array.from({ length: 60 }, () => row(2 + random.below(300)));
   const queue = new ScoreQueue({ packTokens: packTokens(model), merging });

@@ -1,5 +1,6 @@
 export { Admission } from './admission.ts';
 export { type CallSettings, type Connection, callServerStream, callUnary, connect } from './client.ts';
 export { type CallContext, Handlers } from './handlers.ts';
+export { HealthClient } from './health-client.ts';
 export { RpcServer, type Service } from './server.ts';
 export { TensorAssembler, tensorsToChunks } from './tensors.ts';
