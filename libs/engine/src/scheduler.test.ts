@@ -29,7 +29,7 @@ function noting(options: Partial<SchedulerOptions> = {}) {
   });
   const score = (...ids: number[]) => scheduler.score(ids.map(row), BASE, never).then(sums);
   const pieces = (name: string, count: number) =>
-    scheduler.inPieces(async (checkpoint) => {
+    scheduler.runInPieces(async (checkpoint) => {
       for (let i = 0; i < count; i++) {
         await checkpoint();
         turns.push(name);
@@ -112,7 +112,7 @@ test('a computation that is cancelled stops at its next checkpoint, one that has
       if (turns.length === 3) abort.abort(new Error('gone'));
     }
   };
-  const both = [1, 2].map(() => scheduler.inPieces(endless, abort.signal));
+  const both = [1, 2].map(() => scheduler.runInPieces(endless, abort.signal));
   expect((await Promise.allSettled(both)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   expect(turns).toHaveLength(3);
 });

@@ -34,7 +34,7 @@ interface Call {
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #scores: ScoreQueue<Call>;
-  readonly #inPieces: Piecewise[] = [];
+  readonly #piecewise: Piecewise[] = [];
   #lastTurn: 'scores' | 'piece' = 'piece';
   #expectedCalls = 1;
   #waitingSince: number | undefined;
@@ -51,8 +51,8 @@ export class Scheduler {
   /** Scores rows, together with those of other calls. Rejects with the signal's reason as soon as it aborts. */
   score(rows: readonly Row[], choice: PolicyChoice, signal: AbortSignal): Promise<SequenceLogProbs[][]> {
     if (signal.aborted) return Promise.reject(signal.reason);
-    this.#statistics.calls++;
     if (rows.length === 0) return Promise.resolve([]);
+    this.#statistics.calls++;
     const { promise, resolve, reject } = Promise.withResolvers<SequenceLogProbs[][]>();
     const call = { rows, choice, results: [], resolve, reject };
     const leave = () => {
@@ -66,7 +66,7 @@ export class Scheduler {
   }
 
   /** Runs a computation that lets others compute at its checkpoints; there it also stops when the signal aborts. */
-  inPieces<T>(compute: (checkpoint: Checkpoint) => Promise<T>, signal: AbortSignal): Promise<T> {
+  runInPieces<T>(compute: (checkpoint: Checkpoint) => Promise<T>, signal: AbortSignal): Promise<T> {
     if (signal.aborted) return Promise.reject(signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const computation = new Piecewise((pause) => {
@@ -78,11 +78,11 @@ export class Scheduler {
     });
     const leave = () => {
       if (computation.hasBegun) return;
-      this.#inPieces.splice(this.#inPieces.indexOf(computation), 1);
+      this.#piecewise.splice(this.#piecewise.indexOf(computation), 1);
       reject(signal.reason);
     };
     signal.addEventListener('abort', leave, { once: true });
-    this.#inPieces.push(computation);
+    this.#piecewise.push(computation);
     this.#schedule();
     return promise.finally(() => signal.removeEventListener('abort', leave));
   }
@@ -116,7 +116,7 @@ export class Scheduler {
     if (this.#scores.size > 0) this.#waitingSince ??= now;
     return nextTurn({
       lastTurn: this.#lastTurn,
-      inPieces: this.#inPieces.length,
+      piecewise: this.#piecewise.length,
       scoreCalls: this.#scores.size,
       expectedCalls: this.#expectedCalls,
       isFull: this.#scores.isFull,
@@ -136,8 +136,8 @@ export class Scheduler {
   }
 
   async #piece(): Promise<void> {
-    const [computation] = this.#inPieces;
-    if ((await computation?.turn()) === 'ended') this.#inPieces.shift();
+    const [computation] = this.#piecewise;
+    if ((await computation?.turn()) === 'ended') this.#piecewise.shift();
   }
 
   async #execute(): Promise<void> {

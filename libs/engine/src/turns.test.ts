@@ -2,7 +2,7 @@ import { nextTurn, type Waiting } from './turns.ts';
 
 const turnOf = (waiting: Partial<Waiting>) =>
   nextTurn({
-    ...{ lastTurn: 'piece', inPieces: 0, scoreCalls: 0, expectedCalls: 1 },
+    ...{ lastTurn: 'piece', piecewise: 0, scoreCalls: 0, expectedCalls: 1 },
     ...{ isFull: false, waitedMs: 0, lingerMs: 2 },
     ...waiting,
   });
@@ -13,13 +13,13 @@ test('nobody has a turn where nothing waits', () => {
 });
 
 test('scores and pieces alternate while both wait', () => {
-  const both = { inPieces: 1, scoreCalls: 1 };
+  const both = { piecewise: 1, scoreCalls: 1 };
   expect(turnOf({ ...both, lastTurn: 'piece' })).toEqual({ kind: 'scores' });
   expect(turnOf({ ...both, lastTurn: 'scores' })).toEqual({ kind: 'piece' });
 });
 
 test('who waits alone has one turn after the other', () => {
-  expect(turnOf({ inPieces: 1, lastTurn: 'piece' })).toEqual({ kind: 'piece' });
+  expect(turnOf({ piecewise: 1, lastTurn: 'piece' })).toEqual({ kind: 'piece' });
   expect(turnOf({ scoreCalls: 1, lastTurn: 'scores' })).toEqual({ kind: 'scores' });
 });
 
@@ -39,7 +39,7 @@ test('nobody waits for more than an execution may have', () => {
 });
 
 test('a gradient is not held back for scores that may come', () => {
-  const few = { scoreCalls: 2, expectedCalls: 8, inPieces: 1 };
+  const few = { scoreCalls: 2, expectedCalls: 8, piecewise: 1 };
   expect(turnOf({ ...few, lastTurn: 'piece' })).toEqual({ kind: 'scores' });
   expect(turnOf({ ...few, lastTurn: 'scores' })).toEqual({ kind: 'piece' });
 });

@@ -2,7 +2,7 @@
 export type Turn =
   /** One execution of waiting score calls. */
   | { readonly kind: 'scores' }
-  /** The computation in pieces that was begun first, up to its next checkpoint. */
+  /** The first of the piecewise computations, up to its next checkpoint. */
   | { readonly kind: 'piece' }
   /** Nobody, until something comes or the time is over. */
   | { readonly kind: 'wait'; readonly forMs: number }
@@ -11,8 +11,8 @@ export type Turn =
 /** What waits for a turn. */
 export interface Waiting {
   readonly lastTurn: 'scores' | 'piece';
-  /** Computations in pieces: gradients. */
-  readonly inPieces: number;
+  /** Computations that go on piece by piece: gradients. */
+  readonly piecewise: number;
   readonly scoreCalls: number;
   /** Score calls that there were at the last execution of scores: as many are expected again. */
   readonly expectedCalls: number;
@@ -29,9 +29,9 @@ export interface Waiting {
  * linger.
  */
 export function nextTurn(waiting: Waiting): Turn {
-  const { lastTurn, inPieces, scoreCalls, expectedCalls, isFull, waitedMs, lingerMs } = waiting;
-  if (scoreCalls === 0) return { kind: inPieces > 0 ? 'piece' : 'nobody' };
-  if (inPieces > 0) return { kind: lastTurn === 'piece' ? 'scores' : 'piece' };
+  const { lastTurn, piecewise, scoreCalls, expectedCalls, isFull, waitedMs, lingerMs } = waiting;
+  if (scoreCalls === 0) return { kind: piecewise > 0 ? 'piece' : 'nobody' };
+  if (piecewise > 0) return { kind: lastTurn === 'piece' ? 'scores' : 'piece' };
   const forMs = lingerMs - waitedMs;
   if (isFull || scoreCalls >= expectedCalls || forMs <= 0) return { kind: 'scores' };
   return { kind: 'wait', forMs };

@@ -74,7 +74,7 @@ async function perform({ id, name, arguments: given }: Call, signal: AbortSignal
     case 'gradient': {
       const [request] = given as Calls['gradient']['arguments'];
       using _held = computer.hold({ kind: 'policy', digest: request.policyDigest });
-      return await scheduler.inPieces((checkpoint) => computer.gradient(request, checkpoint), signal);
+      return await scheduler.runInPieces((checkpoint) => computer.gradient(request, checkpoint), signal);
     }
     case 'close':
       await Promise.all([...calls].map(([other, { answered }]) => other === id || answered));

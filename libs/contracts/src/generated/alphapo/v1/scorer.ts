@@ -47,7 +47,7 @@ export interface DescribeScorerResponse {
 
 /** What Score has computed since the scorer was started. */
 export interface ScoringStatistics {
-  /** Requests for scores that reached the model; a call with both pairs and sequences makes two. */
+  /** A Score call makes one for its pairs, one for its sequences, and one for the reference of its objective. */
   calls: bigint;
   /** Runs of the model. */
   executions: bigint;
