@@ -38,7 +38,9 @@ const [seconds, rounds, threads] = [values.seconds, values.rounds, values.thread
 const gradientPairs = Number(values['gradient-pairs']);
 
 const CLIENTS = [1, 8, 64];
-const LARGE_CALL_PAIRS = 32;
+/** A long pair fills a pack: more clients only wait longer. */
+const CLIENTS_OF_LONG_PAIRS = [1, 8];
+const LARGE_CALL_PAIRS = 16;
 const HEALTH_EVERY_MS = 20;
 
 const folder = mkdtempSync(join(tmpdir(), 'alphapo-serving-'));
@@ -128,11 +130,11 @@ const large = await inTurns('large calls', ['engine', ...MERGING], (who) =>
   ),
 );
 const small = [];
-for (const [pairs, list] of [
-  ['short', shortPairs],
-  ['long', longPairs],
-] as const) {
-  for (const clients of CLIENTS) {
+for (const { pairs, list, numbers } of [
+  { pairs: 'short', list: shortPairs, numbers: CLIENTS },
+  { pairs: 'long', list: longPairs, numbers: CLIENTS_OF_LONG_PAIRS },
+]) {
+  for (const clients of numbers) {
     const merging = await inTurns(`${clients} clients, ${pairs} pairs, merging`, MERGING, (mode) =>
       clientsInALoop(clients, forSeconds(seconds), smallCalls(scorers[mode], list)),
     );

@@ -10,7 +10,7 @@ import type {
   ShardGradient,
 } from './engine.ts';
 import { ObjectiveSession } from './objective-session.ts';
-import { checkRow, groupRows, membership, type Pack, packRows, packTokens, type Row } from './pack.ts';
+import { checkRow, groupRows, MIN_PACK_TOKENS, membership, type Pack, packRows, packTokens, type Row } from './pack.ts';
 import { gradientProgram, PAIR_OUTPUTS, scoringProgram, trainableParameters } from './program.ts';
 import { ResourceCache } from './resource-cache.ts';
 import { type Feeds, Session, type SessionOptions, type TensorData } from './session.ts';
@@ -73,9 +73,9 @@ export class Computer implements AsyncDisposable {
     };
   }
 
-  /** Tokens that one pack may have. */
-  get packTokens(): number {
-    return packTokens(this.#folder.definition);
+  /** Tokens that a pack may have, and those with which it runs at full speed. */
+  get packSizes(): { readonly packTokens: number; readonly mergeTokens: number } {
+    return { packTokens: packTokens(this.#folder.definition), mergeTokens: MIN_PACK_TOKENS };
   }
 
   /** Keeps a policy; returns the digests of those that had to go. */

@@ -22,7 +22,7 @@ export interface Pack {
  * Tokens a pack may hold, unless one row alone has more: enough for matrix products to run at full speed, little enough
  * that attention, whose share of the work is about tokens / (6 hidden size), stays a small part.
  */
-const MIN_PACK_TOKENS = 256;
+export const MIN_PACK_TOKENS = 256;
 const MAX_PACK_TOKENS = 512;
 
 /** Elements of a chunk of logits: chunks are cut so that memory does not grow with the vocabulary. */

@@ -21,7 +21,7 @@ function noting(options: Partial<SchedulerOptions> = {}) {
     return rows.map(resultOf);
   };
   const scheduler = new Scheduler({
-    ...{ packTokens: 100, merging: 'on', lingerMs: 0, execute },
+    ...{ packTokens: 100, mergeTokens: 100, merging: 'on', lingerMs: 0, execute },
     onStatistics: (latest) => {
       statistics = latest;
     },
@@ -53,7 +53,7 @@ test('a call without rows has no results, and needs no execution', async () => {
 });
 
 test('a call that is larger than an execution gets its results in order', async () => {
-  const { score, turns } = noting({ packTokens: 3 });
+  const { score, turns } = noting({ packTokens: 3, mergeTokens: 3 });
   expect(await Promise.all([score(1, 2, 3, 4, 5), score(6)])).toEqual([[1, 2, 3, 4, 5], [6]]);
   expect(turns).toEqual([
     [1, 2, 3],
@@ -68,7 +68,7 @@ test('computations in pieces come one after the other', async () => {
 });
 
 test('waiting scores are computed between two pieces, one execution at a time', async () => {
-  const { pieces, score, turns } = noting({ packTokens: 1 });
+  const { pieces, score, turns } = noting({ packTokens: 1, mergeTokens: 1 });
   await Promise.all([pieces('a', 3), score(1, 2, 3, 4, 5)]);
   expect(turns).toEqual([[1], [2], 'a', [3], 'a', [4], 'a', [5]]);
 });
@@ -88,7 +88,7 @@ test('a call that is cancelled while it is computed is not computed further', as
   const abort = new AbortController();
   const taken: number[] = [];
   const { scheduler, score } = noting({
-    packTokens: 1,
+    ...{ packTokens: 1, mergeTokens: 1 },
     execute: async (rows) => {
       taken.push(...rows.map(({ prompt }) => prompt[0] as number));
       if (taken.length === 1) abort.abort(new Error('gone'));

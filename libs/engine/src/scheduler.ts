@@ -3,7 +3,7 @@ import type { Checkpoint } from './compute.ts';
 import type { PolicyChoice, ScoringStatistics, SequenceLogProbs } from './engine.ts';
 import type { Row } from './pack.ts';
 import { Piecewise } from './piecewise.ts';
-import { type Merging, ScoreQueue } from './score-queue.ts';
+import { type Merging, ScoreQueue, type ScoreQueueOptions } from './score-queue.ts';
 import { nextTurn, type Turn } from './turns.ts';
 
 /** How score calls share executions. */
@@ -13,9 +13,7 @@ export interface ScoringOptions {
   readonly lingerMs: number;
 }
 
-export interface SchedulerOptions extends ScoringOptions {
-  /** Tokens that one execution may have. */
-  readonly packTokens: number;
+export interface SchedulerOptions extends ScoringOptions, ScoreQueueOptions {
   /** Computes rows that fit into one pack. */
   readonly execute: (rows: readonly Row[], choice: PolicyChoice) => Promise<SequenceLogProbs[][]>;
   readonly onStatistics?: (statistics: ScoringStatistics) => void;

@@ -2,7 +2,7 @@ import { seededRandom } from '@alphapo/base';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import type { PolicyChoice } from './engine.ts';
 import { writeTinyModel } from './model-fixture.ts';
-import { groupRows, packTokens, type Row } from './pack.ts';
+import { groupRows, MIN_PACK_TOKENS, packTokens, type Row } from './pack.ts';
 import { type Merging, ScoreQueue, type Share } from './score-queue.ts';
 import { ModelFolder } from './weights.ts';
 
@@ -20,7 +20,7 @@ function call(name: string, sizes: readonly number[], digest?: string): NamedCal
 }
 
 function queueOf(calls: readonly NamedCall[], merging: Merging = 'on'): ScoreQueue<NamedCall> {
-  const queue = new ScoreQueue<NamedCall>({ packTokens: 100, merging });
+  const queue = new ScoreQueue<NamedCall>({ packTokens: 100, mergeTokens: 80, merging });
   for (const each of calls) queue.add(each);
   return queue;
 }
@@ -36,11 +36,16 @@ function executions(queue: ScoreQueue<NamedCall>): string[] {
 }
 
 test('small calls are computed together, in the order in which they came', () => {
-  expect(executions(queueOf([call('a', [40]), call('b', [20, 20]), call('c', [20])]))).toEqual(['a1 b2 c1']);
+  expect(executions(queueOf([call('a', [30]), call('b', [15, 15]), call('c', [20])]))).toEqual(['a1 b2 c1']);
 });
 
-test('an execution has no more tokens than a pack', () => {
-  expect(executions(queueOf([call('a', [60]), call('b', [60]), call('c', [40])]))).toEqual(['a1 c1', 'b1']);
+test('no more calls are added than make an execution fast', () => {
+  expect(executions(queueOf([call('a', [50]), call('b', [40]), call('c', [30])]))).toEqual(['a1 c1', 'b1']);
+  expect(executions(queueOf([call('a', [45, 45]), call('b', [10])]))).toEqual(['a2', 'b1']);
+});
+
+test('a call by itself has a pack of tokens in an execution', () => {
+  expect(executions(queueOf([call('a', [50, 50, 50])]))).toEqual(['a2', 'a1']);
 });
 
 test('a row that is larger than a pack is computed alone', () => {
@@ -75,10 +80,10 @@ test('a call that is removed is not computed', () => {
   expect(executions(queue)).toEqual(['a1 c1']);
 });
 
-test('an execution is full when its policy has a pack of tokens', () => {
+test('an execution is full when its policy has as many tokens as are merged', () => {
   expect(queueOf([]).isFull).toBe(false);
-  expect(queueOf([call('a', [40]), call('b', [40]), call('c', [40], 'x')]).isFull).toBe(false);
-  expect(queueOf([call('a', [40]), call('b', [60])]).isFull).toBe(true);
+  expect(queueOf([call('a', [40]), call('b', [30]), call('c', [40], 'x')]).isFull).toBe(false);
+  expect(queueOf([call('a', [40]), call('b', [40])]).isFull).toBe(true);
 });
 
 test('without merging each call is computed by itself, and none waits for others', () => {
@@ -91,7 +96,7 @@ test.each<Merging>(['on', 'off'])('a call alone is cut as gradients cut their ro
   const { definition: model } = await ModelFolder.open(await writeTinyModel(await temporaryFolder()));
   const random = seededRandom(4);
   const rows = Array.from({ length: 60 }, () => row(2 + random.below(300)));
-  const queue = new ScoreQueue({ packTokens: packTokens(model), merging });
+  const queue = new ScoreQueue({ packTokens: packTokens(model), mergeTokens: MIN_PACK_TOKENS, merging });
   queue.add({ rows, choice: { kind: 'base' } });
   const packs: (readonly Row[])[] = [];
   while (queue.size > 0) packs.push(queue.take().flatMap((share) => share.rows));

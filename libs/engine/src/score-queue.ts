@@ -16,19 +16,25 @@ export interface Share<Call extends ScoreCall> {
 /** Whether rows of different calls may be computed in one execution. */
 export type Merging = 'on' | 'off';
 
+export interface ScoreQueueOptions {
+  readonly merging: Merging;
+  /** Tokens that an execution may have, unless one row alone has more. */
+  readonly packTokens: number;
+  /** Tokens up to which rows of other calls are added: beyond that they gain nothing, and make each other wait. */
+  readonly mergeTokens: number;
+}
+
 /**
- * Calls that wait to be scored. An execution takes the rows of the call that has waited longest, and fills the pack with
- * those of other calls under the same policy. A call that is larger than a pack then goes to the end of the queue, so that
- * small calls wait for a pack of it and not for all of it.
+ * Calls that wait to be scored. An execution takes the rows of the call that has waited longest, and where they are few
+ * adds those of other calls under the same policy. A call that is larger than a pack then goes to the end of the queue, so
+ * that small calls wait for a pack of it and not for all of it.
  */
 export class ScoreQueue<Call extends ScoreCall> {
-  readonly #packTokens: number;
-  readonly #merging: Merging;
+  readonly #options: ScoreQueueOptions;
   #waiting: { readonly call: Call; next: number }[] = [];
 
-  constructor(options: { readonly packTokens: number; readonly merging: Merging }) {
-    this.#packTokens = options.packTokens;
-    this.#merging = options.merging;
+  constructor(options: ScoreQueueOptions) {
+    this.#options = options;
   }
 
   /** Calls with rows that no execution has taken. */
@@ -36,14 +42,14 @@ export class ScoreQueue<Call extends ScoreCall> {
     return this.#waiting.length;
   }
 
-  /** Whether the next execution has as many tokens as it may have: waiting for more calls gains nothing. */
+  /** Whether the next execution takes no more calls: waiting for them gains nothing. */
   get isFull(): boolean {
-    if (this.#merging === 'off') return this.size > 0;
+    if (this.#options.merging === 'off') return this.size > 0;
     let tokens = 0;
     for (const { call, next } of this.#mergeable()) {
       for (const row of call.rows.slice(next)) {
         tokens += rowTokens(row);
-        if (tokens >= this.#packTokens) return true;
+        if (tokens >= this.#options.mergeTokens) return true;
       }
     }
     return false;
@@ -58,25 +64,24 @@ export class ScoreQueue<Call extends ScoreCall> {
   }
 
   /**
-   * Takes the rows of the next execution: one row at least, and no more tokens than a pack holds unless that row alone has
-   * more. A call by itself is cut as `groupRows` cuts it.
+   * Takes the rows of the next execution, one at least. A call by itself is cut into packs as `groupRows` cuts it.
    */
   take(): Share<Call>[] {
+    const { packTokens, mergeTokens } = this.#options;
     const shares: Share<Call>[] = [];
-    let room = this.#packTokens;
+    const head = this.#waiting[0];
+    let tokens = 0;
     for (const waiting of this.#mergeable()) {
+      const limit = waiting === head ? packTokens : mergeTokens;
       const { call, next: from } = waiting;
       for (const row of call.rows.slice(from)) {
-        const tokens = rowTokens(row);
-        const isFirst = shares.length === 0 && waiting.next === from;
-        if (tokens > room && !isFirst) break;
-        room -= tokens;
+        if (tokens > 0 && tokens + rowTokens(row) > limit) break;
+        tokens += rowTokens(row);
         waiting.next++;
       }
       if (waiting.next > from) shares.push({ call, rows: call.rows.slice(from, waiting.next) });
     }
     const unfinished = this.#waiting.filter(({ call, next }) => next < call.rows.length);
-    const head = this.#waiting[0];
     this.#waiting = unfinished.filter((waiting) => waiting !== head);
     if (head !== undefined && unfinished[0] === head) this.#waiting.push(head);
     return shares;
@@ -86,7 +91,7 @@ export class ScoreQueue<Call extends ScoreCall> {
   #mergeable(): { readonly call: Call; next: number }[] {
     const [first] = this.#waiting;
     if (first === undefined) return [];
-    if (this.#merging === 'off') return [first];
+    if (this.#options.merging === 'off') return [first];
     return this.#waiting.filter(({ call }) => samePolicy(call.choice, first.call.choice));
   }
 }

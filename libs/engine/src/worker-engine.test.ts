@@ -84,7 +84,7 @@ test('an aborted computation stops, and the next one runs', async () => {
 });
 
 /** A gradient of many packs. */
-const longRequest = (policyDigest: string, pairs = randomPairs(300, 60)) => ({
+const longRequest = (policyDigest: string, pairs = randomPairs(150, 60)) => ({
   ...{ pairs, batchPairs: pairs.length, objective: SFT, policyDigest },
 });
 

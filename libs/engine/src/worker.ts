@@ -20,10 +20,9 @@ const post = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMes
 
 const { folder, options, scoring } = workerData as WorkerData;
 const opening = Computer.open(folder, options).then((computer) => {
-  const { packTokens } = computer;
   const execute = computer.scorePack.bind(computer);
   const onStatistics = (statistics: ScoringStatistics) => post({ scoring: statistics });
-  return { computer, scheduler: new Scheduler({ ...scoring, packTokens, execute, onStatistics }) };
+  return { computer, scheduler: new Scheduler({ ...scoring, ...computer.packSizes, execute, onStatistics }) };
 });
 // The first call reports it.
 opening.catch(() => {});
