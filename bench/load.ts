@@ -1,5 +1,6 @@
-/** Latencies of calls in milliseconds, and the time in which they were made. */
+/** Latencies of calls in milliseconds, and how many were made in a second. */
 export interface Load {
+  readonly calls: number;
   readonly callsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -24,6 +25,7 @@ export async function clientsInALoop(
   await Promise.all(Array.from({ length: clients }, client));
   const seconds = (performance.now() - started) / 1000;
   return {
+    calls: latencies.length,
     callsPerSecond: latencies.length / seconds,
     p50Ms: quantile(latencies, 0.5),
     p99Ms: quantile(latencies, 0.99),

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OptimizerServiceClient, type PolicyVersion, ScorerServiceClient } from '@alphapo/contracts';
 import type { PairTokens } from '@alphapo/engine';
@@ -10,17 +11,32 @@ export const MERGING = ['on', 'off'] as const;
 export type Merging = (typeof MERGING)[number];
 
 const CALL = { timeoutMs: 600_000 };
+/** Linux counts processor time in hundredths of a second, whatever the machine. */
+const TICK_MS = 10;
 
 /** A scorer in a process of its own. */
 export class Scorer implements Disposable {
   readonly health: HealthClient;
+  readonly #pid: number | undefined;
   readonly #connection: Connection<ScorerServiceClient>;
   readonly #policy: PolicyVersion | undefined;
 
-  constructor(address: string, policy: PolicyVersion | undefined) {
+  constructor(address: string, pid: number | undefined, policy: PolicyVersion | undefined) {
+    this.#pid = pid;
     this.health = new HealthClient(address);
     this.#connection = connect(ScorerServiceClient, address);
     this.#policy = policy;
+  }
+
+  /** Processor time that the scorer has used; NaN where there is no /proc. */
+  get processorMs(): number {
+    try {
+      const fields = readFileSync(`/proc/${this.#pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+      // utime and stime: the 14th and 15th of all fields, two of which stand before the name's end.
+      return TICK_MS * (Number(fields[11]) + Number(fields[12]));
+    } catch {
+      return Number.NaN;
+    }
   }
 
   /** Scores pairs under the base model. */
@@ -73,7 +89,7 @@ export async function startScorers(
         ...['--optimizer', optimizerAddress, '--score-merging', merging],
       ]),
     );
-    return opened.use(new Scorer(await scorer.address(), policy));
+    return opened.use(new Scorer(await scorer.address(), scorer.pid, policy));
   };
   return { on: await start('on'), off: await start('off') };
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { openEngine, type PairTokens } from '@alphapo/engine';
 import { clientsInALoop, forSeconds, quantile } from './load.ts';
-import { type LoadBesideGradient, servingReport, type Throughput } from './serving-report.ts';
+import { type LoadBesideGradient, type ScorerLoad, servingReport, type Throughput } from './serving-report.ts';
 import { MERGING, type Scorer, startScorers } from './serving-scorers.ts';
 import { openServingWork } from './serving-work.ts';
 
@@ -58,6 +58,12 @@ const pairsFrom = (all: readonly PairTokens[], from: number, count: number) =>
 const smallCalls = (scorer: Scorer, pairs: readonly PairTokens[]) => (count: number) =>
   scorer.score(pairsFrom(pairs, count, 1));
 
+async function load(scorer: Scorer, clients: number, pairs: readonly PairTokens[]): Promise<ScorerLoad> {
+  const before = scorer.processorMs;
+  const measured = await clientsInALoop(clients, forSeconds(seconds), smallCalls(scorer, pairs));
+  return { ...measured, processorMsPerCall: (scorer.processorMs - before) / measured.calls };
+}
+
 async function largeCalls(score: (pairs: readonly PairTokens[]) => Promise<unknown>): Promise<Throughput> {
   const call = (count: number) => score(pairsFrom(longPairs, count * LARGE_CALL_PAIRS, LARGE_CALL_PAIRS));
   const { callsPerSecond } = await clientsInALoop(1, forSeconds(seconds), call);
@@ -86,8 +92,8 @@ async function besideGradient(scorer: Scorer, clients: number): Promise<LoadBesi
     }
   };
   const calls = clientsInALoop(clients, () => isComputing, smallCalls(scorer, shortPairs));
-  const [gradientSeconds, load] = await Promise.all([gradient, calls, checkHealth()]);
-  return { ...load, gradientSeconds, healthP50Ms: quantile(healthMs, 0.5), healthP99Ms: quantile(healthMs, 0.99) };
+  const [gradientSeconds, measured] = await Promise.all([gradient, calls, checkHealth()]);
+  return { ...measured, gradientSeconds, healthP50Ms: quantile(healthMs, 0.5), healthP99Ms: quantile(healthMs, 0.99) };
 }
 
 /** Measures some things in turns; medians, field by field, of each. */
@@ -136,7 +142,7 @@ for (const { pairs, list, numbers } of [
 ]) {
   for (const clients of numbers) {
     const merging = await inTurns(`${clients} clients, ${pairs} pairs, merging`, MERGING, (mode) =>
-      clientsInALoop(clients, forSeconds(seconds), smallCalls(scorers[mode], list)),
+      load(scorers[mode], clients, list),
     );
     small.push({ pairs, clients, merging });
   }
