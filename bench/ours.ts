@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { type FloatTensors, floatTensor } from '@alphapo/base';
 import { readAdapter } from '@alphapo/checkpoints';
 import type { TrainingMethod } from '@alphapo/contracts';
-import { ModelFolder, openEngine } from '@alphapo/engine';
+import { batchTotals, ModelFolder, openEngine } from '@alphapo/engine';
 import { adamW, clipScale, globalNorm, initialAdamWState } from '@alphapo/optim';
 import { BATCH, batchOf, LEARNING_RATE, type Method, OBJECTIVE, openWork, type Work } from './work.ts';
 
@@ -30,7 +30,8 @@ for (let step = 0; step < Number(values.steps); step++) {
   const started = performance.now();
   const digest = `step ${step}`;
   await engine.loadPolicy({ digest, method: trained, tensors: copyOf(tensors) });
-  const request = { pairs: batchOf(work, step), batchPairs: BATCH, objective: OBJECTIVE, policyDigest: digest };
+  const pairs = batchOf(work, step);
+  const request = { pairs, ...batchTotals(pairs), objective: OBJECTIVE, policyDigest: digest };
   const { loss, gradient } = await engine.gradient(request);
   const gradientScale = clipScale(globalNorm(gradient), 1);
   adamW(tensors, gradient, state, { learningRate: LEARNING_RATE[method], gradientScale, settings });

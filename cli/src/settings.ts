@@ -1,11 +1,6 @@
-import { parseRunSettings, type RunSettings, readSettingsFile, runSettingsSchema } from '@alphapo/contracts';
+import { kebabCase, parseRunSettings, type RunSettings, readSettingsFile, runSettingsSchema } from '@alphapo/contracts';
 import type { Command } from 'commander';
 import { z } from 'zod';
-
-/** `learningRate` to `learning-rate`. */
-function kebabCase(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
 
 /** Adds an option for each of the keys of the run settings (default: all), with its description and default. */
 export function addSettingsOptions(

@@ -1,4 +1,10 @@
-import { type ScoreItem, type ScoreRequest, type ScoreResult, ScorerServiceClient } from '@alphapo/contracts';
+import {
+  objectiveToWire,
+  type ScoreItem,
+  type ScoreRequest,
+  type ScoreResult,
+  ScorerServiceClient,
+} from '@alphapo/contracts';
 import { callUnary, connect } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
 import { CALL, LOOPBACK, silent, smallModel } from './services-fixture.ts';
@@ -15,7 +21,7 @@ async function start(model: string) {
   const connection = opened.use(connect(ScorerServiceClient, scorer.address));
   const owned = opened.move();
   const score = async (items: ScoreItem[], request: Partial<ScoreRequest> = {}): Promise<ScoreResult[]> => {
-    const whole = { items, policy: undefined, perToken: false, objective: undefined, ...request };
+    const whole = { items, policy: undefined, perToken: false, objective: undefined, batch: undefined, ...request };
     return (await callUnary(connection, 'score', whole, CALL)).results;
   };
   return { connection, score, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -120,7 +126,7 @@ test('where asked for, every token has its log-probability; they add up to the s
 
 test("an objective adds rewards and a loss, by AlphaPO's formula", async () => {
   const [alpha, beta, gamma] = [0.25, 2.5, 0.25];
-  const objective = { objective: { $case: 'alphapo' as const, value: { alpha, beta, gamma } } };
+  const objective = objectiveToWire({ kind: 'alphapo', alpha, beta, gamma });
   const items = [tokenPair([BOS, 5], [6, 7, 8], [9])];
   const [{ chosen, rejected, reward } = {} as ScoreResult] = await scorer.score(items, { objective });
   const rewardOf = (mean: number) => (beta * (1 - Math.exp(-alpha * mean))) / alpha;

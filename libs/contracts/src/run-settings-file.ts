@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { AlphapoError, messageOf } from '@alphapo/base';
 import { parse as parseYaml } from 'yaml';
 import { type RunSettings, runSettingsSchema } from './run-settings.ts';
+import { camelCase } from './setting-names.ts';
 
 /** The settings of a YAML or JSON file as they stand there, keys in camel case. Errors: INVALID_CONFIG_FILE. */
 export async function readSettingsFile(file: string): Promise<Record<string, unknown>> {
@@ -34,9 +35,4 @@ export function parseRunSettings(values: Record<string, unknown>, placeOf: (key:
   throw new AlphapoError('invalid-argument', 'INVALID_SETTING', `${placeOf(key)}: ${problem}`, {
     metadata: { setting: key },
   });
-}
-
-/** `learning-rate` to `learningRate`. */
-function camelCase(key: string): string {
-  return key.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -1,6 +1,8 @@
 import { AlphapoError, type FloatTensor, type FloatTensors, floatTensor, sameShape } from '@alphapo/base';
 import { needsReference, type Objective, type TrainingMethod } from '@alphapo/contracts';
+import { type BatchTotals, batchTotals } from './batch-totals.ts';
 import type {
+  GradientRequest,
   ModelDescription,
   PairOutcome,
   PairTokens,
@@ -9,9 +11,12 @@ import type {
   SequenceTokens,
   ShardGradient,
 } from './engine.ts';
+import { batchFeeds, batchPairsFeed, pairFeeds, type ReferenceSums, referenceFeeds } from './objective-feeds.ts';
+import { PAIR_OUTPUTS } from './objective-program.ts';
 import { ObjectiveSession } from './objective-session.ts';
-import { checkRow, groupRows, membership, type Pack, packRows, type Row } from './pack.ts';
-import { gradientProgram, PAIR_OUTPUTS, scoringProgram, trainableParameters } from './program.ts';
+import { checkRow, groupRows, type Pack, packRows, type Row } from './pack.ts';
+import { gradientProgram, scoringProgram, trainableParameters } from './program.ts';
+import { openReference } from './reference.ts';
 import { type Feeds, Session, type SessionOptions, type TensorData } from './session.ts';
 import { ModelFolder } from './weights.ts';
 
@@ -29,19 +34,23 @@ export type Checkpoint = () => Promise<void>;
 /** Computes on the calling thread. Sessions are made when they are first needed and kept. */
 export class Computer implements AsyncDisposable {
   readonly #folder: ModelFolder;
+  /** The model that objectives compare with: the same folder where no other was given. */
+  readonly #reference: ModelFolder;
   readonly #options: SessionOptions;
   readonly #sessions = new Map<string, Promise<Session>>();
   readonly #objectives = new Map<string, Promise<ObjectiveSession>>();
   /** In the order of use, the least recently used first. */
   readonly #policies = new Map<string, Policy>();
 
-  private constructor(folder: ModelFolder, options: SessionOptions) {
+  private constructor(folder: ModelFolder, reference: ModelFolder, options: SessionOptions) {
     this.#folder = folder;
-    this.#options = { ...options, weightsFolder: folder.weightsFolder };
+    this.#reference = reference;
+    this.#options = options;
   }
 
-  static async open(folder: string, options: SessionOptions): Promise<Computer> {
-    return new Computer(await ModelFolder.open(folder), options);
+  static async open(folder: string, referenceFolder: string | undefined, options: SessionOptions): Promise<Computer> {
+    const model = await ModelFolder.open(folder);
+    return new Computer(model, await openReference(model, referenceFolder), options);
   }
 
   get description(): ModelDescription {
@@ -49,6 +58,7 @@ export class Computer implements AsyncDisposable {
     return {
       modelType: definition.modelType,
       digest,
+      referenceDigest: this.#reference.digest,
       parameterCount,
       vocabularySize: definition.vocabularySize,
       maxPositions: definition.maxPositions,
@@ -83,26 +93,31 @@ export class Computer implements AsyncDisposable {
     checkpoint: Checkpoint,
   ): Promise<SequenceLogProbs[]> {
     const rows = sequences.map(({ prompt, response }) => ({ prompt, responses: [response] }));
-    return (await this.#scoreRows(rows, choice, checkpoint)).flat();
+    return (await this.#scoreRows(this.#folder, rows, choice, checkpoint)).flat();
   }
 
   async scorePairs(
     pairs: readonly PairTokens[],
     choice: PolicyChoice,
     objective: Objective | undefined,
+    batch: BatchTotals | undefined,
     checkpoint: Checkpoint,
   ): Promise<PairOutcome[]> {
     const rows = pairs.map(pairRow);
-    const scored = (await this.#scoreRows(rows, choice, checkpoint)) as [SequenceLogProbs, SequenceLogProbs][];
+    const scored = (await this.#scoreRows(this.#folder, rows, choice, checkpoint)) as [
+      SequenceLogProbs,
+      SequenceLogProbs,
+    ][];
     if (objective === undefined || pairs.length === 0) {
       return scored.map(([chosen, rejected]) => outcome(chosen, rejected, Number.NaN, Number.NaN, Number.NaN));
     }
     const session = await this.#objective(objective);
-    const values = await session.evaluate({
+    const sums = {
       chosen: scored.map(([chosen]) => chosen),
       rejected: scored.map(([, rejected]) => rejected),
       reference: needsReference(objective) ? await this.#referenceSums(pairs, checkpoint) : undefined,
-    });
+    };
+    const values = await session.evaluate(sums, batch ?? batchTotals(pairs));
     return scored.map(([chosen, rejected], i) =>
       outcome(
         chosen,
@@ -114,19 +129,17 @@ export class Computer implements AsyncDisposable {
     );
   }
 
-  async gradient(
-    request: { pairs: readonly PairTokens[]; batchPairs: number; objective: Objective; policyDigest: string },
-    checkpoint: Checkpoint,
-  ): Promise<ShardGradient> {
+  async gradient(request: GradientRequest, checkpoint: Checkpoint): Promise<ShardGradient> {
     const started = performance.now();
     const { pairs, objective } = request;
     const policy = this.#policy(request.policyDigest);
     const rows = pairs.map(pairRow);
-    rows.forEach((row, i) => {
-      checkRow(row, i, this.#folder.definition);
-    });
+    checkRows(rows, this.#folder);
+    if (needsReference(objective)) checkRows(rows, this.#reference);
     const key = `gradient ${JSON.stringify(policy.method)} ${JSON.stringify(objective)}`;
-    const session = await this.#session(key, () => gradientProgram(this.#folder, policy.method, objective));
+    const session = await this.#session(key, this.#folder, () =>
+      gradientProgram(this.#folder, policy.method, objective),
+    );
     const parameters = [...policy.tensors].map(([name, { shape }]) => ({ name, shape }));
     let sums: Feeds = Object.fromEntries(
       parameters.map(({ name, shape }) => [`sum:${name}`, toData(floatTensor(shape))]),
@@ -139,8 +152,10 @@ export class Computer implements AsyncDisposable {
       const groupPairs = pairs.slice(from, from + group.length);
       const outputs = await session.run({
         ...pack.feeds,
-        ...pairFeeds(pack, request.batchPairs),
-        ...(needsReference(objective) ? await this.#referenceFeeds(groupPairs, checkpoint) : {}),
+        ...pairFeeds(pack),
+        ...batchPairsFeed(request),
+        ...batchFeeds(objective, request),
+        ...(needsReference(objective) ? referenceFeeds(await this.#referenceSums(groupPairs, checkpoint)) : {}),
         ...policyFeeds(policy),
         ...sums,
       });
@@ -169,42 +184,31 @@ export class Computer implements AsyncDisposable {
     this.#objectives.clear();
   }
 
-  async #scoreRows(rows: readonly Row[], choice: PolicyChoice, checkpoint: Checkpoint): Promise<SequenceLogProbs[][]> {
-    rows.forEach((row, i) => {
-      checkRow(row, i, this.#folder.definition);
-    });
+  async #scoreRows(
+    folder: ModelFolder,
+    rows: readonly Row[],
+    choice: PolicyChoice,
+    checkpoint: Checkpoint,
+  ): Promise<SequenceLogProbs[][]> {
+    checkRows(rows, folder);
     const policy = choice.kind === 'base' ? undefined : this.#policy(choice.digest);
-    const session = await this.#session(`score ${JSON.stringify(policy?.method)}`, () =>
-      scoringProgram(this.#folder, policy?.method),
-    );
+    const key = `score ${folder === this.#folder ? 'model' : 'reference'} ${JSON.stringify(policy?.method)}`;
+    const session = await this.#session(key, folder, () => scoringProgram(folder, policy?.method));
     const results: SequenceLogProbs[][] = [];
-    for (const group of groupRows(rows, this.#folder.definition)) {
+    for (const group of groupRows(rows, folder.definition)) {
       await checkpoint();
-      const pack = packRows(group, this.#folder.definition);
+      const pack = packRows(group, folder.definition);
       const outputs = await session.run({ ...pack.feeds, ...(policy === undefined ? {} : policyFeeds(policy)) });
       results.push(...sequenceLogProbs(pack, outputs.log_probs as TensorData));
     }
     return results;
   }
 
-  /** Summed log-probabilities of pairs under the base model. */
-  async #referenceSums(
-    pairs: readonly PairTokens[],
-    checkpoint: Checkpoint,
-  ): Promise<{ chosen: number[]; rejected: number[] }> {
-    const scored = await this.#scoreRows(pairs.map(pairRow), { kind: 'base' }, checkpoint);
+  /** Summed log-probabilities of pairs under the reference. */
+  async #referenceSums(pairs: readonly PairTokens[], checkpoint: Checkpoint): Promise<ReferenceSums> {
+    const scored = await this.#scoreRows(this.#reference, pairs.map(pairRow), { kind: 'base' }, checkpoint);
     const side = (index: 0 | 1) => scored.map((both) => both[index]?.sum ?? Number.NaN);
     return { chosen: side(0), rejected: side(1) };
-  }
-
-  async #referenceFeeds(pairs: readonly PairTokens[], checkpoint: Checkpoint): Promise<Feeds> {
-    const { chosen, rejected } = await this.#referenceSums(pairs, checkpoint);
-    const column = (sums: number[]): TensorData => ({
-      type: 'f64',
-      shape: [sums.length],
-      data: Float64Array.from(sums),
-    });
-    return { reference_chosen: column(chosen), reference_rejected: column(rejected) };
   }
 
   #objective(objective: Objective): Promise<ObjectiveSession> {
@@ -231,10 +235,10 @@ export class Computer implements AsyncDisposable {
     return policy;
   }
 
-  #session(key: string, build: () => ReturnType<typeof scoringProgram>): Promise<Session> {
+  #session(key: string, folder: ModelFolder, build: () => ReturnType<typeof scoringProgram>): Promise<Session> {
     const known = this.#sessions.get(key);
     if (known !== undefined) return known;
-    const made = Session.create(build(), this.#options);
+    const made = Session.create(build(), { ...this.#options, weightsFolder: folder.weightsFolder });
     this.#sessions.set(key, made);
     made.catch(() => this.#sessions.delete(key));
     return made;
@@ -242,6 +246,10 @@ export class Computer implements AsyncDisposable {
 }
 
 const pairRow = ({ prompt, chosen, rejected }: PairTokens): Row => ({ prompt, responses: [chosen, rejected] });
+
+function checkRows(rows: readonly Row[], { definition }: ModelFolder): void {
+  for (const [i, row] of rows.entries()) checkRow(row, i, definition);
+}
 
 const toData = ({ shape, data }: FloatTensor): TensorData => ({ type: 'f32', shape, data });
 
@@ -251,21 +259,6 @@ function policyError(problem: string): AlphapoError {
 
 function policyFeeds(policy: Policy): Feeds {
   return Object.fromEntries([...policy.tensors].map(([name, tensor]) => [name, toData(tensor)]));
-}
-
-function pairFeeds(pack: Pack, batchPairs: number): Feeds {
-  const counts = (response: 0 | 1): TensorData => ({
-    type: 'f64',
-    shape: [pack.spans.length],
-    data: Float64Array.from(pack.spans, (spans) => spans[response]?.count ?? 0),
-  });
-  return {
-    members_chosen: membership(pack, 0),
-    members_rejected: membership(pack, 1),
-    tokens_chosen: counts(0),
-    tokens_rejected: counts(1),
-    batch_pairs: { type: 'f64', shape: [], data: Float64Array.of(batchPairs) },
-  };
 }
 
 /** Cuts the head's rows into the log-probabilities of each row's responses; sums are taken in float64. */

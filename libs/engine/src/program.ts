@@ -1,5 +1,4 @@
 import type { Objective, TrainingMethod } from '@alphapo/contracts';
-import { needsReference } from '@alphapo/contracts';
 import {
   addTo,
   cast,
@@ -11,20 +10,16 @@ import {
   gemm,
   matmul,
   mul,
-  reduceSum,
   reshape,
   type Value,
 } from '@alphapo/graph';
 import { attentionMask, type Computation, type LoraFactors, loraFactors, type TokenInputs } from '@alphapo/models';
-import { applyObjective } from '@alphapo/objectives';
 import { targetLogProbs } from './head.ts';
+import { addObjective } from './objective-program.ts';
 import type { ModelFolder } from './weights.ts';
 
 /** Axis names: T tokens, K chunks of C head rows, P pairs. */
 const HEAD_ROWS = 'C*K';
-
-/** The names of a gradient program's outputs that are not gradients; each is float64 [P], the loss a scalar. */
-export const PAIR_OUTPUTS = ['pair_loss', 'reward_chosen', 'reward_rejected'] as const;
 
 /** Names and shapes of what a method trains, in the order of a policy. */
 export function trainableParameters(
@@ -115,7 +110,7 @@ export function scoringProgram(folder: ModelFolder, method: TrainingMethod | und
 
 /**
  * Forward, objective and backward. Besides the pack it takes `members_chosen` and `members_rejected` [P, K C], the
- * counts of their tokens [P], `batch_pairs` [], reference sums [P] where the objective has a reference, and for each
+ * counts of their tokens [P], `batch_pairs` [], what the objective needs beside them (`addObjective`), and for each
  * trained parameter the gradient summed so far, `sum:<name>`; it gives back `log_probs` [K, C], the PAIR_OUTPUTS and the
  * new sums `gradient:<name>`.
  */
@@ -123,13 +118,11 @@ export function gradientProgram(folder: ModelFolder, method: TrainingMethod, obj
   const model = new ModelGraph(folder, method);
   const { graph } = model;
   const logProbs = model.logProbs('differentiable');
-  const perPair = (name: string) => graph.input(name, 'f64', ['P']);
-  const sums = (name: string): ResponseLogProbs => {
+  const sums = (name: 'chosen' | 'rejected'): Value => {
     const members = graph.input(`members_${name}`, 'f64', ['P', HEAD_ROWS]);
-    const sum = reshape(matmul(members, cast(reshape(logProbs, [HEAD_ROWS, 1]), 'f64')), ['P']);
-    return { sum, mean: div(sum, perPair(`tokens_${name}`)) };
+    return reshape(matmul(members, cast(reshape(logProbs, [HEAD_ROWS, 1]), 'f64')), ['P']);
   };
-  const loss = addObjective(graph, objective, sums('chosen'), sums('rejected'));
+  const loss = addObjective(graph, objective, { chosen: sums('chosen'), rejected: sums('rejected') });
   graph.output('log_probs', logProbs);
 
   const share = expand(div(1, graph.input('batch_pairs', 'f64', [])), ['P']);
@@ -141,46 +134,4 @@ export function gradientProgram(folder: ModelFolder, method: TrainingMethod, obj
     graph.output(`gradient:${parameter.name}`, gradient === undefined ? sum : addTo(sum, gradient));
   });
   return graph;
-}
-
-/** Rewards and losses from log-probabilities alone: the objective as a graph of its own. */
-export function objectiveProgram(objective: Objective): Graph {
-  const graph = new Graph();
-  const input = (name: string) => graph.input(name, 'f64', ['P']);
-  const response = (name: string) => {
-    const sum = input(`sum_${name}`);
-    return { sum, mean: div(sum, input(`tokens_${name}`)) };
-  };
-  const [chosen, rejected] = [response('chosen'), response('rejected')];
-  const loss = addObjective(graph, objective, chosen, rejected);
-  const total = reduceSum(loss, [0]);
-  const sums = [chosen.sum, rejected.sum];
-  differentiate(graph, [{ output: total, gradient: graph.constant('f64', [1], [1]) }], sums).forEach((gradient, i) => {
-    graph.output(i === 0 ? 'gradient_chosen' : 'gradient_rejected', gradient ?? mul(sums[i] as Value, 0));
-  });
-  return graph;
-}
-
-/** A response's log-probability over its tokens, float64 [P]. */
-interface ResponseLogProbs {
-  readonly sum: Value;
-  readonly mean: Value;
-}
-
-/** Adds the objective and the PAIR_OUTPUTS, and inputs for the reference where there is one; returns the losses [P]. */
-function addObjective(graph: Graph, objective: Objective, chosen: ResponseLogProbs, rejected: ResponseLogProbs): Value {
-  const reference = (name: string) => graph.input(`reference_${name}`, 'f64', ['P']);
-  const result = applyObjective(objective, {
-    sumChosen: chosen.sum,
-    sumRejected: rejected.sum,
-    meanChosen: chosen.mean,
-    meanRejected: rejected.mean,
-    reference: needsReference(objective)
-      ? { sumChosen: reference('chosen'), sumRejected: reference('rejected') }
-      : undefined,
-  });
-  graph.output('pair_loss', result.loss);
-  graph.output('reward_chosen', result.rewardChosen);
-  graph.output('reward_rejected', result.rewardRejected);
-  return result.loss;
 }
