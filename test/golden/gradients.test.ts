@@ -1,7 +1,7 @@
 import type { FloatTensors } from '@alphapo/base';
-import { needsReference } from '@alphapo/contracts';
+import { averagesOverTokens, needsReference } from '@alphapo/contracts';
 import { batchTotals, openEngine } from '@alphapo/engine';
-import { globalNorm } from '@alphapo/optim';
+import { addInto, globalNorm } from '@alphapo/optim';
 import { openSafetensors } from '@alphapo/safetensors';
 import { describeShared } from '../shared-data.ts';
 import { Comparison, largest, largestDifference, relativeL2, without } from './comparison.ts';
@@ -82,6 +82,25 @@ describeShared('golden/models', () => {
       compared.expectWithinTolerance();
     },
   );
+
+  test('shards add up to the gradient of the batch where it averages over tokens', async () => {
+    const golden = await readGolden('llama');
+    await using engine = await openEngine(modelPath('llama'), CPU);
+    await load(engine, 'start', await startOf(modelPath('llama'), 'full'));
+    const compared = new Comparison();
+    const tolerance = golden.tolerance.gradient.per_tensor_rel_l2.suggested;
+    const { pairs: all, ...request } = requestOf(golden);
+    for (const { row, objective, name } of withObjective(golden.objectiveGradients)) {
+      if (!averagesOverTokens(objective)) continue;
+      const [total, ...others] = await Promise.all(
+        all.map(async (pair) => (await engine.gradient({ ...request, pairs: [pair], objective })).gradient),
+      );
+      for (const other of others) addInto(total as FloatTensors, other);
+      const limits = { tolerance, leftOut: golden.zeroGradientRanges, place: name };
+      compareNorms(total as FloatTensors, row, compared, limits);
+    }
+    compared.expectWithinTolerance();
+  });
 
   test.each<[string, string, string | undefined]>([
     ['the model that the engine was opened with', referencePath(), undefined],

@@ -138,6 +138,24 @@ test("an objective adds rewards and a loss, by AlphaPO's formula", async () => {
   expect((await scorer.score(items))[0]?.reward).toBeUndefined();
 });
 
+test('pairs of a larger batch have their share of its loss, in however many requests', async () => {
+  const objective = objectiveToWire({ kind: 'sft', average: 'tokens' });
+  const items = [tokenPair([BOS, 5], [6, 7, 8], [9]), tokenPair([BOS], [6], [9, 10])];
+  const whole = await scorer.score(items, { objective });
+  const batch = { pairs: 2, chosenTokens: 4 };
+  const parts = [
+    ...(await scorer.score(items.slice(0, 1), { objective, batch })),
+    ...(await scorer.score(items.slice(1), { objective, batch })),
+  ];
+  const losses = (results: ScoreResult[]) => results.map(({ reward }) => reward?.loss as number);
+  losses(whole).forEach((loss, i) => {
+    expect(losses(parts)[i]).toBeCloseTo(loss, 4);
+    expect(loss).toBeCloseTo(-(whole[i]?.chosen?.sum as number) / 2, 6);
+  });
+  const tooFew = scorer.score(items, { objective, batch: { pairs: 2, chosenTokens: 3 } });
+  await expect(tooFew).rejects.toMatchObject({ code: 'invalid-argument', metadata: { field: 'batch' } });
+});
+
 test.each<[string, ScoreItem, RegExp]>([
   ['no kind', { id: 'x', item: undefined }, /set one of token_pair/],
   [

@@ -1,7 +1,8 @@
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+import { AlphapoError } from '@alphapo/base';
 import { policyDigest, readAdapter } from '@alphapo/checkpoints';
-import { type Objective, objectiveSettings, resolveRunSpecification } from '@alphapo/contracts';
+import { needsReference, type Objective, objectiveSettings, resolveRunSpecification } from '@alphapo/contracts';
 import {
   batchTotals,
   type Engine,
@@ -38,7 +39,7 @@ export function scoreCommand(): Command {
     .summary('log-probabilities of responses')
     .description(
       'Log-probabilities of the responses of pairs, in nats: a line of JSON per pair, {id, chosen: {sum, mean, tokens}, ' +
-        'rejected: {…}}; with --objective also rewards, margin and loss',
+        'rejected: {…}}; with --objective also rewards, margin and loss, the pairs of all files being one batch',
     )
     .requiredOption('--model <folder>', 'Hugging Face model folder')
     .requiredOption('--data <files...>', 'preference pairs')
@@ -58,6 +59,13 @@ async function score(options: ScoreOptions): Promise<void> {
   const facts = runFacts(await readModelDefinition(options.model), 1);
   const specification = resolveRunSpecification(await readSettings(undefined, options), facts);
   const objective = (options.objective ?? options.preset) === undefined ? undefined : specification.objective;
+  if (options.referenceModel !== undefined && !(objective && needsReference(objective))) {
+    throw new AlphapoError(
+      'invalid-argument',
+      'INVALID_SETTING',
+      'reference-model: give an objective that compares with a reference: dpo, ipo, or hinge with --reference base',
+    );
+  }
   const tokenizer = await openTokenizer(options.model, { chatTemplate: options.chatTemplate });
   const { pairs, rejected } = await readDataset(options.data, tokenizer, specification.lengths);
   await using engine = await openEngine(options.model, {

@@ -38,7 +38,7 @@ async function digestOfReference(
     throw new AlphapoError(
       'invalid-argument',
       'NO_REFERENCE',
-      `reference-model: this ${objective.kind} compares with no reference; leave it out`,
+      `reference-model: the ${objective.kind} of this run compares with no reference; leave it out`,
       { metadata: { setting: 'reference-model' } },
     );
   }
