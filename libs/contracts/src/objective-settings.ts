@@ -83,7 +83,7 @@ const DEFAULTS: Readonly<Record<ObjectiveKind, { readonly beta: number; readonly
 };
 
 /** SLiC's delta of 1, in nats of the whole response. */
-const BETA_OF_HINGE_WITHOUT_REFERENCE = 1;
+const SLIC_BETA = 1;
 
 /**
  * The objective that settings mean, and the peak learning rate of its recipe for all weights. Errors: INVALID_SETTING with
@@ -129,8 +129,8 @@ function objectiveOf(kind: ObjectiveKind, settings: WithUndefined<Settings>): Ob
       return { kind, beta, ...smoothing, ...nllOf(settings, 1) };
     case 'hinge': {
       const { reference = 'none' } = settings;
-      const delta = settings.beta ?? (reference === 'none' ? BETA_OF_HINGE_WITHOUT_REFERENCE : beta);
-      return { kind, beta: delta, reference, ...nllOf(settings, 0) };
+      const slicBeta = settings.beta ?? SLIC_BETA;
+      return { kind, beta: reference === 'none' ? slicBeta : beta, reference, ...nllOf(settings, 0) };
     }
     case 'sft':
       return { kind, average: settings.nllAverage ?? 'pairs' };
