@@ -1,4 +1,4 @@
-import { AlphapoError, type FloatTensor, type FloatTensors, floatTensor, sameShape } from '@alphapo/base';
+import { AlphapoError, type FloatTensor, type FloatTensors, sameShape } from '@alphapo/base';
 import { needsReference, type Objective, type TrainingMethod } from '@alphapo/contracts';
 import type {
   ModelDescription,
@@ -9,9 +9,11 @@ import type {
   SequenceTokens,
   ShardGradient,
 } from './engine.ts';
+import { GradientSum } from './gradient-sum.ts';
 import { ObjectiveSession } from './objective-session.ts';
-import { checkRow, groupRows, membership, type Pack, packRows, type Row } from './pack.ts';
-import { gradientProgram, PAIR_OUTPUTS, scoringProgram, trainableParameters } from './program.ts';
+import { checkRow, groupRows, keepsLogits, membership, type Pack, packRows } from './pack.ts';
+import { gradientProgram, PAIR_OUTPUTS, type Program, scoringProgram, trainableParameters } from './program.ts';
+import type { Row } from './row.ts';
 import { type Feeds, Session, type SessionOptions, type TensorData } from './session.ts';
 import { ModelFolder } from './weights.ts';
 
@@ -30,7 +32,7 @@ export type Checkpoint = () => Promise<void>;
 export class Computer implements AsyncDisposable {
   readonly #folder: ModelFolder;
   readonly #options: SessionOptions;
-  readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #sessions = new Map<string, { readonly program: Program; readonly session: Promise<Session> }>();
   readonly #objectives = new Map<string, Promise<ObjectiveSession>>();
   /** In the order of use, the least recently used first. */
   readonly #policies = new Map<string, Policy>();
@@ -125,45 +127,48 @@ export class Computer implements AsyncDisposable {
     rows.forEach((row, i) => {
       checkRow(row, i, this.#folder.definition);
     });
-    const key = `gradient ${JSON.stringify(policy.method)} ${JSON.stringify(objective)}`;
-    const session = await this.#session(key, () => gradientProgram(this.#folder, policy.method, objective));
-    const parameters = [...policy.tensors].map(([name, { shape }]) => ({ name, shape }));
-    let sums: Feeds = Object.fromEntries(
-      parameters.map(({ name, shape }) => [`sum:${name}`, toData(floatTensor(shape))]),
-    );
+    const sum = new GradientSum();
     const outcomes: PairOutcome[] = [];
-    for (const group of groupRows(rows, this.#folder.definition)) {
+    for (const group of groupRows(rows)) {
       await checkpoint();
-      const pack = packRows(group, this.#folder.definition);
       const from = outcomes.length;
       const groupPairs = pairs.slice(from, from + group.length);
+      const head = keepsLogits(group, this.#folder.definition) ? 'kept' : 'recomputed';
+      const key = `gradient ${JSON.stringify(policy.method)} ${JSON.stringify(objective)} ${head}`;
+      const { program, session } = await this.#session(key, () =>
+        gradientProgram(this.#folder, policy.method, objective, head),
+      );
+      const pack = packRows(group, this.#folder.definition, program.windows);
       const outputs = await session.run({
         ...pack.feeds,
         ...pairFeeds(pack, request.batchPairs),
         ...(needsReference(objective) ? await this.#referenceFeeds(groupPairs, checkpoint) : {}),
         ...policyFeeds(policy),
-        ...sums,
       });
       const scored = sequenceLogProbs(pack, outputs.log_probs as TensorData) as [SequenceLogProbs, SequenceLogProbs][];
       scored.forEach(([chosen, rejected], i) => {
         outcomes.push(outcome(chosen, rejected, ...pairNumbers(outputs, i)));
       });
-      sums = Object.fromEntries(
-        parameters.map(({ name }) => [`sum:${name}`, outputs[`gradient:${name}`] as TensorData]),
-      );
+      sum.add(program.gradients, outputs);
     }
     return {
       pairs: outcomes,
       loss: outcomes.reduce((sum, { loss }) => sum + loss, 0) / request.batchPairs,
-      gradient: new Map(
-        parameters.map(({ name, shape }) => [name, { shape, data: sums[`sum:${name}`]?.data as Float32Array }]),
-      ),
+      gradient: sum.total,
       computeMs: performance.now() - started,
     };
   }
 
+  /** Writes the profiles of all sessions, where they were asked for. */
+  async endProfiling(): Promise<void> {
+    for (const { session } of this.#sessions.values()) (await session).endProfiling();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    const sessions: Promise<AsyncDisposable>[] = [...this.#sessions.values(), ...this.#objectives.values()];
+    const sessions: Promise<AsyncDisposable>[] = [
+      ...[...this.#sessions.values()].map(({ session }) => session),
+      ...this.#objectives.values(),
+    ];
     for (const session of sessions) await (await session)[Symbol.asyncDispose]();
     this.#sessions.clear();
     this.#objectives.clear();
@@ -174,13 +179,13 @@ export class Computer implements AsyncDisposable {
       checkRow(row, i, this.#folder.definition);
     });
     const policy = choice.kind === 'base' ? undefined : this.#policy(choice.digest);
-    const session = await this.#session(`score ${JSON.stringify(policy?.method)}`, () =>
+    const { program, session } = await this.#session(`score ${JSON.stringify(policy?.method)}`, () =>
       scoringProgram(this.#folder, policy?.method),
     );
     const results: SequenceLogProbs[][] = [];
-    for (const group of groupRows(rows, this.#folder.definition)) {
+    for (const group of groupRows(rows)) {
       await checkpoint();
-      const pack = packRows(group, this.#folder.definition);
+      const pack = packRows(group, this.#folder.definition, program.windows);
       const outputs = await session.run({ ...pack.feeds, ...(policy === undefined ? {} : policyFeeds(policy)) });
       results.push(...sequenceLogProbs(pack, outputs.log_probs as TensorData));
     }
@@ -231,13 +236,15 @@ export class Computer implements AsyncDisposable {
     return policy;
   }
 
-  #session(key: string, build: () => ReturnType<typeof scoringProgram>): Promise<Session> {
-    const known = this.#sessions.get(key);
-    if (known !== undefined) return known;
-    const made = Session.create(build(), this.#options);
-    this.#sessions.set(key, made);
-    made.catch(() => this.#sessions.delete(key));
-    return made;
+  async #session<P extends Program>(key: string, build: () => P): Promise<{ program: P; session: Session }> {
+    let known = this.#sessions.get(key) as { program: P; session: Promise<Session> } | undefined;
+    if (known === undefined) {
+      const program = build();
+      known = { program, session: Session.create(program.graph, this.#options) };
+      this.#sessions.set(key, known);
+      known.session.catch(() => this.#sessions.delete(key));
+    }
+    return { program: known.program, session: await known.session };
   }
 }
 

@@ -15,6 +15,7 @@ import {
   Graph,
   gather,
   gatherElements,
+  gatherRows,
   gemm,
   less,
   lessOrEqual,
@@ -33,8 +34,9 @@ import {
   reshape,
   rmsNorm,
   rotaryEmbedding,
+  rowPad,
+  rowSlice,
   scan,
-  scatterAdd,
   sigmoid,
   slice,
   softmax,
@@ -90,7 +92,17 @@ const examples: { readonly [K in OperatorName]: readonly Example[] } = {
   Erf: [{ inputs: [[3, 4]], build: (x) => cast(erf(cast(x, 'f32')), 'f64'), single: true }],
   Exp: [{ inputs: [[3, 4]], build: (x) => exp(x) }],
   Expand: [{ inputs: [[3, 1]], build: (x) => expand(x, [2, 3, 4]) }],
-  Gather: [{ inputs: [[5, 3]], build: (x) => gather(x, indices(x, [2, 2], [4, 0, 4, 1])) }],
+  Gather: [
+    { inputs: [[5, 3]], build: (x) => gather(x, indices(x, [2, 2], [4, 0, 4, 1])) },
+    // Rows of a computed tensor: its row 4 goes to the places 0 and 2.
+    {
+      inputs: [[5, 3]],
+      build: (x) => {
+        const sources = indices(x, [2, 5], [1, 3, 4, 4, 0, 4, 4, 4, 4, 2]);
+        return gatherRows(mul(x, x), indices(x, [2, 2], [4, 0, 4, 1]), sources);
+      },
+    },
+  ],
   GatherElements: [{ inputs: [[3, 4]], build: (x) => gatherElements(x, indices(x, [3, 1], [2, 0, 2]), 1) }],
   Gemm: [
     {
@@ -188,6 +200,25 @@ const examples: { readonly [K in OperatorName]: readonly Example[] } = {
       single: true,
     },
   ],
+  RowPad: [
+    {
+      // Like RowSlice a part of loops that are given a derivative by hand.
+      inputs: [[3, 2]],
+      build: (x) => {
+        const padded = rowPad(x, indices(x, [4], [0, 0, 2, 0]), 5);
+        return customDerivative(padded, [x], (g) => [rowSlice(g, indices(x, [1], [0]), indices(x, [1], [3]), 3)]);
+      },
+    },
+  ],
+  RowSlice: [
+    {
+      inputs: [[5, 2]],
+      build: (x) => {
+        const first = rowSlice(x, indices(x, [1], [0]), indices(x, [1], [3]), 3);
+        return customDerivative(first, [x], (g) => [rowPad(g, indices(x, [4], [0, 0, 2, 0]), 5)]);
+      },
+    },
+  ],
   Scan: [
     {
       // Squares row by row: the loop is given a derivative by hand, as the head of a language model is.
@@ -199,15 +230,6 @@ const examples: { readonly [K in OperatorName]: readonly Example[] } = {
         }));
         return customDerivative(outputs[0] as Value, [x], (g) => [mul(g, mul(x, 2))]);
       },
-    },
-  ],
-  ScatterAdd: [
-    {
-      inputs: [
-        [4, 2],
-        [3, 2],
-      ],
-      build: (base, rows) => scatterAdd(base, indices(base, [3], [1, 3, 1]), rows),
     },
   ],
   Sigmoid: [{ inputs: [[3, 4]], build: (x) => sigmoid(x) }],
@@ -238,6 +260,22 @@ function weightedSum(y: Value): Value {
   return reshape(reduceSum(mul(y, y.graph.constant('f64', y.shape as number[], weights)), all), []);
 }
 
+/** The gradient of input i: a tensor, or zeros with rows added. */
+function gradientOf(result: Record<string, TensorData>, i: number, shape: readonly number[]): Float64Array {
+  const dense = result[`g${i}`] as { data: Float64Array } | undefined;
+  if (dense !== undefined) return dense.data;
+  const width = shape[1] as number;
+  const gradient = new Float64Array((shape[0] as number) * width);
+  const rows = (result[`rows${i}`] as { data: Float64Array }).data;
+  (result[`indices${i}`] as { data: BigInt64Array }).data.forEach((index, n) => {
+    for (let k = 0; k < width; k++) {
+      const place = Number(index) * width + k;
+      gradient[place] = (gradient[place] as number) + (rows[n * width + k] as number);
+    }
+  });
+  return gradient;
+}
+
 const cases = Object.entries(examples).flatMap(([operator, list]) =>
   list.map((example, index) => [list.length > 1 ? `${operator} ${index + 1}` : operator, example] as const),
 );
@@ -249,8 +287,12 @@ test.each(cases)('the derivative of %s agrees with finite differences', async (_
   const loss = weightedSum(example.build(...inputs));
   graph.output('loss', loss);
   const gradients = differentiate(graph, [{ output: loss, gradient: graph.scalar('f64', 1) }], inputs);
-  gradients.forEach((gradient, i) => {
-    graph.output(`g${i}`, gradient as Value);
+  gradients.forEach(({ dense, rows }, i) => {
+    if (dense !== undefined) graph.output(`g${i}`, dense);
+    for (const part of rows) {
+      graph.output(`indices${i}`, part.indices);
+      graph.output(`rows${i}`, part.rows);
+    }
   });
   await using session = await Session.create(graph, CPU);
 
@@ -266,7 +308,7 @@ test.each(cases)('the derivative of %s agrees with finite differences', async (_
   const step = example.single ? 2e-2 : 1e-5;
   for (const [i] of inputs.entries()) {
     const { data } = feeds[`x${i}`] as { data: Float64Array };
-    const gradient = (result[`g${i}`] as { data: Float64Array }).data;
+    const gradient = gradientOf(result, i, example.inputs[i] as readonly number[]);
     expect(gradient).toHaveLength(data.length);
     for (const [j, x] of data.entries()) {
       data[j] = x + step;

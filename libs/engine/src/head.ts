@@ -1,5 +1,6 @@
 import {
   add,
+  type Contribution,
   customDerivative,
   gather,
   gatherElements,
@@ -7,11 +8,11 @@ import {
   log,
   mul,
   neg,
+  productOf,
   reduceMax,
   reshape,
   type Shape,
   scan,
-  scatterAdd,
   softmax,
   sub,
   type Value,
@@ -45,15 +46,30 @@ export function targetLogProbs(hidden: Value, weight: Value, targets: Value, tra
     }
     case 'trained-weight': {
       const [logProbs] = loop(hidden, weight, targets, () => []) as [Value];
-      return customDerivative(reshape(logProbs, targets.shape), [hidden, weight], (arriving) =>
-        trainedPullback(hidden, weight, targets, arriving),
-      );
+      return trained(logProbs, { hidden, weight, targets }, (scales) => recomputed(hidden, weight, scales));
+    }
+    case 'trained-weight-kept': {
+      const rows = flat(hidden);
+      const { logProbs, probabilities } = rowLogProbs(rows, weight, flat(targets));
+      return trained(logProbs, { hidden, weight, targets }, (scales) => {
+        const scaled = mul(probabilities, neg(flat(scales)));
+        return {
+          hidden: reshape(gemm(scaled, weight), hidden.shape),
+          weight: gemm(scaled, rows, { transA: true }),
+        };
+      });
     }
   }
 }
 
-/** What is differentiated: nothing, the hidden states only, or the head's matrix as well. */
-export type HeadTraining = 'none' | 'frozen-weight' | 'trained-weight';
+/**
+ * What is differentiated: nothing, the hidden states only, or the head's matrix as well. Then the probabilities are either
+ * computed again, chunk by chunk, or kept from the forward pass (K C V elements).
+ */
+export type HeadTraining = 'none' | 'frozen-weight' | 'trained-weight' | 'trained-weight-kept';
+
+/** [K, C, …] as rows [K C, …]. */
+const flat = (x: Value): Value => reshape(x, [productOf(x.shape.slice(0, 2)), ...x.shape.slice(2)]);
 
 const columnShape = (targets: Value): Shape => [...targets.shape, 1];
 
@@ -66,23 +82,48 @@ function loop(
 ): readonly Value[] {
   return scan(hidden.graph, [], [hidden, targets], (_states, slices) => {
     const [h, target] = slices as [Value, Value];
-    const logits = gemm(h, weight, { transB: true });
-    const p = softmax(logits);
-    // The largest probability is at least 1 / V, so its logarithm is safe: log(sum exp z) = max z - log(max p).
-    const normaliser = sub(reduceMax(logits, [1]), log(reduceMax(p, [1])));
-    const chosen = gatherElements(logits, reshape(target, columnShape(target)), 1);
-    return { states: [], outputs: [sub(chosen, normaliser), ...more(p, target)] };
+    const { logProbs, probabilities } = rowLogProbs(h, weight, target);
+    return { states: [], outputs: [logProbs, ...more(probabilities, target)] };
   }).outputs;
 }
 
+/** Log-probabilities [C, 1] of targets [C] and probabilities [C, V] for hidden states h [C, D]. */
+function rowLogProbs(h: Value, weight: Value, target: Value): { logProbs: Value; probabilities: Value } {
+  const logits = gemm(h, weight, { transB: true });
+  const probabilities = softmax(logits);
+  // The largest probability is at least 1 / V, so its logarithm is safe: log(sum exp z) = max z - log(max p).
+  const normaliser = sub(reduceMax(logits, [1]), log(reduceMax(probabilities, [1])));
+  const chosen = gatherElements(logits, reshape(target, columnShape(target)), 1);
+  return { logProbs: sub(chosen, normaliser), probabilities };
+}
+
+/** Gradients of hidden states [K, C, D] and of the head's matrix [V, D]. */
+interface HeadGradients {
+  readonly hidden: Value;
+  readonly weight: Value;
+}
+
 /**
- * Gradients of hidden states and matrix for scales s [K, C] that arrive at the log-probabilities. With z = h W' and
- * p = softmax(z), dz = s (onehot(y) - p): the logits are computed once more, because the scales were not known before.
+ * Log-probabilities whose derivative includes the head's matrix. With z = h W', p = softmax(z) and scales s [K, C, 1] that
+ * arrive, dz = s (onehot(y) - p): `fromProbabilities` gives the part of p, the targets' part is added here.
  */
-function trainedPullback(hidden: Value, weight: Value, targets: Value, scales: Value): readonly Value[] {
-  const column = reshape(scales, columnShape(targets));
+function trained(
+  logProbs: Value,
+  { hidden, weight, targets }: { hidden: Value; weight: Value; targets: Value },
+  fromProbabilities: (scales: Value) => HeadGradients,
+): Value {
+  return customDerivative(reshape(logProbs, targets.shape), [hidden, weight, weight], (arriving) => {
+    const scales = reshape(arriving, columnShape(targets));
+    const parts = fromProbabilities(scales);
+    const rows: Contribution = { indices: flat(targets), rows: flat(mul(hidden, scales)) };
+    return [add(parts.hidden, mul(gather(weight, targets), scales)), parts.weight, rows];
+  });
+}
+
+/** Computes the logits once more, chunk by chunk, because the scales were not known before. */
+function recomputed(hidden: Value, weight: Value, scales: Value): HeadGradients {
   const start = zeros(weight.graph, 'f32', weight.shape);
-  const { states, outputs } = scan(hidden.graph, [start], [hidden, neg(column)], ([sum], slices) => {
+  const { states, outputs } = scan(hidden.graph, [start], [hidden, neg(scales)], ([sum], slices) => {
     const [h, minusScale] = slices as [Value, Value];
     const scaled = mul(softmax(gemm(h, weight, { transB: true })), minusScale);
     return {
@@ -90,10 +131,5 @@ function trainedPullback(hidden: Value, weight: Value, targets: Value, scales: V
       outputs: [gemm(scaled, weight)],
     };
   });
-  const [fromProbabilities] = states as [Value];
-  const [hiddenPart] = outputs as [Value];
-  return [
-    add(hiddenPart, mul(gather(weight, targets), column)),
-    scatterAdd(fromProbabilities, targets, mul(hidden, column)),
-  ];
+  return { hidden: outputs[0] as Value, weight: states[0] as Value };
 }

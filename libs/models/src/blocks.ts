@@ -30,8 +30,8 @@ export function rotaryAttention(
   const q = rotate(computation.linear(`${module}.q_proj`, x), computation, heads);
   const k = rotate(computation.linear(`${module}.k_proj`, x), computation, keyValueHeads);
   const v = computation.linear(`${module}.v_proj`, x);
-  const mask = computation.mask(slidingWindow);
-  const mixed = attention({ q, k, v, mask }, { heads, keyValueHeads, headDim, scale: headDim ** -0.5 });
+  const options = { heads, keyValueHeads, headDim, scale: headDim ** -0.5, slidingWindow };
+  const mixed = attention({ q, k, v }, options, computation.inputs, computation.attentionBlocks(slidingWindow));
   return computation.linear(`${module}.o_proj`, mixed);
 }
 
