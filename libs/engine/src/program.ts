@@ -100,9 +100,9 @@ class ModelGraph implements Computation {
     const headRows = this.graph.input('head_rows', 'i64', ['K', 'C']);
     const targets = this.graph.input('targets', 'i64', ['K', 'C']);
     const hidden = gather(definition.hidden(this), headRows);
-    const weight = this.parameter(definition.headWeight);
+    const head = { weight: this.parameter(definition.headWeight), softCap: definition.logitSoftCap };
     const trained = this.trainable.has(definition.headWeight) ? 'trained-weight' : 'frozen-weight';
-    return targetLogProbs(hidden, weight, targets, training === 'none' ? 'none' : trained);
+    return targetLogProbs(hidden, head, targets, training === 'none' ? 'none' : trained);
   }
 }
 

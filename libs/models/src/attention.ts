@@ -1,6 +1,7 @@
 import {
   add,
   and,
+  div,
   equal,
   less,
   lessOrEqual,
@@ -11,6 +12,7 @@ import {
   reshape,
   softmax,
   sub,
+  tanh,
   transpose,
   type Value,
   where,
@@ -38,6 +40,19 @@ export function attentionMask(inputs: TokenInputs, slidingWindow: number | undef
   return where(seen, seen.graph.scalar('f32', 0), UNSEEN);
 }
 
+interface AttentionShape {
+  readonly heads: number;
+  readonly keyValueHeads: number;
+  readonly headDim: number;
+  /** Factor of the scores. */
+  readonly scale: number;
+  /** Scores are bent to stay within this. */
+  readonly softCap?: number | undefined;
+}
+
+/** cap * tanh(x / cap). arXiv:2408.00118. */
+const capped = (x: Value, cap: number | undefined): Value => (cap === undefined ? x : mul(tanh(div(x, cap)), cap));
+
 /**
  * Grouped-query attention over the tokens of a pack.
  *
@@ -48,7 +63,7 @@ export function attentionMask(inputs: TokenInputs, slidingWindow: number | undef
  */
 export function attention(
   { q, k, v, mask }: { q: Value; k: Value; v: Value; mask: Value },
-  { heads, keyValueHeads, headDim, scale }: { heads: number; keyValueHeads: number; headDim: number; scale: number },
+  { heads, keyValueHeads, headDim, scale, softCap }: AttentionShape,
 ): Value {
   const T = q.shape[0] as string;
   const groups = heads / keyValueHeads;
@@ -61,7 +76,7 @@ export function attention(
   ]);
   const keys = transpose(reshape(k, [T, keyValueHeads, headDim]), [1, 2, 0]);
   const values = transpose(reshape(v, [T, keyValueHeads, headDim]), [1, 0, 2]);
-  const scores = add(reshape(matmul(queries, keys), [keyValueHeads, groups, T, T]), mask);
+  const scores = add(reshape(capped(matmul(queries, keys), softCap), [keyValueHeads, groups, T, T]), mask);
   const weights = reshape(softmax(scores), [keyValueHeads, groupedRows, T]);
   const mixed = reshape(matmul(weights, values), [keyValueHeads, groups, T, headDim]);
   return reshape(transpose(mixed, [2, 0, 1, 3]), [T, heads * headDim]);
