@@ -31,7 +31,8 @@ export function decoderShape(config: DecoderConfig): DecoderShape {
   const headDim = config.head_dim ?? hiddenSize / heads;
   const keyValueHeads = config.num_key_value_heads ?? heads;
   if (!Number.isInteger(headDim) || headDim % 2 !== 0) {
-    configError('num_attention_heads', `hidden_size ${hiddenSize} does not give an even head size`);
+    const field = config.head_dim ? 'head_dim' : 'num_attention_heads';
+    configError(field, `gives heads of ${headDim} dimensions; an even number can be rotated`);
   }
   if (heads % keyValueHeads !== 0)
     configError('num_key_value_heads', `${keyValueHeads} does not divide ${heads} heads`);
