@@ -27,7 +27,7 @@ export const tinyConfigs = {
     head_dim: 8,
     query_pre_attn_scalar: 10,
     attn_logit_softcapping: 2.5,
-    final_logit_softcapping: 4,
+    final_logit_softcapping: 4.5,
     sliding_window: 5,
   },
   phi3: {
