@@ -18,6 +18,9 @@ const configSchema = z.looseObject({
   rms_norm_eps: positiveNumber.default(1e-5),
   hidden_act: z.string().default('silu'),
   sliding_window: positive.nullish(),
+  /** Fields of Phi-4-mini; at one they do nothing. */
+  full_attn_mod: z.literal(1).optional(),
+  interpolate_factor: z.literal(1).optional(),
   tie_word_embeddings: z.boolean().default(false),
 });
 

@@ -69,6 +69,22 @@ test('a field that is off or changes nothing is no obstacle', () => {
   }
 });
 
+test('Phi-4-mini, which rotates three quarters of each head by LongRoPE, is accepted', () => {
+  const factors = Array(48).fill(1.5);
+  const model = modelFromConfig({
+    ...configs.phi3,
+    num_attention_heads: 24,
+    num_key_value_heads: 8,
+    max_position_embeddings: 131_072,
+    partial_rotary_factor: 0.75,
+    rope_scaling: { type: 'longrope', short_factor: factors, long_factor: factors },
+    full_attn_mod: 1,
+    interpolate_factor: 1,
+  });
+  expect(model.rotary?.inverseFrequencies).toHaveLength(48);
+  expect(model.rotary?.long?.above).toBe(4096);
+});
+
 function refusal(config: object): AlphapoError | undefined {
   try {
     modelFromConfig(config);
@@ -149,6 +165,7 @@ test.each<[Architecture, string, object]>([
   ['phi3', 'partial_rotary_factor', { partial_rotary_factor: 0.01 }],
   ['phi3', 'short_factor', { rope_scaling: { type: 'longrope', short_factor: [1], long_factor: [1] } }],
   ['phi3', 'rope_scaling.short_mscale', { rope_scaling: { type: 'su', short_mscale: 1.2 } }],
+  ['phi3', 'full_attn_mod', { full_attn_mod: 2 }],
   ['phi3', 'dummy_token_indices', { dummy_token_indices: [1] }],
   ['gpt2', 'activation_function', { activation_function: 'relu' }],
   ['gpt2', 'scale_attn_by_inverse_layer_idx', { scale_attn_by_inverse_layer_idx: true }],
