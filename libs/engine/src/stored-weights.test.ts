@@ -35,7 +35,7 @@ async function storedWeights(folder: string) {
 
 test.each(ARCHITECTURES)('%s scores the same to the bit from one file and from several', async (_name, config) => {
   const whole = await writeTinyModel(await temporaryFolder(), config);
-  const storage = { dataType: 'f32', maxShardBytes: 3000 } as const;
+  const storage = { dataType: 'f32', maxShardBytes: 9000 } as const;
   const sharded = await writeTinyModel(await temporaryFolder(), config, { storage });
   const files = await readdir(sharded);
   expect(files).toContain('model.safetensors.index.json');
@@ -48,7 +48,7 @@ test.each(
 )(
   '%s scores weights stored as %s as it scores the same numbers stored as f32, to the bit',
   async (_name, dataType, config) => {
-    const storage = { dataType, maxShardBytes: 3000 };
+    const storage = { dataType, maxShardBytes: 9000 };
     const half = await writeTinyModel(await temporaryFolder(), config, { storage });
     const single = await writeTinyModel(await temporaryFolder(), config, { weights: await storedWeights(half) });
     const scores = await scoresOf(half);
