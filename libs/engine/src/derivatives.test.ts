@@ -47,6 +47,7 @@ import {
   type Value,
   where,
 } from '@alphapo/graph';
+import { outputGradient, readGradient } from './gradient-fixture.ts';
 import { Session, type TensorData } from './session.ts';
 
 /** A function of float64 inputs with the shapes given, in which the operator under test has a part. */
@@ -260,22 +261,6 @@ function weightedSum(y: Value): Value {
   return reshape(reduceSum(mul(y, y.graph.constant('f64', y.shape as number[], weights)), all), []);
 }
 
-/** The gradient of input i: a tensor, or zeros with rows added. */
-function gradientOf(result: Record<string, TensorData>, i: number, shape: readonly number[]): Float64Array {
-  const dense = result[`g${i}`] as { data: Float64Array } | undefined;
-  if (dense !== undefined) return dense.data;
-  const width = shape[1] as number;
-  const gradient = new Float64Array((shape[0] as number) * width);
-  const rows = (result[`rows${i}`] as { data: Float64Array }).data;
-  (result[`indices${i}`] as { data: BigInt64Array }).data.forEach((index, n) => {
-    for (let k = 0; k < width; k++) {
-      const place = Number(index) * width + k;
-      gradient[place] = (gradient[place] as number) + (rows[n * width + k] as number);
-    }
-  });
-  return gradient;
-}
-
 const cases = Object.entries(examples).flatMap(([operator, list]) =>
   list.map((example, index) => [list.length > 1 ? `${operator} ${index + 1}` : operator, example] as const),
 );
@@ -287,12 +272,8 @@ test.each(cases)('the derivative of %s agrees with finite differences', async (_
   const loss = weightedSum(example.build(...inputs));
   graph.output('loss', loss);
   const gradients = differentiate(graph, [{ output: loss, gradient: graph.scalar('f64', 1) }], inputs);
-  gradients.forEach(({ dense, rows }, i) => {
-    if (dense !== undefined) graph.output(`g${i}`, dense);
-    for (const part of rows) {
-      graph.output(`indices${i}`, part.indices);
-      graph.output(`rows${i}`, part.rows);
-    }
+  gradients.forEach((gradient, i) => {
+    outputGradient(graph, `x${i}`, gradient);
   });
   await using session = await Session.create(graph, CPU);
 
@@ -308,7 +289,7 @@ test.each(cases)('the derivative of %s agrees with finite differences', async (_
   const step = example.single ? 2e-2 : 1e-5;
   for (const [i] of inputs.entries()) {
     const { data } = feeds[`x${i}`] as { data: Float64Array };
-    const gradient = gradientOf(result, i, example.inputs[i] as readonly number[]);
+    const gradient = readGradient(result, `x${i}`, example.inputs[i] as readonly number[]);
     expect(gradient).toHaveLength(data.length);
     for (const [j, x] of data.entries()) {
       data[j] = x + step;

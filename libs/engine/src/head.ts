@@ -2,6 +2,7 @@ import {
   add,
   type Contribution,
   customDerivative,
+  div,
   gather,
   gatherElements,
   gemm,
@@ -15,49 +16,56 @@ import {
   scan,
   softmax,
   sub,
+  tanh,
   type Value,
   zeros,
 } from '@alphapo/graph';
+
+/** What turns hidden states into logits. */
+export interface Head {
+  /** [V, D] */
+  readonly weight: Value;
+  /** Logits are cap * tanh(z / cap) of the products z with the weight, where there is a cap. arXiv:2408.00118. */
+  readonly softCap: number | undefined;
+}
 
 /**
  * Log-probabilities of target tokens without keeping logits. Hidden states come in K chunks of C rows; each chunk's
  * logits [C, V] live only inside a loop. A chunk gives its rows' log-probabilities and, since
  *
- *     d log p(y) / d h = W[y] - sum_v p_v W[v],
+ *     d log p(y) / d h = s_y W[y] - sum_v p_v s_v W[v],
  *
- * their unscaled gradients; those are scaled by what arrives from the objective, once it is known.
+ * their unscaled gradients; those are scaled by what arrives from the objective, once it is known. s_v is the slope of
+ * the soft cap at v, 1 - tanh(z_v / cap)^2, and 1 without one.
  *
  * @param hidden [K, C, D]
- * @param weight the head's matrix [V, D]
  * @param targets token ids [K, C]
  * @returns log-probabilities [K, C], in nats
  */
-export function targetLogProbs(hidden: Value, weight: Value, targets: Value, training: HeadTraining): Value {
+export function targetLogProbs(hidden: Value, head: Head, targets: Value, training: HeadTraining): Value {
   switch (training) {
     case 'none':
-      return reshape(loop(hidden, weight, targets, () => [])[0] as Value, targets.shape);
+      return reshape(loop(hidden, head, targets, () => [])[0] as Value, targets.shape);
     case 'frozen-weight': {
-      const [logProbs, gradients] = loop(hidden, weight, targets, (p, target) => [
-        sub(gather(weight, target), gemm(p, weight)),
+      const { weight } = head;
+      const [logProbs, gradients] = loop(hidden, head, targets, (chunk, target) => [
+        sub(timesSlope(gather(weight, target), targetSlope(chunk, target)), gemm(sloped(chunk), weight)),
       ]) as [Value, Value];
       return customDerivative(reshape(logProbs, targets.shape), [hidden], (arriving) => [
         mul(gradients, reshape(arriving, columnShape(targets))),
       ]);
     }
     case 'trained-weight': {
-      const [logProbs] = loop(hidden, weight, targets, () => []) as [Value];
-      return trained(logProbs, { hidden, weight, targets }, (scales) => recomputed(hidden, weight, scales));
+      const [logProbs] = loop(hidden, head, targets, () => []) as [Value];
+      return trained(logProbs, { hidden, head, targets }, (scales) => recomputed(hidden, head, targets, scales));
     }
     case 'trained-weight-kept': {
       const rows = flat(hidden);
-      const { logProbs, probabilities } = rowLogProbs(rows, weight, flat(targets));
-      return trained(logProbs, { hidden, weight, targets }, (scales) => {
-        const scaled = mul(probabilities, neg(flat(scales)));
-        return {
-          hidden: reshape(gemm(scaled, weight), hidden.shape),
-          weight: gemm(scaled, rows, { transA: true }),
-        };
-      });
+      const chunk = chunkOf(rows, head);
+      return trained(chunkLogProbs(chunk, flat(targets)), { hidden, head, targets }, (scales) => ({
+        ...fromProbabilities(rows, head, sloped(chunk), neg(flat(scales))),
+        targetSlopes: targetSlope(chunk, flat(targets)),
+      }));
     }
   }
 }
@@ -73,63 +81,98 @@ const flat = (x: Value): Value => reshape(x, [productOf(x.shape.slice(0, 2)), ..
 
 const columnShape = (targets: Value): Shape => [...targets.shape, 1];
 
-/** Runs over the chunks: log-probabilities [K, C, 1], then what `more` makes of the probabilities [C, V]. */
+/** A chunk's logits [C, V], their probabilities, and the slopes of the soft cap where there is one. */
+interface Chunk {
+  readonly logits: Value;
+  readonly probabilities: Value;
+  readonly slopes: Value | undefined;
+}
+
+function chunkOf(hidden: Value, { weight, softCap }: Head): Chunk {
+  const products = gemm(hidden, weight, { transB: true });
+  if (softCap === undefined) return { logits: products, probabilities: softmax(products), slopes: undefined };
+  const bent = tanh(div(products, softCap));
+  const logits = mul(bent, softCap);
+  return { logits, probabilities: softmax(logits), slopes: sub(1, mul(bent, bent)) };
+}
+
+const timesSlope = (x: Value, slope: Value | undefined): Value => (slope === undefined ? x : mul(x, slope));
+
+const sloped = ({ probabilities, slopes }: Chunk): Value => timesSlope(probabilities, slopes);
+
+/** The slope at each row's target [C, 1]. */
+const targetSlope = ({ slopes }: Chunk, target: Value): Value | undefined =>
+  slopes && gatherElements(slopes, reshape(target, columnShape(target)), 1);
+
+/** Runs over the chunks: log-probabilities [K, C, 1], then what `more` makes of each chunk. */
 function loop(
   hidden: Value,
-  weight: Value,
+  head: Head,
   targets: Value,
-  more: (probabilities: Value, target: Value) => readonly Value[],
+  more: (chunk: Chunk, target: Value) => readonly Value[],
 ): readonly Value[] {
   return scan(hidden.graph, [], [hidden, targets], (_states, slices) => {
     const [h, target] = slices as [Value, Value];
-    const { logProbs, probabilities } = rowLogProbs(h, weight, target);
-    return { states: [], outputs: [logProbs, ...more(probabilities, target)] };
+    const chunk = chunkOf(h, head);
+    return { states: [], outputs: [chunkLogProbs(chunk, target), ...more(chunk, target)] };
   }).outputs;
 }
 
-/** Log-probabilities [C, 1] of targets [C] and probabilities [C, V] for hidden states h [C, D]. */
-function rowLogProbs(h: Value, weight: Value, target: Value): { logProbs: Value; probabilities: Value } {
-  const logits = gemm(h, weight, { transB: true });
-  const probabilities = softmax(logits);
+/** Log-probabilities [C, 1] of a chunk's targets [C]. */
+function chunkLogProbs({ logits, probabilities }: Chunk, target: Value): Value {
   // The largest probability is at least 1 / V, so its logarithm is safe: log(sum exp z) = max z - log(max p).
   const normaliser = sub(reduceMax(logits, [1]), log(reduceMax(probabilities, [1])));
-  const chosen = gatherElements(logits, reshape(target, columnShape(target)), 1);
-  return { logProbs: sub(chosen, normaliser), probabilities };
+  return sub(gatherElements(logits, reshape(target, columnShape(target)), 1), normaliser);
 }
 
-/** Gradients of hidden states [K, C, D] and of the head's matrix [V, D]. */
+/** What the probabilities' part of dz gives for C rows: the gradients of hidden states [C, D] and of the matrix [V, D]. */
 interface HeadGradients {
   readonly hidden: Value;
   readonly weight: Value;
 }
 
+/** Products of dz = g p s, negative scales times probabilities with their slopes, with the matrix and the hidden states. */
+function fromProbabilities(
+  h: Value,
+  { weight }: Head,
+  slopedProbabilities: Value,
+  minusScales: Value,
+  sum?: Value,
+): HeadGradients {
+  const scaled = mul(slopedProbabilities, minusScales);
+  const plus = sum === undefined ? {} : { plus: sum };
+  return { hidden: gemm(scaled, weight), weight: gemm(scaled, h, { transA: true, ...plus }) };
+}
+
 /**
- * Log-probabilities whose derivative includes the head's matrix. With z = h W', p = softmax(z) and scales s [K, C, 1] that
- * arrive, dz = s (onehot(y) - p): `fromProbabilities` gives the part of p, the targets' part is added here.
+ * Log-probabilities whose derivative includes the head's matrix. With z = h W', slopes s and scales g that arrive,
+ * dz = g (onehot(y) - p) s: `probabilityPart` gives what comes from p, the targets' part is added here.
  */
 function trained(
   logProbs: Value,
-  { hidden, weight, targets }: { hidden: Value; weight: Value; targets: Value },
-  fromProbabilities: (scales: Value) => HeadGradients,
+  { hidden, head, targets }: { hidden: Value; head: Head; targets: Value },
+  probabilityPart: (scales: Value) => HeadGradients & { readonly targetSlopes: Value | undefined },
 ): Value {
+  const { weight } = head;
   return customDerivative(reshape(logProbs, targets.shape), [hidden, weight, weight], (arriving) => {
     const scales = reshape(arriving, columnShape(targets));
-    const parts = fromProbabilities(scales);
-    const rows: Contribution = { indices: flat(targets), rows: flat(mul(hidden, scales)) };
-    return [add(parts.hidden, mul(gather(weight, targets), scales)), parts.weight, rows];
+    const part = probabilityPart(scales);
+    const ofTarget = timesSlope(scales, part.targetSlopes && reshape(part.targetSlopes, columnShape(targets)));
+    const rows: Contribution = { indices: flat(targets), rows: flat(mul(hidden, ofTarget)) };
+    return [add(reshape(part.hidden, hidden.shape), mul(gather(weight, targets), ofTarget)), part.weight, rows];
   });
 }
 
 /** Computes the logits once more, chunk by chunk, because the scales were not known before. */
-function recomputed(hidden: Value, weight: Value, scales: Value): HeadGradients {
-  const start = zeros(weight.graph, 'f32', weight.shape);
-  const { states, outputs } = scan(hidden.graph, [start], [hidden, neg(scales)], ([sum], slices) => {
-    const [h, minusScale] = slices as [Value, Value];
-    const scaled = mul(softmax(gemm(h, weight, { transB: true })), minusScale);
-    return {
-      states: [gemm(scaled, h, { transA: true, plus: sum as Value })],
-      outputs: [gemm(scaled, weight)],
-    };
+function recomputed(hidden: Value, head: Head, targets: Value, scales: Value) {
+  const start = zeros(hidden.graph, head.weight.type, head.weight.shape);
+  const { states, outputs } = scan(hidden.graph, [start], [hidden, neg(scales), targets], ([sum], slices) => {
+    const [h, minusScales, target] = slices as [Value, Value, Value];
+    const chunk = chunkOf(h, head);
+    const gradients = fromProbabilities(h, head, sloped(chunk), minusScales, sum);
+    const slope = targetSlope(chunk, target);
+    return { states: [gradients.weight], outputs: [gradients.hidden, ...(slope === undefined ? [] : [slope])] };
   });
-  return { hidden: outputs[0] as Value, weight: states[0] as Value };
+  const [ofHidden, targetSlopes] = outputs as [Value, Value | undefined];
+  return { hidden: ofHidden, weight: states[0] as Value, targetSlopes };
 }

@@ -119,7 +119,7 @@ export function packRows(rows: readonly Row[], model: ModelDefinition, windows: 
       head_rows: { type: 'i64', shape: [chunks, size], data: from },
       head_sources: { type: 'i64', shape: [width, T], data: sources },
       targets: { type: 'i64', shape: [chunks, size], data: targets },
-      ...rotaryFeeds(model, positions),
+      ...rotaryFeeds(model, positions, rows),
       ...Object.assign({}, ...windows.map((w) => attentionFeeds(attentionBlocks(rows, w), T, blockPrefix(w)))),
     },
     tokens: T,
@@ -140,11 +140,17 @@ function headChunks(rows: number, vocabularySize: number): { chunks: number; siz
   return { chunks, size: Math.ceil(rows / chunks) };
 }
 
-function rotaryFeeds(model: ModelDefinition, positions: BigInt64Array): Feeds {
+/** Rotary tables of the tokens. A row's responses are one sequence batch: the longest of them chooses the frequencies. */
+function rotaryFeeds(model: ModelDefinition, positions: BigInt64Array, rows: readonly Row[]): Feeds {
   if (model.rotary === undefined) return {};
-  const { cos, sin } = rotaryTables(model.rotary, Array.from(positions, Number));
+  const lengths = rows.flatMap((row) => new Array<number>(rowTokens(row)).fill(longestSequence(row)));
+  const { cos, sin } = rotaryTables(model.rotary, Array.from(positions, Number), lengths);
   const shape = [1, positions.length, model.rotary.inverseFrequencies.length];
   return { rotary_cos: { type: 'f32', shape, data: cos }, rotary_sin: { type: 'f32', shape, data: sin } };
+}
+
+function longestSequence({ prompt, responses }: Row): number {
+  return prompt.length + Math.max(...responses.map((response) => response.length));
 }
 
 /** Membership [P, head rows] of one response of each row: 1 where a head row belongs to it. Sums by matrix product. */

@@ -129,7 +129,8 @@ class ModelGraph implements Computation {
     const sources = this.graph.input('head_sources', 'i64', ['S', 'T']);
     const targets = this.graph.input('targets', 'i64', ['K', 'C']);
     const hidden = gatherRows(definition.hidden(this), headRows, sources);
-    return targetLogProbs(hidden, this.parameter(definition.headWeight), targets, training);
+    const head = { weight: this.parameter(definition.headWeight), softCap: definition.logitSoftCap };
+    return targetLogProbs(hidden, head, targets, training);
   }
 }
 

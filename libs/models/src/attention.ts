@@ -4,6 +4,7 @@ import {
   concat,
   customDerivative,
   differentiate,
+  div,
   equal,
   gather,
   gatherSum,
@@ -19,6 +20,7 @@ import {
   scan,
   softmax,
   sub,
+  tanh,
   transpose,
   transposeMatrix,
   type Value,
@@ -37,7 +39,12 @@ export interface AttentionShape {
   readonly scale: number;
   /** A token sees this many positions, itself included; all when undefined. */
   readonly slidingWindow: number | undefined;
+  /** Scores are bent to stay within this. */
+  readonly softCap?: number | undefined;
 }
+
+/** cap * tanh(x / cap). arXiv:2408.00118. */
+const capped = (x: Value, cap: number | undefined): Value => (cap === undefined ? x : mul(tanh(div(x, cap)), cap));
 
 /**
  * Grouped-query attention over the tokens of a pack, block by block: a block is a range of queries with the keys that any of
@@ -120,14 +127,14 @@ class Block {
 
   /** Attention of q [B, H * headDim] over k and v [C, K * headDim]. */
   mix(q: Value, k: Value, v: Value): Value {
-    const { heads, keyValueHeads: K, headDim, scale } = this.#shape;
+    const { heads, keyValueHeads: K, headDim, scale, softCap } = this.#shape;
     const groups = heads / K;
     // Queries that share a key-value head are one matrix: [K, groups * B, headDim].
     const queries = transpose(reshape(q, ['B', K, groups, headDim]), [1, 2, 0, 3]);
     const rows = productOf([groups, 'B']);
     const perHead = (x: Value) => transpose(reshape(x, ['C', K, headDim]), [1, 0, 2]);
     const scores = mul(matmul(reshape(queries, [K, rows, headDim]), transposeMatrix(perHead(k))), scale);
-    const weights = softmax(add(scores, this.#mask(groups)));
+    const weights = softmax(add(capped(scores, softCap), this.#mask(groups)));
     const mixed = reshape(matmul(weights, perHead(v)), [K, groups, 'B', headDim]);
     return reshape(transpose(mixed, [2, 0, 1, 3]), ['B', heads * headDim]);
   }

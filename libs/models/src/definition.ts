@@ -31,7 +31,7 @@ export interface TokenInputs {
   readonly rows: Value;
   /** 0 for prompt tokens, which all of their row's responses see; 1, 2, … for the responses [T]. */
   readonly branches: Value;
-  /** Rotary tables [1, T, headDim / 2], for models that rotate. */
+  /** Rotary tables [1, T, rotated dimensions of a head / 2], for models that rotate. */
   readonly rotary: { readonly cos: Value; readonly sin: Value } | undefined;
 }
 
@@ -72,6 +72,10 @@ export interface Computation {
 /** Rotary frequencies: the angle of position p in dimension pair i is p * inverseFrequencies[i], in radians. */
 export interface Rotary {
   readonly inverseFrequencies: Float64Array;
+  /** Other frequencies for sequences of more than `above` tokens. */
+  readonly long: { readonly above: number; readonly inverseFrequencies: Float64Array } | undefined;
+  /** Factor of cosines and sines. */
+  readonly magnitude: number;
 }
 
 /** A model as its configuration defines it. */
@@ -87,6 +91,8 @@ export interface ModelDefinition {
   readonly linears: readonly LinearLayer[];
   /** The parameter [V, D] that turns hidden states into logits; the embedding's where they are tied. */
   readonly headWeight: string;
+  /** Logits are bent to stay within this, by cap * tanh(logit / cap). */
+  readonly logitSoftCap: number | undefined;
   readonly rotary: Rotary | undefined;
   /** Hidden states [T, D] after the final norm. */
   hidden(computation: Computation): Value;
