@@ -1,6 +1,7 @@
-import { type FloatTensors, floatTensor } from '@alphapo/base';
+import type { FloatTensors } from '@alphapo/base';
 import type { Objective } from '@alphapo/contracts';
 import { batchTotals, ModelFolder } from '@alphapo/engine';
+import { GradientSum } from '../../libs/engine/src/gradient-sum.ts';
 import { batchFeeds, batchPairsFeed, pairFeeds, referenceFeeds } from '../../libs/engine/src/objective-feeds.ts';
 import { packRows } from '../../libs/engine/src/pack.ts';
 import { gradientProgram } from '../../libs/engine/src/program.ts';
@@ -19,10 +20,10 @@ export async function gradientWithGivenReference(
 ): Promise<FloatTensors> {
   const folder = await ModelFolder.open(model);
   const { method, tensors } = await fullStart(model);
-  const program = gradientProgram(folder, method, objective);
-  await using session = await Session.create(program, { ...CPU, weightsFolder: folder.weightsFolder });
+  const program = gradientProgram(folder, method, objective, 'kept');
+  await using session = await Session.create(program.graph, { ...CPU, weightsFolder: folder.weightsFolder });
   const rows = golden.pairs.map(({ prompt, chosen, rejected }) => ({ prompt, responses: [chosen, rejected] }));
-  const pack = packRows(rows, folder.definition);
+  const pack = packRows(rows, folder.definition, program.windows);
   const batch = batchTotals(golden.pairs);
   const reference = referenceSums(golden, objective) ?? { chosen: [], rejected: [] };
   const outputs = await session.run({
@@ -31,16 +32,12 @@ export async function gradientWithGivenReference(
     ...batchPairsFeed(batch),
     ...batchFeeds(objective, batch),
     ...referenceFeeds(reference),
-    ...named(tensors, ''),
-    ...named(new Map([...tensors].map(([name, { shape }]) => [name, floatTensor(shape)])), 'sum:'),
+    ...weightFeeds(tensors),
   });
-  return new Map(
-    [...tensors].map(([name, { shape }]) => [
-      name,
-      floatTensor(shape, outputs[`gradient:${name}`]?.data as Float32Array),
-    ]),
-  );
+  const sum = new GradientSum();
+  sum.add(program.gradients, outputs);
+  return sum.total;
 }
 
-const named = (tensors: FloatTensors, prefix: string): Feeds =>
-  Object.fromEntries([...tensors].map(([name, { shape, data }]) => [prefix + name, { type: 'f32', shape, data }]));
+const weightFeeds = (tensors: FloatTensors): Feeds =>
+  Object.fromEntries([...tensors].map(([name, { shape, data }]) => [name, { type: 'f32', shape, data }]));

@@ -105,9 +105,9 @@ describeShared('golden/models', () => {
   test.each<[string, string, string | undefined]>([
     ['the model that the engine was opened with', referencePath(), undefined],
     ['a reference model that it was given', modelPath('llama'), referencePath()],
-  ])('compared with %s, objectives have the gradient of the reference', async (_what, model, referenceFolder) => {
+  ])('compared with %s, objectives have the gradient of the reference', async (_what, model, referenceModel) => {
     const golden = await readGolden('llama');
-    await using engine = await openEngine(model, { ...CPU, referenceFolder });
+    await using engine = await openEngine(model, { ...CPU, referenceModel });
     await load(engine, 'start', await startOf(modelPath('llama'), 'full'));
     const compared = new Comparison();
     const tolerance = golden.tolerance.gradient.per_tensor_rel_l2.suggested;

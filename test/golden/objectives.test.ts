@@ -119,9 +119,9 @@ describeShared('golden/models', () => {
   test.each<[string, string, string | undefined]>([
     ['the model that the engine was opened with', referencePath(), undefined],
     ['a reference model that it was given', modelPath('llama'), referencePath()],
-  ])('objectives of all weights compare with %s', async (_what, model, referenceFolder) => {
+  ])('objectives of all weights compare with %s', async (_what, model, referenceModel) => {
     const golden = await readGolden('llama');
-    await using engine = await openEngine(model, { ...CPU, referenceFolder });
+    await using engine = await openEngine(model, { ...CPU, referenceModel });
     await load(engine, 'start', await startOf(modelPath('llama'), 'full'));
     const compared = new Comparison();
     for (const { row, objective, name } of withObjective(golden.objectives)) {

@@ -71,7 +71,7 @@ async function score(options: ScoreOptions): Promise<void> {
   await using engine = await openEngine(options.model, {
     executionProvider: 'cpu',
     threads: options.threads,
-    referenceFolder: options.referenceModel,
+    referenceModel: options.referenceModel,
   });
   const choice = await choosePolicy(engine, options.adapter);
   const lines = scoreLines(engine, pairs, { choice, objective, perToken: options.perToken ?? false });

@@ -1,7 +1,7 @@
-import { AlphapoError, type FloatTensor, type FloatTensors, floatTensor, sameShape } from '@alphapo/base';
+import { AlphapoError, type FloatTensor, type FloatTensors, sameShape } from '@alphapo/base';
 import { needsReference, type Objective, type TrainingMethod } from '@alphapo/contracts';
-import { type BatchTotals, batchTotals } from './batch-totals.ts';
 import type {
+  AppliedObjective,
   GradientRequest,
   ModelDescription,
   PairOutcome,
@@ -11,12 +11,14 @@ import type {
   SequenceTokens,
   ShardGradient,
 } from './engine.ts';
+import { GradientSum } from './gradient-sum.ts';
 import { batchFeeds, batchPairsFeed, pairFeeds, type ReferenceSums, referenceFeeds } from './objective-feeds.ts';
 import { PAIR_OUTPUTS } from './objective-program.ts';
 import { ObjectiveSession } from './objective-session.ts';
-import { checkRow, groupRows, type Pack, packRows, type Row } from './pack.ts';
-import { gradientProgram, scoringProgram, trainableParameters } from './program.ts';
+import { checkRow, groupRows, keepsLogits, type Pack, packRows } from './pack.ts';
+import { gradientProgram, type Program, scoringProgram, trainableParameters } from './program.ts';
 import { openReference } from './reference.ts';
+import type { Row } from './row.ts';
 import { type Feeds, Session, type SessionOptions, type TensorData } from './session.ts';
 import { ModelFolder } from './weights.ts';
 
@@ -28,6 +30,9 @@ interface Policy {
   readonly tensors: FloatTensors;
 }
 
+/** Which weights rows are scored with: a caller's choice, or the model that objectives compare with. */
+type RowChoice = PolicyChoice | { readonly kind: 'reference' };
+
 /** Says whether the caller of a computation still wants it. Called between packs. */
 export type Checkpoint = () => Promise<void>;
 
@@ -37,7 +42,7 @@ export class Computer implements AsyncDisposable {
   /** The model that objectives compare with: the same folder where no other was given. */
   readonly #reference: ModelFolder;
   readonly #options: SessionOptions;
-  readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #sessions = new Map<string, { readonly program: Program; readonly session: Promise<Session> }>();
   readonly #objectives = new Map<string, Promise<ObjectiveSession>>();
   /** In the order of use, the least recently used first. */
   readonly #policies = new Map<string, Policy>();
@@ -48,9 +53,10 @@ export class Computer implements AsyncDisposable {
     this.#options = options;
   }
 
-  static async open(folder: string, referenceFolder: string | undefined, options: SessionOptions): Promise<Computer> {
+  /** `referenceModel`: folder of the model that objectives compare with; absent: the model itself. */
+  static async open(folder: string, options: SessionOptions, referenceModel?: string): Promise<Computer> {
     const model = await ModelFolder.open(folder);
-    return new Computer(model, await openReference(model, referenceFolder), options);
+    return new Computer(model, await openReference(model, referenceModel), options);
   }
 
   get description(): ModelDescription {
@@ -93,31 +99,28 @@ export class Computer implements AsyncDisposable {
     checkpoint: Checkpoint,
   ): Promise<SequenceLogProbs[]> {
     const rows = sequences.map(({ prompt, response }) => ({ prompt, responses: [response] }));
-    return (await this.#scoreRows(this.#folder, rows, choice, checkpoint)).flat();
+    return (await this.#scoreRows(rows, choice, checkpoint)).flat();
   }
 
   async scorePairs(
     pairs: readonly PairTokens[],
     choice: PolicyChoice,
-    objective: Objective | undefined,
-    batch: BatchTotals | undefined,
+    applied: AppliedObjective | undefined,
     checkpoint: Checkpoint,
   ): Promise<PairOutcome[]> {
     const rows = pairs.map(pairRow);
-    const scored = (await this.#scoreRows(this.#folder, rows, choice, checkpoint)) as [
-      SequenceLogProbs,
-      SequenceLogProbs,
-    ][];
-    if (objective === undefined || pairs.length === 0) {
+    const scored = (await this.#scoreRows(rows, choice, checkpoint)) as [SequenceLogProbs, SequenceLogProbs][];
+    if (applied === undefined || pairs.length === 0) {
       return scored.map(([chosen, rejected]) => outcome(chosen, rejected, Number.NaN, Number.NaN, Number.NaN));
     }
+    const { objective, batch } = applied;
     const session = await this.#objective(objective);
     const sums = {
       chosen: scored.map(([chosen]) => chosen),
       rejected: scored.map(([, rejected]) => rejected),
       reference: needsReference(objective) ? await this.#referenceSums(pairs, checkpoint) : undefined,
     };
-    const values = await session.evaluate(sums, batch ?? batchTotals(pairs));
+    const values = await session.evaluate(sums, batch);
     return scored.map(([chosen, rejected], i) =>
       outcome(
         chosen,
@@ -136,20 +139,18 @@ export class Computer implements AsyncDisposable {
     const rows = pairs.map(pairRow);
     checkRows(rows, this.#folder);
     if (needsReference(objective)) checkRows(rows, this.#reference);
-    const key = `gradient ${JSON.stringify(policy.method)} ${JSON.stringify(objective)}`;
-    const session = await this.#session(key, this.#folder, () =>
-      gradientProgram(this.#folder, policy.method, objective),
-    );
-    const parameters = [...policy.tensors].map(([name, { shape }]) => ({ name, shape }));
-    let sums: Feeds = Object.fromEntries(
-      parameters.map(({ name, shape }) => [`sum:${name}`, toData(floatTensor(shape))]),
-    );
+    const sum = new GradientSum();
     const outcomes: PairOutcome[] = [];
-    for (const group of groupRows(rows, this.#folder.definition)) {
+    for (const group of groupRows(rows)) {
       await checkpoint();
-      const pack = packRows(group, this.#folder.definition);
       const from = outcomes.length;
       const groupPairs = pairs.slice(from, from + group.length);
+      const head = keepsLogits(group, this.#folder.definition) ? 'kept' : 'recomputed';
+      const key = `gradient ${JSON.stringify(policy.method)} ${JSON.stringify(objective)} ${head}`;
+      const { program, session } = await this.#session(key, this.#folder, () =>
+        gradientProgram(this.#folder, policy.method, objective, head),
+      );
+      const pack = packRows(group, this.#folder.definition, program.windows);
       const outputs = await session.run({
         ...pack.feeds,
         ...pairFeeds(pack),
@@ -157,47 +158,46 @@ export class Computer implements AsyncDisposable {
         ...batchFeeds(objective, request),
         ...(needsReference(objective) ? referenceFeeds(await this.#referenceSums(groupPairs, checkpoint)) : {}),
         ...policyFeeds(policy),
-        ...sums,
       });
       const scored = sequenceLogProbs(pack, outputs.log_probs as TensorData) as [SequenceLogProbs, SequenceLogProbs][];
       scored.forEach(([chosen, rejected], i) => {
         outcomes.push(outcome(chosen, rejected, ...pairNumbers(outputs, i)));
       });
-      sums = Object.fromEntries(
-        parameters.map(({ name }) => [`sum:${name}`, outputs[`gradient:${name}`] as TensorData]),
-      );
+      sum.add(program.gradients, outputs);
     }
     return {
       pairs: outcomes,
       loss: outcomes.reduce((sum, { loss }) => sum + loss, 0) / request.batchPairs,
-      gradient: new Map(
-        parameters.map(({ name, shape }) => [name, { shape, data: sums[`sum:${name}`]?.data as Float32Array }]),
-      ),
+      gradient: sum.total,
       computeMs: performance.now() - started,
     };
   }
 
+  /** Writes the profiles of all sessions, where they were asked for. */
+  async endProfiling(): Promise<void> {
+    for (const { session } of this.#sessions.values()) (await session).endProfiling();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    const sessions: Promise<AsyncDisposable>[] = [...this.#sessions.values(), ...this.#objectives.values()];
+    const sessions: Promise<AsyncDisposable>[] = [
+      ...[...this.#sessions.values()].map(({ session }) => session),
+      ...this.#objectives.values(),
+    ];
     for (const session of sessions) await (await session)[Symbol.asyncDispose]();
     this.#sessions.clear();
     this.#objectives.clear();
   }
 
-  async #scoreRows(
-    folder: ModelFolder,
-    rows: readonly Row[],
-    choice: PolicyChoice,
-    checkpoint: Checkpoint,
-  ): Promise<SequenceLogProbs[][]> {
+  async #scoreRows(rows: readonly Row[], choice: RowChoice, checkpoint: Checkpoint): Promise<SequenceLogProbs[][]> {
+    const folder = choice.kind === 'reference' ? this.#reference : this.#folder;
     checkRows(rows, folder);
-    const policy = choice.kind === 'base' ? undefined : this.#policy(choice.digest);
+    const policy = choice.kind === 'policy' ? this.#policy(choice.digest) : undefined;
     const key = `score ${folder === this.#folder ? 'model' : 'reference'} ${JSON.stringify(policy?.method)}`;
-    const session = await this.#session(key, folder, () => scoringProgram(folder, policy?.method));
+    const { program, session } = await this.#session(key, folder, () => scoringProgram(folder, policy?.method));
     const results: SequenceLogProbs[][] = [];
-    for (const group of groupRows(rows, folder.definition)) {
+    for (const group of groupRows(rows)) {
       await checkpoint();
-      const pack = packRows(group, folder.definition);
+      const pack = packRows(group, folder.definition, program.windows);
       const outputs = await session.run({ ...pack.feeds, ...(policy === undefined ? {} : policyFeeds(policy)) });
       results.push(...sequenceLogProbs(pack, outputs.log_probs as TensorData));
     }
@@ -206,7 +206,7 @@ export class Computer implements AsyncDisposable {
 
   /** Summed log-probabilities of pairs under the reference. */
   async #referenceSums(pairs: readonly PairTokens[], checkpoint: Checkpoint): Promise<ReferenceSums> {
-    const scored = await this.#scoreRows(this.#reference, pairs.map(pairRow), { kind: 'base' }, checkpoint);
+    const scored = await this.#scoreRows(pairs.map(pairRow), { kind: 'reference' }, checkpoint);
     const side = (index: 0 | 1) => scored.map((both) => both[index]?.sum ?? Number.NaN);
     return { chosen: side(0), rejected: side(1) };
   }
@@ -235,13 +235,20 @@ export class Computer implements AsyncDisposable {
     return policy;
   }
 
-  #session(key: string, folder: ModelFolder, build: () => ReturnType<typeof scoringProgram>): Promise<Session> {
-    const known = this.#sessions.get(key);
-    if (known !== undefined) return known;
-    const made = Session.create(build(), { ...this.#options, weightsFolder: folder.weightsFolder });
-    this.#sessions.set(key, made);
-    made.catch(() => this.#sessions.delete(key));
-    return made;
+  async #session<P extends Program>(
+    key: string,
+    folder: ModelFolder,
+    build: () => P,
+  ): Promise<{ program: P; session: Session }> {
+    let known = this.#sessions.get(key) as { program: P; session: Promise<Session> } | undefined;
+    if (known === undefined) {
+      const program = build();
+      const options = { ...this.#options, weightsFolder: folder.weightsFolder };
+      known = { program, session: Session.create(program.graph, options) };
+      this.#sessions.set(key, known);
+      known.session.catch(() => this.#sessions.delete(key));
+    }
+    return { program: known.program, session: await known.session };
   }
 }
 

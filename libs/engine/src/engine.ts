@@ -46,6 +46,12 @@ export interface ShardGradient {
   readonly computeMs: number;
 }
 
+/** An objective, and the batch that pairs are a part of. */
+export interface AppliedObjective {
+  readonly objective: Objective;
+  readonly batch: BatchTotals;
+}
+
 /** A shard of a batch: its pairs, and the totals of the whole batch. */
 export interface GradientRequest extends BatchTotals {
   readonly pairs: readonly PairTokens[];

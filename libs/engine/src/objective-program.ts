@@ -13,8 +13,8 @@ export function objectiveProgram(objective: Objective): Graph {
   const loss = addObjective(graph, objective, { chosen, rejected });
   const total = reduceSum(loss, [0]);
   const sums = [chosen, rejected];
-  differentiate(graph, [{ output: total, gradient: graph.constant('f64', [1], [1]) }], sums).forEach((gradient, i) => {
-    graph.output(i === 0 ? 'gradient_chosen' : 'gradient_rejected', gradient ?? mul(sums[i] as Value, 0));
+  differentiate(graph, [{ output: total, gradient: graph.constant('f64', [1], [1]) }], sums).forEach(({ dense }, i) => {
+    graph.output(i === 0 ? 'gradient_chosen' : 'gradient_rejected', dense ?? mul(sums[i] as Value, 0));
   });
   return graph;
 }

@@ -1,21 +1,29 @@
 import type { Objective, TrainingMethod } from '@alphapo/contracts';
 import {
-  addTo,
   cast,
   differentiate,
   div,
   expand,
+  type Gradient,
   Graph,
-  gather,
+  gatherRows,
   gemm,
   matmul,
   mul,
   reshape,
+  type Shape,
   type Value,
 } from '@alphapo/graph';
-import { attentionMask, type Computation, type LoraFactors, loraFactors, type TokenInputs } from '@alphapo/models';
-import { targetLogProbs } from './head.ts';
+import {
+  type AttentionBlocks,
+  type Computation,
+  type LoraFactors,
+  loraFactors,
+  type TokenInputs,
+} from '@alphapo/models';
+import { type HeadTraining, targetLogProbs } from './head.ts';
 import { addObjective } from './objective-program.ts';
+import { blockPrefix } from './pack.ts';
 import type { ModelFolder } from './weights.ts';
 
 /** Axis names: T tokens, K chunks of C head rows, P pairs. */
@@ -40,7 +48,7 @@ class ModelGraph implements Computation {
   readonly #factors: ReadonlyMap<string, LoraFactors>;
   readonly #scaling: number;
   readonly #parameters = new Map<string, Value>();
-  readonly #masks = new Map<number | undefined, Value>();
+  readonly #blocks = new Map<number | undefined, AttentionBlocks>();
 
   constructor(folder: ModelFolder, method: TrainingMethod | undefined) {
     this.#folder = folder;
@@ -81,43 +89,91 @@ class ModelGraph implements Computation {
     return gemm(mul(down, this.#scaling), this.parameter(factors.b.name), { transB: true, plus: y });
   }
 
-  mask(slidingWindow: number | undefined): Value {
-    const known = this.#masks.get(slidingWindow);
+  attentionBlocks(slidingWindow: number | undefined): AttentionBlocks {
+    const known = this.#blocks.get(slidingWindow);
     if (known !== undefined) return known;
-    const mask = attentionMask(this.inputs, slidingWindow);
-    this.#masks.set(slidingWindow, mask);
-    return mask;
+    const prefix = blockPrefix(slidingWindow);
+    const index = (name: string, shape: Shape) => this.graph.input(prefix + name, 'i64', shape);
+    const place = (name: string) => index(name, ['N', 1]);
+    const blocks: AttentionBlocks = {
+      places: {
+        queryStart: place('queryStart'),
+        prefixStart: place('prefixStart'),
+        prefixEnd: place('prefixEnd'),
+        ownStart: place('ownStart'),
+        end: place('end'),
+        queryPads: index('queryPads', ['N', 4]),
+        keyPads: index('keyPads', ['N', 4]),
+      },
+      queryRows: index('queryRows', ['T']),
+      keyRows: index('keyRows', ['M', 'T']),
+    };
+    this.#blocks.set(slidingWindow, blocks);
+    return blocks;
+  }
+
+  /** The sliding windows that the layers have, as far as they are built. */
+  get windows(): (number | undefined)[] {
+    return [...this.#blocks.keys()];
   }
 
   /** Log-probabilities [K, C] of the targets. */
-  logProbs(training: 'none' | 'differentiable'): Value {
+  logProbs(training: HeadTraining): Value {
     const { definition } = this.#folder;
     const headRows = this.graph.input('head_rows', 'i64', ['K', 'C']);
+    const sources = this.graph.input('head_sources', 'i64', ['S', 'T']);
     const targets = this.graph.input('targets', 'i64', ['K', 'C']);
-    const hidden = gather(definition.hidden(this), headRows);
-    const weight = this.parameter(definition.headWeight);
-    const trained = this.trainable.has(definition.headWeight) ? 'trained-weight' : 'frozen-weight';
-    return targetLogProbs(hidden, weight, targets, training === 'none' ? 'none' : trained);
+    const hidden = gatherRows(definition.hidden(this), headRows, sources);
+    const head = { weight: this.parameter(definition.headWeight), softCap: definition.logitSoftCap };
+    return targetLogProbs(hidden, head, targets, training);
   }
 }
 
+/** A graph, and the sliding windows whose blocks it is to be fed. */
+export interface Program {
+  readonly graph: Graph;
+  readonly windows: readonly (number | undefined)[];
+}
+
 /** Log-probabilities only: output `log_probs` [K, C]. */
-export function scoringProgram(folder: ModelFolder, method: TrainingMethod | undefined): Graph {
+export function scoringProgram(folder: ModelFolder, method: TrainingMethod | undefined): Program {
   const model = new ModelGraph(folder, method);
-  model.graph.output('log_probs', model.logProbs('none'));
-  return model.graph;
+  const { graph } = model;
+  graph.output('log_probs', model.logProbs('none'));
+  return { graph, windows: model.windows };
+}
+
+/** What became of a trained parameter's gradient: outputs of the graph. */
+export interface GradientOutputs {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** The output with a tensor of the parameter's shape, where there is one. */
+  readonly dense: string | undefined;
+  /** Outputs with rows [N, D] that are to be added to those at the indices [N]. */
+  readonly rows: readonly { readonly indices: string; readonly rows: string }[];
+}
+
+export interface GradientProgram extends Program {
+  readonly gradients: readonly GradientOutputs[];
 }
 
 /**
  * Forward, objective and backward. Besides the pack it takes `members_chosen` and `members_rejected` [P, K C], the
- * counts of their tokens [P], `batch_pairs` [], what the objective needs beside them (`addObjective`), and for each
- * trained parameter the gradient summed so far, `sum:<name>`; it gives back `log_probs` [K, C], the PAIR_OUTPUTS and the
- * new sums `gradient:<name>`.
+ * counts of their tokens [P], `batch_pairs` [], and what the objective needs beside them (`addObjective`); it gives back
+ * `log_probs` [K, C], the PAIR_OUTPUTS and the gradients of the trained parameters.
  */
-export function gradientProgram(folder: ModelFolder, method: TrainingMethod, objective: Objective): Graph {
+export function gradientProgram(
+  folder: ModelFolder,
+  method: TrainingMethod,
+  objective: Objective,
+  head: 'kept' | 'recomputed',
+): GradientProgram {
   const model = new ModelGraph(folder, method);
   const { graph } = model;
-  const logProbs = model.logProbs('differentiable');
+  const trainsHead = model.trainable.has(folder.definition.headWeight);
+  const logProbs = model.logProbs(
+    trainsHead ? (head === 'kept' ? 'trained-weight-kept' : 'trained-weight') : 'frozen-weight',
+  );
   const sums = (name: 'chosen' | 'rejected'): Value => {
     const members = graph.input(`members_${name}`, 'f64', ['P', HEAD_ROWS]);
     return reshape(matmul(members, cast(reshape(logProbs, [HEAD_ROWS, 1]), 'f64')), ['P']);
@@ -128,10 +184,25 @@ export function gradientProgram(folder: ModelFolder, method: TrainingMethod, obj
   const share = expand(div(1, graph.input('batch_pairs', 'f64', [])), ['P']);
   const trained = [...model.trainable.values()];
   const gradients = differentiate(graph, [{ output: loss, gradient: share }], trained);
-  trained.forEach((parameter, i) => {
-    const sum = graph.input(`sum:${parameter.name}`, 'f32', parameter.shape);
-    const gradient = gradients[i];
-    graph.output(`gradient:${parameter.name}`, gradient === undefined ? sum : addTo(sum, gradient));
-  });
-  return graph;
+  return {
+    graph,
+    windows: model.windows,
+    gradients: trained.map((parameter, i) => addGradientOutputs(parameter, gradients[i] as Gradient)),
+  };
+}
+
+function addGradientOutputs({ graph, name, shape }: Value, { dense, rows }: Gradient): GradientOutputs {
+  const output = (outputName: string, value: Value): string => {
+    graph.output(outputName, value);
+    return outputName;
+  };
+  return {
+    name,
+    shape: shape as readonly number[],
+    dense: dense && output(`gradient:${name}`, dense),
+    rows: rows.map((part, i) => ({
+      indices: output(`indices:${name}:${i}`, part.indices),
+      rows: output(`rows:${name}:${i}`, part.rows),
+    })),
+  };
 }

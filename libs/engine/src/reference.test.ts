@@ -1,5 +1,5 @@
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
-import { writeTinyModel } from './model-fixture.ts';
+import { tinyConfigs, writeTinyModel } from './model-fixture.ts';
 import { openEngine } from './worker-engine.ts';
 
 const CPU = { executionProvider: 'cpu', threads: 1 } as const;
@@ -11,11 +11,12 @@ const PAIRS = [
   { prompt: [10], chosen: [11], rejected: [12, 13, 14] },
 ];
 
-const tinyModel = async (config: object = {}) => writeTinyModel(await temporaryFolder(), config);
+const tinyModel = async (config: object = tinyConfigs.llama) => writeTinyModel(await temporaryFolder(), config);
+const tinyLlama = (config: object) => tinyModel({ ...tinyConfigs.llama, ...config });
 
-test('a reference model of another size is compared with', async () => {
-  const [model, reference] = [await tinyModel(), await tinyModel({ hidden_size: 32, num_hidden_layers: 1 })];
-  await using engine = await openEngine(model, { ...CPU, referenceFolder: reference });
+test('a reference model of another architecture is compared with', async () => {
+  const [model, reference] = [await tinyModel(), await tinyModel(tinyConfigs.gpt2)];
+  await using engine = await openEngine(model, { ...CPU, referenceModel: reference });
   await using alone = await openEngine(reference, CPU);
   const [outcomes, under] = [
     await engine.scorePairs(PAIRS, BASE, { objective: DPO }),
@@ -40,8 +41,8 @@ test('without one, a model is compared with itself before training', async () =>
 });
 
 test('a reference model with another vocabulary is refused by the size of both', async () => {
-  const [model, reference] = [await tinyModel(), await tinyModel({ vocab_size: 62 })];
-  await expect(openEngine(model, { ...CPU, referenceFolder: reference })).rejects.toMatchObject({
+  const [model, reference] = [await tinyModel(), await tinyLlama({ vocab_size: 62 })];
+  await expect(openEngine(model, { ...CPU, referenceModel: reference })).rejects.toMatchObject({
     code: 'failed-precondition',
     reason: 'REFERENCE_VOCABULARY',
     message: expect.stringMatching(/62.*61/),
@@ -49,8 +50,8 @@ test('a reference model with another vocabulary is refused by the size of both',
 });
 
 test('a pair that is too long for the reference is refused by its number, where there is a comparison', async () => {
-  const [model, reference] = [await tinyModel(), await tinyModel({ max_position_embeddings: 6 })];
-  await using engine = await openEngine(model, { ...CPU, referenceFolder: reference });
+  const [model, reference] = [await tinyModel(), await tinyLlama({ max_position_embeddings: 6 })];
+  await using engine = await openEngine(model, { ...CPU, referenceModel: reference });
   const long = { prompt: [1, 2, 3], chosen: [4, 5, 6, 7], rejected: [8] };
   const [short] = PAIRS.slice(1);
   const scoring = engine.scorePairs([short ?? long, long], BASE, { objective: DPO });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { AlphapoError } from '@alphapo/base';
+import { batchTotals } from './batch-totals.ts';
 import type { Engine, ModelDescription } from './engine.ts';
 import type { ExecutionProvider, SessionOptions } from './session.ts';
 import { type CallName, type Calls, type FromWorker, fromWireError, type WorkerData } from './worker-protocol.ts';
@@ -15,7 +16,7 @@ export interface EngineOptions {
   readonly executionProvider: ExecutionProvider;
   readonly threads?: number | undefined;
   /** Folder of the model that objectives with a reference compare with; absent: the model itself, without any training. */
-  readonly referenceFolder?: string | undefined;
+  readonly referenceModel?: string | undefined;
 }
 
 /**
@@ -23,10 +24,10 @@ export interface EngineOptions {
  *
  * Errors: MODEL_NOT_FOUND, MODEL_CONFIG, PARAMETER_MISSING, REFERENCE_VOCABULARY and others that name the file and the field.
  */
-export async function openEngine(folder: string, { referenceFolder, ...options }: EngineOptions): Promise<Engine> {
+export async function openEngine(folder: string, { referenceModel, ...options }: EngineOptions): Promise<Engine> {
   const session: SessionOptions = { ...options, threads: options.threads ?? availableParallelism() };
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: { folder, referenceFolder, options: session } satisfies WorkerData,
+    workerData: { folder, referenceModel, options: session } satisfies WorkerData,
   });
   const calls = new WorkerCalls(worker);
   try {
@@ -120,8 +121,8 @@ class WorkerEngine implements Engine {
   }
 
   scorePairs(...[pairs, choice, options]: Parameters<Engine['scorePairs']>) {
-    const { objective, batch, signal } = options ?? {};
-    return this.#calls.call('scorePairs', [pairs, choice, objective, batch], { signal });
+    const { objective, batch = batchTotals(pairs), signal } = options ?? {};
+    return this.#calls.call('scorePairs', [pairs, choice, objective && { objective, batch }], { signal });
   }
 
   gradient(...[request, options]: Parameters<Engine['gradient']>) {

@@ -1,7 +1,7 @@
 import { AlphapoError, type ErrorCode, type FloatTensors, messageOf } from '@alphapo/base';
-import type { Objective, TrainingMethod } from '@alphapo/contracts';
-import type { BatchTotals } from './batch-totals.ts';
+import type { TrainingMethod } from '@alphapo/contracts';
 import type {
+  AppliedObjective,
   GradientRequest,
   ModelDescription,
   PairOutcome,
@@ -17,7 +17,7 @@ import type { SessionOptions } from './session.ts';
 export interface WorkerData {
   readonly folder: string;
   /** Folder of the model that objectives compare with; undefined: the model itself. */
-  readonly referenceFolder: string | undefined;
+  readonly referenceModel: string | undefined;
   readonly options: SessionOptions;
 }
 
@@ -27,12 +27,7 @@ export interface Calls {
   loadPolicy: { arguments: [digest: string, method: TrainingMethod, tensors: FloatTensors]; result: string[] };
   score: { arguments: [sequences: readonly SequenceTokens[], choice: PolicyChoice]; result: SequenceLogProbs[] };
   scorePairs: {
-    arguments: [
-      pairs: readonly PairTokens[],
-      choice: PolicyChoice,
-      objective: Objective | undefined,
-      batch: BatchTotals | undefined,
-    ];
+    arguments: [pairs: readonly PairTokens[], choice: PolicyChoice, objective: AppliedObjective | undefined];
     result: PairOutcome[];
   };
   gradient: { arguments: [request: GradientRequest]; result: ShardGradient };

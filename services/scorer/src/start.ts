@@ -32,7 +32,7 @@ export async function startScorer(config: ScorerConfig, logger: Logger): Promise
     await openEngine(config.model, {
       executionProvider: config.executionProvider,
       threads: config.threads,
-      referenceFolder: config.referenceModel,
+      referenceModel: config.referenceModel,
     }),
   );
   const tokenizer = await openTokenizer(config.model, { chatTemplate: config.chatTemplate });

@@ -289,7 +289,7 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
       PolicyVersion.encode(v!, writer.uint32(66).fork()).join();
     }
     if (message.referenceModelDigest !== "") {
-      writer.uint32(74).string(message.referenceModelDigest);
+      writer.uint32(82).string(message.referenceModelDigest);
     }
     return writer;
   },
@@ -371,8 +371,8 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
             message.policies.push(PolicyVersion.decode(reader, reader.uint32()));
             continue;
           }
-          case 9: {
-            if (tag !== 74) {
+          case 10: {
+            if (tag !== 82) {
               break;
             }
 
