@@ -4,7 +4,7 @@ import type { PairLogProbs, PairObjective } from './pair.ts';
 import { logOdds, softplus } from './scalars.ts';
 
 /**
- * ORPO, arXiv:2403.07691, equations 4, 6 and 7, with the paper's lambda as beta. For the mean token log-probability l of a
+ * ORPO, arXiv:2403.07691, equations 4 and 7, with the paper's lambda as beta. For the mean token log-probability l of a
  * response, whose exponential is taken as its probability:
  *
  *     odds    o(l) = log(exp(l) / (1 - exp(l)))
