@@ -50,7 +50,9 @@ if (values.profile) {
     for (const { cat, name, dur, args } of events) {
       if (cat !== 'Node' || !name.endsWith('_kernel_time')) continue;
       const op = args.op_name;
-      const shapes = ['Gemm', 'MatMul', 'FusedMatMul'].includes(op) ? '' : '';
+      const shapes = process.env.SHAPES
+        ? ' ' + JSON.stringify(args.input_type_shape?.map((x: object) => Object.values(x)[0]))
+        : '';
       const e = byOp.get(op + shapes) ?? { us: 0, count: 0 };
       e.us += dur;
       e.count++;
@@ -58,7 +60,9 @@ if (values.profile) {
     }
   }
   const total = [...byOp.values()].reduce((s, { us }) => s + us, 0);
-  for (const [op, { us, count }] of [...byOp].sort((a, b) => b[1].us - a[1].us).slice(0, 30)) {
+  for (const [op, { us, count }] of [...byOp]
+    .sort((a, b) => b[1].us - a[1].us)
+    .slice(0, Number(process.env.TOP ?? 30))) {
     console.log(
       op.padEnd(28),
       (us / 1000 / times.length).toFixed(1).padStart(9),

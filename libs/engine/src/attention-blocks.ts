@@ -86,10 +86,10 @@ export function attentionFeeds(blocks: readonly AttentionBlock[], tokens: number
   // One row more than any block has: there is always a row of zeros to point at.
   const R = Math.max(...blocks.map(keyCount)) + 1;
   const column = (of: (block: AttentionBlock) => number): TensorData => indices([blocks.length, 1], blocks.map(of));
-  const pads = (of: (block: AttentionBlock) => number): TensorData =>
+  const pads = (of: (block: AttentionBlock) => readonly [rows: number, columns: number]): TensorData =>
     indices(
       [blocks.length, 4],
-      blocks.flatMap((block) => [0, 0, of(block), 0]),
+      blocks.flatMap((block) => [0, 0, ...of(block)]),
     );
   const queryRows = new Array<number>(tokens).fill(0);
   const keyPlaces = Array.from({ length: tokens }, (): number[] => []);
@@ -108,8 +108,11 @@ export function attentionFeeds(blocks: readonly AttentionBlock[], tokens: number
     [`${prefix}prefixEnd`]: column((block) => block.prefixEnd),
     [`${prefix}ownStart`]: column((block) => block.ownStart),
     [`${prefix}end`]: column((block) => block.end),
-    [`${prefix}queryPads`]: pads((block) => Q - queryCount(block)),
-    [`${prefix}keyPads`]: pads((block) => R - keyCount(block)),
+    [`${prefix}queryCount`]: column(queryCount),
+    [`${prefix}keyCount`]: column(keyCount),
+    [`${prefix}queryPads`]: pads((block) => [Q - queryCount(block), 0]),
+    [`${prefix}keyPads`]: pads((block) => [R - keyCount(block), 0]),
+    [`${prefix}maskPads`]: pads((block) => [Q - queryCount(block), R - keyCount(block)]),
     [`${prefix}queryRows`]: indices([tokens], queryRows),
     [`${prefix}keyRows`]: indices([depth, tokens], keyRows.flat()),
   };

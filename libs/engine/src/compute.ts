@@ -15,7 +15,7 @@ import { GradientSum } from './gradient-sum.ts';
 import { batchFeeds, batchPairsFeed, pairFeeds, type ReferenceSums, referenceFeeds } from './objective-feeds.ts';
 import { PAIR_OUTPUTS } from './objective-program.ts';
 import { ObjectiveSession } from './objective-session.ts';
-import { checkRow, groupRows, keepsLogits, type Pack, packRows } from './pack.ts';
+import { checkRow, groupRows, logitLayout, type Pack, packRows } from './pack.ts';
 import { gradientProgram, type Program, scoringProgram, trainableParameters } from './program.ts';
 import { openReference } from './reference.ts';
 import type { Row } from './row.ts';
@@ -141,14 +141,14 @@ export class Computer implements AsyncDisposable {
     if (needsReference(objective)) checkRows(rows, this.#reference);
     const sum = new GradientSum();
     const outcomes: PairOutcome[] = [];
-    for (const group of groupRows(rows)) {
+    for (const group of groupRows(rows, this.#folder.definition)) {
       await checkpoint();
       const from = outcomes.length;
       const groupPairs = pairs.slice(from, from + group.length);
-      const head = keepsLogits(group, this.#folder.definition) ? 'kept' : 'recomputed';
-      const key = `gradient ${JSON.stringify(policy.method)} ${JSON.stringify(objective)} ${head}`;
+      const logits = logitLayout(group, this.#folder.definition);
+      const key = `gradient ${JSON.stringify(policy.method)} ${JSON.stringify(objective)} ${logits}`;
       const { program, session } = await this.#session(key, this.#folder, () =>
-        gradientProgram(this.#folder, policy.method, objective, head),
+        gradientProgram(this.#folder, policy.method, objective, logits),
       );
       const pack = packRows(group, this.#folder.definition, program.windows);
       const outputs = await session.run({
@@ -192,11 +192,15 @@ export class Computer implements AsyncDisposable {
     const folder = choice.kind === 'reference' ? this.#reference : this.#folder;
     checkRows(rows, folder);
     const policy = choice.kind === 'policy' ? this.#policy(choice.digest) : undefined;
-    const key = `score ${folder === this.#folder ? 'model' : 'reference'} ${JSON.stringify(policy?.method)}`;
-    const { program, session } = await this.#session(key, folder, () => scoringProgram(folder, policy?.method));
+    const weights = folder === this.#folder ? 'model' : 'reference';
     const results: SequenceLogProbs[][] = [];
-    for (const group of groupRows(rows)) {
+    for (const group of groupRows(rows, folder.definition)) {
       await checkpoint();
+      const logits = logitLayout(group, folder.definition);
+      const key = `score ${weights} ${JSON.stringify(policy?.method)} ${logits}`;
+      const { program, session } = await this.#session(key, folder, () =>
+        scoringProgram(folder, policy?.method, logits),
+      );
       const pack = packRows(group, folder.definition, program.windows);
       const outputs = await session.run({ ...pack.feeds, ...(policy === undefined ? {} : policyFeeds(policy)) });
       results.push(...sequenceLogProbs(pack, outputs.log_probs as TensorData));

@@ -27,6 +27,7 @@ import {
   neg,
   type OperatorName,
   or,
+  padTo,
   reciprocal,
   reduceMax,
   reduceMean,
@@ -34,11 +35,10 @@ import {
   reshape,
   rmsNorm,
   rotaryEmbedding,
-  rowPad,
-  rowSlice,
   scan,
   sigmoid,
   slice,
+  sliceRange,
   softmax,
   sqrt,
   sub,
@@ -201,22 +201,22 @@ const examples: { readonly [K in OperatorName]: readonly Example[] } = {
       single: true,
     },
   ],
-  RowPad: [
+  PadTo: [
     {
-      // Like RowSlice a part of loops that are given a derivative by hand.
+      // Like SliceRange a part of loops that are given a derivative by hand.
       inputs: [[3, 2]],
       build: (x) => {
-        const padded = rowPad(x, indices(x, [4], [0, 0, 2, 0]), 5);
-        return customDerivative(padded, [x], (g) => [rowSlice(g, indices(x, [1], [0]), indices(x, [1], [3]), 3)]);
+        const padded = padTo(x, indices(x, [4], [0, 0, 2, 0]), [5, 2]);
+        return customDerivative(padded, [x], (g) => [sliceRange(g, 0, indices(x, [1], [0]), indices(x, [1], [3]), 3)]);
       },
     },
   ],
-  RowSlice: [
+  SliceRange: [
     {
       inputs: [[5, 2]],
       build: (x) => {
-        const first = rowSlice(x, indices(x, [1], [0]), indices(x, [1], [3]), 3);
-        return customDerivative(first, [x], (g) => [rowPad(g, indices(x, [4], [0, 0, 2, 0]), 5)]);
+        const first = sliceRange(x, 0, indices(x, [1], [0]), indices(x, [1], [3]), 3);
+        return customDerivative(first, [x], (g) => [padTo(g, indices(x, [4], [0, 0, 2, 0]), [5, 2])]);
       },
     },
   ],

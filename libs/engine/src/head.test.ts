@@ -1,7 +1,7 @@
 import { seededRandom } from '@alphapo/base';
 import { differentiate, Graph, mul, reduceSum, reshape } from '@alphapo/graph';
 import { outputGradient, readGradient } from './gradient-fixture.ts';
-import { type HeadTraining, targetLogProbs } from './head.ts';
+import { type HeadTraining, type LogitLayout, targetLogProbs } from './head.ts';
 import { Session } from './session.ts';
 
 const [K, C, D, V] = [2, 3, 4, 7];
@@ -9,13 +9,13 @@ const TARGETS = [0, 6, 2, 2, 5, 1];
 const STEP = 1e-6;
 
 /** The log-probabilities of random rows, unevenly weighted and summed: what to differentiate. */
-async function openHead(softCap: number | undefined, training: HeadTraining) {
+async function openHead(softCap: number | undefined, training: HeadTraining, logits: LogitLayout) {
   const random = seededRandom(3);
   const graph = new Graph();
   const hidden = graph.input('hidden', 'f64', [K, C, D]);
   const weight = graph.input('weight', 'f64', [V, D]);
   const targets = graph.constant('i64', [K, C], TARGETS);
-  const logProbs = targetLogProbs(hidden, { weight, softCap }, targets, training);
+  const logProbs = targetLogProbs(hidden, { weight, softCap }, targets, { training, logits });
   const uneven = graph.constant(
     'f64',
     [K, C],
@@ -45,13 +45,15 @@ function logProb(h: Float64Array, weight: Float64Array, target: number, softCap:
 }
 
 const cases = [undefined, 1.7].flatMap((cap) =>
-  (['frozen-weight', 'trained-weight', 'trained-weight-kept'] as const).map((t) => [cap, t] as const),
+  (['frozen-weight', 'trained-weight'] as const).flatMap((training) =>
+    (['whole', 'chunks'] as const).map((logits) => [cap, training, logits] as const),
+  ),
 );
 
 test.each(cases)(
-  'with soft cap %s and %s the head has the value and the gradients of its definition',
-  async (cap, training) => {
-    const { session, feeds } = await openHead(cap, training);
+  'with soft cap %s, %s and logits in %s the head has the value and the gradients of its definition',
+  async (cap, training, logits) => {
+    const { session, feeds } = await openHead(cap, training, logits);
     await using _ = session;
     const outputs = await session.run(feeds);
     const total = () =>

@@ -30,7 +30,7 @@ export interface Head {
 }
 
 /**
- * Log-probabilities of target tokens without keeping logits. Hidden states come in K chunks of C rows; each chunk's
+ * Log-probabilities of target tokens. Hidden states come in K chunks of C rows; unless the layout is 'whole', each chunk's
  * logits [C, V] live only inside a loop. A chunk gives its rows' log-probabilities and, since
  *
  *     d log p(y) / d h = s_y W[y] - sum_v p_v s_v W[v],
@@ -42,13 +42,19 @@ export interface Head {
  * @param targets token ids [K, C]
  * @returns log-probabilities [K, C], in nats
  */
-export function targetLogProbs(hidden: Value, head: Head, targets: Value, training: HeadTraining): Value {
+export function targetLogProbs(
+  hidden: Value,
+  head: Head,
+  targets: Value,
+  { training, logits }: { readonly training: HeadTraining; readonly logits: LogitLayout },
+): Value {
+  const over = logits === 'whole' ? atOnce : inChunks;
   switch (training) {
     case 'none':
-      return reshape(loop(hidden, head, targets, () => [])[0] as Value, targets.shape);
+      return reshape(over(hidden, head, targets, () => [])[0] as Value, targets.shape);
     case 'frozen-weight': {
       const { weight } = head;
-      const [logProbs, gradients] = loop(hidden, head, targets, (chunk, target) => [
+      const [logProbs, gradients] = over(hidden, head, targets, (chunk, target) => [
         sub(timesSlope(gather(weight, target), targetSlope(chunk, target)), gemm(sloped(chunk), weight)),
       ]) as [Value, Value];
       return customDerivative(reshape(logProbs, targets.shape), [hidden], (arriving) => [
@@ -56,10 +62,10 @@ export function targetLogProbs(hidden: Value, head: Head, targets: Value, traini
       ]);
     }
     case 'trained-weight': {
-      const [logProbs] = loop(hidden, head, targets, () => []) as [Value];
-      return trained(logProbs, { hidden, head, targets }, (scales) => recomputed(hidden, head, targets, scales));
-    }
-    case 'trained-weight-kept': {
+      if (logits === 'chunks') {
+        const [logProbs] = inChunks(hidden, head, targets, () => []) as [Value];
+        return trained(logProbs, { hidden, head, targets }, (scales) => recomputed(hidden, head, targets, scales));
+      }
       const rows = flat(hidden);
       const chunk = chunkOf(rows, head);
       return trained(chunkLogProbs(chunk, flat(targets)), { hidden, head, targets }, (scales) => ({
@@ -70,11 +76,14 @@ export function targetLogProbs(hidden: Value, head: Head, targets: Value, traini
   }
 }
 
+/** What is differentiated: nothing, the hidden states only, or the head's matrix as well. */
+export type HeadTraining = 'none' | 'frozen-weight' | 'trained-weight';
+
 /**
- * What is differentiated: nothing, the hidden states only, or the head's matrix as well. Then the probabilities are either
- * computed again, chunk by chunk, or kept from the forward pass (K C V elements).
+ * All logits at once, [K C, V], or one chunk's [C, V] at a time. A trained head's gradient needs the probabilities after
+ * the forward pass: whole ones are kept, those of chunks are computed again.
  */
-export type HeadTraining = 'none' | 'frozen-weight' | 'trained-weight' | 'trained-weight-kept';
+export type LogitLayout = 'whole' | 'chunks';
 
 /** [K, C, …] as rows [K C, …]. */
 const flat = (x: Value): Value => reshape(x, [productOf(x.shape.slice(0, 2)), ...x.shape.slice(2)]);
@@ -104,8 +113,22 @@ const sloped = ({ probabilities, slopes }: Chunk): Value => timesSlope(probabili
 const targetSlope = ({ slopes }: Chunk, target: Value): Value | undefined =>
   slopes && gatherElements(slopes, reshape(target, columnShape(target)), 1);
 
-/** Runs over the chunks: log-probabilities [K, C, 1], then what `more` makes of each chunk. */
-function loop(
+/** Log-probabilities [K, C, 1], then what `more` makes of all rows, taken as one chunk. */
+function atOnce(
+  hidden: Value,
+  head: Head,
+  targets: Value,
+  more: (chunk: Chunk, target: Value) => readonly Value[],
+): readonly Value[] {
+  const chunk = chunkOf(flat(hidden), head);
+  const target = flat(targets);
+  return [chunkLogProbs(chunk, target), ...more(chunk, target)].map((x) =>
+    reshape(x, [...targets.shape, ...x.shape.slice(1)]),
+  );
+}
+
+/** The same chunk by chunk, in a loop. */
+function inChunks(
   hidden: Value,
   head: Head,
   targets: Value,

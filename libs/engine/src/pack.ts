@@ -1,7 +1,8 @@
 import { AlphapoError } from '@alphapo/base';
 import { type ModelDefinition, rotaryTables } from '@alphapo/models';
 import { attentionBlocks, attentionFeeds } from './attention-blocks.ts';
-import { type Row, rowTokens } from './row.ts';
+import type { LogitLayout } from './head.ts';
+import { type Row, responseTokens, rowTokens } from './row.ts';
 import type { Feeds } from './session.ts';
 
 /** Rows laid end to end on one token axis, with the places whose predictions are wanted. */
@@ -17,33 +18,32 @@ export interface Pack {
 /** Tokens a pack may hold, unless one row alone has more: enough for matrix products to run at full speed. */
 const PACK_TOKENS = 1024;
 
-/** Elements of a chunk of logits: chunks are cut so that memory does not grow with the vocabulary. */
-const LOGIT_ELEMENTS = 2 ** 23;
+/** Logits that are held at once, in elements (128 MiB): with this bound memory does not grow with the vocabulary. */
+const WHOLE_LOGIT_ELEMENTS = 2 ** 25;
+/** Elements of a chunk of logits, where a row alone has more. */
+const CHUNK_LOGIT_ELEMENTS = 2 ** 24;
 const MIN_CHUNK_ROWS = 32;
 
-/** Elements of logits that are kept for a whole pack, where that saves computing them again: 128 MiB. */
-const KEPT_LOGIT_ELEMENTS = 2 ** 25;
-
-/** Whether the logits of a pack's responses are few enough to be kept. */
-export function keepsLogits(rows: readonly Row[], { vocabularySize }: ModelDefinition): boolean {
-  const headRows = rows.reduce((sum, { prompt, ...row }) => sum + rowTokens({ prompt: [], ...row }), 0);
-  return headRows * vocabularySize <= KEPT_LOGIT_ELEMENTS;
+/** The layout of a pack's logits: whole, unless they are too many. */
+export function logitLayout(rows: readonly Row[], { vocabularySize }: ModelDefinition): LogitLayout {
+  const responses = rows.reduce((sum, row) => sum + responseTokens(row), 0);
+  return responses * vocabularySize <= WHOLE_LOGIT_ELEMENTS ? 'whole' : 'chunks';
 }
 
-/** Groups rows, in their order, into packs. The groups depend on the rows alone. */
-export function groupRows(rows: readonly Row[]): Row[][] {
+/** Groups rows, in their order, into packs. The groups depend on the rows and the model alone. */
+export function groupRows(rows: readonly Row[], { vocabularySize }: ModelDefinition): Row[][] {
   const groups: Row[][] = [];
-  let room = 0;
+  let room = { tokens: 0, responseTokens: 0 };
   for (const row of rows) {
-    const size = rowTokens(row);
     const open = groups.at(-1);
-    if (open !== undefined && size <= room) {
-      open.push(row);
-      room -= size;
-    } else {
+    const fits = rowTokens(row) <= room.tokens && responseTokens(row) <= room.responseTokens;
+    if (open !== undefined && fits) open.push(row);
+    else {
       groups.push([row]);
-      room = PACK_TOKENS - size;
+      room = { tokens: PACK_TOKENS, responseTokens: Math.floor(WHOLE_LOGIT_ELEMENTS / vocabularySize) };
     }
+    room.tokens -= rowTokens(row);
+    room.responseTokens -= responseTokens(row);
   }
   return groups;
 }
@@ -98,15 +98,16 @@ export function packRows(rows: readonly Row[], model: ModelDefinition, windows: 
       return { start, count: response.length };
     });
   });
-  const { chunks, size } = headChunks(heads.length, model.vocabularySize);
+  const { chunks, size } = headChunks(heads.length, model.vocabularySize, logitLayout(rows, model));
   const from = new BigInt64Array(chunks * size);
   const targets = new BigInt64Array(chunks * size);
   const nothing = BigInt(from.length);
   const width = Math.max(...rows.map(({ responses }) => responses.length));
   const sources = new BigInt64Array(width * T).fill(nothing);
   heads.forEach((head, i) => {
-    const free = Array.from({ length: width }, (_, m) => m * T + head.from).find((p) => sources[p] === nothing);
-    if (free !== undefined) sources[free] = BigInt(i);
+    let place = head.from;
+    while (sources[place] !== nothing) place += T;
+    sources[place] = BigInt(i);
     from[i] = BigInt(head.from);
     targets[i] = BigInt(head.target);
   });
@@ -134,13 +135,13 @@ export function blockPrefix(slidingWindow: number | undefined): string {
 }
 
 /** Chunks of equal size; fewer than `chunks` rows are padding. */
-function headChunks(rows: number, vocabularySize: number): { chunks: number; size: number } {
-  const limit = Math.max(MIN_CHUNK_ROWS, Math.floor(LOGIT_ELEMENTS / vocabularySize));
+function headChunks(rows: number, vocabularySize: number, logits: LogitLayout): { chunks: number; size: number } {
+  if (logits === 'whole') return { chunks: 1, size: rows };
+  const limit = Math.max(MIN_CHUNK_ROWS, Math.floor(CHUNK_LOGIT_ELEMENTS / vocabularySize));
   const chunks = Math.ceil(rows / limit);
   return { chunks, size: Math.ceil(rows / chunks) };
 }
 
-/** Rotary tables of the tokens. A row's responses are one sequence batch: the longest of them chooses the frequencies. */
 function rotaryFeeds(model: ModelDefinition, positions: BigInt64Array, rows: readonly Row[]): Feeds {
   if (model.rotary === undefined) return {};
   const lengths = rows.flatMap((row) => new Array<number>(rowTokens(row)).fill(longestSequence(row)));

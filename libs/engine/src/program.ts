@@ -16,12 +16,14 @@ import {
 } from '@alphapo/graph';
 import {
   type AttentionBlocks,
+  attentionMasks,
+  type BlockPlaces,
   type Computation,
   type LoraFactors,
   loraFactors,
   type TokenInputs,
 } from '@alphapo/models';
-import { type HeadTraining, targetLogProbs } from './head.ts';
+import { type HeadTraining, type LogitLayout, targetLogProbs } from './head.ts';
 import { addObjective } from './objective-program.ts';
 import { blockPrefix } from './pack.ts';
 import type { ModelFolder } from './weights.ts';
@@ -95,16 +97,21 @@ class ModelGraph implements Computation {
     const prefix = blockPrefix(slidingWindow);
     const index = (name: string, shape: Shape) => this.graph.input(prefix + name, 'i64', shape);
     const place = (name: string) => index(name, ['N', 1]);
+    const places: BlockPlaces = {
+      queryStart: place('queryStart'),
+      prefixStart: place('prefixStart'),
+      prefixEnd: place('prefixEnd'),
+      ownStart: place('ownStart'),
+      end: place('end'),
+      queryCount: place('queryCount'),
+      keyCount: place('keyCount'),
+      queryPads: index('queryPads', ['N', 4]),
+      keyPads: index('keyPads', ['N', 4]),
+      maskPads: index('maskPads', ['N', 4]),
+    };
     const blocks: AttentionBlocks = {
-      places: {
-        queryStart: place('queryStart'),
-        prefixStart: place('prefixStart'),
-        prefixEnd: place('prefixEnd'),
-        ownStart: place('ownStart'),
-        end: place('end'),
-        queryPads: index('queryPads', ['N', 4]),
-        keyPads: index('keyPads', ['N', 4]),
-      },
+      places,
+      masks: attentionMasks(this.inputs, places, slidingWindow),
       queryRows: index('queryRows', ['T']),
       keyRows: index('keyRows', ['M', 'T']),
     };
@@ -118,14 +125,14 @@ class ModelGraph implements Computation {
   }
 
   /** Log-probabilities [K, C] of the targets. */
-  logProbs(training: HeadTraining): Value {
+  logProbs(training: HeadTraining, logits: LogitLayout): Value {
     const { definition } = this.#folder;
     const headRows = this.graph.input('head_rows', 'i64', ['K', 'C']);
     const sources = this.graph.input('head_sources', 'i64', ['S', 'T']);
     const targets = this.graph.input('targets', 'i64', ['K', 'C']);
     const hidden = gatherRows(definition.hidden(this), headRows, sources);
     const head = { weight: this.parameter(definition.headWeight), softCap: definition.logitSoftCap };
-    return targetLogProbs(hidden, head, targets, training);
+    return targetLogProbs(hidden, head, targets, { training, logits });
   }
 }
 
@@ -136,10 +143,10 @@ export interface Program {
 }
 
 /** Log-probabilities only: output `log_probs` [K, C]. */
-export function scoringProgram(folder: ModelFolder, method: TrainingMethod | undefined): Program {
+export function scoringProgram(folder: ModelFolder, method: TrainingMethod | undefined, logits: LogitLayout): Program {
   const model = new ModelGraph(folder, method);
   const { graph } = model;
-  graph.output('log_probs', model.logProbs('none'));
+  graph.output('log_probs', model.logProbs('none', logits));
   return { graph, windows: model.windows };
 }
 
@@ -166,14 +173,12 @@ export function gradientProgram(
   folder: ModelFolder,
   method: TrainingMethod,
   objective: Objective,
-  head: 'kept' | 'recomputed',
+  logits: LogitLayout,
 ): GradientProgram {
   const model = new ModelGraph(folder, method);
   const { graph } = model;
   const trainsHead = model.trainable.has(folder.definition.headWeight);
-  const logProbs = model.logProbs(
-    trainsHead ? (head === 'kept' ? 'trained-weight-kept' : 'trained-weight') : 'frozen-weight',
-  );
+  const logProbs = model.logProbs(trainsHead ? 'trained-weight' : 'frozen-weight', logits);
   const sums = (name: 'chosen' | 'rejected'): Value => {
     const members = graph.input(`members_${name}`, 'f64', ['P', HEAD_ROWS]);
     return reshape(matmul(members, cast(reshape(logProbs, [HEAD_ROWS, 1]), 'f64')), ['P']);

@@ -4,6 +4,10 @@ export interface Row {
   readonly responses: readonly (readonly number[])[];
 }
 
-export function rowTokens({ prompt, responses }: Row): number {
-  return responses.reduce((sum, response) => sum + response.length, prompt.length);
+export function responseTokens({ responses }: Row): number {
+  return responses.reduce((sum, { length }) => sum + length, 0);
+}
+
+export function rowTokens(row: Row): number {
+  return row.prompt.length + responseTokens(row);
 }

@@ -122,11 +122,11 @@ export const gather = (rows: Value, indices: Value): Value => apply('Gather', [r
 export const gatherElements = (x: Value, indices: Value, axis: number): Value =>
   apply('GatherElements', [x, indices], { axis });
 
-/** Rows `from` [1] to `to` [1] of x; `rows` names how many they are. */
-export const rowSlice = (x: Value, from: Value, to: Value, rows: Dimension): Value =>
-  apply('RowSlice', [x, from, to], { rows });
-/** x with rows of zeros below, `rows` in all; `pads` is ONNX Pad's vector [2 * rank]. */
-export const rowPad = (x: Value, pads: Value, rows: Dimension): Value => apply('RowPad', [x, pads], { rows });
+/** x from `from` [1] to `to` [1] along an axis; `extent` names how many those are. */
+export const sliceRange = (x: Value, axis: number, from: Value, to: Value, extent: Dimension): Value =>
+  apply('SliceRange', [x, from, to], { axis, extent });
+/** x with zeros around it, of the shape given; `pads` is ONNX Pad's vector [2 * rank]. */
+export const padTo = (x: Value, pads: Value, shape: Shape): Value => apply('PadTo', [x, pads], { shape });
 
 /** Reductions keep the reduced axes with extent 1. */
 export const reduceSum = (x: Value, axes: readonly number[]): Value =>

@@ -200,8 +200,8 @@ export const derivatives: { readonly [K in OperatorName]: Rule<K> } = {
     const [, cos, sin] = inputs as [Value, Value, Value];
     return [() => rotaryEmbedding(gradient, cos, neg(sin), node.attributes.heads), undefined, undefined];
   },
-  RowPad: () => [() => shapeError('RowPad', 'wrap it in customDerivative')],
-  RowSlice: () => [() => shapeError('RowSlice', 'wrap it in customDerivative')],
+  PadTo: () => [() => shapeError('PadTo', 'wrap it in customDerivative')],
+  SliceRange: () => [() => shapeError('SliceRange', 'wrap it in customDerivative')],
   Scan: () => [() => shapeError('Scan', 'wrap it in customDerivative')],
   Sigmoid: unary((g, _x, y) => mul(g, mul(y, sub(1, y)))),
   Slice: ({ node, inputs, gradient }) => {

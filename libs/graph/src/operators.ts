@@ -8,7 +8,7 @@ type None = Record<never, never>;
  * the table of shapes here, the table of derivatives and the table of ONNX lowerings.
  *
  * All are operators of ONNX opset 23 with ONNX's meaning, apart from `CustomDerivative` (the identity of its first input),
- * `RowSlice` and `RowPad` (Slice and Pad along axis 0, by extents that are known only when the graph runs).
+ * `SliceRange` and `PadTo` (Slice and Pad by extents that are known only when the graph runs).
  */
 export interface OperatorAttributes {
   Abs: None;
@@ -47,10 +47,10 @@ export interface OperatorAttributes {
   RMSNormalization: { readonly epsilon: number };
   /** Rotates the halves of each head: inputs [1, T, heads * D], cos and sin [1, T, D / 2]. arXiv:2104.09864. */
   RotaryEmbedding: { readonly heads: number };
-  /** Appends rows of zeros along axis 0: input 1 is Pad's vector [2 * rank], `rows` the extent that comes out. */
-  RowPad: { readonly rows: Dimension };
-  /** The rows from input 1 [1] to input 2 [1] of input 0; `rows` names their number. */
-  RowSlice: { readonly rows: Dimension };
+  /** Zeros around input 0: input 1 is Pad's vector [2 * rank], `shape` what comes out. */
+  PadTo: { readonly shape: Shape };
+  /** From input 1 [1] to input 2 [1] along an axis of input 0; `extent` names how many those are. */
+  SliceRange: { readonly axis: number; readonly extent: Dimension };
   /**
    * Runs `body` `length` times. The first `states` inputs are carried from round to round; of the others, the body
    * gets one slice along axis 0 each round. Outputs: the last states, then what the rounds gave, stacked along axis 0.
@@ -97,10 +97,6 @@ const binary =
 
 const reduce = (inputs: readonly Value[], { axes }: { readonly axes: readonly number[] }): readonly OutputType[] => [
   { type: at(inputs, 0).type, shape: at(inputs, 0).shape.map((d, axis) => (axes.includes(axis) ? 1 : d)) },
-];
-
-const rowsReplaced = (inputs: readonly Value[], { rows }: { readonly rows: Dimension }): readonly OutputType[] => [
-  { type: at(inputs, 0).type, shape: [rows, ...at(inputs, 0).shape.slice(1)] },
 ];
 
 /** The type and shape of each operator's outputs. */
@@ -159,8 +155,10 @@ export const infer: { readonly [K in OperatorName]: Infer<K> } = {
   Reshape: (inputs, { shape }) => [{ type: at(inputs, 0).type, shape }],
   RMSNormalization: same,
   RotaryEmbedding: same,
-  RowPad: rowsReplaced,
-  RowSlice: rowsReplaced,
+  PadTo: (inputs, { shape }) => [{ type: at(inputs, 0).type, shape }],
+  SliceRange: (inputs, { axis, extent }) => [
+    { type: at(inputs, 0).type, shape: at(inputs, 0).shape.map((d, i) => (i === axis ? extent : d)) },
+  ],
   Scan: (_inputs, { body, states, length }) =>
     body.outputs.map(({ value }, index) => ({
       type: value.type,

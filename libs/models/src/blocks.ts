@@ -61,8 +61,8 @@ export function rotaryAttention(
     q: rotate(q, computation, heads, headDim),
     k: rotate(k, computation, keyValueHeads, headDim),
   };
-  const options = { heads, keyValueHeads, headDim, scale, slidingWindow, softCap };
-  const mixed = attention({ ...rotated, v }, options, computation.inputs, computation.attentionBlocks(slidingWindow));
+  const options = { heads, keyValueHeads, headDim, scale, softCap };
+  const mixed = attention({ ...rotated, v }, options, computation.attentionBlocks(slidingWindow));
   return computation.linear(`${module}.o_proj`, mixed);
 }
 

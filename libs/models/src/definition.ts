@@ -35,23 +35,31 @@ export interface TokenInputs {
   readonly rotary: { readonly cos: Value; readonly sin: Value } | undefined;
 }
 
-/** The blocks that attention is computed in, N of them; see attention.ts. */
+/** For each of N blocks of attention, places on the token axis [N, 1], and vectors for Pad [N, 4]; see attention.ts. */
+export interface BlockPlaces {
+  readonly queryStart: Value;
+  /** Keys of the prompt that the block sees: from prefixStart to prefixEnd. */
+  readonly prefixStart: Value;
+  readonly prefixEnd: Value;
+  /** Keys of the queries' own part: from ownStart to end. */
+  readonly ownStart: Value;
+  /** End of the queries. */
+  readonly end: Value;
+  readonly queryCount: Value;
+  readonly keyCount: Value;
+  /** Brings queries to Q rows, the most of any block. */
+  readonly queryPads: Value;
+  /** Brings keys to R rows, one more than the most of any block. */
+  readonly keyPads: Value;
+  /** Brings masks to [Q, R]. */
+  readonly maskPads: Value;
+}
+
+/** The blocks that attention is computed in. */
 export interface AttentionBlocks {
-  /** For each block, places on the token axis [N, 1], and vectors for Pad [N, 4] that bring all blocks to one extent. */
-  readonly places: {
-    readonly queryStart: Value;
-    /** Keys of the prompt that the block sees: from prefixStart to prefixEnd. */
-    readonly prefixStart: Value;
-    readonly prefixEnd: Value;
-    /** Keys of the queries' own part: from ownStart to end. */
-    readonly ownStart: Value;
-    /** End of the queries. */
-    readonly end: Value;
-    /** Up to Q queries, the most of any block. */
-    readonly queryPads: Value;
-    /** Up to R keys: one more than the most of any block. */
-    readonly keyPads: Value;
-  };
+  readonly places: BlockPlaces;
+  /** Additive masks [N, Q, R]: 0 where a query sees a key, very negative elsewhere. */
+  readonly masks: Value;
   /** Where each token's query is among the padded blocks [N, Q], flat: [T]. */
   readonly queryRows: Value;
   /** Where each token's key is among the padded blocks [N, R], flat: [M, T] for up to M blocks that it is in. */

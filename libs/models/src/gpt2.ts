@@ -44,8 +44,8 @@ function block(c: Computation, i: number, x: Value, config: Config): Value {
   const qkv = c.linear(`${module}.attn.c_attn`, layerNorm(c, `${module}.ln_1`, x, config.layer_norm_epsilon));
   const [q, k, v] = [0, 1, 2].map((part) => slice(qkv, 1, part * D, (part + 1) * D)) as [Value, Value, Value];
   const scale = config.scale_attn_weights ? headDim ** -0.5 : 1;
-  const options = { heads, keyValueHeads: heads, headDim, scale, slidingWindow: undefined };
-  const mixed = attention({ q, k, v }, options, c.inputs, c.attentionBlocks(undefined));
+  const options = { heads, keyValueHeads: heads, headDim, scale };
+  const mixed = attention({ q, k, v }, options, c.attentionBlocks(undefined));
   const h = add(x, c.linear(`${module}.attn.c_proj`, mixed));
   const inner = geluTanh(c.linear(`${module}.mlp.c_fc`, layerNorm(c, `${module}.ln_2`, h, config.layer_norm_epsilon)));
   return add(h, c.linear(`${module}.mlp.c_proj`, inner));

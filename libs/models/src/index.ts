@@ -1,5 +1,7 @@
+export { attentionMasks } from './attention-mask.ts';
 export type {
   AttentionBlocks,
+  BlockPlaces,
   Computation,
   LinearLayer,
   ModelDefinition,

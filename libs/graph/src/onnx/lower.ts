@@ -90,8 +90,8 @@ export const lowerings: { readonly [K in OperatorName]: Lowering<K> } = {
     epsilon: { float: epsilon },
   })),
   RotaryEmbedding: direct<'RotaryEmbedding'>('RotaryEmbedding', ({ heads }) => ({ num_heads: { int: heads } })),
-  RowPad: direct('Pad'),
-  RowSlice: direct<'RowSlice'>('Slice', undefined, (_node, context) => [context.indices([0])]),
+  PadTo: direct('Pad'),
+  SliceRange: direct<'SliceRange'>('Slice', undefined, (node, context) => [context.indices([node.attributes.axis])]),
   Scan: (node, context) => {
     const { body, states } = node.attributes;
     return [
