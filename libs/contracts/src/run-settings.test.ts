@@ -41,3 +41,9 @@ test.each<[string, Partial<RunSettings>]>([
     expect.objectContaining({ reason: 'INVALID_SETTING', metadata: { setting: key } }),
   );
 });
+
+test('settings that come to absurd numbers are refused by name', () => {
+  expect(() => resolve({ epochs: 1e300 })).toThrow(
+    expect.objectContaining({ reason: 'INVALID_SETTING', message: expect.stringContaining('schedule.') }),
+  );
+});

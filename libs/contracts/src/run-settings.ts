@@ -68,7 +68,7 @@ export function resolveRunSpecification(settings: RunSettings, facts: RunFacts):
   }
   const totalSteps = totalStepsOf(settings, facts);
   const fullRate = settings.objective === 'alphapo' ? 7e-7 : 5e-7;
-  return runSpecificationSchema.parse({
+  const specification = runSpecificationSchema.safeParse({
     objective: objectiveOf(settings),
     method: settings.full
       ? { kind: 'full' }
@@ -91,6 +91,12 @@ export function resolveRunSpecification(settings: RunSettings, facts: RunFacts):
     lengths: { maxLength, maxPromptLength },
     seed: settings.seed,
   } satisfies RunSpecification);
+  if (specification.success) return specification.data;
+  const [issue] = specification.error.issues;
+  return settingError(
+    issue?.path.join('.') ?? '',
+    `is refused as the settings come to it: ${issue?.message ?? 'not valid'}`,
+  );
 }
 
 function totalStepsOf({ steps, epochs, batchSize }: RunSettings, { pairs }: RunFacts): number {

@@ -49,6 +49,15 @@ test.each<[string, string, object]>([
     'an option that is not computed',
     { ...gpt2, scale_attn_by_inverse_layer_idx: true },
   ],
+  ['num_hidden_layers', 'more layers than any machine holds', { ...llama, num_hidden_layers: 1e9 }],
+  ['n_layer', 'more layers than any machine holds', { ...gpt2, n_layer: 1e9 }],
+  ['hidden_size', 'a width beyond numbers', { ...llama, hidden_size: 1e300 }],
+  ['hidden_size', 'a width beyond memory', { ...llama, hidden_size: 2 ** 40 }],
+  ['head_dim', 'heads beyond memory', { ...llama, head_dim: 2 ** 50 }],
+  ['vocab_size', 'a size that is minus zero', { ...llama, vocab_size: -0 }],
+  ['parameters', 'more parameters than can be counted', { ...llama, vocab_size: 2 ** 53 - 1 }],
+  ['rope_theta', 'a rotary base that is no number', { ...llama, rope_parameters: { rope_theta: 'NaN' } }],
+  ['rope_theta', 'angles that are infinite', { ...llama, rope_scaling: { rope_type: 'linear', factor: 5e-324 } }],
 ])('%s: %s is refused by name', (field, _what, config) => {
   const caught = (() => {
     try {

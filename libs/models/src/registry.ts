@@ -4,6 +4,7 @@ import type { ModelDefinition } from './definition.ts';
 import { gpt2 } from './gpt2.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
+import { checkDefinition, checkSizes } from './size-limits.ts';
 
 /** Every architecture, under Hugging Face's `model_type`. */
 const architectures: Readonly<Record<string, (config: unknown) => ModelDefinition>> = { gpt2, llama, mistral };
@@ -18,5 +19,8 @@ export function modelFromConfig(config: unknown): ModelDefinition {
       `"${modelType}" is not supported; supported are ${Object.keys(architectures).join(', ')}`,
     );
   }
-  return architecture(config);
+  checkSizes(config);
+  const model = architecture(config);
+  checkDefinition(model);
+  return model;
 }

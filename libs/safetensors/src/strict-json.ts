@@ -1,12 +1,19 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
+import { deeperThan } from './nesting.ts';
 import { duplicateKey } from './unique-keys.ts';
 
+/** Headers have three levels, configurations some more. What is deeper would overflow the stack of whoever walks it. */
+const MAX_LEVELS = 100;
+
 /**
- * UTF-8 bytes as a JSON object without duplicate keys. Throws NOT_UTF8, NOT_JSON or DUPLICATE_KEY; `place` names the
- * text in messages.
+ * UTF-8 bytes as a JSON object without duplicate keys. Throws NOT_UTF8, NOT_JSON, TOO_DEEP or DUPLICATE_KEY; `place`
+ * names the text in messages.
  */
 export function parseStrictJson(bytes: Uint8Array, place: string): Record<string, unknown> {
   const text = decodeUtf8(bytes, place);
+  const deep = deeperThan(MAX_LEVELS, text);
+  if (deep !== undefined)
+    throw damaged('TOO_DEEP', `${place} nests more than ${MAX_LEVELS} levels at character ${deep}`);
   let value: unknown;
   try {
     value = JSON.parse(text);
