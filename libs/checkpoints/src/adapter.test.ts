@@ -109,7 +109,7 @@ test('a configuration that nests as deep as the stack is refused', async () => {
   const file = join(folder, 'adapter_config.json');
   const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
   await writeFile(file, (await readFile(file, 'utf8')).replace('"rank_pattern": {}', `"rank_pattern": ${deep}`));
-  await expect(readAdapter(folder)).rejects.toMatchObject({ code: 'data-loss', reason: 'TOO_DEEP' });
+  await expect(readAdapter(folder)).rejects.toMatchObject({ code: 'data-loss', reason: 'TOO_MUCH_JSON' });
 });
 
 test('all-linear stands for the modules that the tensors are of', async () => {

@@ -81,7 +81,7 @@ test.each<[string, Parameters<typeof fileOf>[0]]>([
   ['TRUNCATED_FILE', { header: { a: f32([5], 0, 20) } }],
   ['UNCOVERED_DATA', { header: { a: f32([3], 0, 12) } }],
   ['UNCOVERED_DATA', { header: {} }],
-  ['TOO_DEEP', { header: `{"a":${'['.repeat(101)}` }],
+  ['TOO_MUCH_JSON', { header: `{"a":${'['.repeat(101)}` }],
   ['INVALID_METADATA', { header: { __metadata__: { format: 1 }, a: f32([4], 0, 16) } }],
 ])('%s is what a file with this defect is refused with: %j', async (reason, parts) => {
   expect(await reasonOf(await fileOf({ data, ...parts }))).toBe(reason);
