@@ -97,6 +97,14 @@ describe('over gRPC', () => {
     await expect(
       callUnary(service.connection, 'applyChatTemplate', { messages: [], addGenerationPrompt: true }, CALL),
     ).rejects.toMatchObject(refused('messages: is empty'));
+    const long = 'a'.repeat(2 ** 20 + 1);
+    await expect(
+      callUnary(service.connection, 'encode', { texts: ['a', long], addSpecialTokens: false }, CALL),
+    ).rejects.toMatchObject(refused('texts[1]: 1048577 characters are more than the 1048576 of a text'));
+    const messages = [{ role: 'user', content: long }];
+    await expect(
+      callUnary(service.connection, 'applyChatTemplate', { messages, addGenerationPrompt: true }, CALL),
+    ).rejects.toMatchObject(refused('messages: 1048577 characters'));
   });
 });
 

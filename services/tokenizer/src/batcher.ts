@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   CONTROL_HEADER,
   deadLetterHeaders,
@@ -70,6 +71,7 @@ export async function makeBatches(
       } else {
         open.take(record, tokenizer, options);
         if (open.pairs.length === options.batchPairs) await flush(false);
+        else await setImmediate(); // Calls and heartbeats have their turn, however many records there are.
       }
     }
   }
