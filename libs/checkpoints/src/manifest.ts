@@ -22,7 +22,7 @@ const manifestSchema = z.strictObject({
   step: z.int().nonnegative(),
   nextBatchOffset: z
     .string()
-    .regex(/^\d{1,19}$/)
+    .regex(/^\d{1,19}$/, { abort: true })
     .refine((digits) => BigInt(digits) <= MAX_OFFSET, 'is no offset'),
   specification: runSpecificationSchema,
   specificationDigest: z.string(),

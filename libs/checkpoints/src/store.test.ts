@@ -138,7 +138,7 @@ test('an offset that no log has is damage', async () => {
   const folder = join(directory, await store.write(someCheckpoint(4)));
   await forge(folder, {}, { nextBatchOffset: String(2n ** 63n - 1n) });
   expect((await store.newest())?.nextBatchOffset).toBe(2n ** 63n - 1n);
-  for (const nextBatchOffset of [String(2n ** 63n), '9'.repeat(100_000), '-1', '']) {
+  for (const nextBatchOffset of [String(2n ** 63n), '9'.repeat(100_000), '-1', '', 'x']) {
     await forge(folder, {}, { nextBatchOffset });
     await expect(store.newest()).rejects.toMatchObject({ reason: 'NO_INTACT_CHECKPOINT' });
   }
