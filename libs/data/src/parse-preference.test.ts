@@ -165,6 +165,7 @@ describe('what is refused, and how its message names the place', () => {
     ['UNKNOWN_ROLE', { ...pair, prompt: { from: 'oracle', value: 'p' } }, /^prompt\.from /, 'prompt.from'],
     ['LONE_SURROGATE', { ...pair, chosen: 'c\ud83d' }, /^chosen has half/, 'chosen'],
     ['LONE_SURROGATE', { ...pair, prompt: [user('\udc00')] }, /^prompt\[0\]\.content has half/, 'prompt[0].content'],
+    ['WRONG_TYPE', { text: ['a b', 'a c'], score: [0, 'x'] }, /^score must be two numbers/, 'score'],
     ['WRONG_TYPE', { ...pair, id: 2 ** 60 }, /^id .*loses digits/, 'id'],
     ['WRONG_TYPE', { ...pair, prompt_id: true }, /^prompt_id .*not a boolean/, 'prompt_id'],
     ['WRONG_TYPE', { text: ['a', 1], score: [1, 0] }, /^text\[1\] .*not a number/, 'text[1]'],
@@ -217,6 +218,11 @@ describe('what is refused, and how its message names the place', () => {
       message: expect.stringMatching(message),
       ...(field !== undefined && { field }),
     });
+  });
+
+  test('a score that is too large to be told apart from others', () => {
+    const record = '{"text": ["a b", "a c"], "score": [0, 1e999]}';
+    expect(parsePreference(record)).toMatchObject({ reason: 'WRONG_TYPE', field: 'score' });
   });
 
   test('bytes that are no JSON', () => {
