@@ -202,4 +202,16 @@ describe('making batches', () => {
     expect(batch?.source).toMatchObject({ deadLetters: 3, firstOffset: 0n, nextOffset: 4n });
     expect(batch?.pairs).toHaveLength(1);
   });
+
+  test('a stream of bad records only does not fill the memory: they become dead letters before any pair comes', async () => {
+    await using service = await start();
+    const large = Buffer.alloc(9 * 2 ** 20, 'a');
+    for (let i = 0; i < 3; i++) await put(service.log, [large]);
+    const stop = new AbortController();
+    const consuming = service.tokenizer.consume(stop.signal);
+    await until(async () => (await recordsOf(service.log, topics.deadLetters)).length === 2);
+    stop.abort();
+    await consuming;
+    expect(await batchesOf(service.log)).toEqual([]);
+  });
 });
