@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { corpus, withRightChecksums } from './corpus.ts';
+import { faultOf } from './faults.ts';
 import { preparePlace, writeFolder } from './folders.ts';
 import { type FolderImage, type Mutation, mutate, mutations } from './mutations.ts';
 import { indexOf, place } from './places.ts';
-import { type Observation, type Outcome, ReaderSandbox } from './reader-sandbox.ts';
-import { LONGEST_MESSAGE, type ReaderName } from './readers.ts';
+import { type Observation, ReaderSandbox } from './reader-sandbox.ts';
+import type { ReaderName } from './readers.ts';
 
 export interface CampaignOptions {
   readonly seed: number;
@@ -36,12 +37,10 @@ export interface CampaignFailure {
   readonly folder: string;
 }
 
-/** Mutated files have some hundred kilobytes: what takes longer than this, or more memory, is out of proportion. */
-const MOST_MS = 10_000;
+/** Mutated files have some hundred kilobytes: what takes longer than this hangs, whatever else the machine does. */
+const MOST_MS = 20_000;
 const MOST_HEAP_MEGABYTES = 384;
-const MOST_MEGABYTES = 768;
 const MOST_MUTATIONS = 5;
-const LONGEST_METADATA = 4_000;
 
 /** A folder of the corpus and what happens to it. */
 interface Case {
@@ -74,12 +73,7 @@ export async function runCampaign(
 ): Promise<CampaignReport> {
   const root = await mkdtemp(join(tmpdir(), `alphapo-fuzz-${reader}-`));
   const folder = await preparePlace(root);
-  const images: FolderImage[] = [];
-  for (const image of await corpus[reader]()) {
-    await writeFolder(folder, { files: image, forms: new Map() });
-    if ((await sandbox.read({ reader, folder })).outcome.kind === 'accepted') images.push(image);
-  }
-  if (images.length === 0) throw new Error(`${reader} accepts none of the folders to be mutated`);
+  const images = await acceptedImages(reader, sandbox, folder);
   const statistics = new Statistics();
   const attempt = async (example: Case) => {
     await writeFolder(folder, folderOf(images, example));
@@ -113,31 +107,20 @@ export async function runCampaign(
   return { ...statistics.report(), failure };
 }
 
+/** What mutations start from: real folders may be of models that are not supported. */
+async function acceptedImages(reader: ReaderName, sandbox: ReaderSandbox, folder: string): Promise<FolderImage[]> {
+  const images: FolderImage[] = [];
+  for (const image of await corpus[reader]()) {
+    await writeFolder(folder, { files: image, forms: new Map() });
+    if ((await sandbox.read({ reader, folder })).outcome.kind === 'accepted') images.push(image);
+  }
+  if (images.length === 0) throw new Error(`${reader} accepts none of the folders to be mutated`);
+  return images;
+}
+
 function folderOf(images: readonly FolderImage[], { image, mutations, rightChecksums }: Case) {
   const mutated = mutate(images[indexOf(image, images.length)] as FolderImage, mutations);
   return rightChecksums ? { ...mutated, files: withRightChecksums(mutated.files) } : mutated;
-}
-
-/** What is wrong with how a reader took a folder, or undefined. */
-function faultOf({ outcome, peakBytes }: Observation, folder: string): string | undefined {
-  const megabytes = peakBytes / 2 ** 20;
-  if (megabytes > MOST_MEGABYTES) return `memory: ${megabytes.toFixed(0)} MB`;
-  if (outcome.kind === 'accepted') return undefined;
-  if (outcome.kind !== 'refused') return `${outcome.kind}: ${outcome.message}`;
-  return faultOfRefusal(outcome, folder);
-}
-
-/** A refusal must be one that a program and a person can act on, and must not invite a retry: the file stays as it is. */
-function faultOfRefusal(refusal: Extract<Outcome, { kind: 'refused' }>, folder: string): string | undefined {
-  const { code, reason, message, metadataLength } = refusal;
-  const told = `${reason} (${code}): ${message.slice(0, 300)}`;
-  if (!/^[A-Z0-9]+(_[A-Z0-9]+)*$/.test(reason)) return `no stable reason: ${told}`;
-  if (code === 'internal' || code === 'unavailable') return `a damaged file is called ${told}`;
-  if (message.length > LONGEST_MESSAGE) return `a message of ${message.length} characters: ${told}`;
-  if (metadataLength > LONGEST_METADATA) return `metadata of ${metadataLength} characters: ${told}`;
-  if (!message.isWellFormed()) return `a message with half a character: ${told}`;
-  if (!message.includes(folder) && !/^[\w.-]+: /.test(message)) return `no place is named: ${told}`;
-  return undefined;
 }
 
 class Statistics {

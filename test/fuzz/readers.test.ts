@@ -5,7 +5,7 @@ import { describeFailure } from './report.ts';
 /** A taste of `npm run fuzz`, always the same: it fails where a reader changed, not by chance. */
 const SEED = 1;
 const ITERATIONS = 120;
-const MOST_MS = 30_000;
+const MOST_MS = 20_000;
 
 const sandbox = campaignSandbox();
 afterAll(() => sandbox[Symbol.asyncDispose]());
