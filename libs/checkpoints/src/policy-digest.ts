@@ -1,4 +1,4 @@
-import { canonicalJson, type FloatTensors, sha256OfAll } from '@alphapo/base';
+import { canonicalJson, type FloatTensors, sha256 } from '@alphapo/base';
 
 /** One update of a hash takes less than 2 GiB. */
 const CHUNK_BYTES = 2 ** 28;
@@ -9,9 +9,7 @@ const CHUNK_BYTES = 2 ** 28;
  */
 export function policyDigest(tensors: FloatTensors): string {
   const byName = [...tensors].sort(([a], [b]) => (a < b ? -1 : 1));
-  return sha256OfAll(
-    byName.flatMap(([name, { shape, data }]) => [`${canonicalJson([name, shape])}\n`, ...chunks(data)]),
-  );
+  return sha256(...byName.flatMap(([name, { shape, data }]) => [`${canonicalJson([name, shape])}\n`, ...chunks(data)]));
 }
 
 function chunks({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array[] {
