@@ -1,5 +1,5 @@
 import { type FloatTensors, floatTensor } from '@alphapo/base';
-import { type Engine, openEngine, type PairOutcome, type PairTokens } from '@alphapo/engine';
+import { batchTotals, type Engine, openEngine, type PairOutcome, type PairTokens } from '@alphapo/engine';
 import { adamW, addInto, clipScale, globalNorm, initialAdamWState, learningRateAt } from '@alphapo/optim';
 import { openSafetensors } from '@alphapo/safetensors';
 import { describeShared } from '../shared-data.ts';
@@ -71,7 +71,7 @@ async function batchGradient(engine: Engine, run: GoldenRun, batch: readonly Pai
   for (let shard = 0; shard < shards; shard++) {
     const { gradient, pairs } = await engine.gradient({
       pairs: batch.slice(shard * size, (shard + 1) * size),
-      batchPairs: batch.length,
+      ...batchTotals(batch),
       objective: objectiveOfRun(run),
       policyDigest: 'now',
     });

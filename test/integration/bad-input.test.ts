@@ -59,7 +59,7 @@ test.each<[string, (place: Place) => Promise<string[]>, RegExp]>([
       await changeConfig(model, { model_type: 'mamba' });
       return [];
     },
-    /model_type: "mamba" is not supported; supported are gpt2, llama, mistral/,
+    /model_type: "mamba" is not supported; supported are gemma2, gpt2, llama, mistral, phi3, qwen2, qwen3/,
   ],
   [
     'a configuration that does not fit the weights',

@@ -126,7 +126,7 @@ describe('a run from its start to its end', () => {
       item: { $case: 'textPair' as const, value: { prompt: { $case: 'text' as const, value: prompt }, ...responses } },
     }));
     const marginUnder = async (policy: ScoreRequest['policy']) => {
-      const request = { items, policy, perToken: false, objective: undefined };
+      const request = { items, policy, perToken: false, objective: undefined, batch: undefined };
       const { results, policy: used } = await callUnary(scorer, 'score', request, CALL);
       const margins = results.map(({ chosen, rejected }) => (chosen?.mean as number) - (rejected?.mean as number));
       return { used, margin: margins.reduce((sum, margin) => sum + margin, 0) };

@@ -9,6 +9,8 @@ import { startTokenizer } from '@alphapo/tokenizer';
 /** A run on one machine: what differs from a deployment is where the services are, not what they do. */
 export interface LocalRunOptions {
   readonly model: string;
+  /** Folder of the model that the objective compares with; undefined: the model itself. */
+  readonly referenceModel: string | undefined;
   readonly specification: RunSpecification;
   readonly folder: string;
   readonly initialAdapter: string | undefined;
@@ -38,7 +40,7 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger): P
   await using opened = new AsyncDisposableStack();
   const log = opened.use(openEmbeddedEventLog({ path: join(options.folder, 'log.sqlite') }));
   const scorers: string[] = [];
-  const { model, specification, chatTemplate } = options;
+  const { model, referenceModel, specification, chatTemplate } = options;
   const tokenizer = opened.use(
     await startTokenizer(
       { model, specification, chatTemplate, address: LOOPBACK, topics: LOCAL_TOPICS, preferencesPartitions: 1 },
@@ -50,6 +52,7 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger): P
     await startOptimizer(
       {
         model,
+        referenceModel,
         specification,
         initialAdapter: options.initialAdapter,
         address: LOOPBACK,
@@ -69,6 +72,7 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger): P
     await startScorer(
       {
         model,
+        referenceModel,
         chatTemplate,
         address: LOOPBACK,
         optimizerAddress: optimizer.address,

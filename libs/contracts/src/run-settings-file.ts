@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { AlphapoError, messageOf } from '@alphapo/base';
 import { parse as parseYaml } from 'yaml';
 import { type RunSettings, runSettingsSchema } from './run-settings.ts';
+import { camelCase } from './setting-names.ts';
 
 /** A few dozen settings; the parser's time grows with the square of the nesting. */
 const MAX_CHARACTERS = 2 ** 16;
@@ -40,9 +41,4 @@ export function parseRunSettings(values: Record<string, unknown>, placeOf: (key:
   throw new AlphapoError('invalid-argument', 'INVALID_SETTING', `${placeOf(key)}: ${problem}`, {
     metadata: { setting: key },
   });
-}
-
-/** `learning-rate` to `learningRate`. */
-function camelCase(key: string): string {
-  return key.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

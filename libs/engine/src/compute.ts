@@ -1,6 +1,8 @@
-import { AlphapoError, type FloatTensor, type FloatTensors, floatTensor, sameShape } from '@alphapo/base';
+import { AlphapoError, type FloatTensor, type FloatTensors, sameShape } from '@alphapo/base';
 import { needsReference, type Objective, type TrainingMethod } from '@alphapo/contracts';
 import type {
+  AppliedObjective,
+  GradientRequest,
   ModelDescription,
   PairOutcome,
   PairTokens,
@@ -9,9 +11,14 @@ import type {
   SequenceTokens,
   ShardGradient,
 } from './engine.ts';
+import { GradientSum } from './gradient-sum.ts';
+import { batchFeeds, batchPairsFeed, pairFeeds, type ReferenceSums, referenceFeeds } from './objective-feeds.ts';
+import { PAIR_OUTPUTS } from './objective-program.ts';
 import { ObjectiveSession } from './objective-session.ts';
-import { checkRow, groupRows, membership, type Pack, packRows, type Row } from './pack.ts';
-import { gradientProgram, PAIR_OUTPUTS, scoringProgram, trainableParameters } from './program.ts';
+import { checkRow, groupRows, keepsLogits, type Pack, packRows } from './pack.ts';
+import { gradientProgram, type Program, scoringProgram, trainableParameters } from './program.ts';
+import { openReference } from './reference.ts';
+import type { Row } from './row.ts';
 import { type Feeds, Session, type SessionOptions, type TensorData } from './session.ts';
 import { ModelFolder } from './weights.ts';
 
@@ -23,25 +30,33 @@ interface Policy {
   readonly tensors: FloatTensors;
 }
 
+/** Which weights rows are scored with: a caller's choice, or the model that objectives compare with. */
+type RowChoice = PolicyChoice | { readonly kind: 'reference' };
+
 /** Says whether the caller of a computation still wants it. Called between packs. */
 export type Checkpoint = () => Promise<void>;
 
 /** Computes on the calling thread. Sessions are made when they are first needed and kept. */
 export class Computer implements AsyncDisposable {
   readonly #folder: ModelFolder;
+  /** The model that objectives compare with: the same folder where no other was given. */
+  readonly #reference: ModelFolder;
   readonly #options: SessionOptions;
-  readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #sessions = new Map<string, { readonly program: Program; readonly session: Promise<Session> }>();
   readonly #objectives = new Map<string, Promise<ObjectiveSession>>();
   /** In the order of use, the least recently used first. */
   readonly #policies = new Map<string, Policy>();
 
-  private constructor(folder: ModelFolder, options: SessionOptions) {
+  private constructor(folder: ModelFolder, reference: ModelFolder, options: SessionOptions) {
     this.#folder = folder;
-    this.#options = { ...options, weightsFolder: folder.weightsFolder };
+    this.#reference = reference;
+    this.#options = options;
   }
 
-  static async open(folder: string, options: SessionOptions): Promise<Computer> {
-    return new Computer(await ModelFolder.open(folder), options);
+  /** `referenceModel`: folder of the model that objectives compare with; absent: the model itself. */
+  static async open(folder: string, options: SessionOptions, referenceModel?: string): Promise<Computer> {
+    const model = await ModelFolder.open(folder);
+    return new Computer(model, await openReference(model, referenceModel), options);
   }
 
   get description(): ModelDescription {
@@ -49,6 +64,7 @@ export class Computer implements AsyncDisposable {
     return {
       modelType: definition.modelType,
       digest,
+      referenceDigest: this.#reference.digest,
       parameterCount,
       vocabularySize: definition.vocabularySize,
       maxPositions: definition.maxPositions,
@@ -89,20 +105,22 @@ export class Computer implements AsyncDisposable {
   async scorePairs(
     pairs: readonly PairTokens[],
     choice: PolicyChoice,
-    objective: Objective | undefined,
+    applied: AppliedObjective | undefined,
     checkpoint: Checkpoint,
   ): Promise<PairOutcome[]> {
     const rows = pairs.map(pairRow);
     const scored = (await this.#scoreRows(rows, choice, checkpoint)) as [SequenceLogProbs, SequenceLogProbs][];
-    if (objective === undefined || pairs.length === 0) {
+    if (applied === undefined || pairs.length === 0) {
       return scored.map(([chosen, rejected]) => outcome(chosen, rejected, Number.NaN, Number.NaN, Number.NaN));
     }
+    const { objective, batch } = applied;
     const session = await this.#objective(objective);
-    const values = await session.evaluate({
+    const sums = {
       chosen: scored.map(([chosen]) => chosen),
       rejected: scored.map(([, rejected]) => rejected),
       reference: needsReference(objective) ? await this.#referenceSums(pairs, checkpoint) : undefined,
-    });
+    };
+    const values = await session.evaluate(sums, batch);
     return scored.map(([chosen, rejected], i) =>
       outcome(
         chosen,
@@ -114,97 +132,83 @@ export class Computer implements AsyncDisposable {
     );
   }
 
-  async gradient(
-    request: { pairs: readonly PairTokens[]; batchPairs: number; objective: Objective; policyDigest: string },
-    checkpoint: Checkpoint,
-  ): Promise<ShardGradient> {
+  async gradient(request: GradientRequest, checkpoint: Checkpoint): Promise<ShardGradient> {
     const started = performance.now();
     const { pairs, objective } = request;
     const policy = this.#policy(request.policyDigest);
     const rows = pairs.map(pairRow);
-    rows.forEach((row, i) => {
-      checkRow(row, i, this.#folder.definition);
-    });
-    const key = `gradient ${JSON.stringify(policy.method)} ${JSON.stringify(objective)}`;
-    const session = await this.#session(key, () => gradientProgram(this.#folder, policy.method, objective));
-    const parameters = [...policy.tensors].map(([name, { shape }]) => ({ name, shape }));
-    let sums: Feeds = Object.fromEntries(
-      parameters.map(({ name, shape }) => [`sum:${name}`, toData(floatTensor(shape))]),
-    );
+    checkRows(rows, this.#folder);
+    if (needsReference(objective)) checkRows(rows, this.#reference);
+    const sum = new GradientSum();
     const outcomes: PairOutcome[] = [];
-    for (const group of groupRows(rows, this.#folder.definition)) {
+    for (const group of groupRows(rows)) {
       await checkpoint();
-      const pack = packRows(group, this.#folder.definition);
       const from = outcomes.length;
       const groupPairs = pairs.slice(from, from + group.length);
+      const head = keepsLogits(group, this.#folder.definition) ? 'kept' : 'recomputed';
+      const key = `gradient ${JSON.stringify(policy.method)} ${JSON.stringify(objective)} ${head}`;
+      const { program, session } = await this.#session(key, this.#folder, () =>
+        gradientProgram(this.#folder, policy.method, objective, head),
+      );
+      const pack = packRows(group, this.#folder.definition, program.windows);
       const outputs = await session.run({
         ...pack.feeds,
-        ...pairFeeds(pack, request.batchPairs),
-        ...(needsReference(objective) ? await this.#referenceFeeds(groupPairs, checkpoint) : {}),
+        ...pairFeeds(pack),
+        ...batchPairsFeed(request),
+        ...batchFeeds(objective, request),
+        ...(needsReference(objective) ? referenceFeeds(await this.#referenceSums(groupPairs, checkpoint)) : {}),
         ...policyFeeds(policy),
-        ...sums,
       });
       const scored = sequenceLogProbs(pack, outputs.log_probs as TensorData) as [SequenceLogProbs, SequenceLogProbs][];
       scored.forEach(([chosen, rejected], i) => {
         outcomes.push(outcome(chosen, rejected, ...pairNumbers(outputs, i)));
       });
-      sums = Object.fromEntries(
-        parameters.map(({ name }) => [`sum:${name}`, outputs[`gradient:${name}`] as TensorData]),
-      );
+      sum.add(program.gradients, outputs);
     }
     return {
       pairs: outcomes,
       loss: outcomes.reduce((sum, { loss }) => sum + loss, 0) / request.batchPairs,
-      gradient: new Map(
-        parameters.map(({ name, shape }) => [name, { shape, data: sums[`sum:${name}`]?.data as Float32Array }]),
-      ),
+      gradient: sum.total,
       computeMs: performance.now() - started,
     };
   }
 
+  /** Writes the profiles of all sessions, where they were asked for. */
+  async endProfiling(): Promise<void> {
+    for (const { session } of this.#sessions.values()) (await session).endProfiling();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    const sessions: Promise<AsyncDisposable>[] = [...this.#sessions.values(), ...this.#objectives.values()];
+    const sessions: Promise<AsyncDisposable>[] = [
+      ...[...this.#sessions.values()].map(({ session }) => session),
+      ...this.#objectives.values(),
+    ];
     for (const session of sessions) await (await session)[Symbol.asyncDispose]();
     this.#sessions.clear();
     this.#objectives.clear();
   }
 
-  async #scoreRows(rows: readonly Row[], choice: PolicyChoice, checkpoint: Checkpoint): Promise<SequenceLogProbs[][]> {
-    rows.forEach((row, i) => {
-      checkRow(row, i, this.#folder.definition);
-    });
-    const policy = choice.kind === 'base' ? undefined : this.#policy(choice.digest);
-    const session = await this.#session(`score ${JSON.stringify(policy?.method)}`, () =>
-      scoringProgram(this.#folder, policy?.method),
-    );
+  async #scoreRows(rows: readonly Row[], choice: RowChoice, checkpoint: Checkpoint): Promise<SequenceLogProbs[][]> {
+    const folder = choice.kind === 'reference' ? this.#reference : this.#folder;
+    checkRows(rows, folder);
+    const policy = choice.kind === 'policy' ? this.#policy(choice.digest) : undefined;
+    const key = `score ${folder === this.#folder ? 'model' : 'reference'} ${JSON.stringify(policy?.method)}`;
+    const { program, session } = await this.#session(key, folder, () => scoringProgram(folder, policy?.method));
     const results: SequenceLogProbs[][] = [];
-    for (const group of groupRows(rows, this.#folder.definition)) {
+    for (const group of groupRows(rows)) {
       await checkpoint();
-      const pack = packRows(group, this.#folder.definition);
+      const pack = packRows(group, folder.definition, program.windows);
       const outputs = await session.run({ ...pack.feeds, ...(policy === undefined ? {} : policyFeeds(policy)) });
       results.push(...sequenceLogProbs(pack, outputs.log_probs as TensorData));
     }
     return results;
   }
 
-  /** Summed log-probabilities of pairs under the base model. */
-  async #referenceSums(
-    pairs: readonly PairTokens[],
-    checkpoint: Checkpoint,
-  ): Promise<{ chosen: number[]; rejected: number[] }> {
-    const scored = await this.#scoreRows(pairs.map(pairRow), { kind: 'base' }, checkpoint);
+  /** Summed log-probabilities of pairs under the reference. */
+  async #referenceSums(pairs: readonly PairTokens[], checkpoint: Checkpoint): Promise<ReferenceSums> {
+    const scored = await this.#scoreRows(pairs.map(pairRow), { kind: 'reference' }, checkpoint);
     const side = (index: 0 | 1) => scored.map((both) => both[index]?.sum ?? Number.NaN);
     return { chosen: side(0), rejected: side(1) };
-  }
-
-  async #referenceFeeds(pairs: readonly PairTokens[], checkpoint: Checkpoint): Promise<Feeds> {
-    const { chosen, rejected } = await this.#referenceSums(pairs, checkpoint);
-    const column = (sums: number[]): TensorData => ({
-      type: 'f64',
-      shape: [sums.length],
-      data: Float64Array.from(sums),
-    });
-    return { reference_chosen: column(chosen), reference_rejected: column(rejected) };
   }
 
   #objective(objective: Objective): Promise<ObjectiveSession> {
@@ -231,17 +235,28 @@ export class Computer implements AsyncDisposable {
     return policy;
   }
 
-  #session(key: string, build: () => ReturnType<typeof scoringProgram>): Promise<Session> {
-    const known = this.#sessions.get(key);
-    if (known !== undefined) return known;
-    const made = Session.create(build(), this.#options);
-    this.#sessions.set(key, made);
-    made.catch(() => this.#sessions.delete(key));
-    return made;
+  async #session<P extends Program>(
+    key: string,
+    folder: ModelFolder,
+    build: () => P,
+  ): Promise<{ program: P; session: Session }> {
+    let known = this.#sessions.get(key) as { program: P; session: Promise<Session> } | undefined;
+    if (known === undefined) {
+      const program = build();
+      const options = { ...this.#options, weightsFolder: folder.weightsFolder };
+      known = { program, session: Session.create(program.graph, options) };
+      this.#sessions.set(key, known);
+      known.session.catch(() => this.#sessions.delete(key));
+    }
+    return { program: known.program, session: await known.session };
   }
 }
 
 const pairRow = ({ prompt, chosen, rejected }: PairTokens): Row => ({ prompt, responses: [chosen, rejected] });
+
+function checkRows(rows: readonly Row[], { definition }: ModelFolder): void {
+  for (const [i, row] of rows.entries()) checkRow(row, i, definition);
+}
 
 const toData = ({ shape, data }: FloatTensor): TensorData => ({ type: 'f32', shape, data });
 
@@ -251,21 +266,6 @@ function policyError(problem: string): AlphapoError {
 
 function policyFeeds(policy: Policy): Feeds {
   return Object.fromEntries([...policy.tensors].map(([name, tensor]) => [name, toData(tensor)]));
-}
-
-function pairFeeds(pack: Pack, batchPairs: number): Feeds {
-  const counts = (response: 0 | 1): TensorData => ({
-    type: 'f64',
-    shape: [pack.spans.length],
-    data: Float64Array.from(pack.spans, (spans) => spans[response]?.count ?? 0),
-  });
-  return {
-    members_chosen: membership(pack, 0),
-    members_rejected: membership(pack, 1),
-    tokens_chosen: counts(0),
-    tokens_rejected: counts(1),
-    batch_pairs: { type: 'f64', shape: [], data: Float64Array.of(batchPairs) },
-  };
 }
 
 /** Cuts the head's rows into the log-probabilities of each row's responses; sums are taken in float64. */

@@ -1,12 +1,8 @@
 import { AlphapoError } from '@alphapo/base';
 import { type ModelDefinition, rotaryTables } from '@alphapo/models';
+import { attentionBlocks, attentionFeeds } from './attention-blocks.ts';
+import { type Row, rowTokens } from './row.ts';
 import type { Feeds } from './session.ts';
-
-/** A prompt and the responses that share it: one row of a pack. Responses see the prompt and themselves only. */
-export interface Row {
-  readonly prompt: readonly number[];
-  readonly responses: readonly (readonly number[])[];
-}
 
 /** Rows laid end to end on one token axis, with the places whose predictions are wanted. */
 export interface Pack {
@@ -18,20 +14,24 @@ export interface Pack {
   readonly headRows: number;
 }
 
-/**
- * Tokens a pack may hold, unless one row alone has more: enough for matrix products to run at full speed, little enough
- * that attention, whose share of the work is about tokens / (6 hidden size), stays a small part.
- */
-const MIN_PACK_TOKENS = 256;
-const MAX_PACK_TOKENS = 512;
+/** Tokens a pack may hold, unless one row alone has more: enough for matrix products to run at full speed. */
+const PACK_TOKENS = 1024;
 
 /** Elements of a chunk of logits: chunks are cut so that memory does not grow with the vocabulary. */
 const LOGIT_ELEMENTS = 2 ** 23;
 const MIN_CHUNK_ROWS = 32;
 
-/** Groups rows, in their order, into packs. The groups depend on the rows and the model alone. */
-export function groupRows(rows: readonly Row[], model: ModelDefinition): Row[][] {
-  const packTokens = Math.min(MAX_PACK_TOKENS, Math.max(MIN_PACK_TOKENS, model.hiddenSize));
+/** Elements of logits that are kept for a whole pack, where that saves computing them again: 128 MiB. */
+const KEPT_LOGIT_ELEMENTS = 2 ** 25;
+
+/** Whether the logits of a pack's responses are few enough to be kept. */
+export function keepsLogits(rows: readonly Row[], { vocabularySize }: ModelDefinition): boolean {
+  const headRows = rows.reduce((sum, { prompt, ...row }) => sum + rowTokens({ prompt: [], ...row }), 0);
+  return headRows * vocabularySize <= KEPT_LOGIT_ELEMENTS;
+}
+
+/** Groups rows, in their order, into packs. The groups depend on the rows alone. */
+export function groupRows(rows: readonly Row[]): Row[][] {
   const groups: Row[][] = [];
   let room = 0;
   for (const row of rows) {
@@ -42,14 +42,10 @@ export function groupRows(rows: readonly Row[], model: ModelDefinition): Row[][]
       room -= size;
     } else {
       groups.push([row]);
-      room = packTokens - size;
+      room = PACK_TOKENS - size;
     }
   }
   return groups;
-}
-
-function rowTokens({ prompt, responses }: Row): number {
-  return responses.reduce((sum, response) => sum + response.length, prompt.length);
 }
 
 /** Refuses rows that cannot be computed: empty prompts or responses, unknown tokens, more positions than the model has. */
@@ -71,8 +67,8 @@ export function checkRow(row: Row, index: number, model: ModelDefinition): void 
   }
 }
 
-/** Lays rows out for the model. */
-export function packRows(rows: readonly Row[], model: ModelDefinition): Pack {
+/** Lays rows out for the model; `windows` are the sliding windows that its layers have. */
+export function packRows(rows: readonly Row[], model: ModelDefinition, windows: readonly (number | undefined)[]): Pack {
   const T = rows.reduce((sum, row) => sum + rowTokens(row), 0);
   const tokens = new BigInt64Array(T);
   const positions = new BigInt64Array(T);
@@ -105,7 +101,12 @@ export function packRows(rows: readonly Row[], model: ModelDefinition): Pack {
   const { chunks, size } = headChunks(heads.length, model.vocabularySize);
   const from = new BigInt64Array(chunks * size);
   const targets = new BigInt64Array(chunks * size);
+  const nothing = BigInt(from.length);
+  const width = Math.max(...rows.map(({ responses }) => responses.length));
+  const sources = new BigInt64Array(width * T).fill(nothing);
   heads.forEach((head, i) => {
+    const free = Array.from({ length: width }, (_, m) => m * T + head.from).find((p) => sources[p] === nothing);
+    if (free !== undefined) sources[free] = BigInt(i);
     from[i] = BigInt(head.from);
     targets[i] = BigInt(head.target);
   });
@@ -116,13 +117,20 @@ export function packRows(rows: readonly Row[], model: ModelDefinition): Pack {
       rows: { type: 'i64', shape: [T], data: rowIndex },
       branches: { type: 'i64', shape: [T], data: branches },
       head_rows: { type: 'i64', shape: [chunks, size], data: from },
+      head_sources: { type: 'i64', shape: [width, T], data: sources },
       targets: { type: 'i64', shape: [chunks, size], data: targets },
-      ...rotaryFeeds(model, positions),
+      ...rotaryFeeds(model, positions, rows),
+      ...Object.assign({}, ...windows.map((w) => attentionFeeds(attentionBlocks(rows, w), T, blockPrefix(w)))),
     },
     tokens: T,
     spans,
     headRows: chunks * size,
   };
+}
+
+/** How the inputs that describe the blocks of attention begin. */
+export function blockPrefix(slidingWindow: number | undefined): string {
+  return slidingWindow === undefined ? 'blocks_' : `blocks_${slidingWindow}_`;
 }
 
 /** Chunks of equal size; fewer than `chunks` rows are padding. */
@@ -132,11 +140,17 @@ function headChunks(rows: number, vocabularySize: number): { chunks: number; siz
   return { chunks, size: Math.ceil(rows / chunks) };
 }
 
-function rotaryFeeds(model: ModelDefinition, positions: BigInt64Array): Feeds {
+/** Rotary tables of the tokens. A row's responses are one sequence batch: the longest of them chooses the frequencies. */
+function rotaryFeeds(model: ModelDefinition, positions: BigInt64Array, rows: readonly Row[]): Feeds {
   if (model.rotary === undefined) return {};
-  const { cos, sin } = rotaryTables(model.rotary, Array.from(positions, Number));
+  const lengths = rows.flatMap((row) => new Array<number>(rowTokens(row)).fill(longestSequence(row)));
+  const { cos, sin } = rotaryTables(model.rotary, Array.from(positions, Number), lengths);
   const shape = [1, positions.length, model.rotary.inverseFrequencies.length];
   return { rotary_cos: { type: 'f32', shape, data: cos }, rotary_sin: { type: 'f32', shape, data: sin } };
+}
+
+function longestSequence({ prompt, responses }: Row): number {
+  return prompt.length + Math.max(...responses.map((response) => response.length));
 }
 
 /** Membership [P, head rows] of one response of each row: 1 where a head row belongs to it. Sums by matrix product. */

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { AlphapoError } from '@alphapo/base';
+import { batchTotals } from './batch-totals.ts';
 import type { Engine, ModelDescription } from './engine.ts';
 import type { ExecutionProvider, SessionOptions } from './session.ts';
 import { type CallName, type Calls, type FromWorker, fromWireError, type WorkerData } from './worker-protocol.ts';
@@ -11,18 +12,22 @@ interface PendingCall {
   reject(error: unknown): void;
 }
 
+export interface EngineOptions {
+  readonly executionProvider: ExecutionProvider;
+  readonly threads?: number | undefined;
+  /** Folder of the model that objectives with a reference compare with; absent: the model itself, without any training. */
+  readonly referenceModel?: string | undefined;
+}
+
 /**
  * Opens a Hugging Face model folder for computing in a worker thread of its own.
  *
- * Errors: MODEL_NOT_FOUND, MODEL_CONFIG, PARAMETER_MISSING and others that name the file and the field.
+ * Errors: MODEL_NOT_FOUND, MODEL_CONFIG, PARAMETER_MISSING, REFERENCE_VOCABULARY and others that name the file and the field.
  */
-export async function openEngine(
-  folder: string,
-  options: { readonly executionProvider: ExecutionProvider; readonly threads?: number | undefined },
-): Promise<Engine> {
+export async function openEngine(folder: string, { referenceModel, ...options }: EngineOptions): Promise<Engine> {
   const session: SessionOptions = { ...options, threads: options.threads ?? availableParallelism() };
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: { folder, options: session } satisfies WorkerData,
+    workerData: { folder, referenceModel, options: session } satisfies WorkerData,
   });
   const calls = new WorkerCalls(worker);
   try {
@@ -116,7 +121,8 @@ class WorkerEngine implements Engine {
   }
 
   scorePairs(...[pairs, choice, options]: Parameters<Engine['scorePairs']>) {
-    return this.#calls.call('scorePairs', [pairs, choice, options?.objective], { signal: options?.signal });
+    const { objective, batch = batchTotals(pairs), signal } = options ?? {};
+    return this.#calls.call('scorePairs', [pairs, choice, objective && { objective, batch }], { signal });
   }
 
   gradient(...[request, options]: Parameters<Engine['gradient']>) {

@@ -17,8 +17,8 @@ import {
 const port = parentPort;
 if (port === null) throw new Error('worker.ts runs as a worker thread only');
 
-const { folder, options } = workerData as WorkerData;
-const opening = Computer.open(folder, options);
+const { folder, referenceModel, options } = workerData as WorkerData;
+const opening = Computer.open(folder, options, referenceModel);
 // The first call reports it.
 opening.catch(() => {});
 const cancelled = new Set<number>();

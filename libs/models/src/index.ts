@@ -1,5 +1,11 @@
-export { attentionMask } from './attention.ts';
-export type { Computation, LinearLayer, ModelDefinition, Parameter, TokenInputs } from './definition.ts';
+export type {
+  AttentionBlocks,
+  Computation,
+  LinearLayer,
+  ModelDefinition,
+  Parameter,
+  TokenInputs,
+} from './definition.ts';
 export { freshParameters } from './fresh.ts';
 export { defaultLoraTargets, freshLora, type LoraFactors, loraFactors } from './lora.ts';
 export { readModelDefinition, runFacts } from './model-folder.ts';

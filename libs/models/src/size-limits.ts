@@ -36,8 +36,8 @@ export function checkSizes(config: unknown): void {
 export function checkDefinition({ parameters, rotary }: ModelDefinition): void {
   const count = parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   if (!Number.isSafeInteger(count)) configError('(root)', `the sizes make a model of ${count} parameters`);
-  const frequencies = rotary?.inverseFrequencies ?? [];
-  if (!frequencies.every((frequency) => Number.isFinite(frequency * MOST_POSITIONS))) {
+  const frequencies = [rotary, rotary?.long].flatMap((table) => [...(table?.inverseFrequencies ?? [])]);
+  if (!frequencies.every((frequency) => Number.isFinite(frequency * MOST_POSITIONS * (rotary?.magnitude ?? 1)))) {
     configError('rope_theta', 'the rotary options make angles that are no finite numbers');
   }
 }

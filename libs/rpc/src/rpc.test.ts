@@ -13,8 +13,24 @@ import {
   tensorsToChunks,
 } from './index.ts';
 
-const REQUEST: ScoreRequest = { items: [], policy: undefined, perToken: false, objective: undefined };
-const GRADIENT = { runId: '', step: 0n, shard: 0, policy: undefined, objective: undefined, pairs: [], batchPairs: 0 };
+const REQUEST: ScoreRequest = {
+  items: [],
+  policy: undefined,
+  perToken: false,
+  objective: undefined,
+  batch: undefined,
+};
+const GRADIENT = {
+  runId: '',
+  step: 0n,
+  shard: 0,
+  policy: undefined,
+  objective: undefined,
+  pairs: [],
+  batchPairs: 0,
+  batchChosenTokens: 0,
+  referenceModelDigest: '',
+};
 const chunk = (n: number): TensorChunk => ({
   name: `${n}`,
   dataType: 1,

@@ -44,6 +44,11 @@ export class TensorArchive {
     );
   }
 
+  /** Where a parameter lies: checkpoints name it with or without the base model's prefix. */
+  findParameter(name: string): TensorEntry | undefined {
+    return this.tensors.get(name) ?? this.tensors.get(name.replace(/^(model|transformer)\./, ''));
+  }
+
   /** A tensor's elements as float32, row-major; exact but for f64, which is rounded. Throws NOT_A_FLOAT_TENSOR. */
   async read(name: string): Promise<Float32Array> {
     const entry = this.entry(name);

@@ -9,7 +9,7 @@ import type { ComputedShard, Shard, ShardWork } from './shards.ts';
  */
 export async function computeShard(
   scorer: Connection<ScorerServiceClient>,
-  { run, step, policy, batchPairs }: ShardWork,
+  { run, step, policy, batch }: ShardWork,
   shard: Shard,
   objective: wire.Objective,
   settings: CallSettings,
@@ -22,7 +22,8 @@ export async function computeShard(
     policy: version,
     objective,
     pairs: [...shard.pairs],
-    batchPairs,
+    ...batch,
+    referenceModelDigest: run.referenceDigest ?? '',
   };
   let summary: GradientSummary | undefined;
   let maxBytes = 0;

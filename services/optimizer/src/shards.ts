@@ -1,5 +1,6 @@
 import type { FloatTensors } from '@alphapo/base';
 import type { PairResult, TokenizedPair } from '@alphapo/contracts';
+import type { BatchTotals } from '@alphapo/engine';
 import { addInto } from '@alphapo/optim';
 import type { Run } from './run.ts';
 import type { Policy } from './training-state.ts';
@@ -16,7 +17,7 @@ export interface ShardWork {
   /** The step that the gradient is for, counted from 1. */
   readonly step: number;
   readonly policy: Policy;
-  readonly batchPairs: number;
+  readonly batch: BatchTotals;
   readonly shards: readonly Shard[];
 }
 

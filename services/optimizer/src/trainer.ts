@@ -1,6 +1,7 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
 import type { Checkpoint, CheckpointStore } from '@alphapo/checkpoints';
 import { PreferenceBatch, runSpecificationDigest, type TrainingStep } from '@alphapo/contracts';
+import { batchTotals } from '@alphapo/engine';
 import type { EventLog } from '@alphapo/messaging';
 import type { Logger } from '@alphapo/telemetry';
 import type { Run } from './run.ts';
@@ -147,7 +148,7 @@ export class Trainer {
     const step = policy.step + 1;
     const shards = cutShards(batch.pairs, run.specification.batch.shards);
     const computed = await scorers.gradients(
-      { run, step, policy, batchPairs: batch.pairs.length, shards },
+      { run, step, policy, batch: batchTotals(batch.pairs), shards },
       { signal, onWaiting: (waiting) => this.#showWaiting(waiting) },
     );
     const facts = batchFacts(

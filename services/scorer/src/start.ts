@@ -9,6 +9,8 @@ import { ScorerService } from './service.ts';
 export interface ScorerConfig {
   /** Folder of a Hugging Face model. */
   readonly model: string;
+  /** Folder of the model that objectives with a reference compare with; the model itself where absent. */
+  readonly referenceModel?: string | undefined;
   /** Host and port to listen on. */
   readonly address: string;
   /** Where policies are fetched; without it only the base model is scored. */
@@ -27,7 +29,11 @@ export interface RunningScorer extends AsyncDisposable {
 export async function startScorer(config: ScorerConfig, logger: Logger): Promise<RunningScorer> {
   await using opened = new AsyncDisposableStack();
   const engine = opened.use(
-    await openEngine(config.model, { executionProvider: config.executionProvider, threads: config.threads }),
+    await openEngine(config.model, {
+      executionProvider: config.executionProvider,
+      threads: config.threads,
+      referenceModel: config.referenceModel,
+    }),
   );
   const tokenizer = await openTokenizer(config.model, { chatTemplate: config.chatTemplate });
   const optimizer =
