@@ -116,6 +116,25 @@ test('bad records are skipped, and kept with file, line and reason', async () =>
   expect((await train('--strict', '--out', `${out}2`)).output).toMatch(/pairs\.jsonl:2: chosen is empty.*--strict/);
 });
 
+test('a record that the log cannot carry is left out with its reason, and stops nothing', async () => {
+  const { folder, data, out, train } = await place();
+  const large = JSON.stringify({ prompt: 'a'.repeat(17 * 2 ** 20), chosen: 'b', rejected: 'c' });
+  await writeFile(data, `${GOOD.repeat(4)}${large}\n${GOOD.repeat(4)}`);
+  const trained = await train();
+  expect(trained.output).toContain('1 records refused');
+  expect(trained.code).toBe(0);
+  expect(JSON.parse(await readFile(join(out, 'rejected.jsonl'), 'utf8'))).toEqual({
+    origin: `${data}:5`,
+    reason: 'LINE_TOO_LONG',
+    message: expect.stringContaining('longer than 16777216 bytes'),
+    record: expect.stringMatching(/^\{"prompt":"aaa/),
+  });
+  const produced = await alphapo('produce', '--log', join(folder, 'log.sqlite'), '--data', data);
+  expect(produced.output).toMatch(/left out .*pairs\.jsonl:5: it has more than the 16777216 bytes of a record/);
+  expect(produced.output).toMatch(/sent 8 records to preferences, left out 1/);
+  expect(produced.code).toBe(0);
+});
+
 test('a folder in use is refused, and --resume takes up the same run only', async () => {
   const { data, train } = await place();
   expect((await train()).code).toBe(0);

@@ -4,6 +4,9 @@ import { parse as parseYaml } from 'yaml';
 import { type RunSettings, runSettingsSchema } from './run-settings.ts';
 import { camelCase } from './setting-names.ts';
 
+/** A few dozen settings; the parser's time grows with the square of the nesting. */
+const MAX_CHARACTERS = 2 ** 16;
+
 /** The settings of a YAML or JSON file as they stand there, keys in camel case. Errors: INVALID_CONFIG_FILE. */
 export async function readSettingsFile(file: string): Promise<Record<string, unknown>> {
   const fail = (problem: string, cause?: unknown): never => {
@@ -11,8 +14,11 @@ export async function readSettingsFile(file: string): Promise<Record<string, unk
   };
   let parsed: unknown;
   try {
-    parsed = parseYaml(await readFile(file, 'utf8'));
+    const text = await readFile(file, 'utf8');
+    if (text.length > MAX_CHARACTERS) return fail(`has more than ${MAX_CHARACTERS} characters: is it the right file?`);
+    parsed = parseYaml(text);
   } catch (error) {
+    if (error instanceof AlphapoError) throw error;
     return fail(messageOf(error), error);
   }
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) {

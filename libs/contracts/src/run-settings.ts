@@ -66,7 +66,7 @@ export function resolveRunSpecification(settings: RunSettings, facts: RunFacts):
   }
   const totalSteps = totalStepsOf(settings, facts);
   const { objective, learningRate: fullRate } = resolveObjective(settings);
-  return runSpecificationSchema.parse({
+  const specification = runSpecificationSchema.safeParse({
     objective,
     method: settings.full
       ? { kind: 'full' }
@@ -89,6 +89,12 @@ export function resolveRunSpecification(settings: RunSettings, facts: RunFacts):
     lengths: { maxLength, maxPromptLength },
     seed: settings.seed,
   } satisfies RunSpecification);
+  if (specification.success) return specification.data;
+  const [issue] = specification.error.issues;
+  return settingError(
+    issue?.path.join('.') ?? '',
+    `is refused as the settings come to it: ${issue?.message ?? 'not valid'}`,
+  );
 }
 
 function totalStepsOf({ steps, epochs, batchSize }: RunSettings, { pairs }: RunFacts): number {

@@ -8,6 +8,7 @@ import { mistral } from './mistral.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
+import { checkDefinition, checkSizes } from './size-limits.ts';
 
 /** Every architecture, under Hugging Face's `model_type`. */
 const architectures: Readonly<Record<string, (config: unknown) => ModelDefinition>> = {
@@ -30,5 +31,8 @@ export function modelFromConfig(config: unknown): ModelDefinition {
       `"${modelType}" is not supported; supported are ${Object.keys(architectures).join(', ')}`,
     );
   }
-  return architecture(config);
+  checkSizes(config);
+  const model = architecture(config);
+  checkDefinition(model);
+  return model;
 }
