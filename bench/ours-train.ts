@@ -33,7 +33,17 @@ const start = values.full ? ['--full'] : ['--init-adapter', work.adapter];
 const rate = LEARNING_RATE[values.full ? 'full' : 'lora'];
 await main([
   ...['node', 'alphapo', 'train', '--model', join(folder, 'model'), '--data', join(folder, 'pairs.jsonl')],
-  ...['--out', join(folder, 'out'), '--no-shuffle', '--threads', values.threads, '--checkpoint-every', '1000'],
+  ...[
+    '--out',
+    join(folder, 'out'),
+    '--no-shuffle',
+    '--threads',
+    values.threads,
+    '--checkpoint-every',
+    '1000',
+    '--log-level',
+    'info',
+  ],
   ...['--batch-size', `${BATCH}`, '--shards', values.shards, '--steps', `${steps}`, '--max-length', '2048'],
   ...['--scheduler', 'constant', '--warmup-steps', '0', '--learning-rate', `${rate}`, ...start],
   ...['--alpha', `${OBJECTIVE.alpha}`, '--beta', `${OBJECTIVE.beta}`, '--gamma', `${OBJECTIVE.gamma}`],

@@ -17,7 +17,7 @@ async function openWithPolicy(model: string, trained: Trained, threads: number):
 async function bitsOf(engine: Engine, pairs: readonly PairTokens[], batchPairs = pairs.length): Promise<string> {
   const result = await engine.gradient({ pairs, batchPairs, objective: OBJECTIVE, policyDigest: 'start' });
   const sums = result.pairs.map(({ chosen, rejected, loss }) => [chosen.sum, rejected.sum, loss]);
-  return `${policyDigest(result.gradient)} ${JSON.stringify(sums)}`;
+  return `${await policyDigest(result.gradient)} ${JSON.stringify(sums)}`;
 }
 
 /** Pairs of random tokens, long enough that ONNX Runtime spreads the work over threads. */

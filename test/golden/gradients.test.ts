@@ -21,17 +21,17 @@ import {
 import { CPU, load, startOf } from './policies.ts';
 
 /** Norms of a gradient: each differs from the exact one by no more than the gradient's own relative L2 difference. */
-function compareNorms(
+async function compareNorms(
   gradient: FloatTensors,
   expected: { readonly grad_norm: number; readonly tensor_norms: Readonly<Record<string, number>> },
   compared: Comparison,
   limits: { readonly tolerance: number; readonly leftOut: ZeroGradientRanges; readonly place?: string },
-): void {
+): Promise<void> {
   const { tolerance, leftOut, place = '' } = limits;
-  compared.relative('global norm', globalNorm(gradient), expected.grad_norm, tolerance, { floor: 0, place });
+  compared.relative('global norm', await globalNorm(gradient), expected.grad_norm, tolerance, { floor: 0, place });
   expect([...gradient.keys()].sort()).toEqual(Object.keys(expected.tensor_norms).sort());
   for (const [name, { shape, data }] of gradient) {
-    const norm = globalNorm(new Map([[name, { shape, data: without(data, leftOut[name]) }]]));
+    const norm = await globalNorm(new Map([[name, { shape, data: without(data, leftOut[name]) }]]));
     const reference = expected.tensor_norms[name] as number;
     compared.relative('norm of a tensor', norm, reference, tolerance, { floor: 0, place: `${place} ${name}` });
   }
@@ -52,7 +52,7 @@ describeShared('golden/models', () => {
     compared.relative('loss', loss, golden.gradient.loss, row?.tolerance.loss_rel.suggested ?? Number.NaN);
     const { per_tensor_rel_l2, per_element_over_tensor_max } = golden.tolerance.gradient;
     const leftOut = golden.zeroGradientRanges;
-    compareNorms(gradient, golden.gradient, compared, { tolerance: per_tensor_rel_l2.suggested, leftOut });
+    await compareNorms(gradient, golden.gradient, compared, { tolerance: per_tensor_rel_l2.suggested, leftOut });
     for (const [name, { data }] of gradient) {
       const reference = without(await expected.readFloat64(`grad.${trained}.${name}`), leftOut[name]);
       const actual = without(data, leftOut[name]);
@@ -76,7 +76,7 @@ describeShared('golden/models', () => {
         // Its reference is another model: the next test.
         if (needsReference(objective)) continue;
         const { gradient } = await engine.gradient({ ...requestOf(golden), objective });
-        compareNorms(gradient, row, compared, { tolerance, leftOut: golden.zeroGradientRanges, place: name });
+        await compareNorms(gradient, row, compared, { tolerance, leftOut: golden.zeroGradientRanges, place: name });
       }
       compared.expectWithinTolerance();
     },
@@ -91,7 +91,7 @@ describeShared('golden/models', () => {
     for (const { row, objective, name } of supported(golden.objectiveGradients)) {
       if (!needsReference(objective)) continue;
       const { gradient } = await engine.gradient({ ...requestOf(golden), objective });
-      compareNorms(gradient, row, compared, { tolerance, leftOut: golden.zeroGradientRanges, place: name });
+      await compareNorms(gradient, row, compared, { tolerance, leftOut: golden.zeroGradientRanges, place: name });
     }
     compared.expectWithinTolerance();
   });
@@ -106,7 +106,7 @@ describeShared('data/models/stories260K', () => {
     const { gradient } = await engine.gradient({ ...requestOf(golden), objective });
     const compared = new Comparison();
     const tolerance = golden.tolerance.gradient.per_tensor_rel_l2.suggested;
-    compareNorms(gradient, golden.gradient, compared, { tolerance, leftOut: golden.zeroGradientRanges });
+    await compareNorms(gradient, golden.gradient, compared, { tolerance, leftOut: golden.zeroGradientRanges });
     compared.expectWithinTolerance();
   });
 });

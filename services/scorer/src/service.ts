@@ -67,8 +67,11 @@ export class ScorerService {
     if (pairs.length === 0) throw invalid('pairs', 'is empty');
     if (batchPairs < pairs.length) throw invalid('batch_pairs', `${batchPairs} is less than the ${pairs.length} pairs`);
     const parsed = objectiveFromWire(objective);
+    let policyMs = 0;
     const result = await this.#admission.run(async () => {
+      const started = performance.now();
       await this.#policies.ensure(policy, signal);
+      policyMs = performance.now() - started;
       return this.#engine.gradient({ pairs, batchPairs, objective: parsed, policyDigest: policy.digest }, { signal });
     }, signal);
     const summary = {
@@ -79,9 +82,11 @@ export class ScorerService {
       loss: result.loss,
       tensorCount: result.gradient.size,
       computeMs: result.computeMs,
+      policyMs,
     };
     yield { part: { $case: 'summary', value: summary } };
     for (const value of tensorsToChunks(result.gradient)) yield { part: { $case: 'chunk', value } };
+    this.#policies.reuse(result.gradient);
   }
 
   async #choose(

@@ -1,0 +1,54 @@
+import { type FloatTensors, floatTensor, seededRandom, sha256 } from '@alphapo/base';
+import { adamW, addInto, globalNorm, initialAdamWState, sharedTensors, ThreadPool } from './index.ts';
+
+const bits = (tensors: FloatTensors) => sha256(...[...tensors.values()].map(({ data }) => new Uint8Array(data.buffer)));
+
+/** Tensors of more than one piece, of several, and of none. */
+function randomTensors(seed: number): FloatTensors {
+  const random = seededRandom(seed);
+  const shapes = { large: [5, 2 ** 20], small: [7], empty: [0, 2], scalar: [] };
+  return new Map(
+    Object.entries(shapes).map(([name, shape]) => {
+      const tensor = floatTensor(shape);
+      return [name, { shape, data: tensor.data.map(() => random.next() - 0.5) }];
+    }),
+  );
+}
+
+const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
+const step = { learningRate: 1e-3, gradientScale: 0.5, settings };
+
+test('threads come to the same bits as one thread', async () => {
+  await using threads = new ThreadPool(3);
+  const results = await Promise.all(
+    [undefined, threads].map(async (runner) => {
+      const parameters = sharedTensors(randomTensors(1));
+      const gradient = sharedTensors(randomTensors(2));
+      const { m, v } = initialAdamWState(parameters);
+      const state = { step: 0, m: sharedTensors(m), v: sharedTensors(v) };
+      await addInto(gradient, sharedTensors(randomTensors(3)), runner);
+      const norm = await globalNorm(gradient, runner);
+      await adamW(parameters, gradient, state, step, runner);
+      return { norm, bits: [parameters, gradient, state.m, state.v].map(bits) };
+    }),
+  );
+  const [alone, together] = results;
+  expect(together).toEqual(alone);
+  expect(new Set([bits(randomTensors(1)), ...(together?.bits ?? [])]).size).toBe(5);
+});
+
+test('a thread that failed fails its work, and whatever comes after', async () => {
+  await using threads = new ThreadPool(2);
+  const broken = Array.from({ length: 9 }, () => [undefined as unknown as Float32Array]);
+  await expect(threads.run('sumsOfSquares', broken)).rejects.toMatchObject({ reason: 'THREAD_FAILED' });
+});
+
+test('results come in the order of the work, from a pool that was stopped before as well', async () => {
+  const threads = new ThreadPool(2);
+  const work = Array.from({ length: 9 }, (_, i) => [Float32Array.of(1, 2, 3, i)]);
+  const expected = work.map((_, i) => [14 + i * i]);
+  expect(await threads.run('sumsOfSquares', work)).toEqual(expected);
+  await threads[Symbol.asyncDispose]();
+  expect(await threads.run('sumsOfSquares', work)).toEqual(expected);
+  await threads[Symbol.asyncDispose]();
+});
