@@ -1,5 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FloatTensor } from '@alphapo/base';
+import { policyDigest } from '@alphapo/checkpoints';
 import {
   PreferenceBatch,
   RunState,
@@ -8,7 +10,7 @@ import {
   trainingStepSchema,
   type WatchStepsResponse,
 } from '@alphapo/contracts';
-import { callServerStream, callUnary, connect } from '@alphapo/rpc';
+import { callServerStream, callUnary, connect, inProcess } from '@alphapo/rpc';
 import {
   CALL,
   pairs,
@@ -256,4 +258,26 @@ test('the second optimizer of a run takes it to the end of an undisturbed one', 
     trainingStepSchema.parse(JSON.parse(Buffer.from(value as Uint8Array).toString())),
   );
   expect(published.map(({ step }) => step)).toEqual([1, 2, 3, 4]);
+});
+
+test('a policy that is read stays as it is while steps are taken; the steps come out the same', async () => {
+  await using undisturbed = await startRun(model);
+  const expected = await undisturbed.train(pairs(16));
+  await using run = await startRun(model);
+  using reading = await run.optimizer.trainer.readPolicy();
+  expect(await run.train(pairs(16))).toBe(expected);
+  const tensors = [...reading.tensors].map(([name, { shape, data }]) => [
+    name,
+    { shape, data: Float32Array.from(data) },
+  ]);
+  expect(await policyDigest(new Map(tensors as [string, FloatTensor][]))).toBe(reading.digest);
+});
+
+test('within one process steps come out as over the network', async () => {
+  await using overNetwork = await startRun(model);
+  const expected = await overNetwork.train(pairs(16));
+  await using run = await startRun(model);
+  await using scorer = await run.startScorer(inProcess(run.optimizer.address));
+  run.scorers.splice(0, 1, inProcess(scorer.address));
+  expect(await run.train(pairs(16))).toBe(expected);
 });

@@ -1,7 +1,7 @@
 import type { ShardTimes } from './shards.ts';
 
 /** The phases of a step that the optimizer goes through one after the other. */
-export type StepPhase = 'wait' | 'gradients' | 'sum' | 'update' | 'digest' | 'publish';
+export type StepPhase = 'wait' | 'gradients' | 'sum' | 'norm' | 'update' | 'digest' | 'publish';
 
 /** Where the time of a step went, in milliseconds, for the log: what the services cost beside the computation. */
 export class StepTimes {

@@ -63,6 +63,8 @@ export class Trainer {
   #torn = false;
   /** Ends when the state is whole again, or torn for good; while it is being changed, nobody may read the policy. */
   #changing: Promise<unknown> = Promise.resolve();
+  /** A checkpoint that is being written while the next step is computed. The state must not change until it ends. */
+  #writing: Promise<unknown> = Promise.resolve();
   /** On the clock of `performance`. */
   #stepEnded = performance.now();
   /** Ends when whoever holds the state has done with it. */
@@ -120,7 +122,7 @@ export class Trainer {
 
   /** Writes a checkpoint of the state between two steps. */
   checkpoint(): Promise<{ step: number; name: string }> {
-    return this.#exclusively(() => this.#writeCheckpoint());
+    return this.#exclusively(() => this.#beginCheckpoint());
   }
 
   /** Takes steps until the run's last, or until the signal. Throws what needs a person, after saying so in the status. */
@@ -136,6 +138,7 @@ export class Trainer {
       }
       this.#runState = 'failed';
       this.#message = messageOf(error);
+      await this.#writing.catch(() => {});
       throw error;
     }
   }
@@ -183,8 +186,9 @@ export class Trainer {
       computed.flatMap(({ pairs }) => pairs),
     );
     const gradient = await sum.total();
-    const gradNorm = await globalNorm(gradient, runner);
     times.end('sum');
+    const gradNorm = await globalNorm(gradient, runner);
+    times.end('norm');
     const durationMs = await this.#change(async () => {
       const update = { gradient, norm: gradNorm, nextBatchOffset: offset + 1n };
       const { state, learningRate } = await advance(this.#state, update, run.specification, { runner, times });
@@ -213,11 +217,13 @@ export class Trainer {
       durationMs,
       ...times.fields(computed.map((shard) => shard.times)),
     });
-    if (step % checkpointEvery === 0) await this.#writeCheckpoint();
+    // A failure is told when the state is to be changed.
+    if (step % checkpointEvery === 0) this.#beginCheckpoint().catch(() => {});
   }
 
   /** Replaces the state. Weights and moments are changed in place: where this fails, what is in memory is no state. */
-  #change<T>(work: () => Promise<T>): Promise<T> {
+  async #change<T>(work: () => Promise<T>): Promise<T> {
+    await this.#writing;
     this.#torn = true;
     const change = work().then((result) => {
       this.#torn = false;
@@ -269,9 +275,16 @@ export class Trainer {
     }
   }
 
+  #beginCheckpoint(): Promise<{ step: number; name: string }> {
+    const written = this.#writing.catch(() => {}).then(() => this.#writeCheckpoint());
+    this.#writing = written;
+    return written;
+  }
+
   async #writeCheckpoint(): Promise<{ step: number; name: string }> {
     if (this.#torn) throw stepFailed('nothing whole to write');
     const { run, checkpoints, checkpointsKept, logger } = this.#parts;
+    const started = performance.now();
     const { adam, nextBatchOffset } = this.#state;
     using policy = this.#state.policy.read();
     const checkpoint: Checkpoint = {
@@ -292,7 +305,7 @@ export class Trainer {
     const name = await checkpoints.write(checkpoint);
     await checkpoints.prune(checkpointsKept);
     this.#checkpointStep = policy.step;
-    logger.info('checkpoint.written', { step: policy.step, name });
+    logger.info('checkpoint.written', { step: policy.step, name, durationMs: performance.now() - started });
     return { step: policy.step, name };
   }
 }
