@@ -9,8 +9,8 @@ import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
 
 /**
- * The generated code copies the data of a tensor's chunk four times into a message and twice out of it. Here the bytes on
- * the wire are the same, and copied once: into the message. What comes out is a view of the message.
+ * The generated code copies the data of a tensor's chunk about five times into a message, and once out of it. Here the
+ * bytes on the wire are the same, and copied once: into the message. What comes out is a view of the message.
  */
 
 /** Answers that are chunks of tensors, but for the first. */
