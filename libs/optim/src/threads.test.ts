@@ -1,16 +1,16 @@
-import { type FloatTensors, floatTensor, seededRandom, sha256 } from '@alphapo/base';
-import { adamW, addInto, globalNorm, initialAdamWState, sharedTensors, ThreadPool } from './index.ts';
+import { type FloatTensors, floatTensor, sha256 } from '@alphapo/base';
+import { adamW, addInto, globalNorm, initialAdamWState, piecesDigests, sharedTensors, ThreadPool } from './index.ts';
+import { callingThread } from './threads.ts';
 
 const bits = (tensors: FloatTensors) => sha256(...[...tensors.values()].map(({ data }) => new Uint8Array(data.buffer)));
 
 /** Tensors of more than one piece, of several, and of none. */
-function randomTensors(seed: number): FloatTensors {
-  const random = seededRandom(seed);
+function variedTensors(seed: number): FloatTensors {
   const shapes = { large: [5, 2 ** 20], small: [7], empty: [0, 2], scalar: [] };
   return new Map(
     Object.entries(shapes).map(([name, shape]) => {
       const tensor = floatTensor(shape);
-      return [name, { shape, data: tensor.data.map(() => random.next() - 0.5) }];
+      return [name, { shape, data: tensor.data.map((_, i) => (((i + seed) * 7919) % 1013) / 1013 - 0.5) }];
     }),
   );
 }
@@ -22,19 +22,23 @@ test('threads come to the same bits as one thread', async () => {
   await using threads = new ThreadPool(3);
   const results = await Promise.all(
     [undefined, threads].map(async (runner) => {
-      const parameters = sharedTensors(randomTensors(1));
-      const gradient = sharedTensors(randomTensors(2));
+      const parameters = sharedTensors(variedTensors(1));
+      const gradient = sharedTensors(variedTensors(2));
       const { m, v } = initialAdamWState(parameters);
       const state = { step: 0, m: sharedTensors(m), v: sharedTensors(v) };
-      await addInto(gradient, sharedTensors(randomTensors(3)), runner);
+      await addInto(gradient, sharedTensors(variedTensors(3)), runner);
       const norm = await globalNorm(gradient, runner);
       await adamW(parameters, gradient, state, step, runner);
+      const pieces = [...parameters.values()].map(({ data }) => new Uint8Array(data.buffer));
+      expect(await piecesDigests(pieces, runner ?? callingThread)).toEqual(
+        pieces.map((piece) => sha256(piece).slice(7)),
+      );
       return { norm, bits: [parameters, gradient, state.m, state.v].map(bits) };
     }),
   );
   const [alone, together] = results;
   expect(together).toEqual(alone);
-  expect(new Set([bits(randomTensors(1)), ...(together?.bits ?? [])]).size).toBe(5);
+  expect(new Set([bits(variedTensors(1)), ...(together?.bits ?? [])]).size).toBe(5);
 });
 
 test('a thread that failed fails its work, and whatever comes after', async () => {

@@ -7,6 +7,7 @@ import {
   clipScale,
   initialAdamWState,
   learningRateAt,
+  piecesDigests,
   type Runner,
   sharedTensors,
 } from '@alphapo/optim';
@@ -70,14 +71,7 @@ export async function advance(
   const gradientScale = clipScale(norm, optimizer.maxGradNorm);
   await adamW(tensors, gradient, adam, { learningRate, gradientScale, settings: optimizer }, runner);
   times.end('update');
-  const digest = await policyDigest(tensors, async (pieces) =>
-    (
-      await runner.run(
-        'sha256',
-        pieces.map((piece) => [piece]),
-      )
-    ).flat(),
-  );
+  const digest = await policyDigest(tensors, (pieces) => piecesDigests(pieces, runner));
   times.end('digest');
   return { state: { policy: new Policy({ step, digest, tensors }), adam, nextBatchOffset }, learningRate };
 }
