@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import { type FloatTensors, floatTensor } from '@alphapo/base';
+import type { FloatTensor, FloatTensors } from '@alphapo/base';
 import { batchTotals, openEngine } from '@alphapo/engine';
-import { adamW, clipScale, globalNorm, initialAdamWState } from '@alphapo/optim';
+import { adamW, clipScale, globalNorm, sharedTensors, sharedZeros, ThreadPool } from '@alphapo/optim';
 import { startOf } from './start.ts';
 import { BATCH, batchOf, LEARNING_RATE, type Method, OBJECTIVE, openWork } from './work.ts';
 
@@ -19,21 +19,29 @@ const { values } = parseArgs({
 });
 const method: Method = values.full ? 'full' : 'lora';
 const work = await openWork(values.work ?? '');
-const { tensors, trained } = await startOf(work, method);
+const { tensors: initial, trained } = await startOf(work, method);
+const tensors = sharedTensors(initial);
 await using engine = await openEngine(work.model, { executionProvider: 'cpu', threads: Number(values.threads) });
-const state = initialAdamWState(tensors);
+await using threads = new ThreadPool(Number(values.threads));
+const state = { step: 0, m: sharedZeros(tensors), v: sharedZeros(tensors) };
+const sum = sharedZeros(tensors);
 const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 const seconds: number[] = [];
 const losses: number[] = [];
+let policy = initial;
 for (let step = 0; step < Number(values.steps); step++) {
   const started = performance.now();
   const digest = `step ${step}`;
-  await engine.loadPolicy({ digest, method: trained, tensors: copyOf(tensors) });
+  await engine.loadPolicy({ digest, method: trained, tensors: policy });
   const pairs = batchOf(work, step);
   const request = { pairs, ...batchTotals(pairs), objective: OBJECTIVE, policyDigest: digest };
   const { loss, gradient } = await engine.gradient(request);
-  const gradientScale = clipScale(globalNorm(gradient), 1);
-  adamW(tensors, gradient, state, { learningRate: LEARNING_RATE[method], gradientScale, settings });
+  copyInto(sum, gradient);
+  const gradientScale = clipScale(await globalNorm(sum, threads), 1);
+  await adamW(tensors, sum, state, { learningRate: LEARNING_RATE[method], gradientScale, settings }, threads);
+  // The engine takes over a policy's memory; a gradient's is of the same shapes, and not needed any more.
+  policy = gradient;
+  copyInto(policy, tensors);
   seconds.push((performance.now() - started) / 1000);
   losses.push(loss);
 }
@@ -42,6 +50,6 @@ const rest = seconds.slice(1);
 const pairsPerSecond = (BATCH * rest.length) / rest.reduce((sum, s) => sum + s, 0);
 console.log(JSON.stringify({ pairsPerSecond, peakMemoryMb: process.resourceUsage().maxRSS / 1024, losses }));
 
-function copyOf(all: FloatTensors): FloatTensors {
-  return new Map([...all].map(([name, { shape, data }]) => [name, floatTensor(shape, data.slice())]));
+function copyInto(target: FloatTensors, source: FloatTensors): void {
+  for (const [name, { data }] of target) data.set((source.get(name) as FloatTensor).data);
 }

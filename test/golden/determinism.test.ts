@@ -22,7 +22,7 @@ async function bitsOf(engine: Engine, pairs: readonly PairTokens[], batch = pair
     policyDigest: 'start',
   });
   const sums = result.pairs.map(({ chosen, rejected, loss }) => [chosen.sum, rejected.sum, loss]);
-  return `${policyDigest(result.gradient)} ${JSON.stringify(sums)}`;
+  return `${await policyDigest(result.gradient)} ${JSON.stringify(sums)}`;
 }
 
 /** Pairs of random tokens, long enough that ONNX Runtime spreads the work over threads. */

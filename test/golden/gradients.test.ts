@@ -22,17 +22,17 @@ import {
 import { CPU, load, startOf } from './policies.ts';
 
 /** Norms of a gradient: each differs from the exact one by no more than the gradient's own relative L2 difference. */
-function compareNorms(
+async function compareNorms(
   gradient: FloatTensors,
   expected: { readonly grad_norm: number; readonly tensor_norms: Readonly<Record<string, number>> },
   compared: Comparison,
   limits: { readonly tolerance: number; readonly leftOut: ZeroGradientRanges; readonly place?: string },
-): void {
+): Promise<void> {
   const { tolerance, leftOut, place = '' } = limits;
-  compared.relative('global norm', globalNorm(gradient), expected.grad_norm, tolerance, { floor: 0, place });
+  compared.relative('global norm', await globalNorm(gradient), expected.grad_norm, tolerance, { floor: 0, place });
   expect([...gradient.keys()].sort()).toEqual(Object.keys(expected.tensor_norms).sort());
   for (const [name, { shape, data }] of gradient) {
-    const norm = globalNorm(new Map([[name, { shape, data: without(data, leftOut[name]) }]]));
+    const norm = await globalNorm(new Map([[name, { shape, data: without(data, leftOut[name]) }]]));
     const reference = expected.tensor_norms[name] as number;
     compared.relative('norm of a tensor', norm, reference, tolerance, { floor: 0, place: `${place} ${name}` });
   }
@@ -53,7 +53,7 @@ describeShared('golden/models', () => {
     compared.relative('loss', loss, golden.gradient.loss, row?.tolerance.loss_rel.suggested ?? Number.NaN);
     const { per_tensor_rel_l2, per_element_over_tensor_max } = golden.tolerance.gradient;
     const leftOut = golden.zeroGradientRanges;
-    compareNorms(gradient, golden.gradient, compared, { tolerance: per_tensor_rel_l2.suggested, leftOut });
+    await compareNorms(gradient, golden.gradient, compared, { tolerance: per_tensor_rel_l2.suggested, leftOut });
     for (const [name, { data }] of gradient) {
       const reference = without(await expected.readFloat64(`grad.${trained}.${name}`), leftOut[name]);
       const actual = without(data, leftOut[name]);
@@ -77,7 +77,7 @@ describeShared('golden/models', () => {
         const gradient = needsReference(objective)
           ? await gradientWithGivenReference(modelPath(family), golden, objective)
           : (await engine.gradient({ ...requestOf(golden), objective })).gradient;
-        compareNorms(gradient, row, compared, { tolerance, leftOut: golden.zeroGradientRanges, place: name });
+        await compareNorms(gradient, row, compared, { tolerance, leftOut: golden.zeroGradientRanges, place: name });
       }
       compared.expectWithinTolerance();
     },
@@ -95,9 +95,9 @@ describeShared('golden/models', () => {
       const [total, ...others] = await Promise.all(
         all.map(async (pair) => (await engine.gradient({ ...request, pairs: [pair], objective })).gradient),
       );
-      for (const other of others) addInto(total as FloatTensors, other);
+      for (const other of others) await addInto(total as FloatTensors, other);
       const limits = { tolerance, leftOut: golden.zeroGradientRanges, place: name };
-      compareNorms(total as FloatTensors, row, compared, limits);
+      await compareNorms(total as FloatTensors, row, compared, limits);
     }
     compared.expectWithinTolerance();
   });
@@ -114,7 +114,7 @@ describeShared('golden/models', () => {
     for (const { row, objective, name } of withObjective(golden.objectiveGradients)) {
       if (!needsReference(objective)) continue;
       const { gradient } = await engine.gradient({ ...requestOf(golden), objective });
-      compareNorms(gradient, row, compared, { tolerance, leftOut: golden.zeroGradientRanges, place: name });
+      await compareNorms(gradient, row, compared, { tolerance, leftOut: golden.zeroGradientRanges, place: name });
     }
     compared.expectWithinTolerance();
   });
@@ -129,7 +129,7 @@ describeShared('data/models/stories260K', () => {
     const { gradient } = await engine.gradient({ ...requestOf(golden), objective });
     const compared = new Comparison();
     const tolerance = golden.tolerance.gradient.per_tensor_rel_l2.suggested;
-    compareNorms(gradient, golden.gradient, compared, { tolerance, leftOut: golden.zeroGradientRanges });
+    await compareNorms(gradient, golden.gradient, compared, { tolerance, leftOut: golden.zeroGradientRanges });
     compared.expectWithinTolerance();
   });
 });

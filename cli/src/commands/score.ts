@@ -83,7 +83,7 @@ async function score(options: ScoreOptions): Promise<void> {
 async function choosePolicy(engine: Engine, adapterFolder: string | undefined): Promise<PolicyChoice> {
   if (adapterFolder === undefined) return { kind: 'base' };
   const { rank, alpha, targets, tensors } = await readAdapter(adapterFolder);
-  const digest = policyDigest(tensors);
+  const digest = await policyDigest(tensors);
   await engine.loadPolicy({ digest, method: { kind: 'lora', rank, alpha, targets: [...targets] }, tensors });
   return { kind: 'policy', digest };
 }

@@ -9,8 +9,8 @@ import { type TrainPlan, type TrainSummary, train } from '../training/train.ts';
 
 const DESCRIPTION = `Train a model on preference pairs on this machine.
 
-Tokenizer, scorer and optimizer run in this process over loopback gRPC and an event log in the run's folder: the same
-services as in a cluster, without Kafka. What it writes below --out:
+Tokenizer, scorer and optimizer run in this process, with an event log in the run's folder: the same services as in a
+cluster, without Kafka. What it writes below --out:
 
   adapter/ or model/   what other programs load: a PEFT adapter, or (with --full) a Hugging Face model folder
   checkpoints/         from which --resume goes on, to the bit

@@ -117,7 +117,8 @@ export async function train(
   listener.onPhase('writing');
   const artefact = plan.specification.method.kind === 'full' ? 'model' : 'adapter';
   await rm(join(plan.folder, artefact), { recursive: true, force: true });
-  await run.optimizer.exporter.export(trainer.policy, artefact);
+  using policy = await trainer.readPolicy();
+  await run.optimizer.exporter.export(policy, artefact);
   const rejected = await writeRejected(run.log, plan);
   const taken = run.optimizer.steps.steps;
   const trained = taken.slice(startStep).reduce((sum, { pairIds }) => sum + pairIds.length, 0);

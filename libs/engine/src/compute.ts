@@ -24,6 +24,8 @@ import { ModelFolder } from './weights.ts';
 
 /** Policies kept at a time: the one being trained, the one before it, and some that are being scored. */
 const POLICIES_KEPT = 4;
+/** Bytes that they may take together; the newest is kept in any case, so with all weights trained often no other. */
+const POLICY_BYTES_KEPT = 2 ** 28;
 
 interface Policy {
   readonly method: TrainingMethod;
@@ -88,7 +90,7 @@ export class Computer implements AsyncDisposable {
     if (unknown !== undefined) throw policyError(`${unknown} is not trained by this method`);
     this.#policies.delete(digest);
     this.#policies.set(digest, { method, tensors: ordered });
-    const gone = [...this.#policies.keys()].slice(0, -POLICIES_KEPT);
+    const gone = this.#superfluousPolicies();
     for (const old of gone) this.#policies.delete(old);
     return gone;
   }
@@ -223,6 +225,16 @@ export class Computer implements AsyncDisposable {
     this.#objectives.set(key, made);
     made.catch(() => this.#objectives.delete(key));
     return made;
+  }
+
+  #superfluousPolicies(): string[] {
+    let bytes = 0;
+    const newestFirst = [...this.#policies].toReversed();
+    const superfluous = newestFirst.filter(([, { tensors }], i) => {
+      for (const { data } of tensors.values()) bytes += data.byteLength;
+      return i > 0 && (i >= POLICIES_KEPT || bytes > POLICY_BYTES_KEPT);
+    });
+    return superfluous.map(([digest]) => digest);
   }
 
   #policy(digest: string): Policy {

@@ -3,6 +3,7 @@ import { type Checkpoint, CheckpointStore } from '@alphapo/checkpoints';
 import { OptimizerServiceService, type RunSpecification, type Topics } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
 import type { EventLog } from '@alphapo/messaging';
+import { ThreadPool } from '@alphapo/optim';
 import { Handlers, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { Exporter } from './exporter.ts';
@@ -66,11 +67,12 @@ export async function startOptimizer(
   if (checkpoint !== undefined) checkSameRun(checkpoint, run, config.checkpointFolder);
   const state =
     checkpoint === undefined
-      ? initialState(await initialParameters(folder, specification, config.initialAdapter))
+      ? await initialState(await initialParameters(folder, specification, config.initialAdapter))
       : stateFromCheckpoint(checkpoint);
   const scorers = opened.use(
     new ScorerPool({ discover: config.discoverScorers, shardTimeoutMs: config.shardTimeoutMs, logger }),
   );
+  const runner = opened.use(new ThreadPool());
   const { checkpointEvery, checkpointsKept } = config;
   const trainer = new Trainer(
     {
@@ -82,6 +84,7 @@ export async function startOptimizer(
       checkpointEvery,
       checkpointsKept,
       steps,
+      runner,
       logger,
     },
     state,

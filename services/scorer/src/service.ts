@@ -73,8 +73,11 @@ export class ScorerService {
     checkBatchTokens(parsed, request);
     if (needsReference(parsed)) checkReference(request.referenceModelDigest, this.#engine.model.referenceDigest);
     const shard = { pairs, batchPairs, batchChosenTokens, objective: parsed, policyDigest: policy.digest };
+    let policyMs = 0;
     const result = await this.#admission.run(async () => {
+      const started = performance.now();
       await this.#policies.ensure(policy, signal);
+      policyMs = performance.now() - started;
       return this.#engine.gradient(shard, { signal });
     }, signal);
     const summary = {
@@ -85,9 +88,11 @@ export class ScorerService {
       loss: result.loss,
       tensorCount: result.gradient.size,
       computeMs: result.computeMs,
+      policyMs,
     };
     yield { part: { $case: 'summary', value: summary } };
     for (const value of tensorsToChunks(result.gradient)) yield { part: { $case: 'chunk', value } };
+    this.#policies.reuse(result.gradient);
   }
 
   async #choose(

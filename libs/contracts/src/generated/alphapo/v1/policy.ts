@@ -152,7 +152,12 @@ export interface PolicyVersion {
   runId: string;
   /** Optimizer steps taken: 0 is the start. */
   step: bigint;
-  /** "sha256:…" over names, shapes and little-endian bytes of the trainable tensors. */
+  /**
+   * "sha256:…" of one line per trainable tensor, in the order of their names, each ended by a line feed:
+   *   ["<name>",[<shape>],["<piece>",…]]
+   * as JSON without white space, where the pieces are the SHA-256 in lower-case hexadecimal of every 4 MiB (4194304 bytes)
+   * of the tensor's little-endian bytes, the last one of what is left. Pieces can be digested side by side.
+   */
   digest: string;
 }
 

@@ -187,6 +187,8 @@ export interface GradientSummary {
   tensorCount: number;
   /** Time spent computing, in milliseconds. */
   computeMs: number;
+  /** Time until the policy was there, in milliseconds: fetched, checked and loaded where it was not. */
+  policyMs: number;
 }
 
 export interface GradientResponse {
@@ -2299,7 +2301,7 @@ export const PairResult: MessageFns<PairResult> = {
 };
 
 function createBaseGradientSummary(): GradientSummary {
-  return { policy: undefined, pairs: [], loss: 0, tensorCount: 0, computeMs: 0 };
+  return { policy: undefined, pairs: [], loss: 0, tensorCount: 0, computeMs: 0, policyMs: 0 };
 }
 
 export const GradientSummary: MessageFns<GradientSummary> = {
@@ -2318,6 +2320,9 @@ export const GradientSummary: MessageFns<GradientSummary> = {
     }
     if (message.computeMs !== 0) {
       writer.uint32(41).double(message.computeMs);
+    }
+    if (message.policyMs !== 0) {
+      writer.uint32(49).double(message.policyMs);
     }
     return writer;
   },
@@ -2375,6 +2380,14 @@ export const GradientSummary: MessageFns<GradientSummary> = {
             message.computeMs = reader.double();
             continue;
           }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.policyMs = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2402,6 +2415,11 @@ export const GradientSummary: MessageFns<GradientSummary> = {
         : isSet(object.compute_ms)
         ? globalThis.Number(object.compute_ms)
         : 0,
+      policyMs: isSet(object.policyMs)
+        ? globalThis.Number(object.policyMs)
+        : isSet(object.policy_ms)
+        ? globalThis.Number(object.policy_ms)
+        : 0,
     };
   },
 
@@ -2422,6 +2440,9 @@ export const GradientSummary: MessageFns<GradientSummary> = {
     if (message.computeMs !== 0) {
       obj.computeMs = floatToJson(message.computeMs);
     }
+    if (message.policyMs !== 0) {
+      obj.policyMs = floatToJson(message.policyMs);
+    }
     return obj;
   },
 
@@ -2437,6 +2458,7 @@ export const GradientSummary: MessageFns<GradientSummary> = {
     message.loss = object.loss ?? 0;
     message.tensorCount = object.tensorCount ?? 0;
     message.computeMs = object.computeMs ?? 0;
+    message.policyMs = object.policyMs ?? 0;
     return message;
   },
 };
