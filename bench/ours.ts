@@ -1,10 +1,9 @@
 import { parseArgs } from 'node:util';
-import { type FloatTensors, floatTensor } from '@alphapo/base';
-import { readAdapter } from '@alphapo/checkpoints';
-import type { TrainingMethod } from '@alphapo/contracts';
-import { ModelFolder, openEngine } from '@alphapo/engine';
-import { adamW, clipScale, globalNorm, initialAdamWState } from '@alphapo/optim';
-import { BATCH, batchOf, LEARNING_RATE, type Method, OBJECTIVE, openWork, type Work } from './work.ts';
+import type { FloatTensor, FloatTensors } from '@alphapo/base';
+import { batchTotals, openEngine } from '@alphapo/engine';
+import { adamW, clipScale, globalNorm, sharedTensors, sharedZeros, ThreadPool } from '@alphapo/optim';
+import { startOf } from './start.ts';
+import { BATCH, batchOf, LEARNING_RATE, type Method, OBJECTIVE, openWork } from './work.ts';
 
 /**
  * Trains with the engine and the optimizer's arithmetic in one process, without services, and prints a line of JSON: what
@@ -20,20 +19,29 @@ const { values } = parseArgs({
 });
 const method: Method = values.full ? 'full' : 'lora';
 const work = await openWork(values.work ?? '');
-const { tensors, trained } = await start(work, method);
+const { tensors: initial, trained } = await startOf(work, method);
+const tensors = sharedTensors(initial);
 await using engine = await openEngine(work.model, { executionProvider: 'cpu', threads: Number(values.threads) });
-const state = initialAdamWState(tensors);
+await using threads = new ThreadPool(Number(values.threads));
+const state = { step: 0, m: sharedZeros(tensors), v: sharedZeros(tensors) };
+const sum = sharedZeros(tensors);
 const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 const seconds: number[] = [];
 const losses: number[] = [];
+let policy = initial;
 for (let step = 0; step < Number(values.steps); step++) {
   const started = performance.now();
   const digest = `step ${step}`;
-  await engine.loadPolicy({ digest, method: trained, tensors: copyOf(tensors) });
-  const request = { pairs: batchOf(work, step), batchPairs: BATCH, objective: OBJECTIVE, policyDigest: digest };
+  await engine.loadPolicy({ digest, method: trained, tensors: policy });
+  const pairs = batchOf(work, step);
+  const request = { pairs, ...batchTotals(pairs), objective: OBJECTIVE, policyDigest: digest };
   const { loss, gradient } = await engine.gradient(request);
-  const gradientScale = clipScale(globalNorm(gradient), 1);
-  adamW(tensors, gradient, state, { learningRate: LEARNING_RATE[method], gradientScale, settings });
+  copyInto(sum, gradient);
+  const gradientScale = clipScale(await globalNorm(sum, threads), 1);
+  await adamW(tensors, sum, state, { learningRate: LEARNING_RATE[method], gradientScale, settings }, threads);
+  // The engine takes over a policy's memory; a gradient's is of the same shapes, and not needed any more.
+  policy = gradient;
+  copyInto(policy, tensors);
   seconds.push((performance.now() - started) / 1000);
   losses.push(loss);
 }
@@ -42,21 +50,6 @@ const rest = seconds.slice(1);
 const pairsPerSecond = (BATCH * rest.length) / rest.reduce((sum, s) => sum + s, 0);
 console.log(JSON.stringify({ pairsPerSecond, peakMemoryMb: process.resourceUsage().maxRSS / 1024, losses }));
 
-async function start(
-  { model, adapter }: Work,
-  which: Method,
-): Promise<{ tensors: FloatTensors; trained: TrainingMethod }> {
-  if (which === 'lora') {
-    const { rank, alpha, targets, tensors } = await readAdapter(adapter);
-    return { tensors, trained: { kind: 'lora', rank, alpha, targets: [...targets] } };
-  }
-  const folder = await ModelFolder.open(model);
-  const entries = folder.definition.parameters.map(
-    async ({ name, shape }) => [name, floatTensor(shape, await folder.read(name))] as const,
-  );
-  return { tensors: new Map(await Promise.all(entries)), trained: { kind: 'full' } };
-}
-
-function copyOf(all: FloatTensors): FloatTensors {
-  return new Map([...all].map(([name, { shape, data }]) => [name, floatTensor(shape, data.slice())]));
+function copyInto(target: FloatTensors, source: FloatTensors): void {
+  for (const [name, { data }] of target) data.set((source.get(name) as FloatTensor).data);
 }

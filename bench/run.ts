@@ -3,7 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { matrixPeak, PEERS, peersFolder, type Result, runPeer, setUpPeers } from './peers.ts';
-import { type Method, openWork, operationsPerPair } from './work.ts';
+import { type StepTimes, TIMES_HEADER, timesRow } from './step-times.ts';
+import { BATCH, type Method, openWork, operationsPerPair } from './work.ts';
 
 const HELP = `Pairs per second and peak memory of AlphaPO against PyTorch and TRL, on the same model, token ids and threads.
 
@@ -41,7 +42,10 @@ const OURS = [
   { name: 'AlphaPO, train (all services)', script: 'ours-train.ts' },
 ];
 
-function runOurs(script: string, work: string, method: Method): Result {
+/** `alphapo train` says also where the time of a step went. */
+type OurResult = Result & { readonly times?: StepTimes };
+
+function runOurs(script: string, work: string, method: Method): OurResult {
   const args = [join(import.meta.dirname, script), '--work', work, '--steps', `${steps}`, '--threads', `${threads}`];
   const options = { encoding: 'utf8', maxBuffer: 2 ** 26 } as const;
   const result = spawnSync(process.execPath, method === 'full' ? [...args, '--full'] : args, options);
@@ -67,8 +71,8 @@ function checkLosses(results: ReadonlyMap<string, readonly Result[]>): void {
 const sections: string[] = [];
 const all: object[] = [];
 for (const method of methods) {
-  const results = new Map<string, Result[]>();
-  const note = (name: string, result: Result) => {
+  const results = new Map<string, OurResult[]>();
+  const note = (name: string, result: OurResult) => {
     results.set(name, [...(results.get(name) ?? []), result]);
     const memory = result.peakMemoryMb.toFixed(0);
     console.error(`${method}: ${name}: ${result.pairsPerSecond.toFixed(2)} pairs/s, ${memory} MB`);
@@ -90,6 +94,7 @@ for (const method of methods) {
     pairsPerSecond: median(runs.map((run) => run.pairsPerSecond)),
     peakMemoryMb: median(runs.map((run) => run.peakMemoryMb)),
   }));
+  const timed = [...results.values()].flat().flatMap(({ times }) => (times === undefined ? [] : [times]));
   const trl = rows[0]?.pairsPerSecond ?? Number.NaN;
   const shared = rows[2]?.pairsPerSecond ?? Number.NaN;
   sections.push(
@@ -104,10 +109,15 @@ for (const method of methods) {
         return `| ${name} | ${speed.toFixed(2)} | ${ratios} | ${share} | ${peakMemoryMb.toFixed(0)} |`;
       }),
       '',
+      `Milliseconds of a step of ${BATCH} pairs through all services, each run its row:`,
+      '',
+      ...TIMES_HEADER,
+      ...timed.map((times, i) => timesRow(`run ${i + 1}`, times)),
+      '',
       `Arithmetic of a pair ${gflop.toFixed(1)} GFLOP, matrix peak ${peak} GFLOP/s on ${threads} threads.`,
     ].join('\n'),
   );
-  all.push({ method, threads, steps, repeat, gflopPerPair: gflop, matrixPeakGflops: peak, rows });
+  all.push({ method, threads, steps, repeat, gflopPerPair: gflop, matrixPeakGflops: peak, rows, timed });
 }
 const table = `# Speed and memory\n\n53M-parameter Llama, vocabulary 32k, HH pairs cut to 512 tokens, batch 8; made by \`npm run bench\`.\n\n${sections.join('\n\n')}\n`;
 mkdirSync(join(import.meta.dirname, 'results'), { recursive: true });

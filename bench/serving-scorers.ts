@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { OptimizerServiceClient, type PolicyVersion, ScorerServiceClient } from '@alphapo/contracts';
-import type { PairTokens } from '@alphapo/engine';
+import { OptimizerServiceClient, objectiveToWire, type PolicyVersion, ScorerServiceClient } from '@alphapo/contracts';
+import { batchTotals, type PairTokens } from '@alphapo/engine';
 import { type Connection, callServerStream, callUnary, connect, HealthClient } from '@alphapo/rpc';
 import { ServiceProcess } from '../test/integration/processes.ts';
 import { writeRunSettings } from './serving-work.ts';
+import { OBJECTIVE } from './work.ts';
 
 /** Whether a scorer merges calls. */
 export const MERGING = ['on', 'off'] as const;
@@ -42,15 +43,15 @@ export class Scorer implements Disposable {
   /** Scores pairs under the base model. */
   async score(pairs: readonly PairTokens[]): Promise<void> {
     const items = pairs.map((pair) => ({ id: '', item: { $case: 'tokenPair' as const, value: tokenized(pair) } }));
-    const request = { items, policy: undefined, perToken: false, objective: undefined };
+    const request = { items, policy: undefined, perToken: false, objective: undefined, batch: undefined };
     await callUnary(this.#connection, 'score', request, CALL);
   }
 
   /** Computes a gradient under the policy that the optimizer starts with. */
   async gradient(pairs: readonly PairTokens[]): Promise<void> {
     const request = {
-      ...{ runId: '', step: 1n, shard: 0, policy: this.#policy, batchPairs: pairs.length },
-      objective: { objective: { $case: 'simpo' as const, value: { beta: 2.5, gamma: 0 } } },
+      ...{ runId: '', step: 1n, shard: 0, policy: this.#policy, ...batchTotals(pairs), referenceModelDigest: '' },
+      objective: objectiveToWire(OBJECTIVE),
       pairs: pairs.map(tokenized),
     };
     for await (const _part of callServerStream(this.#connection, 'gradient', request, CALL));

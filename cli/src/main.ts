@@ -11,7 +11,9 @@ import { trainCommand } from './commands/train.ts';
 /** The `alphapo` program. Errors that a person can act on are one line on standard error, and exit code 1. */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('alphapo')
-    .description('Preference optimisation (AlphaPO, SimPO, DPO): preference pairs in, a better model out')
+    .description(
+      'Preference optimisation (AlphaPO, SimPO, DPO, IPO, ORPO, CPO, SLiC): preference pairs in, a better model out',
+    )
     .version('0.1.0')
     .showHelpAfterError('(--help shows what there is)')
     .addCommand(demoCommand())

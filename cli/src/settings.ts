@@ -1,11 +1,9 @@
-import { parseRunSettings, type RunSettings, readSettingsFile, runSettingsSchema } from '@alphapo/contracts';
+import { kebabCase, parseRunSettings, type RunSettings, readSettingsFile, runSettingsSchema } from '@alphapo/contracts';
 import type { Command } from 'commander';
 import { z } from 'zod';
 
-/** `learningRate` to `learning-rate`. */
-function kebabCase(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
+/** Longest flag that leaves the help room for descriptions. */
+const MAX_FLAG = 60;
 
 /** Adds an option for each of the keys of the run settings (default: all), with its description and default. */
 export function addSettingsOptions(
@@ -20,10 +18,16 @@ export function addSettingsOptions(
     const description = `${(schema as z.ZodType).description ?? ''}${shown}`;
     if (inner instanceof z.ZodBoolean) command.option(flag, description);
     else if (inner instanceof z.ZodArray) command.option(`${flag} <names>`, `${description}, separated by commas`);
-    else if (inner instanceof z.ZodEnum) command.option(`${flag} <${inner.options.join('|')}>`, description);
+    else if (inner instanceof z.ZodEnum) command.option(...enumOption(flag, inner.options, description));
     else command.option(`${flag} <number>`, description);
   }
   return command;
+}
+
+/** The values stand in the flag where they fit there. */
+function enumOption(flag: string, values: readonly (string | number)[], description: string): [string, string] {
+  const inFlag = `${flag} <${values.join('|')}>`;
+  return inFlag.length <= MAX_FLAG ? [inFlag, description] : [`${flag} <name>`, `${description}: ${values.join(', ')}`];
 }
 
 function unwrap(schema: z.ZodType): { inner: z.ZodType; defaultValue: unknown } {

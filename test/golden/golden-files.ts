@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { cp, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AlphapoError } from '@alphapo/base';
-import { needsReference, type Objective } from '@alphapo/contracts';
-import type { PairTokens } from '@alphapo/engine';
-import { modelFromConfig } from '@alphapo/models';
+import { averagesOverTokens, needsReference, type Objective } from '@alphapo/contracts';
+import { batchTotals, type PairTokens } from '@alphapo/engine';
 import { sharedPath } from '../shared-data.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
@@ -23,10 +20,16 @@ interface GoldenLogProbs {
 
 export interface GoldenObjective {
   readonly objective: string;
-  readonly params: { readonly alpha?: number; readonly beta?: number; readonly gamma?: number };
+  readonly params: {
+    readonly alpha?: number;
+    readonly beta?: number;
+    readonly gamma?: number;
+    readonly cpo_alpha?: number;
+  };
   readonly reward_chosen: readonly number[];
   readonly reward_rejected: readonly number[];
   readonly margin: readonly number[];
+  /** Without the part that is averaged over tokens; `lossesOfPairs` adds each pair's share of it. */
   readonly loss_per_pair: readonly number[];
   readonly loss: number;
   readonly tolerance: { readonly loss_rel: Tolerance; readonly reward_rel: Tolerance };
@@ -47,11 +50,11 @@ export interface Golden {
   readonly logprobs: {
     readonly float64: readonly { readonly chosen: GoldenLogProbs; readonly rejected: GoldenLogProbs }[];
   };
-  /** Summed log-probabilities under the reference of dpo; LoRA's is the model alone. */
+  /** Summed log-probabilities under the reference; LoRA's is the model alone. Only llama's is there as a folder. */
   readonly reference:
     | {
         readonly float64: readonly { readonly chosen: { sum: number }; readonly rejected: { sum: number } }[];
-        readonly folder?: string;
+        readonly folder?: string | null;
       }
     | undefined;
   readonly objectives: readonly GoldenObjective[];
@@ -77,6 +80,8 @@ const goldenFile = (trained: Trained): string => (trained === 'full' ? 'golden' 
 
 export const goldenPath = (...parts: string[]): string => sharedPath('golden', ...parts) as string;
 export const modelPath = (family: string): string => goldenPath('models', family);
+/** The reference model of llama. */
+export const referencePath = (): string => goldenPath('models', 'llama', 'reference');
 export const tensorsPath = (family: string, trained: Trained): string =>
   goldenPath('models', family, `${goldenFile(trained)}.safetensors`);
 /** A small Llama that was trained on stories. */
@@ -113,8 +118,8 @@ async function readGoldenFile(...parts: string[]): Promise<Golden> {
   };
 }
 
-/** Families whose architecture is there. */
-const FAMILIES = ['llama', 'llama3-rope', 'mistral', 'qwen2', 'qwen3', 'gemma2', 'gpt2', 'phi3'].filter(isSupported);
+/** Every family that there are reference numbers of. */
+export const FAMILIES = ['gemma2', 'gpt2', 'llama', 'llama3-rope', 'mistral', 'phi3', 'qwen2', 'qwen3'] as const;
 
 /** Each family's bare model, and the model with its adapter for those that have one. */
 export const CASES: readonly (readonly [family: string, trained: Trained])[] = [
@@ -125,20 +130,7 @@ export const CASES: readonly (readonly [family: string, trained: Trained])[] = [
 ];
 
 /** Families with the gradients of every objective. */
-export const FAMILIES_WITH_OBJECTIVE_GRADIENTS = ['llama', 'gpt2', 'gemma2'].filter((name) => FAMILIES.includes(name));
-
-function isSupported(family: string): boolean {
-  const config = sharedPath('golden', 'models', family, 'config.json');
-  // Without the shared data all tests are skipped.
-  if (config === undefined) return true;
-  try {
-    modelFromConfig(JSON.parse(readFileSync(config, 'utf8')));
-    return true;
-  } catch (error) {
-    if (error instanceof AlphapoError && error.metadata.field === 'model_type') return false;
-    throw error;
-  }
-}
+export const FAMILIES_WITH_OBJECTIVE_GRADIENTS = ['llama', 'gpt2', 'gemma2'] as const;
 
 /** The model folder with its configuration in transformers 4's spelling. */
 export async function modelWithOldSpelling(family: string): Promise<string> {
@@ -149,18 +141,18 @@ export async function modelWithOldSpelling(family: string): Promise<string> {
   return folder;
 }
 
-/** The rows of those objectives that are implemented, with the objective. */
-export function supported<T extends Pick<GoldenObjective, 'objective' | 'params'>>(
+/** Each row with the objective that it is of. */
+export function withObjective<T extends Pick<GoldenObjective, 'objective' | 'params'>>(
   rows: readonly T[],
 ): readonly { readonly row: T; readonly objective: Objective; readonly name: string }[] {
-  return rows.flatMap((row) => {
+  return rows.map((row) => {
     const objective = objectiveOf(row);
-    return objective === undefined ? [] : [{ row, objective, name: JSON.stringify(objective) }];
+    return { row, objective, name: JSON.stringify(objective) };
   });
 }
 
-function objectiveOf({ objective, params }: Pick<GoldenObjective, 'objective' | 'params'>): Objective | undefined {
-  const { alpha = 0, beta = 1, gamma = 0 } = params;
+function objectiveOf({ objective, params }: Pick<GoldenObjective, 'objective' | 'params'>): Objective {
+  const { alpha = 0, beta = 1, gamma = 0, cpo_alpha: weight = 0 } = params;
   switch (objective) {
     case 'alphapo':
       return { kind: 'alphapo', alpha, beta, gamma };
@@ -168,11 +160,37 @@ function objectiveOf({ objective, params }: Pick<GoldenObjective, 'objective' | 
       return { kind: 'simpo', beta, gamma };
     case 'dpo':
       return { kind: 'dpo', beta };
+    case 'dpo_hinge':
+      return { kind: 'hinge', beta, reference: 'base' };
+    case 'slic_hinge':
+      return { kind: 'hinge', beta, reference: 'none' };
+    case 'ipo':
+      return { kind: 'ipo', beta, logProb: 'mean', reference: 'base' };
+    case 'ipo_sum':
+      return { kind: 'ipo', beta, logProb: 'sum', reference: 'base' };
+    case 'cpo_ipo':
+      return { kind: 'ipo', beta, logProb: 'mean', reference: 'none' };
+    case 'cpo':
+      return { kind: 'cpo', beta, ...(weight > 0 && { nll: { weight, average: 'tokens' } }) };
+    case 'orpo':
+      return { kind: 'orpo', beta };
     case 'sft':
-      return { kind: 'sft' };
+      return { kind: 'sft', average: 'pairs' };
+    case 'sft_token_mean':
+      return { kind: 'sft', average: 'tokens' };
     default:
-      return undefined;
+      throw new Error(`${objective} is no objective that there is`);
   }
+}
+
+/** The losses of the pairs, of which the batch's loss is the mean. */
+export function lossesOfPairs({ pairs, logprobs }: Golden, row: GoldenObjective): readonly number[] {
+  const objective = objectiveOf(row);
+  if (!averagesOverTokens(objective)) return row.loss_per_pair;
+  const { batchPairs, batchChosenTokens } = batchTotals(pairs);
+  const share = (p: number) => (-(logprobs.float64[p]?.chosen.sum as number) * batchPairs) / batchChosenTokens;
+  if (objective.kind === 'sft') return row.loss_per_pair.map((_, p) => share(p));
+  return row.loss_per_pair.map((loss, p) => loss + (row.params.cpo_alpha ?? 0) * share(p));
 }
 
 /** Summed log-probabilities of P pairs under the reference, for the objectives that have one. */

@@ -1,43 +1,44 @@
 import type { FloatTensors } from '@alphapo/base';
-import { needsReference } from '@alphapo/contracts';
-import { openEngine } from '@alphapo/engine';
-import { globalNorm } from '@alphapo/optim';
+import { averagesOverTokens, needsReference } from '@alphapo/contracts';
+import { batchTotals, openEngine } from '@alphapo/engine';
+import { addInto, globalNorm } from '@alphapo/optim';
 import { openSafetensors } from '@alphapo/safetensors';
 import { describeShared } from '../shared-data.ts';
 import { Comparison, largest, largestDifference, relativeL2, without } from './comparison.ts';
+import { gradientWithGivenReference } from './given-reference.ts';
 import {
   CASES,
   FAMILIES_WITH_OBJECTIVE_GRADIENTS,
   type Golden,
-  goldenPath,
   modelPath,
   readGolden,
   readStoriesGolden,
+  referencePath,
   storiesPath,
-  supported,
   tensorsPath,
+  withObjective,
   type ZeroGradientRanges,
 } from './golden-files.ts';
 import { CPU, load, startOf } from './policies.ts';
 
 /** Norms of a gradient: each differs from the exact one by no more than the gradient's own relative L2 difference. */
-function compareNorms(
+async function compareNorms(
   gradient: FloatTensors,
   expected: { readonly grad_norm: number; readonly tensor_norms: Readonly<Record<string, number>> },
   compared: Comparison,
   limits: { readonly tolerance: number; readonly leftOut: ZeroGradientRanges; readonly place?: string },
-): void {
+): Promise<void> {
   const { tolerance, leftOut, place = '' } = limits;
-  compared.relative('global norm', globalNorm(gradient), expected.grad_norm, tolerance, { floor: 0, place });
+  compared.relative('global norm', await globalNorm(gradient), expected.grad_norm, tolerance, { floor: 0, place });
   expect([...gradient.keys()].sort()).toEqual(Object.keys(expected.tensor_norms).sort());
   for (const [name, { shape, data }] of gradient) {
-    const norm = globalNorm(new Map([[name, { shape, data: without(data, leftOut[name]) }]]));
+    const norm = await globalNorm(new Map([[name, { shape, data: without(data, leftOut[name]) }]]));
     const reference = expected.tensor_norms[name] as number;
     compared.relative('norm of a tensor', norm, reference, tolerance, { floor: 0, place: `${place} ${name}` });
   }
 }
 
-const requestOf = ({ pairs }: Golden) => ({ pairs, batchPairs: pairs.length, policyDigest: 'start' });
+const requestOf = ({ pairs }: Golden) => ({ pairs, ...batchTotals(pairs), policyDigest: 'start' });
 
 describeShared('golden/models', () => {
   test.each(CASES)('the gradient of %s (%s) agrees with the reference, tensor by tensor', async (family, trained) => {
@@ -52,7 +53,7 @@ describeShared('golden/models', () => {
     compared.relative('loss', loss, golden.gradient.loss, row?.tolerance.loss_rel.suggested ?? Number.NaN);
     const { per_tensor_rel_l2, per_element_over_tensor_max } = golden.tolerance.gradient;
     const leftOut = golden.zeroGradientRanges;
-    compareNorms(gradient, golden.gradient, compared, { tolerance: per_tensor_rel_l2.suggested, leftOut });
+    await compareNorms(gradient, golden.gradient, compared, { tolerance: per_tensor_rel_l2.suggested, leftOut });
     for (const [name, { data }] of gradient) {
       const reference = without(await expected.readFloat64(`grad.${trained}.${name}`), leftOut[name]);
       const actual = without(data, leftOut[name]);
@@ -72,26 +73,48 @@ describeShared('golden/models', () => {
       await load(engine, 'start', await startOf(modelPath(family), 'full'));
       const compared = new Comparison();
       const tolerance = golden.tolerance.gradient.per_tensor_rel_l2.suggested;
-      for (const { row, objective, name } of supported(golden.objectiveGradients)) {
-        // Its reference is another model: the next test.
-        if (needsReference(objective)) continue;
-        const { gradient } = await engine.gradient({ ...requestOf(golden), objective });
-        compareNorms(gradient, row, compared, { tolerance, leftOut: golden.zeroGradientRanges, place: name });
+      for (const { row, objective, name } of withObjective(golden.objectiveGradients)) {
+        const gradient = needsReference(objective)
+          ? await gradientWithGivenReference(modelPath(family), golden, objective)
+          : (await engine.gradient({ ...requestOf(golden), objective })).gradient;
+        await compareNorms(gradient, row, compared, { tolerance, leftOut: golden.zeroGradientRanges, place: name });
       }
       compared.expectWithinTolerance();
     },
   );
 
-  test('DPO of all weights has the gradient of the reference', async () => {
+  test('shards add up to the gradient of the batch where it averages over tokens', async () => {
     const golden = await readGolden('llama');
-    await using engine = await openEngine(goldenPath('models', 'llama', golden.reference?.folder ?? ''), CPU);
+    await using engine = await openEngine(modelPath('llama'), CPU);
     await load(engine, 'start', await startOf(modelPath('llama'), 'full'));
     const compared = new Comparison();
     const tolerance = golden.tolerance.gradient.per_tensor_rel_l2.suggested;
-    for (const { row, objective, name } of supported(golden.objectiveGradients)) {
+    const { pairs: all, ...request } = requestOf(golden);
+    for (const { row, objective, name } of withObjective(golden.objectiveGradients)) {
+      if (!averagesOverTokens(objective)) continue;
+      const [total, ...others] = await Promise.all(
+        all.map(async (pair) => (await engine.gradient({ ...request, pairs: [pair], objective })).gradient),
+      );
+      for (const other of others) await addInto(total as FloatTensors, other);
+      const limits = { tolerance, leftOut: golden.zeroGradientRanges, place: name };
+      await compareNorms(total as FloatTensors, row, compared, limits);
+    }
+    compared.expectWithinTolerance();
+  });
+
+  test.each<[string, string, string | undefined]>([
+    ['the model that the engine was opened with', referencePath(), undefined],
+    ['a reference model that it was given', modelPath('llama'), referencePath()],
+  ])('compared with %s, objectives have the gradient of the reference', async (_what, model, referenceModel) => {
+    const golden = await readGolden('llama');
+    await using engine = await openEngine(model, { ...CPU, referenceModel });
+    await load(engine, 'start', await startOf(modelPath('llama'), 'full'));
+    const compared = new Comparison();
+    const tolerance = golden.tolerance.gradient.per_tensor_rel_l2.suggested;
+    for (const { row, objective, name } of withObjective(golden.objectiveGradients)) {
       if (!needsReference(objective)) continue;
       const { gradient } = await engine.gradient({ ...requestOf(golden), objective });
-      compareNorms(gradient, row, compared, { tolerance, leftOut: golden.zeroGradientRanges, place: name });
+      await compareNorms(gradient, row, compared, { tolerance, leftOut: golden.zeroGradientRanges, place: name });
     }
     compared.expectWithinTolerance();
   });
@@ -106,7 +129,7 @@ describeShared('data/models/stories260K', () => {
     const { gradient } = await engine.gradient({ ...requestOf(golden), objective });
     const compared = new Comparison();
     const tolerance = golden.tolerance.gradient.per_tensor_rel_l2.suggested;
-    compareNorms(gradient, golden.gradient, compared, { tolerance, leftOut: golden.zeroGradientRanges });
+    await compareNorms(gradient, golden.gradient, compared, { tolerance, leftOut: golden.zeroGradientRanges });
     compared.expectWithinTolerance();
   });
 });

@@ -1,9 +1,12 @@
+import { readdir } from 'node:fs/promises';
 import { type Engine, openEngine, type PairOutcome, type PolicyChoice, type SequenceLogProbs } from '@alphapo/engine';
 import { describeShared } from '../shared-data.ts';
 import { Comparison } from './comparison.ts';
 import {
   CASES,
+  FAMILIES,
   type Golden,
+  goldenPath,
   modelPath,
   modelWithOldSpelling,
   readGolden,
@@ -53,6 +56,10 @@ const SPELLINGS = [
 ] as const;
 
 describeShared('golden/models', () => {
+  test('no family is left out', async () => {
+    expect((await readdir(goldenPath('models'))).sort()).toEqual(FAMILIES);
+  });
+
   describe.each(SPELLINGS)('with config.json $spelling', ({ folderOf }) => {
     test.each(CASES)('%s (%s) gives every token the log-probability of the reference', async (family, trained) => {
       const golden = await readGolden(family, trained);

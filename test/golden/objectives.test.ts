@@ -1,6 +1,6 @@
 import type { Objective } from '@alphapo/contracts';
 import { needsReference } from '@alphapo/contracts';
-import { evaluateObjective, openEngine, type PairOutcome } from '@alphapo/engine';
+import { batchTotals, evaluateObjective, openEngine, type PairOutcome } from '@alphapo/engine';
 import { describeShared } from '../shared-data.ts';
 import { Comparison } from './comparison.ts';
 import {
@@ -8,14 +8,15 @@ import {
   FAMILIES_WITH_OBJECTIVE_GRADIENTS,
   type Golden,
   type GoldenObjective,
-  goldenPath,
+  lossesOfPairs,
   modelPath,
   readGolden,
   readJson,
   readStoriesGolden,
+  referencePath,
   referenceSums,
   storiesPath,
-  supported,
+  withObjective,
 } from './golden-files.ts';
 import { CPU, load, loadedAs, startOf } from './policies.ts';
 
@@ -36,14 +37,15 @@ async function objectiveOfGolden(golden: Golden, objective: Objective) {
 
 function compare(
   outcomes: readonly Outcome[],
-  { row, name }: { readonly row: GoldenObjective; readonly name: string },
+  { golden, row, name }: { readonly golden: Golden; readonly row: GoldenObjective; readonly name: string },
   compared: Comparison,
   tolerance: { readonly loss: number; readonly reward: number },
 ): void {
+  const losses = lossesOfPairs(golden, row);
   outcomes.forEach(({ loss, rewardChosen, rewardRejected }, p) => {
     const place = `${name}, pair ${p}`;
     const [chosen, rejected] = [row.reward_chosen[p] as number, row.reward_rejected[p] as number];
-    compared.relative('loss of a pair', loss, row.loss_per_pair[p] as number, tolerance.loss, { place });
+    compared.relative('loss of a pair', loss, losses[p] as number, tolerance.loss, { place });
     compared.relative('reward', rewardChosen, chosen, tolerance.reward, { place });
     compared.relative('reward', rewardRejected, rejected, tolerance.reward, { place });
     // A margin is a difference: it is as exact as the larger of its rewards.
@@ -62,14 +64,14 @@ const suggested = ({ tolerance }: GoldenObjective) => ({
 
 async function expectExact(golden: Golden): Promise<void> {
   const compared = new Comparison();
-  for (const { row, objective, name } of supported(golden.objectives)) {
+  for (const { row, objective, name } of withObjective(golden.objectives)) {
     const result = await objectiveOfGolden(golden, objective);
     const outcomes = golden.pairs.map((_, p) => ({
       loss: result.loss[p] as number,
       rewardChosen: result.rewardChosen[p] as number,
       rewardRejected: result.rewardRejected[p] as number,
     }));
-    compare(outcomes, { row, name }, compared, { loss: FLOAT64_RELATIVE, reward: FLOAT64_RELATIVE });
+    compare(outcomes, { golden, row, name }, compared, { loss: FLOAT64_RELATIVE, reward: FLOAT64_RELATIVE });
   }
   compared.expectWithinTolerance();
 }
@@ -84,7 +86,7 @@ describeShared('golden/models', () => {
     async (family) => {
       const golden = await readGolden(family);
       const compared = new Comparison();
-      for (const { row, objective, name } of supported(golden.objectiveGradients)) {
+      for (const { row, objective, name } of withObjective(golden.objectiveGradients)) {
         const result = await objectiveOfGolden(golden, objective);
         row.dloss_dsum.forEach(([chosen, rejected], p) => {
           // A derivative is about exp(-margin) where pairs are well separated: as exact as the margin, absolutely.
@@ -105,26 +107,29 @@ describeShared('golden/models', () => {
     await using engine = await openEngine(modelPath(family), CPU);
     await load(engine, 'start', await startOf(modelPath(family), trained));
     const compared = new Comparison();
-    for (const { row, objective, name } of supported(golden.objectives)) {
+    for (const { row, objective, name } of withObjective(golden.objectives)) {
       // A bare model's reference is another model, which is the next test.
       if (needsReference(objective) && trained === 'full') continue;
       const outcomes = await engine.scorePairs(golden.pairs, loadedAs('start'), { objective });
-      compare(outcomes, { row, name }, compared, suggested(row));
+      compare(outcomes, { golden, row, name }, compared, suggested(row));
     }
     compared.expectWithinTolerance();
   });
 
-  test('DPO of all weights compares with the model that the engine was opened with', async () => {
+  test.each<[string, string, string | undefined]>([
+    ['the model that the engine was opened with', referencePath(), undefined],
+    ['a reference model that it was given', modelPath('llama'), referencePath()],
+  ])('objectives of all weights compare with %s', async (_what, model, referenceModel) => {
     const golden = await readGolden('llama');
-    await using engine = await openEngine(goldenPath('models', 'llama', golden.reference?.folder ?? ''), CPU);
+    await using engine = await openEngine(model, { ...CPU, referenceModel });
     await load(engine, 'start', await startOf(modelPath('llama'), 'full'));
     const compared = new Comparison();
-    for (const { row, objective, name } of supported(golden.objectives)) {
+    for (const { row, objective, name } of withObjective(golden.objectives)) {
       if (!needsReference(objective)) continue;
       const scored = await engine.scorePairs(golden.pairs, loadedAs('start'), { objective });
-      compare(scored, { row, name }, compared, suggested(row));
-      const request = { pairs: golden.pairs, batchPairs: golden.pairs.length, objective, policyDigest: 'start' };
-      compare((await engine.gradient(request)).pairs, { row, name }, compared, suggested(row));
+      compare(scored, { golden, row, name }, compared, suggested(row));
+      const request = { pairs: golden.pairs, ...batchTotals(golden.pairs), objective, policyDigest: 'start' };
+      compare((await engine.gradient(request)).pairs, { golden, row, name }, compared, suggested(row));
     }
     compared.expectWithinTolerance();
   });
@@ -136,9 +141,9 @@ describeShared('data/models/stories260K', () => {
     await expectExact(golden);
     await using engine = await openEngine(storiesPath(), CPU);
     const compared = new Comparison();
-    for (const { row, objective, name } of supported(golden.objectives)) {
+    for (const { row, objective, name } of withObjective(golden.objectives)) {
       const outcomes = await engine.scorePairs(golden.pairs, { kind: 'base' }, { objective });
-      compare(outcomes, { row, name }, compared, suggested(row));
+      compare(outcomes, { golden, row, name }, compared, suggested(row));
     }
     compared.expectWithinTolerance();
   });

@@ -1,5 +1,5 @@
 import { type FloatTensors, floatTensor } from '@alphapo/base';
-import { type Engine, openEngine, type PairOutcome, type PairTokens } from '@alphapo/engine';
+import { batchTotals, type Engine, openEngine, type PairOutcome, type PairTokens } from '@alphapo/engine';
 import { adamW, addInto, clipScale, globalNorm, initialAdamWState, learningRateAt } from '@alphapo/optim';
 import { openSafetensors } from '@alphapo/safetensors';
 import { describeShared } from '../shared-data.ts';
@@ -71,13 +71,13 @@ async function batchGradient(engine: Engine, run: GoldenRun, batch: readonly Pai
   for (let shard = 0; shard < shards; shard++) {
     const { gradient, pairs } = await engine.gradient({
       pairs: batch.slice(shard * size, (shard + 1) * size),
-      batchPairs: batch.length,
+      ...batchTotals(batch),
       objective: objectiveOfRun(run),
       policyDigest: 'now',
     });
     outcomes.push(...pairs);
     if (total.size === 0) for (const [name, tensor] of gradient) total.set(name, tensor);
-    else addInto(total, gradient);
+    else await addInto(total, gradient);
   }
   return { gradient: total, outcomes };
 }
@@ -129,7 +129,7 @@ async function compareFinalWeights(parameters: FloatTensors, run: GoldenRun, com
     const sum = data.reduce((total, x) => total + x, 0);
     // Differences of many elements add up like their root where they are independent.
     compared.absolute('checksum: sum', sum, checksum.sum, absolute * Math.sqrt(data.length), name);
-    const norm = globalNorm(new Map([[name, floatTensor([data.length], data)]]));
+    const norm = await globalNorm(new Map([[name, floatTensor([data.length], data)]]));
     compared.relative('checksum: norm', norm, checksum.l2, l2, { floor: 0, place: name });
     compared.absolute('checksum: largest', largest(data), checksum.abs_max, absolute, name);
   }
@@ -171,7 +171,7 @@ describeShared('golden/train', () => {
       const ids = run.batches[i % run.batches.length] as readonly number[];
       const batch = ids.map((id) => byId.get(id) as PairTokens);
       const { gradient, outcomes } = await batchGradient(engine, run, batch, shards);
-      const norm = globalNorm(gradient);
+      const norm = await globalNorm(gradient);
       const learningRate = learningRateAt(schedule, lr, i + 1);
       compareStep(outcomes, { run, step: i + 1, expected }, compared);
       compared.relative('gradient norm', norm, expected.grad_norm, run.tolerance.grad_norm_rel.suggested, {
@@ -179,7 +179,11 @@ describeShared('golden/train', () => {
         place: `step ${i + 1}`,
       });
       compared.relative('learning rate', learningRate, expected.lr, 1e-14, { floor: lr });
-      adamW(parameters, gradient, adam, { learningRate, gradientScale: clipScale(norm, max_grad_norm), settings });
+      await adamW(parameters, gradient, adam, {
+        learningRate,
+        gradientScale: clipScale(norm, max_grad_norm),
+        settings,
+      });
     }
     await compareFinalWeights(parameters, run, compared);
     await load(engine, 'now', { method, tensors: parameters });

@@ -59,7 +59,7 @@ test.each<[string, (place: Place) => Promise<string[]>, RegExp]>([
       await changeConfig(model, { model_type: 'mamba' });
       return [];
     },
-    /model_type: "mamba" is not supported; supported are gpt2, llama, mistral/,
+    /model_type: "mamba" is not supported; supported are gemma2, gpt2, llama, mistral, phi3, qwen2, qwen3/,
   ],
   [
     'a configuration that does not fit the weights',
@@ -114,6 +114,25 @@ test('bad records are skipped, and kept with file, line and reason', async () =>
   // A prompt that is too long is cut, not refused.
   expect(output).toMatch(/2 pairs to train on, 1 held out/);
   expect((await train('--strict', '--out', `${out}2`)).output).toMatch(/pairs\.jsonl:2: chosen is empty.*--strict/);
+});
+
+test('a record that the log cannot carry is left out with its reason, and stops nothing', async () => {
+  const { folder, data, out, train } = await place();
+  const large = JSON.stringify({ prompt: 'a'.repeat(17 * 2 ** 20), chosen: 'b', rejected: 'c' });
+  await writeFile(data, `${GOOD.repeat(4)}${large}\n${GOOD.repeat(4)}`);
+  const trained = await train();
+  expect(trained.output).toContain('1 records refused');
+  expect(trained.code).toBe(0);
+  expect(JSON.parse(await readFile(join(out, 'rejected.jsonl'), 'utf8'))).toEqual({
+    origin: `${data}:5`,
+    reason: 'LINE_TOO_LONG',
+    message: expect.stringContaining('longer than 16777216 bytes'),
+    record: expect.stringMatching(/^\{"prompt":"aaa/),
+  });
+  const produced = await alphapo('produce', '--log', join(folder, 'log.sqlite'), '--data', data);
+  expect(produced.output).toMatch(/left out .*pairs\.jsonl:5: it has more than the 16777216 bytes of a record/);
+  expect(produced.output).toMatch(/sent 8 records to preferences, left out 1/);
+  expect(produced.code).toBe(0);
 });
 
 test('a folder in use is refused, and --resume takes up the same run only', async () => {

@@ -72,7 +72,7 @@ describe.each(METHODS)('%s', (_what, settings) => {
     await using run = await startRun(model, settings);
     using scorer = connect(ScorerServiceClient, run.scorer.address);
     const item = { $case: 'tokenSequence' as const, value: { prompt: [0, 5], response: [6, 7] } };
-    const request = { items: [{ id: '', item }], perToken: false, objective: undefined };
+    const request = { items: [{ id: '', item }], perToken: false, objective: undefined, batch: undefined };
     let isTraining = true;
     const client = async (policy: 'base' | 'latest') => {
       while (isTraining) await callUnary(scorer, 'score', { ...request, policy: { $case: policy, value: {} } }, CALL);

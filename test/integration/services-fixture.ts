@@ -97,8 +97,12 @@ export interface TestRun extends AsyncDisposable {
   train(records: readonly unknown[]): Promise<string>;
 }
 
-/** Tokenizer, optimizer and scorer of a run. */
-export async function startRun(model: string, settings: Partial<RunSettings> = {}): Promise<TestRun> {
+/** Tokenizer, optimizer and scorer of a run; `referenceModel`: the one that optimizer and scorer are given. */
+export async function startRun(
+  model: string,
+  settings: Partial<RunSettings> = {},
+  referenceModel?: string,
+): Promise<TestRun> {
   await using opened = new AsyncDisposableStack();
   const folder = await temporaryFolder();
   const specification = await specificationFor(model, settings);
@@ -112,6 +116,7 @@ export async function startRun(model: string, settings: Partial<RunSettings> = {
     startOptimizer(
       {
         model,
+        referenceModel,
         specification,
         address: LOOPBACK,
         checkpointFolder: join(folder, `checkpoints-${++optimizers}`),
@@ -128,7 +133,10 @@ export async function startRun(model: string, settings: Partial<RunSettings> = {
   const optimizer = opened.use(await another());
   const connection = opened.use(connect(OptimizerServiceClient, optimizer.address));
   const anotherScorer = (optimizerAddress: string) =>
-    startScorer({ model, address: LOOPBACK, optimizerAddress, executionProvider: 'cpu', threads: 1 }, silent);
+    startScorer(
+      { model, referenceModel, address: LOOPBACK, optimizerAddress, executionProvider: 'cpu', threads: 1 },
+      silent,
+    );
   const scorer = opened.use(await anotherScorer(optimizer.address));
   scorers.push(scorer.address);
   const train = async (records: readonly unknown[]) => {

@@ -1,6 +1,7 @@
 import { createServer, type Socket } from 'node:net';
 import {
   type GradientRequest,
+  objectiveToWire,
   type ScoreItem,
   type ScoreRequest,
   ScorerServiceClient,
@@ -18,7 +19,7 @@ const pair = (prompt: number[], chosen: number[], rejected: number[]): Tokenized
 });
 const itemOf = (value: TokenizedPair): ScoreItem => ({ id: '', item: { $case: 'tokenPair', value } });
 const request = (items: ScoreItem[], policy?: ScoreRequest['policy']): ScoreRequest => ({
-  ...{ items, policy, perToken: false, objective: undefined },
+  ...{ items, policy, perToken: false, objective: undefined, batch: undefined },
 });
 const GOOD = itemOf(pair([0, 5], [6, 7], [8]));
 const UNKNOWN_TOKEN = itemOf(pair([0, 5], [259], [8]));
@@ -48,8 +49,16 @@ function longGradient() {
   const policy = { runId: 'any', step: 0n, digest: run.optimizer.trainer.policy.digest };
   const tokens = (count: number) => Array.from({ length: count }, (_, i) => 5 + (i % 200));
   const whole: GradientRequest = {
-    ...{ runId: 'any', step: 1n, shard: 0, policy, batchPairs: LONG_PAIRS },
-    objective: { objective: { $case: 'simpo', value: { beta: 2.5, gamma: 0 } } },
+    ...{
+      runId: 'any',
+      step: 1n,
+      shard: 0,
+      policy,
+      batchPairs: LONG_PAIRS,
+      batchChosenTokens: 0,
+      referenceModelDigest: '',
+    },
+    objective: objectiveToWire({ kind: 'alphapo', alpha: 0.25, beta: 2.5, gamma: 0.25 }),
     pairs: Array.from({ length: LONG_PAIRS }, () => pair(tokens(40), tokens(40), tokens(40))),
   };
   const abort = new AbortController();
@@ -157,8 +166,8 @@ test('scores beyond what may wait are turned away; gradients are counted apart',
       connection,
       'gradient',
       {
-        ...{ runId: 'any', step: 1n, shard: 0, policy, batchPairs: 1 },
-        objective: { objective: { $case: 'sft', value: {} } },
+        ...{ runId: 'any', step: 1n, shard: 0, policy, batchPairs: 1, batchChosenTokens: 0, referenceModelDigest: '' },
+        objective: objectiveToWire({ kind: 'sft', average: 'pairs' }),
         pairs: [pair([0], [5], [6])],
       },
       { timeoutMs: 300 },

@@ -1,4 +1,10 @@
-import { type ScoreItem, type ScoreRequest, type ScoreResult, ScorerServiceClient } from '@alphapo/contracts';
+import {
+  objectiveToWire,
+  type ScoreItem,
+  type ScoreRequest,
+  type ScoreResult,
+  ScorerServiceClient,
+} from '@alphapo/contracts';
 import { callUnary, connect } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
 import { CALL, LOOPBACK, silent, smallModel } from './services-fixture.ts';
@@ -15,7 +21,7 @@ async function start(model: string) {
   const connection = opened.use(connect(ScorerServiceClient, scorer.address));
   const owned = opened.move();
   const score = async (items: ScoreItem[], request: Partial<ScoreRequest> = {}): Promise<ScoreResult[]> => {
-    const whole = { items, policy: undefined, perToken: false, objective: undefined, ...request };
+    const whole = { items, policy: undefined, perToken: false, objective: undefined, batch: undefined, ...request };
     return (await callUnary(connection, 'score', whole, CALL)).results;
   };
   return { connection, score, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -120,7 +126,7 @@ test('where asked for, every token has its log-probability; they add up to the s
 
 test("an objective adds rewards and a loss, by AlphaPO's formula", async () => {
   const [alpha, beta, gamma] = [0.25, 2.5, 0.25];
-  const objective = { objective: { $case: 'alphapo' as const, value: { alpha, beta, gamma } } };
+  const objective = objectiveToWire({ kind: 'alphapo', alpha, beta, gamma });
   const items = [tokenPair([BOS, 5], [6, 7, 8], [9])];
   const [{ chosen, rejected, reward } = {} as ScoreResult] = await scorer.score(items, { objective });
   const rewardOf = (mean: number) => (beta * (1 - Math.exp(-alpha * mean))) / alpha;
@@ -130,6 +136,24 @@ test("an objective adds rewards and a loss, by AlphaPO's formula", async () => {
   expect(reward?.margin).toBeCloseTo(better - worse, 4);
   expect(reward?.loss).toBeCloseTo(Math.log1p(Math.exp(gamma - (better - worse))), 4);
   expect((await scorer.score(items))[0]?.reward).toBeUndefined();
+});
+
+test('pairs of a larger batch have their share of its loss, in however many requests', async () => {
+  const objective = objectiveToWire({ kind: 'sft', average: 'tokens' });
+  const items = [tokenPair([BOS, 5], [6, 7, 8], [9]), tokenPair([BOS], [6], [9, 10])];
+  const whole = await scorer.score(items, { objective });
+  const batch = { pairs: 2, chosenTokens: 4 };
+  const parts = [
+    ...(await scorer.score(items.slice(0, 1), { objective, batch })),
+    ...(await scorer.score(items.slice(1), { objective, batch })),
+  ];
+  const losses = (results: ScoreResult[]) => results.map(({ reward }) => reward?.loss as number);
+  losses(whole).forEach((loss, i) => {
+    expect(losses(parts)[i]).toBeCloseTo(loss, 4);
+    expect(loss).toBeCloseTo(-(whole[i]?.chosen?.sum as number) / 2, 6);
+  });
+  const tooFew = scorer.score(items, { objective, batch: { pairs: 2, chosenTokens: 3 } });
+  await expect(tooFew).rejects.toMatchObject({ code: 'invalid-argument', metadata: { field: 'batch' } });
 });
 
 test.each<[string, ScoreItem, RegExp]>([

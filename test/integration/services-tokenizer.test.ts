@@ -97,6 +97,14 @@ describe('over gRPC', () => {
     await expect(
       callUnary(service.connection, 'applyChatTemplate', { messages: [], addGenerationPrompt: true }, CALL),
     ).rejects.toMatchObject(refused('messages: is empty'));
+    const long = 'a'.repeat(2 ** 20 + 1);
+    await expect(
+      callUnary(service.connection, 'encode', { texts: ['a', long], addSpecialTokens: false }, CALL),
+    ).rejects.toMatchObject(refused('texts[1]: 1048577 characters are more than the 1048576 of a text'));
+    const messages = [{ role: 'user', content: long }];
+    await expect(
+      callUnary(service.connection, 'applyChatTemplate', { messages, addGenerationPrompt: true }, CALL),
+    ).rejects.toMatchObject(refused('messages: 1048577 characters'));
   });
 });
 
@@ -193,5 +201,17 @@ describe('making batches', () => {
     const [batch] = await batchesOf(service.log);
     expect(batch?.source).toMatchObject({ deadLetters: 3, firstOffset: 0n, nextOffset: 4n });
     expect(batch?.pairs).toHaveLength(1);
+  });
+
+  test('a stream of bad records only does not fill the memory: they become dead letters before any pair comes', async () => {
+    await using service = await start();
+    const large = Buffer.alloc(9 * 2 ** 20, 'a');
+    for (let i = 0; i < 3; i++) await put(service.log, [large]);
+    const stop = new AbortController();
+    const consuming = service.tokenizer.consume(stop.signal);
+    await until(async () => (await recordsOf(service.log, topics.deadLetters)).length === 2);
+    stop.abort();
+    await consuming;
+    expect(await batchesOf(service.log)).toEqual([]);
   });
 });

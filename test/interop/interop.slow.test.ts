@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { main } from '../../cli/src/main.ts';
+import { tinyConfigs } from '../../libs/engine/src/model-fixture.ts';
 import { ServiceProcess } from '../integration/processes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { runPython } from './python.ts';
@@ -10,14 +11,10 @@ import { runPython } from './python.ts';
 const INSTALL_MS = 30 * 60_000;
 const alphapo = (...args: string[]) => main(['node', 'alphapo', ...args]);
 
-const GPT2 = {
-  model_type: 'gpt2',
-  n_embd: 48,
-  n_head: 4,
-  n_layer: 2,
-  n_positions: 256,
-  architectures: ['GPT2LMHeadModel'],
-};
+/** A small model of each architecture; LongRoPE's original context is shorter than every sequence. */
+const CONFIGS = Object.values(tinyConfigs).map((config) =>
+  config.model_type === 'phi3' ? { ...config, original_max_position_embeddings: 3 } : config,
+);
 
 interface Scored {
   readonly chosen: number[];
@@ -62,18 +59,15 @@ function expectEqualScores(ours: Scored[], theirs: Scored[]): void {
   }
 }
 
-test.each([
-  ['llama', undefined],
-  ['gpt2', GPT2],
-])(
+test.each(CONFIGS.map((config) => [config.model_type, config] as const))(
   'transformers and PEFT load what we trained on %s, and get our log-probabilities',
   async (_name, config) => {
     const folder = await temporaryFolder();
     const { records, json } = await writePairs(folder);
     const model = join(folder, 'model');
     const configFile = join(folder, 'config.json');
-    if (config !== undefined) await writeFile(configFile, JSON.stringify(config));
-    await alphapo('init-model', model, ...(config === undefined ? [] : ['--config', configFile]));
+    await writeFile(configFile, JSON.stringify(config));
+    await alphapo('init-model', model, '--config', configFile);
     const training = [
       '--model',
       model,

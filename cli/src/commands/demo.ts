@@ -47,6 +47,7 @@ const REQUEST = {
   evalFraction: undefined,
   evalEvery: 0,
   initAdapter: undefined,
+  referenceModel: undefined,
   chatTemplate: undefined,
   shuffle: true,
   strict: true,

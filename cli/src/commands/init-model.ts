@@ -44,8 +44,9 @@ export function initModelCommand(): Command {
 
 /** Writes config.json, model.safetensors and the tokenizer; returns the number of parameters. */
 export async function initModel(folder: string, config: Record<string, unknown>, seed: number): Promise<number> {
-  const whole = { ...config, vocab_size: BYTE_VOCABULARY_SIZE, bos_token_id: 0, eos_token_id: 1 };
-  const model = modelFromConfig(whole);
+  const ofTokenizer = { vocab_size: BYTE_VOCABULARY_SIZE, bos_token_id: 0, eos_token_id: 1, pad_token_id: 2 };
+  const text = JSON.stringify({ ...config, ...ofTokenizer }, undefined, 2);
+  const model = modelFromConfig(JSON.parse(text));
   await mkdir(folder, { recursive: true });
   if ((await readdir(folder)).includes('config.json')) {
     throw new AlphapoError('already-exists', 'MODEL_EXISTS', `${folder} holds a model already: give another folder`);
@@ -57,14 +58,23 @@ export async function initModel(folder: string, config: Record<string, unknown>,
   });
   await writeSafetensors(join(folder, 'model.safetensors'), parameters, { format: 'pt' });
   await writeByteTokenizer(folder);
-  await writeFile(join(folder, 'config.json'), `${JSON.stringify(whole, undefined, 2)}\n`);
+  await writeFile(join(folder, 'config.json'), `${text}\n`);
   return count;
 }
 
 async function readConfig(file: string): Promise<Record<string, unknown>> {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+    return parseKeepingNumbers(await readFile(file, 'utf8')) as Record<string, unknown>;
   } catch (error) {
     throw new AlphapoError('invalid-argument', 'INVALID_CONFIG_FILE', `${file}: ${messageOf(error)}`, { cause: error });
   }
+}
+
+/** JSON whose numbers are written again as they were: JavaScript would make 30.0 an integer, which transformers refuses. */
+function parseKeepingNumbers(text: string): unknown {
+  // Node.js has JSON.rawJSON and a reviver's third argument; TypeScript has no types for them yet.
+  const { rawJSON } = JSON as unknown as { rawJSON(source: string): unknown };
+  const keep = (_key: string, value: unknown, context?: { readonly source: string }) =>
+    typeof value === 'number' && context !== undefined ? rawJSON(context.source) : value;
+  return JSON.parse(text, keep);
 }

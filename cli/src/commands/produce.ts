@@ -1,5 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
-import { CONTROL_HEADER, END_OF_DATA, ORIGIN_HEADER } from '@alphapo/contracts';
+import { CONTROL_HEADER, END_OF_DATA, MAX_RECORD_BYTES, ORIGIN_HEADER } from '@alphapo/contracts';
 import { readRecords } from '@alphapo/data';
 import { type OutgoingRecord, openConfiguredLog } from '@alphapo/messaging';
 import { Command } from 'commander';
@@ -52,8 +52,16 @@ async function produce(options: ProduceOptions): Promise<void> {
     );
   }
   const records: { bytes: Uint8Array; origin: string }[] = [];
+  let leftOut = 0;
   for (const file of options.data) {
-    for await (const { bytes, line } of readRecords(file)) records.push({ bytes, origin: `${file}:${line}` });
+    for await (const { bytes, line } of readRecords(file)) {
+      const origin = `${file}:${line}`;
+      if (bytes.length <= MAX_RECORD_BYTES) records.push({ bytes, origin });
+      else {
+        leftOut++;
+        process.stderr.write(`left out ${origin}: it has more than the ${MAX_RECORD_BYTES} bytes of a record\n`);
+      }
+    }
   }
   const order = trainingOrder(records, records.length * options.epochs, { seed, shuffle: options.shuffle ?? false });
   let sent = 0;
@@ -69,7 +77,9 @@ async function produce(options: ProduceOptions): Promise<void> {
   if (options.end) {
     await log.append([{ topic, partition: 0, value: new Uint8Array(), headers: { [CONTROL_HEADER]: END_OF_DATA } }]);
   }
-  process.stderr.write(`sent ${sent} records to ${topic}${options.end ? ', and the end of the data' : ''}\n`);
+  process.stderr.write(
+    `sent ${sent} records to ${topic}${options.end ? ', and the end of the data' : ''}, left out ${leftOut}\n`,
+  );
 }
 
 /** An existing topic keeps its partitions; a new one gets one. */

@@ -1,8 +1,16 @@
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+import { AlphapoError } from '@alphapo/base';
 import { policyDigest, readAdapter } from '@alphapo/checkpoints';
-import { type Objective, resolveRunSpecification } from '@alphapo/contracts';
-import { type Engine, openEngine, type PairOutcome, type PolicyChoice, type SequenceLogProbs } from '@alphapo/engine';
+import { needsReference, type Objective, objectiveSettings, resolveRunSpecification } from '@alphapo/contracts';
+import {
+  batchTotals,
+  type Engine,
+  openEngine,
+  type PairOutcome,
+  type PolicyChoice,
+  type SequenceLogProbs,
+} from '@alphapo/engine';
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { openTokenizer } from '@alphapo/tokenization';
 import { Command } from 'commander';
@@ -18,10 +26,12 @@ interface ScoreOptions extends Record<string, unknown> {
   readonly data: string[];
   readonly out: string;
   readonly adapter?: string;
+  readonly referenceModel?: string;
   readonly perToken?: boolean;
   readonly chatTemplate?: string;
   readonly threads?: number;
   readonly objective?: string;
+  readonly preset?: string;
 }
 
 export function scoreCommand(): Command {
@@ -29,28 +39,40 @@ export function scoreCommand(): Command {
     .summary('log-probabilities of responses')
     .description(
       'Log-probabilities of the responses of pairs, in nats: a line of JSON per pair, {id, chosen: {sum, mean, tokens}, ' +
-        'rejected: {…}}; with --objective also rewards, margin and loss',
+        'rejected: {…}}; with --objective also rewards, margin and loss, the pairs of all files being one batch',
     )
     .requiredOption('--model <folder>', 'Hugging Face model folder')
     .requiredOption('--data <files...>', 'preference pairs')
     .requiredOption('--out <file>', 'where the lines are written; - for standard output')
     .option('--adapter <folder>', 'PEFT adapter to score under')
+    .option('--reference-model <folder>', 'model that dpo, ipo and hinge compare with (default: the model)')
     .option('--per-token', 'also the log-probability of every response token')
     .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
     .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
     .action(score);
-  return addSettingsOptions(command, OBJECTIVE_KEYS);
+  return addSettingsOptions(command, SETTINGS);
 }
 
-const OBJECTIVE_KEYS = ['objective', 'alpha', 'beta', 'gamma', 'gammaRatio', 'maxLength', 'maxPromptLength'];
+const SETTINGS = [...Object.keys(objectiveSettings), 'maxLength', 'maxPromptLength'];
 
 async function score(options: ScoreOptions): Promise<void> {
   const facts = runFacts(await readModelDefinition(options.model), 1);
   const specification = resolveRunSpecification(await readSettings(undefined, options), facts);
-  const objective = options.objective === undefined ? undefined : specification.objective;
+  const objective = (options.objective ?? options.preset) === undefined ? undefined : specification.objective;
+  if (options.referenceModel !== undefined && !(objective && needsReference(objective))) {
+    throw new AlphapoError(
+      'invalid-argument',
+      'INVALID_SETTING',
+      'reference-model: give an objective that compares with a reference: dpo, ipo, or hinge with --reference base',
+    );
+  }
   const tokenizer = await openTokenizer(options.model, { chatTemplate: options.chatTemplate });
   const { pairs, rejected } = await readDataset(options.data, tokenizer, specification.lengths);
-  await using engine = await openEngine(options.model, { executionProvider: 'cpu', threads: options.threads });
+  await using engine = await openEngine(options.model, {
+    executionProvider: 'cpu',
+    threads: options.threads,
+    referenceModel: options.referenceModel,
+  });
   const choice = await choosePolicy(engine, options.adapter);
   const lines = scoreLines(engine, pairs, { choice, objective, perToken: options.perToken ?? false });
   await pipeline(lines, options.out === '-' ? process.stdout : createWriteStream(options.out));
@@ -61,7 +83,7 @@ async function score(options: ScoreOptions): Promise<void> {
 async function choosePolicy(engine: Engine, adapterFolder: string | undefined): Promise<PolicyChoice> {
   if (adapterFolder === undefined) return { kind: 'base' };
   const { rank, alpha, targets, tensors } = await readAdapter(adapterFolder);
-  const digest = policyDigest(tensors);
+  const digest = await policyDigest(tensors);
   await engine.loadPolicy({ digest, method: { kind: 'lora', rank, alpha, targets: [...targets] }, tensors });
   return { kind: 'policy', digest };
 }
@@ -72,9 +94,10 @@ async function* scoreLines(
   options: { choice: PolicyChoice; objective: Objective | undefined; perToken: boolean },
 ): AsyncGenerator<string> {
   const { choice, objective, perToken } = options;
+  const scoring = objective === undefined ? {} : { objective, batch: batchTotals(pairs) };
   for (let start = 0; start < pairs.length; start += BATCH_PAIRS) {
     const batch = pairs.slice(start, start + BATCH_PAIRS);
-    const outcomes = await engine.scorePairs(batch, choice, objective === undefined ? {} : { objective });
+    const outcomes = await engine.scorePairs(batch, choice, scoring);
     for (const [i, outcome] of outcomes.entries()) {
       yield `${JSON.stringify(lineOf(batch[i]?.id ?? '', outcome, { perToken, reward: objective !== undefined }))}\n`;
     }

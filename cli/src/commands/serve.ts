@@ -15,6 +15,11 @@ const LOG: readonly ServiceOption[] = [
 const MODEL: ServiceOption = ['--model <folder>', 'ALPHAPO_MODEL', 'Hugging Face model folder'];
 const ADDRESS: ServiceOption = ['--address <host:port>', 'ALPHAPO_ADDRESS', 'where to listen; port 0 takes a free one'];
 const RUN: ServiceOption = ['--config <file>', 'ALPHAPO_RUN', 'settings of the run in YAML; steps must be among them'];
+const REFERENCE: ServiceOption = [
+  '--reference-model <folder>',
+  'ALPHAPO_REFERENCE_MODEL',
+  'model that dpo, ipo and hinge compare with, the same for optimizer and scorers; without it: the model',
+];
 const TEMPLATE: ServiceOption = ['--chat-template <name>', 'ALPHAPO_CHAT_TEMPLATE', 'plain, chatml, or a Jinja file'];
 
 const SERVICES = {
@@ -36,6 +41,7 @@ const SERVICES = {
     run: runScorer,
     options: [
       MODEL,
+      REFERENCE,
       ADDRESS,
       TEMPLATE,
       ['--optimizer <host:port>', 'ALPHAPO_OPTIMIZER', 'where policies are fetched; without it: base model only'],
@@ -50,6 +56,7 @@ const SERVICES = {
     run: runOptimizer,
     options: [
       MODEL,
+      REFERENCE,
       RUN,
       ADDRESS,
       ['--scorers <host:port,…>', 'ALPHAPO_SCORERS', 'scorers; a name may have many addresses'],

@@ -9,8 +9,8 @@ import { type TrainPlan, type TrainSummary, train } from '../training/train.ts';
 
 const DESCRIPTION = `Train a model on preference pairs on this machine.
 
-Tokenizer, scorer and optimizer run in this process over loopback gRPC and an event log in the run's folder: the same
-services as in a cluster, without Kafka. What it writes below --out:
+Tokenizer, scorer and optimizer run in this process, with an event log in the run's folder: the same services as in a
+cluster, without Kafka. What it writes below --out:
 
   adapter/ or model/   what other programs load: a PEFT adapter, or (with --full) a Hugging Face model folder
   checkpoints/         from which --resume goes on, to the bit
@@ -37,6 +37,7 @@ interface TrainOptions extends Record<string, unknown> {
   readonly evalFraction?: number;
   readonly evalEvery: number;
   readonly initAdapter?: string;
+  readonly referenceModel?: string;
   readonly chatTemplate?: string;
   readonly shuffle: boolean;
   readonly strict?: boolean;
@@ -54,6 +55,10 @@ export function trainCommand(): Command {
     .requiredOption('--data <files...>', 'preference pairs')
     .requiredOption('--out <folder>', 'where everything is written')
     .option('--config <file>', 'settings in YAML, by the names of the options; the command line wins')
+    .option(
+      '--reference-model <folder>',
+      'model that dpo, ipo and hinge compare with (default: the model before training)',
+    )
     .option('--resume', 'go on with the run in --out')
     .option('--init-adapter <folder>', 'PEFT adapter to start from; decides rank, alpha and targets')
     .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
@@ -81,6 +86,7 @@ async function run(options: TrainOptions): Promise<void> {
   const settings = await readSettings(options.config, options);
   const request: TrainRequest = {
     model: options.model,
+    referenceModel: options.referenceModel,
     data: options.data,
     out: options.out,
     evalData: options.evalData ?? [],

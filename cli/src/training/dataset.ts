@@ -1,4 +1,4 @@
-import { parsePreference, type Rejection, readRecords, shuffledOrder } from '@alphapo/data';
+import { parsePreference, type RecordReason, type Rejection, readRecords, shuffledOrder } from '@alphapo/data';
 import { type Tokenizer, tokenizePreference } from '@alphapo/tokenization';
 
 /** A record as its file has it. */
@@ -18,10 +18,14 @@ export interface DataPair extends SourceRecord {
   readonly truncated: { readonly prompt: number; readonly chosen: number; readonly rejected: number };
 }
 
+/** A record that cannot be trained on. Of one that is too long, `bytes` is only the beginning. */
 export interface RejectedRecord extends SourceRecord {
   readonly reason: string;
   readonly message: string;
 }
+
+/** What is kept of a record that is too long for the log, too. */
+const BEGINNING_BYTES = 4096;
 
 /** All records of some files: those that can be trained on, and those that cannot. */
 export interface Dataset {
@@ -46,11 +50,16 @@ export async function readDataset(
       const parsed = parsePreference(bytes);
       const made = parsed.ok ? tokenizePreference(tokenizer, parsed.preference, lengths) : parsed;
       if (made.ok) pairs.push({ ...record, ...made.pair, id: made.pair.id ?? record.origin });
-      else rejected.push({ ...record, ...reasonOf(made) });
+      else if (fitsInLog(made)) rejected.push({ ...record, ...reasonOf(made) });
+      else rejected.push({ ...record, ...reasonOf(made), bytes: Uint8Array.from(bytes.subarray(0, BEGINNING_BYTES)) });
     }
   }
   return { pairs, rejected };
 }
+
+/** Whether a refused record can become a dead letter. */
+export const fitsInLog = ({ reason }: { readonly reason: string }) =>
+  reason !== ('LINE_TOO_LONG' satisfies RecordReason);
 
 const reasonOf = ({ reason, message }: Rejection) => ({ reason, message });
 

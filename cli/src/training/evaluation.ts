@@ -1,4 +1,11 @@
-import { type Objective, objectiveToWire, type ScoreRequest, ScorerServiceClient } from '@alphapo/contracts';
+import {
+  type BatchTotals,
+  type Objective,
+  objectiveToWire,
+  type ScoreRequest,
+  ScorerServiceClient,
+} from '@alphapo/contracts';
+import { batchTotals } from '@alphapo/engine';
 import { callUnary, connect } from '@alphapo/rpc';
 import type { DataPair } from './dataset.ts';
 
@@ -26,6 +33,8 @@ export async function evaluate(
   options: { readonly objective: Objective; readonly policy: 'base' | 'latest'; readonly signal?: AbortSignal },
 ): Promise<Evaluation> {
   using connection = connect(ScorerServiceClient, scorerAddress);
+  const { batchPairs, batchChosenTokens } = batchTotals(pairs);
+  const batch = { pairs: batchPairs, chosenTokens: batchChosenTokens };
   const sums = {
     accuracy: 0,
     loss: 0,
@@ -36,7 +45,7 @@ export async function evaluate(
     logProbRejected: 0,
   };
   for (let start = 0; start < pairs.length; start += CALL_PAIRS) {
-    const request = scoreRequest(pairs.slice(start, start + CALL_PAIRS), options);
+    const request = scoreRequest(pairs.slice(start, start + CALL_PAIRS), { ...options, batch });
     const settings = { timeoutMs: CALL_TIMEOUT_MS, signal: options.signal };
     const { results } = await callUnary(connection, 'score', request, settings);
     for (const { chosen, rejected, reward } of results) {
@@ -54,12 +63,13 @@ export async function evaluate(
   return { pairs: pairs.length, ...(means as typeof sums) };
 }
 
-/** A request for pairs of token ids. */
+/** A request for pairs of token ids, a part of all that are evaluated. */
 function scoreRequest(
   pairs: readonly DataPair[],
   options: {
     readonly objective: Objective | undefined;
     readonly policy: 'base' | 'latest';
+    readonly batch: BatchTotals;
     readonly perToken?: boolean;
   },
 ): ScoreRequest {
@@ -83,5 +93,6 @@ function scoreRequest(
     policy: { $case: options.policy, value: {} },
     perToken: options.perToken ?? false,
     objective: options.objective && objectiveToWire(options.objective),
+    batch: options.batch,
   };
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type RunSpecification, topicsWithPrefix } from '@alphapo/contracts';
 import { type EventLog, openEmbeddedEventLog } from '@alphapo/messaging';
 import { type RunningOptimizer, startOptimizer } from '@alphapo/optimizer';
+import { inProcess } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
 import type { Logger } from '@alphapo/telemetry';
 import { startTokenizer } from '@alphapo/tokenizer';
@@ -9,6 +10,8 @@ import { startTokenizer } from '@alphapo/tokenizer';
 /** A run on one machine: what differs from a deployment is where the services are, not what they do. */
 export interface LocalRunOptions {
   readonly model: string;
+  /** Folder of the model that the objective compares with; undefined: the model itself. */
+  readonly referenceModel: string | undefined;
   readonly specification: RunSpecification;
   readonly folder: string;
   readonly initialAdapter: string | undefined;
@@ -33,12 +36,15 @@ const SHARD_TIMEOUT_MS = 60 * 60_000;
 /** Topics of the embedded log. */
 export const LOCAL_TOPICS = topicsWithPrefix();
 
-/** Starts tokenizer, scorer and optimizer in this process, over loopback gRPC and a log in the run's folder. */
+/**
+ * Starts tokenizer, scorer and optimizer in this process, with a log in the run's folder. They serve gRPC on this machine,
+ * but call each other within the process: the same methods, without copying all weights through a socket twice a step.
+ */
 export async function startLocalRun(options: LocalRunOptions, logger: Logger): Promise<LocalRun> {
   await using opened = new AsyncDisposableStack();
   const log = opened.use(openEmbeddedEventLog({ path: join(options.folder, 'log.sqlite') }));
   const scorers: string[] = [];
-  const { model, specification, chatTemplate } = options;
+  const { model, referenceModel, specification, chatTemplate } = options;
   const tokenizer = opened.use(
     await startTokenizer(
       { model, specification, chatTemplate, address: LOOPBACK, topics: LOCAL_TOPICS, preferencesPartitions: 1 },
@@ -50,6 +56,7 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger): P
     await startOptimizer(
       {
         model,
+        referenceModel,
         specification,
         initialAdapter: options.initialAdapter,
         address: LOOPBACK,
@@ -69,21 +76,23 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger): P
     await startScorer(
       {
         model,
+        referenceModel,
         chatTemplate,
         address: LOOPBACK,
-        optimizerAddress: optimizer.address,
+        optimizerAddress: inProcess(optimizer.address),
         executionProvider: 'cpu',
         threads: options.threads,
       },
       logger.with({ service: 'scorer' }),
     ),
   );
-  scorers.push(scorer.address);
+  const scorerAddress = inProcess(scorer.address);
+  scorers.push(scorerAddress);
   const owned = opened.move();
   return {
     log,
     optimizer,
-    scorerAddress: scorer.address,
+    scorerAddress,
     consume: (signal) => tokenizer.consume(signal),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

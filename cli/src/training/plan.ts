@@ -3,7 +3,7 @@ import { readAdapter } from '@alphapo/checkpoints';
 import { type RunSettings, resolveRunSpecification } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
 import { runFacts } from '@alphapo/models';
-import { runIdOf } from '@alphapo/optimizer';
+import { identifyRun } from '@alphapo/optimizer';
 import { openTokenizer } from '@alphapo/tokenization';
 import { type DataPair, holdOut, type RejectedRecord, readDataset } from './dataset.ts';
 import type { TrainPlan } from './train.ts';
@@ -11,6 +11,7 @@ import type { TrainPlan } from './train.ts';
 /** What `train` is asked for, besides the settings of the run. */
 export interface TrainRequest {
   readonly model: string;
+  readonly referenceModel: string | undefined;
   readonly data: readonly string[];
   readonly out: string;
   readonly evalData: readonly string[];
@@ -45,10 +46,12 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
       ? Math.max(1, Math.round(train.length * (settings.epochs ?? 1)))
       : settings.steps * settings.batchSize;
   const specification = resolveRunSpecification(withAdapter, runFacts(model.definition, train.length));
+  const { id } = await identifyRun(specification, model, request.referenceModel);
   return {
     model: request.model,
+    referenceModel: request.referenceModel,
     specification,
-    runId: runIdOf(specification, model.digest),
+    runId: id,
     folder: request.out,
     initialAdapter: request.initAdapter,
     chatTemplate: request.chatTemplate,

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AlphapoError, canonicalJson, sha256 } from '@alphapo/base';
+import { AlphapoError, canonicalJson, sha256OfAll } from '@alphapo/base';
 import type { DataPair } from './dataset.ts';
 
 /** What a run's folder remembers, so that it can be taken up again with the same data and settings only. */
@@ -13,8 +13,8 @@ export interface RunIdentity {
 const FILE = 'run.json';
 
 export function dataDigest(pairs: readonly DataPair[], held: readonly DataPair[], shuffle: boolean): string {
-  const parts = [...pairs, ...held].flatMap(({ bytes }) => [bytes, '\n']);
-  return sha256(canonicalJson({ pairs: pairs.length, shuffle }), '\n', ...parts);
+  const records = [...pairs, ...held].flatMap(({ bytes }) => [bytes, '\n']);
+  return sha256OfAll([canonicalJson({ pairs: pairs.length, shuffle }), '\n', ...records]);
 }
 
 /**

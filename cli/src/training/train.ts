@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
 import {
   CONTROL_HEADER,
+  type DeadLetter,
   deadLetterFromHeaders,
   END_OF_DATA,
   ORIGIN_HEADER,
@@ -13,7 +14,7 @@ import {
 } from '@alphapo/contracts';
 import type { EventLog, OutgoingRecord } from '@alphapo/messaging';
 import type { Logger } from '@alphapo/telemetry';
-import { type DataPair, type Dataset, trainingOrder } from './dataset.ts';
+import { type DataPair, type Dataset, fitsInLog, trainingOrder } from './dataset.ts';
 import { type Evaluation, evaluate } from './evaluation.ts';
 import { LOCAL_TOPICS, type LocalRun, type LocalRunOptions, startLocalRun } from './local-run.ts';
 import { claimRunFolder, dataDigest } from './run-folder.ts';
@@ -59,6 +60,8 @@ export interface TrainSummary {
 
 /** Records per append. */
 const PRODUCE_BATCH = 1000;
+/** Of a refused record, in rejected.jsonl. */
+const SHOWN_CHARACTERS = 2000;
 
 /** Trains on one machine, from records to an adapter or model folder. The signal stops it; it can be resumed. */
 export async function train(
@@ -114,8 +117,9 @@ export async function train(
   listener.onPhase('writing');
   const artefact = plan.specification.method.kind === 'full' ? 'model' : 'adapter';
   await rm(join(plan.folder, artefact), { recursive: true, force: true });
-  await run.optimizer.exporter.export(trainer.policy, artefact);
-  const rejected = await writeRejected(run.log, plan.folder);
+  using policy = await trainer.readPolicy();
+  await run.optimizer.exporter.export(policy, artefact);
+  const rejected = await writeRejected(run.log, plan);
   const taken = run.optimizer.steps.steps;
   const trained = taken.slice(startStep).reduce((sum, { pairIds }) => sum + pairIds.length, 0);
   const summary: TrainSummary = {
@@ -174,7 +178,9 @@ async function produce(log: EventLog, plan: TrainPlan): Promise<void> {
 
 function* recordsOf(plan: TrainPlan): Generator<{ value: Uint8Array; headers: Record<string, string> }> {
   const { seed } = plan.specification;
-  for (const { bytes, origin } of plan.rejected) yield { value: bytes, headers: { [ORIGIN_HEADER]: origin } };
+  for (const { bytes, origin } of plan.rejected.filter(fitsInLog)) {
+    yield { value: bytes, headers: { [ORIGIN_HEADER]: origin } };
+  }
   for (const { bytes, origin } of trainingOrder(plan.train, plan.totalPairs, { seed, shuffle: plan.shuffle })) {
     yield { value: bytes, headers: { [ORIGIN_HEADER]: origin } };
   }
@@ -213,18 +219,22 @@ class StepFile {
   }
 }
 
-/** Writes the dead letters as rejected.jsonl; returns how many there are. */
-async function writeRejected(log: EventLog, folder: string): Promise<number> {
+/** Writes the dead letters, and what was too long to become one, as rejected.jsonl; returns how many there are. */
+async function writeRejected(log: EventLog, plan: TrainPlan): Promise<number> {
   const topic = LOCAL_TOPICS.deadLetters;
   const { first } = await log.bounds(topic, 0);
-  const lines: string[] = [];
+  const lines = plan.rejected
+    .filter((record) => !fitsInLog(record))
+    .map(({ bytes, ...why }) => rejectedLine(why, bytes));
   for await (const records of log.read(topic, 0, first, { signal: new AbortController().signal, stop: 'at-end' })) {
-    for (const { headers, value } of records) {
-      const { reason, message, origin } = deadLetterFromHeaders(headers);
-      const text = value === null ? '' : new TextDecoder().decode(value);
-      lines.push(`${JSON.stringify({ origin, reason, message, record: text.slice(0, 2000) })}\n`);
-    }
+    for (const { headers, value } of records) lines.push(rejectedLine(deadLetterFromHeaders(headers), value));
   }
-  await writeFile(join(folder, 'rejected.jsonl'), lines.join(''));
+  await writeFile(join(plan.folder, 'rejected.jsonl'), lines.join(''));
   return lines.length;
+}
+
+function rejectedLine(why: Pick<DeadLetter, 'origin' | 'reason' | 'message'>, bytes: Uint8Array | null): string {
+  const { origin, reason, message } = why;
+  const record = bytes === null ? '' : new TextDecoder().decode(bytes).slice(0, SHOWN_CHARACTERS);
+  return `${JSON.stringify({ origin, reason, message, record })}\n`;
 }

@@ -2,6 +2,11 @@ import { createHash } from 'node:crypto';
 
 /** SHA-256 in lower-case hexadecimal, prefixed with the algorithm as OCI and many others do. */
 export function sha256(...chunks: readonly (string | Uint8Array)[]): string {
+  return sha256OfAll(chunks);
+}
+
+/** The same over any number of chunks: a call takes some ten thousand arguments only. */
+export function sha256OfAll(chunks: Iterable<string | Uint8Array>): string {
   const hash = createHash('sha256');
   for (const chunk of chunks) hash.update(chunk);
   return `sha256:${hash.digest('hex')}`;

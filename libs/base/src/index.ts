@@ -1,5 +1,5 @@
-export { canonicalJson, sha256 } from './digest.ts';
-export { AlphapoError, type ErrorCode, messageOf, unreachable } from './errors.ts';
+export { canonicalJson, sha256, sha256OfAll } from './digest.ts';
+export { AlphapoError, type ErrorCode, messageOf, printable, unreachable } from './errors.ts';
 export { type Random, seededRandom } from './random.ts';
 export {
   BYTES_PER_ELEMENT,

@@ -31,10 +31,22 @@ export function adaptedModules(tensors: FloatTensors, rank: number, place: strin
 
 /** Throws INVALID_ADAPTER where a module is adapted that no target names. */
 export function checkTargets(modules: readonly string[], targets: readonly string[], place: string): void {
-  const isTarget = (module: string, target: string) => module === target || module.endsWith(`.${target}`);
-  const stray = modules.find((module) => !targets.some((target) => isTarget(module, target)));
+  const named = new Set(targets);
+  const longest = targets.reduce((most, target) => Math.max(most, target.length), 0);
+  const stray = modules.find((module) => !endsOf(module, longest).some((end) => named.has(end)));
   if (stray === undefined) return;
   throw invalid(place, `base_model.model.${stray}.lora_A.weight`, `is of no target module (${targets.join(', ')})`);
+}
+
+/** The ends of a module path that begin at one of its parts, such as `c`, `b.c`, `a.b.c`, up to a length. */
+function endsOf(module: string, longest: number): readonly string[] {
+  const ends: string[] = [];
+  let at = module.length;
+  while (at >= 0 && module.length - at <= longest) {
+    at = at === 0 ? -1 : module.lastIndexOf('.', at - 1);
+    ends.push(module.slice(at + 1));
+  }
+  return ends;
 }
 
 /** The last parts of the module paths, each once, sorted: what `all-linear` stands for. */

@@ -5,6 +5,7 @@ import { openSafetensors, writeSafetensors } from '@alphapo/safetensors';
 import { describeShared, sharedPath } from '../../../test/shared-data.ts';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import { type LoraMethod, readAdapter, writeAdapter } from './adapter.ts';
+import { checkTargets } from './adapter-tensors.ts';
 
 const Q_PROJ = 'base_model.model.model.layers.0.self_attn.q_proj';
 const method: LoraMethod = { kind: 'lora', rank: 2, alpha: 4, targets: ['q_proj'] };
@@ -80,6 +81,35 @@ test.each<[string, unknown]>([
     message: expect.stringContaining(field),
     metadata: { field },
   });
+});
+
+test('targets are whole parts of module paths, from one part to the whole path', async () => {
+  for (const target of ['q_proj', 'self_attn.q_proj', 'model.layers.0.self_attn.q_proj']) {
+    const folder = await written();
+    await changeConfig(folder, { target_modules: [target, 'x'.repeat(1000)] });
+    expect((await readAdapter(folder)).targets[0]).toBe(target);
+  }
+  for (const target of ['proj', 'attn.q_proj', 'self_attn', '.q_proj', 'a.model.layers.0.self_attn.q_proj']) {
+    const folder = await written();
+    await changeConfig(folder, { target_modules: [target] });
+    await expect(readAdapter(folder)).rejects.toMatchObject({ reason: 'INVALID_ADAPTER' });
+  }
+});
+
+test('many modules and many targets are compared in no time', async () => {
+  const modules = Array.from({ length: 50_000 }, (_, i) => `base.layers.${i}.q_proj`);
+  const targets = [...Array.from({ length: 50_000 }, (_, i) => `layers.${i}.q`), 'q_proj'];
+  const started = performance.now();
+  checkTargets(modules, targets, 'here');
+  expect(performance.now() - started).toBeLessThan(5_000);
+});
+
+test('a configuration that nests as deep as the stack is refused', async () => {
+  const folder = await written();
+  const file = join(folder, 'adapter_config.json');
+  const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
+  await writeFile(file, (await readFile(file, 'utf8')).replace('"rank_pattern": {}', `"rank_pattern": ${deep}`));
+  await expect(readAdapter(folder)).rejects.toMatchObject({ code: 'data-loss', reason: 'TOO_MUCH_JSON' });
 });
 
 test('all-linear stands for the modules that the tensors are of', async () => {

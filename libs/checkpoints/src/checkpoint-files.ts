@@ -67,12 +67,11 @@ export async function verifyCheckpointFiles(folder: string): Promise<Manifest> {
   const manifest = await readManifest(folder);
   for (const [name, { size, digest }] of Object.entries(manifest.files)) {
     const file = join(folder, name);
-    const actualSize = await stat(file).then(
-      (status) => status.size,
-      (cause) => {
-        throw damaged(file, 'the file is missing', cause);
-      },
-    );
+    const status = await stat(file).catch((cause) => {
+      throw damaged(file, 'the file is missing', cause);
+    });
+    if (!status.isFile()) throw damaged(file, 'it is no regular file');
+    const actualSize = status.size;
     if (actualSize !== size) throw damaged(file, `it has ${actualSize} bytes instead of ${size}`);
     const actual = await fileDigest(file);
     if (actual !== digest) throw damaged(file, `its digest is ${actual} instead of ${digest}`);
@@ -106,20 +105,26 @@ export async function readCheckpointFiles(folder: string): Promise<Checkpoint> {
   const { version: _version, files: _files, nextBatchOffset, ...facts } = await verifyCheckpointFiles(folder);
   const weights = await openSafetensors(join(folder, WEIGHTS_FILE));
   const moments = await openSafetensors(join(folder, MOMENTS_FILE));
-  const names = [...weights.tensors.keys()];
   return {
     ...facts,
     nextBatchOffset: BigInt(nextBatchOffset),
-    parameters: await readTensors(weights, names, ''),
-    m: await readTensors(moments, names, 'm.'),
-    v: await readTensors(moments, names, 'v.'),
+    parameters: await readTensors(weights, '', weights),
+    m: await readTensors(moments, 'm.', weights),
+    v: await readTensors(moments, 'v.', weights),
   };
 }
 
-async function readTensors(archive: TensorArchive, names: readonly string[], prefix: string): Promise<FloatTensors> {
+/** The tensors with a prefix, which have the names, shapes and order of the weights. */
+async function readTensors(archive: TensorArchive, prefix: string, weights: TensorArchive): Promise<FloatTensors> {
   const tensors = new Map<string, FloatTensor>();
-  for (const name of names) {
-    const { shape } = archive.entry(prefix + name);
+  for (const { name, shape, file } of weights.tensors.values()) {
+    const found = archive.tensors.get(prefix + name);
+    if (found === undefined || !sameShape(found.shape, shape)) {
+      throw damaged(
+        file,
+        `its tensor ${JSON.stringify(name)} has no ${JSON.stringify(prefix + name)} of the same shape`,
+      );
+    }
     tensors.set(name, { shape, data: await archive.read(prefix + name) });
   }
   return tensors;

@@ -1,7 +1,6 @@
-import { type FloatTensors, floatTensor } from '@alphapo/base';
+import { type FloatTensors, floatTensor, sha256 } from '@alphapo/base';
 import { type RunSpecification, runSpecificationDigest } from '@alphapo/contracts';
 import type { Checkpoint } from './checkpoint.ts';
-import { policyDigest } from './policy-digest.ts';
 
 const specification: RunSpecification = {
   objective: { kind: 'alphapo', alpha: 0.25, beta: 2.5, gamma: 0.25 },
@@ -33,7 +32,7 @@ export function someCheckpoint(step: number, overrides: Partial<Checkpoint> = {}
     specification,
     specificationDigest: runSpecificationDigest(specification),
     modelDigest: `sha256:${'a'.repeat(64)}`,
-    policyDigest: policyDigest(parameters),
+    policyDigest: sha256(`policy ${step}`),
     tokenizerDigest: `sha256:${'b'.repeat(64)}`,
     chatTemplateDigest: `sha256:${'c'.repeat(64)}`,
     adamStep: step,

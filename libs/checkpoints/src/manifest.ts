@@ -9,6 +9,8 @@ export const WEIGHTS_FILE = 'weights.safetensors';
 export const MOMENTS_FILE = 'moments.safetensors';
 /** Raised whenever a reader of the version before would misunderstand a checkpoint. */
 const VERSION = 1;
+/** Logs count in 64 bits, with a sign. */
+const MAX_OFFSET = 2n ** 63n - 1n;
 
 const digestSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const fileSchema = z.strictObject({ size: z.int().nonnegative(), digest: digestSchema });
@@ -18,7 +20,10 @@ const manifestSchema = z.strictObject({
   version: z.literal(VERSION),
   runId: z.string(),
   step: z.int().nonnegative(),
-  nextBatchOffset: z.string().regex(/^\d+$/),
+  nextBatchOffset: z
+    .string()
+    .regex(/^\d{1,19}$/, { abort: true })
+    .refine((digits) => BigInt(digits) <= MAX_OFFSET, 'is no offset'),
   specification: runSpecificationSchema,
   specificationDigest: z.string(),
   modelDigest: z.string(),

@@ -58,6 +58,27 @@ test('a configuration without a type gets one', async () => {
   expect(config).toEqual({ model_type: 'llama', torch_dtype: 'float32' });
 });
 
+test('names without the base model’s prefix stay so', async () => {
+  const [sourceFolder, folder] = [await source(), await temporaryFolder()];
+  const [, tensor] = [...trained][0] as [string, ReturnType<typeof floatTensor>];
+  await writeModel(folder, { sourceFolder, tensors: new Map([['transformer.w', tensor]]) });
+  const archive = await openCheckpoint(folder);
+  expect([...archive.tensors.keys()].sort()).toEqual(['buffer', 'w']);
+  expect(await archive.read('w')).toEqual(tensor.data);
+});
+
+test('a stored copy of a trained embedding is left out, a head that was trained is not', async () => {
+  const [sourceFolder, folder] = [await source(), await temporaryFolder()];
+  const names = ['model.embed_tokens.weight', 'lm_head.weight'];
+  const stored = names.map((name) => ({ name, dtype: 'f32', shape: [2], data: Float32Array.of(1, 2) }) as const);
+  await writeShardedCheckpoint(sourceFolder, stored, 1e9);
+  const tensor = floatTensor([2], Float32Array.of(3, 4));
+  await writeModel(folder, { sourceFolder, tensors: new Map([['model.embed_tokens.weight', tensor]]) });
+  expect([...(await openCheckpoint(folder)).tensors.keys()]).toEqual(['model.embed_tokens.weight']);
+  await writeModel(folder, { sourceFolder, tensors: new Map(names.map((name) => [name, tensor])) });
+  expect([...(await openCheckpoint(folder)).tensors.keys()].sort()).toEqual([...names].sort());
+});
+
 test('the base model is never overwritten', async () => {
   const sourceFolder = await source();
   const writing = writeModel(join(sourceFolder, '.'), { sourceFolder, tensors: trained });

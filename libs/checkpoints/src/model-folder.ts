@@ -17,6 +17,9 @@ import {
 const MAX_SHARD_BYTES = 5_000_000_000;
 const CONFIG_FILE = 'config.json';
 const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
+/** A head that is tied to the embedding may be stored all the same, and is then a copy of it. */
+const HEAD = 'lm_head.weight';
+const EMBEDDING = /(^|\.)(embed_tokens|wte)\.weight$/;
 /** What belongs to a model beside weights and configuration. */
 const COMPANION_FILES: ReadonlySet<string> = new Set([
   'added_tokens.json',
@@ -40,9 +43,9 @@ const TORCH_NAMES: Readonly<Record<FloatDataType, string>> = {
 
 /**
  * Writes a Hugging Face model folder: the model in `sourceFolder` with `tensors` in place of its own of these names,
- * stored as `dataType` (f32 unless given); other tensors as they are. Tokenizer files and generation settings are
- * copied where the source has them, and `config.json` with the data type of the weights, since transformers casts to
- * it on loading. Shards above 5 GB.
+ * stored as `dataType` (f32 unless given) under the names that the source has; other tensors as they are, but for a
+ * stored copy of a trained embedding. Tokenizer files and generation settings are copied where the source has them, and
+ * `config.json` with the data type of the weights, since transformers casts to it on loading. Shards above 5 GB.
  *
  * Throws TENSORS_MISMATCH where the source lacks a tensor or has it in another shape, INVALID_TARGET_FOLDER where
  * source and target are the same, and the errors of reading the source.
@@ -53,9 +56,9 @@ export async function writeModel(
 ): Promise<void> {
   const { sourceFolder, tensors, dataType = 'f32' } = model;
   const source = await openCheckpoint(sourceFolder);
-  checkTensors(source, tensors, sourceFolder);
+  const trained = underStoredNames(source, tensors, sourceFolder);
   await checkTarget(folder, sourceFolder);
-  await writeShardedCheckpoint(folder, merged(source, tensors, dataType), MAX_SHARD_BYTES);
+  await writeShardedCheckpoint(folder, merged(source, trained, dataType), MAX_SHARD_BYTES);
   await onFile(folder, async () => {
     for (const name of await readdir(sourceFolder)) {
       if (COMPANION_FILES.has(name)) await copyFile(join(sourceFolder, name), join(folder, name));
@@ -64,12 +67,14 @@ export async function writeModel(
   await writeConfig(folder, sourceFolder, dataType);
 }
 
-function* merged(source: TensorArchive, tensors: FloatTensors, trained: FloatDataType): Generator<TensorToWrite> {
+function* merged(source: TensorArchive, trained: FloatTensors, dataType: FloatDataType): Generator<TensorToWrite> {
+  const headIsCopy = !trained.has(HEAD) && [...trained.keys()].some((name) => EMBEDDING.test(name));
   for (const { name, dtype, shape } of source.tensors.values()) {
-    const tensor = tensors.get(name);
+    if (name === HEAD && headIsCopy) continue;
+    const tensor = trained.get(name);
     yield tensor === undefined
       ? { name, dtype, shape, data: () => source.readBytes(name) }
-      : { name, dtype: trained, shape, data: () => encodeFloats(trained, tensor.data) };
+      : { name, dtype: dataType, shape, data: () => encodeFloats(dataType, tensor.data) };
   }
 }
 
@@ -88,10 +93,15 @@ async function writeConfig(folder: string, sourceFolder: string, dataType: Float
   await replaceFile(join(folder, CONFIG_FILE), (handle) => handle.writeFile(changed));
 }
 
-function checkTensors(source: TensorArchive, tensors: FloatTensors, sourceFolder: string): void {
-  for (const [name, { shape }] of tensors as ReadonlyMap<string, FloatTensor>) {
-    const expected = source.tensors.get(name);
-    if (expected !== undefined && sameShape(expected.shape, shape)) continue;
+function underStoredNames(source: TensorArchive, tensors: FloatTensors, sourceFolder: string): FloatTensors {
+  const stored = new Map<string, FloatTensor>();
+  for (const [name, tensor] of tensors as ReadonlyMap<string, FloatTensor>) {
+    const { shape } = tensor;
+    const expected = source.findParameter(name);
+    if (expected !== undefined && sameShape(expected.shape, shape)) {
+      stored.set(expected.name, tensor);
+      continue;
+    }
     const found = expected === undefined ? 'has no such tensor' : `has it in shape [${expected.shape.join(', ')}]`;
     throw new AlphapoError(
       'failed-precondition',
@@ -100,6 +110,7 @@ function checkTensors(source: TensorArchive, tensors: FloatTensors, sourceFolder
       { metadata: { tensor: name } },
     );
   }
+  return stored;
 }
 
 async function checkTarget(folder: string, sourceFolder: string): Promise<void> {

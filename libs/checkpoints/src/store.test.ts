@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FloatTensors } from '@alphapo/base';
+import { type FloatTensors, sha256 } from '@alphapo/base';
 import { openSafetensors } from '@alphapo/safetensors';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import { someCheckpoint, someTensors } from './checkpoint-fixtures.ts';
@@ -102,6 +103,54 @@ test('a changed fact in the specification does not pass its digest', async () =>
   const manifest = join(directory, 'step-00000001', 'manifest.json');
   await writeFile(manifest, (await readFile(manifest, 'utf8')).replace('"seed": 7', '"seed": 8'));
   await expect(store.read('step-00000001')).rejects.toThrow("the specification's digest");
+});
+
+/** Changes a checkpoint's files, and the manifest so that sizes, digests and specification fit. */
+async function forge(folder: string, files: Record<string, Buffer>, facts: Record<string, unknown>): Promise<void> {
+  const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'));
+  for (const [name, bytes] of Object.entries(files)) {
+    await writeFile(join(folder, name), bytes);
+    manifest.files[name] = { size: bytes.length, digest: sha256(bytes) };
+  }
+  await writeFile(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, ...facts }));
+}
+
+test('moments of other shapes or names than the weights are damage, whatever the digests say', async () => {
+  const { store, directory } = await newStore();
+  const folder = join(directory, await store.write(someCheckpoint(4)));
+  const moments = (await readFile(join(folder, 'moments.safetensors'))).toString('latin1');
+  for (const [from, to] of [
+    ['"m.a":{"dtype":"F32","shape":[1]', '"m.a":{"dtype":"F32","shape":[ ]'],
+    ['"v.z"', '"v.y"'],
+  ] as const) {
+    expect(moments).toContain(from);
+    await forge(folder, { 'moments.safetensors': Buffer.from(moments.replace(from, to), 'latin1') }, {});
+    await expect(store.newest()).rejects.toMatchObject({ reason: 'NO_INTACT_CHECKPOINT' });
+    await expect(store.read('step-00000004')).rejects.toMatchObject({
+      reason: 'CHECKPOINT_DAMAGED',
+      message: expect.stringContaining('of the same shape'),
+    });
+  }
+});
+
+test('an offset that no log has is damage', async () => {
+  const { store, directory } = await newStore();
+  const folder = join(directory, await store.write(someCheckpoint(4)));
+  await forge(folder, {}, { nextBatchOffset: String(2n ** 63n - 1n) });
+  expect((await store.newest())?.nextBatchOffset).toBe(2n ** 63n - 1n);
+  for (const nextBatchOffset of [String(2n ** 63n), '9'.repeat(100_000), '-1', '', 'x']) {
+    await forge(folder, {}, { nextBatchOffset });
+    await expect(store.newest()).rejects.toMatchObject({ reason: 'NO_INTACT_CHECKPOINT' });
+  }
+});
+
+test('a pipe in place of a file is damage, and nothing waits for it', async () => {
+  const { store, directory } = await newStore();
+  const folder = join(directory, await store.write(someCheckpoint(4)));
+  await forge(folder, { 'weights.safetensors': Buffer.alloc(0) }, {});
+  await rm(join(folder, 'weights.safetensors'));
+  execFileSync('mkfifo', [join(folder, 'weights.safetensors')]);
+  await expect(store.read('step-00000004')).rejects.toThrow('it is no regular file');
 });
 
 test('damaged checkpoints only are an error, never a silent new start', async () => {

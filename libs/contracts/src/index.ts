@@ -5,7 +5,18 @@ export * as wire from './generated/alphapo/v1/policy.ts';
 export * from './generated/alphapo/v1/scorer.ts';
 export { DataType as WireDataType, TensorChunk } from './generated/alphapo/v1/tensor.ts';
 export * from './generated/alphapo/v1/tokenizer.ts';
-export { needsReference, type Objective, type ObjectiveKind, objectiveSchema } from './objective.ts';
+export {
+  averagesOverTokens,
+  type NllAverage,
+  type NllTerm,
+  needsReference,
+  type Objective,
+  type ObjectiveKind,
+  type ObjectiveOf,
+  objectiveSchema,
+} from './objective.ts';
+export { objectiveSettings } from './objective-settings.ts';
+export { objectiveFromWire, objectiveToWire } from './objective-wire.ts';
 export { type RunFacts, type RunSettings, resolveRunSpecification, runSettingsSchema } from './run-settings.ts';
 export {
   type RunSpecification,
@@ -14,24 +25,21 @@ export {
   type TrainingMethod,
   trainingMethodSchema,
 } from './run-specification.ts';
+export { kebabCase } from './setting-names.ts';
 export {
   CONTROL_HEADER,
   type DeadLetter,
   deadLetterFromHeaders,
   deadLetterHeaders,
   END_OF_DATA,
+  MAX_RECORD_BYTES,
   ORIGIN_HEADER,
   RUN_HEADER,
   type Topics,
   topicsWithPrefix,
 } from './topics.ts';
+export { trainingMethodFromWire, trainingMethodToWire } from './training-method-wire.ts';
 export { type TrainingStep, trainingStepSchema } from './training-step.ts';
-export {
-  objectiveFromWire,
-  objectiveToWire,
-  trainingMethodFromWire,
-  trainingMethodToWire,
-} from './wire-conversion.ts';
 
 /** The descriptors of all messages and services, for reflection. */
 export const descriptorSetFile = new URL('./generated/descriptor-set.binpb', import.meta.url);

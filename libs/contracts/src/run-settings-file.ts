@@ -2,6 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { AlphapoError, messageOf } from '@alphapo/base';
 import { parse as parseYaml } from 'yaml';
 import { type RunSettings, runSettingsSchema } from './run-settings.ts';
+import { camelCase } from './setting-names.ts';
+
+/** A few dozen settings; the parser's time grows with the square of the nesting. */
+const MAX_CHARACTERS = 2 ** 16;
 
 /** The settings of a YAML or JSON file as they stand there, keys in camel case. Errors: INVALID_CONFIG_FILE. */
 export async function readSettingsFile(file: string): Promise<Record<string, unknown>> {
@@ -10,8 +14,11 @@ export async function readSettingsFile(file: string): Promise<Record<string, unk
   };
   let parsed: unknown;
   try {
-    parsed = parseYaml(await readFile(file, 'utf8'));
+    const text = await readFile(file, 'utf8');
+    if (text.length > MAX_CHARACTERS) return fail(`has more than ${MAX_CHARACTERS} characters: is it the right file?`);
+    parsed = parseYaml(text);
   } catch (error) {
+    if (error instanceof AlphapoError) throw error;
     return fail(messageOf(error), error);
   }
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) {
@@ -34,9 +41,4 @@ export function parseRunSettings(values: Record<string, unknown>, placeOf: (key:
   throw new AlphapoError('invalid-argument', 'INVALID_SETTING', `${placeOf(key)}: ${problem}`, {
     metadata: { setting: key },
   });
-}
-
-/** `learning-rate` to `learningRate`. */
-function camelCase(key: string): string {
-  return key.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

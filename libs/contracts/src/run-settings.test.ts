@@ -1,4 +1,8 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import { type RunSettings, resolveRunSpecification, runSettingsSchema } from './run-settings.ts';
+import { readSettingsFile } from './run-settings-file.ts';
 
 const facts = { maxPositions: 4096, linearLayers: ['v_proj', 'q_proj'], pairs: 1000 };
 const resolve = (settings: Partial<RunSettings> = {}) =>
@@ -40,4 +44,19 @@ test.each<[string, Partial<RunSettings>]>([
   expect(() => resolve(settings)).toThrow(
     expect.objectContaining({ reason: 'INVALID_SETTING', metadata: { setting: key } }),
   );
+});
+
+test('settings that come to absurd numbers are refused by name', () => {
+  expect(() => resolve({ epochs: 1e300 })).toThrow(
+    expect.objectContaining({ reason: 'INVALID_SETTING', message: expect.stringContaining('schedule.') }),
+  );
+});
+
+test('a file of settings that is too long to be one is refused by name', async () => {
+  const file = join(await temporaryFolder(), 'run.yaml');
+  await writeFile(file, `steps: ${'['.repeat(100_000)}`);
+  await expect(readSettingsFile(file)).rejects.toMatchObject({
+    reason: 'INVALID_CONFIG_FILE',
+    message: `${file}: has more than 65536 characters: is it the right file?`,
+  });
 });

@@ -1,23 +1,21 @@
-import { AlphapoError } from '@alphapo/base';
 import { z } from 'zod';
-import type { Objective } from './objective.ts';
+import { objectiveSettings, resolveObjective } from './objective-settings.ts';
 import { type RunSpecification, runSpecificationSchema } from './run-specification.ts';
+import { settingError } from './setting-names.ts';
 
 /**
  * A run as people write it: in YAML, as options of the command line, or below `policy:` in the Helm values; the same
  * keys everywhere. What is left out has the default that each description names.
  */
 export const runSettingsSchema = z.strictObject({
-  objective: z.enum(['alphapo', 'simpo', 'dpo', 'sft']).default('alphapo').describe('what training minimises'),
-  alpha: z.number().optional().describe("AlphaPO's reward shape; 0 is SimPO (default: 0.25)"),
-  beta: z.number().positive().optional().describe('reward scale (default: 2.5; dpo 0.1)'),
-  gamma: z.number().nonnegative().optional().describe('absolute target margin; give this or gamma-ratio'),
-  gammaRatio: z.number().nonnegative().optional().describe('target margin divided by beta (default: 0.1; simpo 0.5)'),
+  ...objectiveSettings,
   learningRate: z
     .number()
     .positive()
     .optional()
-    .describe('peak learning rate (default: 7e-7 for all weights, ten times that for LoRA; dpo and simpo 5e-7)'),
+    .describe(
+      'peak learning rate (default: 5e-7 for all weights, alphapo 7e-7, orpo 8e-6, sft 2e-5; ten times that for LoRA)',
+    ),
   batchSize: z.int().positive().default(128).describe('pairs per optimizer step'),
   epochs: z.number().positive().optional().describe('passes over the data (default: 1)'),
   steps: z.int().positive().optional().describe('optimizer steps; give this or epochs'),
@@ -59,17 +57,17 @@ const LORA_RATE_FACTOR = 10;
 export function resolveRunSpecification(settings: RunSettings, facts: RunFacts): RunSpecification {
   const maxLength = settings.maxLength ?? Math.min(DEFAULT_LENGTH, facts.maxPositions);
   if (maxLength > facts.maxPositions) {
-    settingError('max-length', `${maxLength} is more than the ${facts.maxPositions} positions of the model`);
+    settingError('maxLength', `${maxLength} is more than the ${facts.maxPositions} positions of the model`);
   }
   const maxPromptLength =
     settings.maxPromptLength ?? Math.max(1, Math.floor((maxLength * DEFAULT_PROMPT_LENGTH) / DEFAULT_LENGTH));
   if (maxPromptLength >= maxLength) {
-    settingError('max-prompt-length', `${maxPromptLength} leaves no room for responses within max-length ${maxLength}`);
+    settingError('maxPromptLength', `${maxPromptLength} leaves no room for responses within max-length ${maxLength}`);
   }
   const totalSteps = totalStepsOf(settings, facts);
-  const fullRate = settings.objective === 'alphapo' ? 7e-7 : 5e-7;
-  return runSpecificationSchema.parse({
-    objective: objectiveOf(settings),
+  const { objective, learningRate: fullRate } = resolveObjective(settings);
+  const specification = runSpecificationSchema.safeParse({
+    objective,
     method: settings.full
       ? { kind: 'full' }
       : {
@@ -91,6 +89,12 @@ export function resolveRunSpecification(settings: RunSettings, facts: RunFacts):
     lengths: { maxLength, maxPromptLength },
     seed: settings.seed,
   } satisfies RunSpecification);
+  if (specification.success) return specification.data;
+  const [issue] = specification.error.issues;
+  return settingError(
+    issue?.path.join('.') ?? '',
+    `is refused as the settings come to it: ${issue?.message ?? 'not valid'}`,
+  );
 }
 
 function totalStepsOf({ steps, epochs, batchSize }: RunSettings, { pairs }: RunFacts): number {
@@ -102,41 +106,7 @@ function totalStepsOf({ steps, epochs, batchSize }: RunSettings, { pairs }: RunF
 
 function warmupStepsOf({ warmupSteps, warmupRatio }: RunSettings, totalSteps: number): number {
   if (warmupSteps !== undefined && warmupRatio !== undefined) {
-    settingError('warmup-steps', 'give warmup-steps or warmup-ratio, not both');
+    settingError('warmupSteps', 'give warmup-steps or warmup-ratio, not both');
   }
   return warmupSteps ?? Math.ceil(totalSteps * (warmupRatio ?? 0.1));
-}
-
-function objectiveOf(settings: RunSettings): Objective {
-  const { objective: kind, alpha } = settings;
-  const refuse = (key: 'alpha' | 'beta' | 'gamma' | 'gammaRatio') => {
-    if (settings[key] === undefined) return;
-    settingError(key === 'gammaRatio' ? 'gamma-ratio' : key, `the objective ${kind} has no ${key}`);
-  };
-  switch (kind) {
-    case 'alphapo': {
-      const beta = settings.beta ?? 2.5;
-      return { kind, alpha: alpha ?? 0.25, beta, gamma: gammaOf(settings, beta, 0.1) };
-    }
-    case 'simpo': {
-      refuse('alpha');
-      const beta = settings.beta ?? 2.5;
-      return { kind, beta, gamma: gammaOf(settings, beta, 0.5) };
-    }
-    case 'dpo':
-      for (const key of ['alpha', 'gamma', 'gammaRatio'] as const) refuse(key);
-      return { kind, beta: settings.beta ?? 0.1 };
-    case 'sft':
-      for (const key of ['alpha', 'beta', 'gamma', 'gammaRatio'] as const) refuse(key);
-      return { kind };
-  }
-}
-
-function gammaOf({ gamma, gammaRatio }: RunSettings, beta: number, defaultRatio: number): number {
-  if (gamma !== undefined && gammaRatio !== undefined) settingError('gamma', 'give gamma or gamma-ratio, not both');
-  return gamma ?? (gammaRatio ?? defaultRatio) * beta;
-}
-
-function settingError(key: string, problem: string): never {
-  throw new AlphapoError('invalid-argument', 'INVALID_SETTING', `${key}: ${problem}`, { metadata: { setting: key } });
 }

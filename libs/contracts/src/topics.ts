@@ -21,6 +21,9 @@ export function topicsWithPrefix(prefix = ''): Topics {
   };
 }
 
+/** The largest record that topics made here accept, in `preferences` as well as batches. Larger ones cannot be sent. */
+export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+
 /** Header of a record in `preferences` that is an instruction to the tokenizer, not a pair. */
 export const CONTROL_HEADER = 'alphapo-control';
 /** The producer has sent all pairs of the run: whatever waits for a full batch is flushed, and the run can end. */

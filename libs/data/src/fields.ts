@@ -1,3 +1,4 @@
+import { printable } from '@alphapo/base';
 import type { Message, RecordReason } from './preference.ts';
 
 /** A record that does not have one of the known forms; caught at the door of the parser. */
@@ -13,8 +14,11 @@ export class RecordError extends Error {
 }
 
 export function refuse(reason: RecordReason, message: string, field?: string): never {
-  throw new RecordError(reason, message, field);
+  throw new RecordError(reason, printable(message), field);
 }
+
+/** Batches and steps name all of their pairs in one record. */
+export const MAX_ID_LENGTH = 1000;
 
 export type Fields = Readonly<Record<string, unknown>>;
 

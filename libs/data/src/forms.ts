@@ -48,7 +48,7 @@ function scoredTexts(fields: Fields): Draft {
   const [first, second] = scores as unknown[];
   if (texts.length !== 2) refuse('WRONG_TYPE', 'text must be two strings, with two numbers as score', 'text');
   const [a, b] = [textAt(texts[0], 'text[0]'), textAt(texts[1], 'text[1]')];
-  if (scores.length !== 2 || typeof first !== 'number' || typeof second !== 'number') {
+  if (scores.length !== 2 || !isScore(first) || !isScore(second)) {
     return refuse('WRONG_TYPE', 'score must be two numbers, one for each text', 'score');
   }
   if (first === second) {
@@ -56,6 +56,9 @@ function scoredTexts(fields: Fields): Draft {
   }
   return { kind: 'text', ...(first > second ? splitTexts(a, b) : splitTexts(b, a)) };
 }
+
+/** JSON has no infinity, but numbers that are too large to be told apart from it. */
+const isScore = (score: unknown): score is number => Number.isFinite(score);
 
 /** A prompt of its own. As soon as one part is messages, all are; text stands for the message of its role. */
 function explicitPrompt(prompt: Content, fields: Fields): Draft {

@@ -165,6 +165,7 @@ describe('what is refused, and how its message names the place', () => {
     ['UNKNOWN_ROLE', { ...pair, prompt: { from: 'oracle', value: 'p' } }, /^prompt\.from /, 'prompt.from'],
     ['LONE_SURROGATE', { ...pair, chosen: 'c\ud83d' }, /^chosen has half/, 'chosen'],
     ['LONE_SURROGATE', { ...pair, prompt: [user('\udc00')] }, /^prompt\[0\]\.content has half/, 'prompt[0].content'],
+    ['WRONG_TYPE', { text: ['a b', 'a c'], score: [0, 'x'] }, /^score must be two numbers/, 'score'],
     ['WRONG_TYPE', { ...pair, id: 2 ** 60 }, /^id .*loses digits/, 'id'],
     ['WRONG_TYPE', { ...pair, prompt_id: true }, /^prompt_id .*not a boolean/, 'prompt_id'],
     ['WRONG_TYPE', { text: ['a', 1], score: [1, 0] }, /^text\[1\] .*not a number/, 'text[1]'],
@@ -219,18 +220,49 @@ describe('what is refused, and how its message names the place', () => {
     });
   });
 
+  test('a score that is too large to be told apart from others', () => {
+    const record = '{"text": ["a b", "a c"], "score": [0, 1e999]}';
+    expect(parsePreference(record)).toMatchObject({ reason: 'WRONG_TYPE', field: 'score' });
+  });
+
   test('bytes that are no JSON', () => {
     expect(parsePreference('{"prompt": "p"')).toMatchObject({ ok: false, reason: 'NOT_JSON' });
     expect(parsePreference(new Uint8Array())).toMatchObject({ ok: false, reason: 'NOT_JSON' });
   });
 
   test('a record that is too long, as text and as bytes', () => {
-    const long = `"${'a'.repeat(64 * 2 ** 20)}"`;
+    const long = `"${'a'.repeat(16 * 2 ** 20)}"`;
     expect(parsePreference(long)).toMatchObject({ ok: false, reason: 'LINE_TOO_LONG' });
     expect(parsePreference(Buffer.from(long))).toMatchObject({ ok: false, reason: 'LINE_TOO_LONG' });
   });
 
+  test('an id that is too long for the records of batches and steps', () => {
+    const record = { prompt: 'p', chosen: 'c', rejected: 'r' };
+    expect(parsePreference(JSON.stringify({ ...record, id: 'i'.repeat(1000) })).ok).toBe(true);
+    expect(parsePreference(JSON.stringify({ ...record, prompt_id: 'i'.repeat(1001) }))).toMatchObject({
+      reason: 'ID_TOO_LONG',
+      field: 'prompt_id',
+    });
+  });
+
+  test('names of any length, in messages that fit into a header', () => {
+    const name = 'n'.repeat(1_000_000);
+    for (const record of [{ [name]: 1 }, { prompt: [{ role: name, content: 'p' }], chosen: 'c', rejected: 'r' }]) {
+      expect(parsePreference(JSON.stringify(record))).toMatchObject({
+        ok: false,
+        message: expect.stringMatching(/^.{10,2000}$/),
+      });
+    }
+  });
+
   test('bytes that are no UTF-8, with the first wrong one', () => {
+    for (const at of [0, 1, 2, 3, 4, 5, 1000]) {
+      const text = '"é€🙂'.repeat(100);
+      const bytes = Buffer.concat([Buffer.from(text.slice(0, at)), Buffer.from([0xf0, 0x9f, 0x41]), Buffer.from(text)]);
+      const place = Buffer.from(text.slice(0, at)).length;
+      expect(parsePreference(bytes)).toMatchObject({ message: expect.stringContaining(`byte ${place} `) });
+    }
+
     const bytes = Buffer.concat([Buffer.from('{"prompt": "é'), Buffer.from([0xe9]), Buffer.from('"}')]);
     expect(parsePreference(bytes)).toEqual({
       ok: false,

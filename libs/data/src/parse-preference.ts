@@ -1,4 +1,4 @@
-import { describe, type Fields, RecordError, refuse } from './fields.ts';
+import { describe, type Fields, MAX_ID_LENGTH, RecordError, refuse } from './fields.ts';
 import { type Draft, draftOf } from './forms.ts';
 import type { Message, ParsedPreference, Preference } from './preference.ts';
 import { fieldsOf } from './record-json.ts';
@@ -27,7 +27,10 @@ function idOf(fields: Fields): string | undefined {
   const name = (fields.id ?? undefined) === undefined ? 'prompt_id' : 'id';
   const id = fields[name];
   if (id === undefined || id === null || id === '') return undefined;
-  if (typeof id === 'string') return id;
+  if (typeof id === 'string') {
+    if (id.length <= MAX_ID_LENGTH) return id;
+    refuse('ID_TOO_LONG', `${name} has ${id.length} characters; shorten it to ${MAX_ID_LENGTH}`, name);
+  }
   if (typeof id !== 'number') {
     return refuse('WRONG_TYPE', `${name} must be a string or a number, not ${describe(id)}`, name);
   }

@@ -57,6 +57,7 @@ export type RecordReason =
   | 'UNKNOWN_ROLE'
   | 'LONE_SURROGATE'
   | 'INVALID_TOKEN_IDS'
+  | 'ID_TOO_LONG'
   // Meaning.
   | 'EMPTY_PROMPT'
   | 'PROMPT_ENDS_WITH_ASSISTANT'

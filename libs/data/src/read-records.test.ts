@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readdir, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -53,13 +54,13 @@ describe('.jsonl', () => {
   });
 
   test('a line that is too long is refused by the parser, and takes no more memory than a record may', async () => {
-    const long = Buffer.alloc(70 * 2 ** 20, 'a');
+    const long = Buffer.alloc(20 * 2 ** 20, 'a');
     const file = await fileOf('a.jsonl', gzipSync(Buffer.concat([long, Buffer.from('\n{"a":2}\n'), long])));
     const records = await Array.fromAsync(readRecords(file), ({ bytes, line }) => {
       const parsed = parsePreference(bytes);
       return [line, bytes.length, parsed.ok || parsed.reason];
     });
-    const limit = 64 * 2 ** 20;
+    const limit = 16 * 2 ** 20;
     expect(records).toEqual([
       [1, limit + 1, 'LINE_TOO_LONG'],
       [2, 7, 'MISSING_FIELD'],
@@ -93,6 +94,53 @@ describe('.json', () => {
       reason: 'DATA_DAMAGED',
       message: expect.stringContaining('must be named .jsonl'),
     });
+  });
+});
+
+describe('files that would fill the memory', () => {
+  const MiB = 2 ** 20;
+
+  test('a gzip bomb of JSON is refused, and as lines it passes by', async () => {
+    const bomb = Buffer.concat(Array(300).fill(gzipSync(Buffer.alloc(MiB, ' '))));
+    expect(bomb.length).toBeLessThan(MiB);
+    await expect(read('a.json.gz', bomb)).rejects.toMatchObject({
+      code: 'resource-exhausted',
+      reason: 'DATA_TOO_LARGE',
+      message: expect.stringMatching(/a\.json\.gz has more than 268435456 bytes of JSON.*\.jsonl/),
+    });
+    const file = await fileOf('a.jsonl', Buffer.concat([bomb, gzipSync('\n{"a":1}')]));
+    const records = await Array.fromAsync(readRecords(file), ({ bytes, line }) => [bytes.length, line]);
+    expect(records).toEqual([
+      [16 * MiB + 1, 1],
+      [7, 2],
+    ]);
+  });
+
+  test('a record of a list that is too long comes cut, and the next ones whole', async () => {
+    const file = await fileOf('a.json', `["${'a'.repeat(17 * MiB)}",{"a":1}]`);
+    const records = await Array.fromAsync(readRecords(file), ({ bytes }) => bytes.length);
+    expect(records).toEqual([16 * MiB + 1, 7]);
+  });
+
+  test('a record that nests as deep as the stack is named', async () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    await expect(read('a.json', `[{"a":1},{"a":${deep}}]`)).rejects.toMatchObject({
+      reason: 'DATA_DAMAGED',
+      message: expect.stringMatching(/a\.json record 2 is nested too deep/),
+    });
+    expect(await read('a.jsonl', `{"a":${deep}}`)).toHaveLength(1);
+  });
+
+  test('a pipe or a device is refused: it is read twice, and may have no end', async () => {
+    const pipe = join(await temporaryFolder(), 'pairs.jsonl');
+    execFileSync('mkfifo', [pipe]);
+    for (const path of [pipe, '/dev/zero']) {
+      await expect(recordsOf(path)).rejects.toMatchObject({
+        code: 'invalid-argument',
+        reason: 'DATA_NOT_A_FILE',
+        message: expect.stringContaining(path),
+      });
+    }
   });
 });
 

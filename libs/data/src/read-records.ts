@@ -1,5 +1,5 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
-import { MAX_RECORD_BYTES } from './record-json.ts';
+import { MAX_RECORD_BYTES } from '@alphapo/contracts';
 import { openSource, type Source } from './record-source.ts';
 
 /** A record's bytes and where they stand; in a .json file `line` counts its elements. */
@@ -11,13 +11,16 @@ export interface FileRecord {
 }
 
 const NEWLINE = 0x0a;
+/** Of a .json file, unpacked: some times as much memory is needed to read it. */
+const MAX_JSON_BYTES = 256 * 2 ** 20;
 
 /**
  * The records of a .json or .jsonl file, compressed with gzip or not. Lines come as they are, one at a time, in constant
  * memory; a .json file is a list of records, an object of lists, or one record, and is read as a whole.
  *
- * A line beyond MAX_RECORD_BYTES comes cut one byte above it, so that the parser refuses it and the next lines still
- * come. Errors: DATA_NOT_FOUND, DATA_DAMAGED and DATA_EMPTY with the file and the place in it.
+ * A record beyond MAX_RECORD_BYTES comes cut one byte above it, so that the parser refuses it and the next ones still
+ * come. Errors: DATA_NOT_FOUND, DATA_NOT_A_FILE, DATA_DAMAGED, DATA_TOO_LARGE and DATA_EMPTY with the file and the place
+ * in it.
  */
 export async function* readRecords(file: string): AsyncGenerator<FileRecord> {
   await using source = await openSource(file);
@@ -93,7 +96,7 @@ function trim(bytes: Buffer, firstLine: boolean): Buffer {
 }
 
 async function* elements(source: Source, file: string): AsyncGenerator<FileRecord> {
-  const bytes = Buffer.concat(await Array.fromAsync(source.chunks));
+  const bytes = await whole(source, file);
   if (trim(bytes, true).every((byte) => byte === NEWLINE)) return;
   let value: unknown;
   try {
@@ -102,7 +105,35 @@ async function* elements(source: Source, file: string): AsyncGenerator<FileRecor
     throw damaged(file, `is no JSON: ${messageOf(error)}. A file of one record a line must be named .jsonl`, error);
   }
   let line = 0;
-  for (const element of recordsIn(value)) yield { bytes: Buffer.from(JSON.stringify(element)), file, line: ++line };
+  for (const element of recordsIn(value)) {
+    line++;
+    yield { bytes: jsonOf(element, `${file} record ${line}`).subarray(0, MAX_RECORD_BYTES + 1), file, line };
+  }
+}
+
+async function whole(source: Source, file: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of source.chunks) {
+    length += chunk.length;
+    chunks.push(chunk);
+    if (length <= MAX_JSON_BYTES) continue;
+    throw new AlphapoError(
+      'resource-exhausted',
+      'DATA_TOO_LARGE',
+      `${file} has more than ${MAX_JSON_BYTES} bytes of JSON, which are read as a whole: write one record a line into a .jsonl file`,
+    );
+  }
+  return Buffer.concat(chunks, length);
+}
+
+/** A value that was parsed as its JSON again; that goes as deep as the stack does. */
+function jsonOf(value: unknown, place: string): Buffer {
+  try {
+    return Buffer.from(JSON.stringify(value));
+  } catch (cause) {
+    throw new AlphapoError('data-loss', 'DATA_DAMAGED', `${place} is nested too deep: no record is`, { cause });
+  }
 }
 
 function recordsIn(value: unknown): unknown[] {

@@ -1,10 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import { messageOf } from '@alphapo/base';
+import { MAX_RECORD_BYTES } from '@alphapo/contracts';
 import { describe, type Fields, refuse } from './fields.ts';
 
 /** From the bytes of a record to its fields. */
-
-/** Longest record. A pair has some kilobytes; what is longer is a file without line ends, or no text at all. */
-export const MAX_RECORD_BYTES = 64 * 2 ** 20;
 
 /** Reasons: LINE_TOO_LONG, NOT_UTF8 with the offset of the first wrong byte, NOT_JSON, NOT_AN_OBJECT. */
 export function fieldsOf(record: Uint8Array | string): Fields {
@@ -35,19 +34,13 @@ function decode(bytes: Uint8Array): string {
 
 /** The length of the longest prefix of whole, valid UTF-8 characters, by bisection. */
 function validPrefix(bytes: Uint8Array): number {
-  const whole = (length: number) => {
-    try {
-      const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-      return Buffer.byteLength(decoder.decode(bytes.subarray(0, length), { stream: true }));
-    } catch {
-      return undefined;
-    }
-  };
+  /** Bytes to leave out at the end of a prefix so that it does not end inside of a character. */
+  const cut = (length: number) => [0, 1, 2, 3].find((less) => isUtf8(bytes.subarray(0, Math.max(0, length - less))));
   let [low, high] = [0, bytes.length];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if (whole(middle) !== undefined) low = middle;
-    else high = middle - 1;
+    if (cut(middle) === undefined) high = middle - 1;
+    else low = middle;
   }
-  return whole(low) ?? 0;
+  return Math.max(0, low - (cut(low) ?? 0));
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ROLE_NAMES } from './fields.ts';
+import { MAX_ID_LENGTH, ROLE_NAMES } from './fields.ts';
 
 /** The forms that a record of `preferences` may have; published as JSON Schema in proto/schema. */
 
@@ -23,7 +23,7 @@ const messages = z
   .meta({ id: 'messages' });
 const said = z.union([text, messages, message, turn]).meta({ id: 'said', description: 'text or chat messages' });
 const id = z
-  .union([z.string(), z.number(), z.null()])
+  .union([z.string().max(MAX_ID_LENGTH), z.number(), z.null()])
   .meta({ id: 'id', description: "the record's id; its place in the topic otherwise" })
   .optional();
 const ids = z.array(z.int().nonnegative()).min(1).meta({ id: 'token-ids' });

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import { AlphapoError, messageOf } from '@alphapo/base';
 
@@ -13,9 +13,9 @@ export interface Source extends AsyncDisposable {
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 const CHUNK_BYTES = 2 ** 20;
 
-/** Gzip is known by its first bytes, whatever the name of the file. Errors: DATA_NOT_FOUND. */
+/** Gzip is known by its first bytes, whatever the name of the file. Errors: DATA_NOT_FOUND, DATA_NOT_A_FILE. */
 export async function openSource(file: string): Promise<Source> {
-  const packed = await isGzip(file);
+  const packed = await onFile(file, () => isGzip(file));
   const raw = createReadStream(file, { highWaterMark: CHUNK_BYTES });
   if (!packed) {
     return { chunks: raw, position: () => raw.bytesRead, [Symbol.asyncDispose]: async () => void raw.destroy() };
@@ -33,11 +33,22 @@ export async function openSource(file: string): Promise<Source> {
 }
 
 async function isGzip(file: string): Promise<boolean> {
+  // A pipe would lose its first bytes to us, or keep us waiting; a device may have no end.
+  const status = await stat(file);
+  if (!status.isFile() && !status.isDirectory()) {
+    const advice = 'is no regular file, which is read twice: save the records into one';
+    throw new AlphapoError('invalid-argument', 'DATA_NOT_A_FILE', `${file} ${advice}`);
+  }
+  await using handle = await open(file, 'r');
+  const { buffer, bytesRead } = await handle.read({ buffer: Buffer.alloc(GZIP_MAGIC.length) });
+  return GZIP_MAGIC.equals(buffer.subarray(0, bytesRead));
+}
+
+async function onFile<T>(file: string, operation: () => Promise<T>): Promise<T> {
   try {
-    await using handle = await open(file, 'r');
-    const { buffer, bytesRead } = await handle.read({ buffer: Buffer.alloc(GZIP_MAGIC.length) });
-    return GZIP_MAGIC.equals(buffer.subarray(0, bytesRead));
+    return await operation();
   } catch (error) {
+    if (error instanceof AlphapoError) throw error;
     throw new AlphapoError('not-found', 'DATA_NOT_FOUND', `cannot read ${file}: ${messageOf(error)}`, { cause: error });
   }
 }

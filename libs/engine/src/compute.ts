@@ -1,6 +1,8 @@
-import { AlphapoError, type FloatTensor, type FloatTensors, floatTensor, sameShape } from '@alphapo/base';
-import { needsReference, type Objective, type TrainingMethod } from '@alphapo/contracts';
+import { AlphapoError, type FloatTensor, type FloatTensors, sameShape } from '@alphapo/base';
+import { needsReference, type TrainingMethod } from '@alphapo/contracts';
 import type {
+  AppliedObjective,
+  GradientRequest,
   ModelDescription,
   PairOutcome,
   PairTokens,
@@ -9,55 +11,65 @@ import type {
   SequenceTokens,
   ShardGradient,
 } from './engine.ts';
+import { GradientSum } from './gradient-sum.ts';
+import { batchFeeds, batchPairsFeed, pairFeeds, type ReferenceSums, referenceFeeds } from './objective-feeds.ts';
+import { PAIR_OUTPUTS } from './objective-program.ts';
 import { ObjectiveSession } from './objective-session.ts';
-import { checkRow, groupRows, MIN_PACK_TOKENS, membership, type Pack, packRows, packTokens, type Row } from './pack.ts';
-import { gradientProgram, PAIR_OUTPUTS, scoringProgram, trainableParameters } from './program.ts';
-import { ResourceCache } from './resource-cache.ts';
+import { checkRow, groupRows, logitLayout, PACK_TOKENS, type Pack, PackRoom, packRows } from './pack.ts';
+import { type Policy, PolicyStore } from './policy-store.ts';
+import { type GradientProgram, gradientProgram, type Program, scoringProgram, trainableParameters } from './program.ts';
+import { openReference } from './reference.ts';
+import { type Lease, ResourceCache } from './resource-cache.ts';
+import type { Row } from './row.ts';
+import type { RowChoice, ScoreQueueOptions } from './score-queue.ts';
 import { type Feeds, Session, type SessionOptions, type TensorData } from './session.ts';
 import { ModelFolder } from './weights.ts';
 
-/** Policies kept at a time: the one being trained, the one before it, and some that are being scored. */
-const POLICIES_KEPT = 4;
-
 /**
- * Sessions kept at a time. Each holds the memory of its largest pack: what a run needs is one for gradients, and one for
- * scoring under the base model and under the policy each.
+ * Sessions kept at a time. Each holds the memory of its largest pack. A run needs those of one objective: for whole logits,
+ * and for chunks of them where a response is very long; and as many for each of base model, policy and reference.
  */
 const GRADIENT_SESSIONS_KEPT = 2;
-const SCORING_SESSIONS_KEPT = 4;
+const SCORING_SESSIONS_KEPT = 6;
 /** Objectives are small graphs. */
 const OBJECTIVE_SESSIONS_KEPT = 16;
 
-interface Policy {
-  readonly method: TrainingMethod;
-  readonly tensors: FloatTensors;
-}
+/** Tokens up to which calls are merged on cores: they run at full speed with these. Accelerators take whole packs. */
+const CPU_MERGE_TOKENS = 256;
 
 /** Says whether the caller of a computation still wants it, and lets others compute. Called between packs. */
 export type Checkpoint = () => Promise<void>;
 
 /** Has rows scored, by themselves or together with those of other calls. */
-export type ScoreRows = (rows: readonly Row[], choice: PolicyChoice) => Promise<SequenceLogProbs[][]>;
+export type ScoreRows = (rows: readonly Row[], choice: RowChoice) => Promise<SequenceLogProbs[][]>;
+
+/** A program, and the session that runs it. */
+interface Prepared<P extends Program> extends AsyncDisposable {
+  readonly program: P;
+  readonly session: Session;
+}
 
 /** Computes on the calling thread. Sessions are made when they are first needed; the last ones used are kept. */
 export class Computer implements AsyncDisposable {
   readonly #folder: ModelFolder;
+  /** The model that objectives compare with: the same folder where no other was given. */
+  readonly #reference: ModelFolder;
   readonly #options: SessionOptions;
-  readonly #gradients = new ResourceCache<Session>(GRADIENT_SESSIONS_KEPT);
-  readonly #scoring = new ResourceCache<Session>(SCORING_SESSIONS_KEPT);
+  readonly #gradients = new ResourceCache<Prepared<GradientProgram>>(GRADIENT_SESSIONS_KEPT);
+  readonly #scoring = new ResourceCache<Prepared<Program>>(SCORING_SESSIONS_KEPT);
   readonly #objectives = new ResourceCache<ObjectiveSession>(OBJECTIVE_SESSIONS_KEPT);
-  /** In the order of use, the least recently used first. */
-  readonly #policies = new Map<string, Policy>();
-  /** Calls that need a policy, by its digest. */
-  readonly #holds = new Map<string, number>();
+  readonly #policies = new PolicyStore();
 
-  private constructor(folder: ModelFolder, options: SessionOptions) {
+  private constructor(folder: ModelFolder, reference: ModelFolder, options: SessionOptions) {
     this.#folder = folder;
-    this.#options = { ...options, weightsFolder: folder.weightsFolder };
+    this.#reference = reference;
+    this.#options = options;
   }
 
-  static async open(folder: string, options: SessionOptions): Promise<Computer> {
-    return new Computer(await ModelFolder.open(folder), options);
+  /** `referenceModel`: folder of the model that objectives compare with; absent: the model itself. */
+  static async open(folder: string, options: SessionOptions, referenceModel?: string): Promise<Computer> {
+    const model = await ModelFolder.open(folder);
+    return new Computer(model, await openReference(model, referenceModel), options);
   }
 
   get description(): ModelDescription {
@@ -65,6 +77,7 @@ export class Computer implements AsyncDisposable {
     return {
       modelType: definition.modelType,
       digest,
+      referenceDigest: this.#reference.digest,
       parameterCount,
       vocabularySize: definition.vocabularySize,
       maxPositions: definition.maxPositions,
@@ -73,9 +86,10 @@ export class Computer implements AsyncDisposable {
     };
   }
 
-  /** Tokens that a pack may have, and those with which it runs at full speed. */
-  get packSizes(): { readonly packTokens: number; readonly mergeTokens: number } {
-    return { packTokens: packTokens(this.#folder.definition), mergeTokens: MIN_PACK_TOKENS };
+  /** How much of the rows that wait one execution takes. */
+  get executionSize(): Pick<ScoreQueueOptions, 'newRoom' | 'mergeTokens'> {
+    const newRoom = () => PackRoom.of(this.#folder.definition);
+    return { newRoom, mergeTokens: this.#options.executionProvider === 'cpu' ? CPU_MERGE_TOKENS : PACK_TOKENS };
   }
 
   /** Keeps a policy; returns the digests of those that had to go. */
@@ -91,25 +105,12 @@ export class Computer implements AsyncDisposable {
     }
     const unknown = [...tensors.keys()].find((name) => !ordered.has(name));
     if (unknown !== undefined) throw policyError(`${unknown} is not trained by this method`);
-    this.#policies.delete(digest);
-    this.#policies.set(digest, { method, tensors: ordered });
-    const gone = [...this.#policies.keys()].slice(0, -POLICIES_KEPT).filter((old) => !this.#holds.has(old));
-    for (const old of gone) this.#policies.delete(old);
-    return gone;
+    return this.#policies.add(digest, { method, tensors: ordered });
   }
 
   /** Keeps a policy as long as a call needs it. Errors: POLICY_NOT_LOADED. */
   hold(choice: PolicyChoice): Disposable {
-    if (choice.kind === 'base') return { [Symbol.dispose]: () => {} };
-    const { digest } = choice;
-    this.#policy(digest);
-    const count = (change: 1 | -1) => {
-      const holds = (this.#holds.get(digest) ?? 0) + change;
-      if (holds > 0) this.#holds.set(digest, holds);
-      else this.#holds.delete(digest);
-    };
-    count(1);
-    return { [Symbol.dispose]: () => count(-1) };
+    return choice.kind === 'policy' ? this.#policies.hold(choice.digest) : { [Symbol.dispose]: () => {} };
   }
 
   async score(
@@ -118,29 +119,31 @@ export class Computer implements AsyncDisposable {
     scoreRows: ScoreRows,
   ): Promise<SequenceLogProbs[]> {
     const rows = sequences.map(({ prompt, response }) => ({ prompt, responses: [response] }));
-    this.#checkRows(rows);
+    checkRows(rows, this.#folder);
     return (await scoreRows(rows, choice)).flat();
   }
 
   async scorePairs(
     pairs: readonly PairTokens[],
     choice: PolicyChoice,
-    objective: Objective | undefined,
+    applied: AppliedObjective | undefined,
     scoreRows: ScoreRows,
   ): Promise<PairOutcome[]> {
     const rows = pairs.map(pairRow);
-    this.#checkRows(rows);
+    checkRows(rows, this.#folder);
+    if (applied !== undefined && needsReference(applied.objective)) checkRows(rows, this.#reference);
     const scored = (await scoreRows(rows, choice)) as [SequenceLogProbs, SequenceLogProbs][];
-    if (objective === undefined || pairs.length === 0) {
+    if (applied === undefined || pairs.length === 0) {
       return scored.map(([chosen, rejected]) => outcome(chosen, rejected, Number.NaN, Number.NaN, Number.NaN));
     }
-    const reference = needsReference(objective) ? await referenceSums(pairs, scoreRows) : undefined;
-    using session = await this.#objectives.acquire(JSON.stringify(objective), () => ObjectiveSession.open(objective));
-    const values = await session.value.evaluate({
+    const { objective, batch } = applied;
+    const sums = {
       chosen: scored.map(([chosen]) => chosen),
       rejected: scored.map(([, rejected]) => rejected),
-      reference,
-    });
+      reference: needsReference(objective) ? await referenceSums(rows, scoreRows) : undefined,
+    };
+    using session = await this.#objectives.acquire(JSON.stringify(objective), () => ObjectiveSession.open(objective));
+    const values = await session.value.evaluate(sums, batch);
     return scored.map(([chosen, rejected], i) =>
       outcome(
         chosen,
@@ -152,115 +155,106 @@ export class Computer implements AsyncDisposable {
     );
   }
 
-  async gradient(
-    request: { pairs: readonly PairTokens[]; batchPairs: number; objective: Objective; policyDigest: string },
-    checkpoint: Checkpoint,
-  ): Promise<ShardGradient> {
+  async gradient(request: GradientRequest, checkpoint: Checkpoint): Promise<ShardGradient> {
     const started = performance.now();
     const { pairs, objective } = request;
-    const policy = this.#policy(request.policyDigest);
+    const policy = this.#policies.get(request.policyDigest);
     const rows = pairs.map(pairRow);
-    this.#checkRows(rows);
-    using session = await this.#gradients.acquire(JSON.stringify([policy.method, objective]), () =>
-      Session.create(gradientProgram(this.#folder, policy.method, objective), this.#options),
-    );
-    const parameters = [...policy.tensors].map(([name, { shape }]) => ({ name, shape }));
-    let sums: Feeds = Object.fromEntries(
-      parameters.map(({ name, shape }) => [`sum:${name}`, toData(floatTensor(shape))]),
-    );
+    checkRows(rows, this.#folder);
+    if (needsReference(objective)) checkRows(rows, this.#reference);
+    const sum = new GradientSum();
     const outcomes: PairOutcome[] = [];
     for (const group of groupRows(rows, this.#folder.definition)) {
       await checkpoint();
-      const pack = packRows(group, this.#folder.definition);
-      const from = outcomes.length;
-      const groupPairs = pairs.slice(from, from + group.length);
-      const outputs = await session.value.run({
+      const logits = logitLayout(group, this.#folder.definition);
+      using prepared = await this.#prepare(this.#gradients, [policy.method, objective, logits], this.#folder, () =>
+        gradientProgram(this.#folder, policy.method, objective, logits),
+      );
+      const { program, session } = prepared.value;
+      const pack = packRows(group, this.#folder.definition, program.windows);
+      const outputs = await session.run({
         ...pack.feeds,
-        ...pairFeeds(pack, request.batchPairs),
-        ...(needsReference(objective) ? await this.#referenceFeeds(groupPairs, checkpoint) : {}),
+        ...pairFeeds(pack),
+        ...batchPairsFeed(request),
+        ...batchFeeds(objective, request),
+        ...(needsReference(objective) ? referenceFeeds(await referenceSums(group, this.inOwnPacks(checkpoint))) : {}),
         ...policyFeeds(policy),
-        ...sums,
       });
       const scored = sequenceLogProbs(pack, outputs.log_probs as TensorData) as [SequenceLogProbs, SequenceLogProbs][];
       scored.forEach(([chosen, rejected], i) => {
         outcomes.push(outcome(chosen, rejected, ...pairNumbers(outputs, i)));
       });
-      sums = Object.fromEntries(
-        parameters.map(({ name }) => [`sum:${name}`, outputs[`gradient:${name}`] as TensorData]),
-      );
+      sum.add(program.gradients, outputs);
     }
     return {
       pairs: outcomes,
       loss: outcomes.reduce((sum, { loss }) => sum + loss, 0) / request.batchPairs,
-      gradient: new Map(
-        parameters.map(({ name, shape }) => [name, { shape, data: sums[`sum:${name}`]?.data as Float32Array }]),
-      ),
+      gradient: sum.total,
       computeMs: performance.now() - started,
     };
   }
 
-  /** Scores rows that fit into one pack. */
-  async scorePack(rows: readonly Row[], choice: PolicyChoice): Promise<SequenceLogProbs[][]> {
-    const policy = choice.kind === 'base' ? undefined : this.#policy(choice.digest);
-    using session = await this.#scoring.acquire(JSON.stringify(policy?.method ?? 'base'), () =>
-      Session.create(scoringProgram(this.#folder, policy?.method), this.#options),
-    );
-    const pack = packRows(rows, this.#folder.definition);
-    const outputs = await session.value.run({ ...pack.feeds, ...(policy === undefined ? {} : policyFeeds(policy)) });
-    return sequenceLogProbs(pack, outputs.log_probs as TensorData);
+  /** Writes the profiles of all sessions, where they were asked for. */
+  async endProfiling(): Promise<void> {
+    for (const cache of [this.#gradients, this.#scoring]) {
+      for (const { session } of await cache.kept()) session.endProfiling();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const cache of [this.#gradients, this.#scoring, this.#objectives]) await cache[Symbol.asyncDispose]();
   }
 
-  #checkRows(rows: readonly Row[]): void {
-    rows.forEach((row, i) => {
-      checkRow(row, i, this.#folder.definition);
-    });
+  /** Scores rows that fit into one pack. */
+  async scorePack(rows: readonly Row[], choice: RowChoice): Promise<SequenceLogProbs[][]> {
+    const folder = choice.kind === 'reference' ? this.#reference : this.#folder;
+    const policy = choice.kind === 'policy' ? this.#policies.get(choice.digest) : undefined;
+    const weights = folder === this.#folder ? 'model' : 'reference';
+    const logits = logitLayout(rows, folder.definition);
+    using prepared = await this.#prepare(this.#scoring, [weights, policy?.method, logits], folder, () =>
+      scoringProgram(folder, policy?.method, logits),
+    );
+    const { program, session } = prepared.value;
+    const pack = packRows(rows, folder.definition, program.windows);
+    const outputs = await session.run({ ...pack.feeds, ...(policy === undefined ? {} : policyFeeds(policy)) });
+    return sequenceLogProbs(pack, outputs.log_probs as TensorData);
   }
 
-  /** The reference of a gradient's pairs, in packs of their own: what else is scored must not change its bits. */
-  async #referenceFeeds(pairs: readonly PairTokens[], checkpoint: Checkpoint): Promise<Feeds> {
-    const { chosen, rejected } = await referenceSums(pairs, async (rows, choice) => {
+  /** Scores rows in packs that depend on them alone, as the reference of a gradient must be. */
+  inOwnPacks(checkpoint: Checkpoint): ScoreRows {
+    return async (rows, choice) => {
       const results: SequenceLogProbs[][] = [];
       for (const group of groupRows(rows, this.#folder.definition)) {
         await checkpoint();
         results.push(...(await this.scorePack(group, choice)));
       }
       return results;
-    });
-    const column = (sums: number[]): TensorData => ({
-      type: 'f64',
-      shape: [sums.length],
-      data: Float64Array.from(sums),
-    });
-    return { reference_chosen: column(chosen), reference_rejected: column(rejected) };
+    };
   }
 
-  #policy(digest: string): Policy {
-    const policy = this.#policies.get(digest);
-    if (policy === undefined) {
-      throw new AlphapoError(
-        'failed-precondition',
-        'POLICY_NOT_LOADED',
-        `policy ${digest} is not loaded; load it again`,
-      );
-    }
-    this.#policies.delete(digest);
-    this.#policies.set(digest, policy);
-    return policy;
+  #prepare<P extends Program>(
+    cache: ResourceCache<Prepared<P>>,
+    key: readonly unknown[],
+    folder: ModelFolder,
+    build: () => P,
+  ): Promise<Lease<Prepared<P>>> {
+    return cache.acquire(JSON.stringify(key), async () => {
+      const program = build();
+      const session = await Session.create(program.graph, { ...this.#options, weightsFolder: folder.weightsFolder });
+      return { program, session, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
+    });
   }
 }
 
 const pairRow = ({ prompt, chosen, rejected }: PairTokens): Row => ({ prompt, responses: [chosen, rejected] });
 
-/** Summed log-probabilities of pairs under the base model. */
-async function referenceSums(
-  pairs: readonly PairTokens[],
-  scoreRows: ScoreRows,
-): Promise<{ chosen: number[]; rejected: number[] }> {
-  const scored = await scoreRows(pairs.map(pairRow), { kind: 'base' });
+function checkRows(rows: readonly Row[], { definition }: ModelFolder): void {
+  for (const [i, row] of rows.entries()) checkRow(row, i, definition);
+}
+
+/** Summed log-probabilities of pairs under the reference. */
+async function referenceSums(rows: readonly Row[], scoreRows: ScoreRows): Promise<ReferenceSums> {
+  const scored = await scoreRows(rows, { kind: 'reference' });
   const side = (index: 0 | 1) => scored.map((both) => both[index]?.sum ?? Number.NaN);
   return { chosen: side(0), rejected: side(1) };
 }
@@ -273,21 +267,6 @@ function policyError(problem: string): AlphapoError {
 
 function policyFeeds(policy: Policy): Feeds {
   return Object.fromEntries([...policy.tensors].map(([name, tensor]) => [name, toData(tensor)]));
-}
-
-function pairFeeds(pack: Pack, batchPairs: number): Feeds {
-  const counts = (response: 0 | 1): TensorData => ({
-    type: 'f64',
-    shape: [pack.spans.length],
-    data: Float64Array.from(pack.spans, (spans) => spans[response]?.count ?? 0),
-  });
-  return {
-    members_chosen: membership(pack, 0),
-    members_rejected: membership(pack, 1),
-    tokens_chosen: counts(0),
-    tokens_rejected: counts(1),
-    batch_pairs: { type: 'f64', shape: [], data: Float64Array.of(batchPairs) },
-  };
 }
 
 /** Cuts the head's rows into the log-probabilities of each row's responses; sums are taken in float64. */

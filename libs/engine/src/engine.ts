@@ -1,5 +1,6 @@
 import type { FloatTensors } from '@alphapo/base';
 import type { Objective, TrainingMethod } from '@alphapo/contracts';
+import type { BatchTotals } from './batch-totals.ts';
 
 /** A preference pair as token ids. */
 export interface PairTokens {
@@ -34,12 +35,28 @@ export interface PairOutcome {
   readonly loss: number;
 }
 
-/** The gradient of a shard: of sum(loss of its pairs) / batchPairs, by trainable tensor, in the policy's order. */
+/**
+ * The gradient of a shard: of sum(loss of its pairs) / batchPairs, by trainable tensor, in the policy's order. Where the
+ * objective averages over tokens, a pair's loss has its share of the whole batch's average.
+ */
 export interface ShardGradient {
   readonly pairs: readonly PairOutcome[];
   readonly loss: number;
   readonly gradient: FloatTensors;
   readonly computeMs: number;
+}
+
+/** An objective, and the batch that pairs are a part of. */
+export interface AppliedObjective {
+  readonly objective: Objective;
+  readonly batch: BatchTotals;
+}
+
+/** A shard of a batch: its pairs, and the totals of the whole batch. */
+export interface GradientRequest extends BatchTotals {
+  readonly pairs: readonly PairTokens[];
+  readonly objective: Objective;
+  readonly policyDigest: string;
 }
 
 /** Which weights to compute with: the folder's own, or those with the trainable tensors of a loaded policy. */
@@ -49,6 +66,8 @@ export interface ModelDescription {
   readonly modelType: string;
   /** Digest over config.json and the layout of the weights. */
   readonly digest: string;
+  /** Digest of the model that objectives with a reference compare with; the same as `digest` where none was given. */
+  readonly referenceDigest: string;
   readonly parameterCount: number;
   readonly vocabularySize: number;
   /** Longest sequence that the positions of the model allow. */
@@ -89,19 +108,14 @@ export interface Engine extends AsyncDisposable {
     policy: PolicyChoice,
     options?: { signal?: AbortSignal },
   ): Promise<readonly SequenceLogProbs[]>;
-  /** Pairs share their prompt's computation. Without an objective, rewards, margin and loss are NaN. */
+  /**
+   * Pairs share their prompt's computation. Without an objective, rewards, margin and loss are NaN. `batch`: the batch that
+   * the pairs are a part of, for losses that average over its tokens; the pairs themselves where absent.
+   */
   scorePairs(
     pairs: readonly PairTokens[],
     policy: PolicyChoice,
-    options?: { objective?: Objective; signal?: AbortSignal },
+    options?: { objective?: Objective; batch?: BatchTotals; signal?: AbortSignal },
   ): Promise<readonly PairOutcome[]>;
-  gradient(
-    request: {
-      pairs: readonly PairTokens[];
-      batchPairs: number;
-      objective: Objective;
-      policyDigest: string;
-    },
-    options?: { signal?: AbortSignal },
-  ): Promise<ShardGradient>;
+  gradient(request: GradientRequest, options?: { signal?: AbortSignal }): Promise<ShardGradient>;
 }

@@ -1,6 +1,8 @@
 import type { Objective } from '@alphapo/contracts';
-import { objectiveProgram } from './program.ts';
-import { type Feeds, Session, type TensorData } from './session.ts';
+import { type BatchTotals, batchTotals } from './batch-totals.ts';
+import { batchFeeds, column, type ReferenceSums, referenceFeeds } from './objective-feeds.ts';
+import { objectiveProgram } from './objective-program.ts';
+import { Session } from './session.ts';
 
 /** Summed log-probability of a response, in nats, and its number of tokens. */
 interface ResponseSum {
@@ -12,7 +14,7 @@ interface ResponseSum {
 export interface PairSums {
   readonly chosen: readonly ResponseSum[];
   readonly rejected: readonly ResponseSum[];
-  readonly reference: { readonly chosen: readonly number[]; readonly rejected: readonly number[] } | undefined;
+  readonly reference: ReferenceSums | undefined;
 }
 
 /** What an objective makes of P pairs; each has P elements. Gradients are those of a pair's loss by its two sums. */
@@ -26,34 +28,30 @@ export interface ObjectiveValues {
 
 /** An objective as a graph of its own, ready to run in float64 on the CPU. */
 export class ObjectiveSession implements AsyncDisposable {
+  readonly #objective: Objective;
   readonly #session: Session;
 
-  private constructor(session: Session) {
+  private constructor(objective: Objective, session: Session) {
+    this.#objective = objective;
     this.#session = session;
   }
 
   static async open(objective: Objective): Promise<ObjectiveSession> {
     return new ObjectiveSession(
+      objective,
       await Session.create(objectiveProgram(objective), { executionProvider: 'cpu', threads: 1 }),
     );
   }
 
-  async evaluate({ chosen, rejected, reference }: PairSums): Promise<ObjectiveValues> {
-    const column = (values: readonly number[]): TensorData => ({
-      type: 'f64',
-      shape: [values.length],
-      data: Float64Array.from(values),
-    });
-    const references: Feeds =
-      reference === undefined
-        ? {}
-        : { reference_chosen: column(reference.chosen), reference_rejected: column(reference.rejected) };
+  /** `batch`: the batch that the pairs are a part of. */
+  async evaluate({ chosen, rejected, reference }: PairSums, batch: BatchTotals): Promise<ObjectiveValues> {
     const outputs = await this.#session.run({
       sum_chosen: column(chosen.map(({ sum }) => sum)),
       sum_rejected: column(rejected.map(({ sum }) => sum)),
       tokens_chosen: column(chosen.map(({ tokens }) => tokens)),
       tokens_rejected: column(rejected.map(({ tokens }) => tokens)),
-      ...references,
+      ...(reference === undefined ? {} : referenceFeeds(reference)),
+      ...batchFeeds(this.#objective, batch),
     });
     const output = (name: string) => outputs[name]?.data as Float64Array;
     return {
@@ -70,8 +68,9 @@ export class ObjectiveSession implements AsyncDisposable {
   }
 }
 
-/** Evaluates an objective once. */
+/** Evaluates an objective once, on the pairs of a whole batch. */
 export async function evaluateObjective(objective: Objective, sums: PairSums): Promise<ObjectiveValues> {
   await using session = await ObjectiveSession.open(objective);
-  return await session.evaluate(sums);
+  const pairs = sums.chosen.map(({ tokens }) => ({ chosen: { length: tokens } }));
+  return await session.evaluate(sums, batchTotals(pairs));
 }

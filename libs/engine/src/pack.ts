@@ -1,12 +1,9 @@
 import { AlphapoError } from '@alphapo/base';
 import { type ModelDefinition, rotaryTables } from '@alphapo/models';
+import { attentionBlocks, attentionFeeds } from './attention-blocks.ts';
+import type { LogitLayout } from './head.ts';
+import { type Row, responseTokens, rowTokens } from './row.ts';
 import type { Feeds } from './session.ts';
-
-/** A prompt and the responses that share it: one row of a pack. Responses see the prompt and themselves only. */
-export interface Row {
-  readonly prompt: readonly number[];
-  readonly responses: readonly (readonly number[])[];
-}
 
 /** Rows laid end to end on one token axis, with the places whose predictions are wanted. */
 export interface Pack {
@@ -18,43 +15,64 @@ export interface Pack {
   readonly headRows: number;
 }
 
-/**
- * Tokens a pack may hold, unless one row alone has more: enough for matrix products to run at full speed, little enough
- * that attention, whose share of the work is about tokens / (6 hidden size), stays a small part.
- */
-export const MIN_PACK_TOKENS = 256;
-const MAX_PACK_TOKENS = 512;
+/** Tokens a pack may hold, unless one row alone has more: enough for matrix products to run at full speed. */
+export const PACK_TOKENS = 1024;
 
-/** Elements of a chunk of logits: chunks are cut so that memory does not grow with the vocabulary. */
-const LOGIT_ELEMENTS = 2 ** 23;
+/** Logits that are held at once, in elements (128 MiB): with this bound memory does not grow with the vocabulary. */
+const WHOLE_LOGIT_ELEMENTS = 2 ** 25;
+/** Elements of a chunk of logits, where a row alone has more. */
+const CHUNK_LOGIT_ELEMENTS = 2 ** 24;
 const MIN_CHUNK_ROWS = 32;
 
-/** Tokens that a pack of the model may hold, unless one row alone has more. */
-export function packTokens(model: ModelDefinition): number {
-  return Math.min(MAX_PACK_TOKENS, Math.max(MIN_PACK_TOKENS, model.hiddenSize));
+/** The layout of a pack's logits: whole, unless they are too many. */
+export function logitLayout(rows: readonly Row[], { vocabularySize }: ModelDefinition): LogitLayout {
+  const responses = rows.reduce((sum, row) => sum + responseTokens(row), 0);
+  return responses * vocabularySize <= WHOLE_LOGIT_ELEMENTS ? 'whole' : 'chunks';
+}
+
+/** What a pack still has room for. Its first row has room however large it is. */
+export class PackRoom {
+  #tokens: number;
+  #responseTokens: number;
+  #isEmpty = true;
+
+  constructor({ tokens, responseTokens }: { tokens: number; responseTokens: number }) {
+    this.#tokens = tokens;
+    this.#responseTokens = responseTokens;
+  }
+
+  static of({ vocabularySize }: ModelDefinition): PackRoom {
+    return new PackRoom({
+      tokens: PACK_TOKENS,
+      responseTokens: Math.floor(WHOLE_LOGIT_ELEMENTS / vocabularySize),
+    });
+  }
+
+  /** Takes a row if there is room for it; says whether there was. */
+  take(row: Row): boolean {
+    const fits = rowTokens(row) <= this.#tokens && responseTokens(row) <= this.#responseTokens;
+    if (!fits && !this.#isEmpty) return false;
+    this.#isEmpty = false;
+    this.#tokens -= rowTokens(row);
+    this.#responseTokens -= responseTokens(row);
+    return true;
+  }
 }
 
 /** Groups rows, in their order, into packs. The groups depend on the rows and the model alone. */
 export function groupRows(rows: readonly Row[], model: ModelDefinition): Row[][] {
-  const limit = packTokens(model);
   const groups: Row[][] = [];
-  let room = 0;
+  let room = PackRoom.of(model);
   for (const row of rows) {
-    const size = rowTokens(row);
     const open = groups.at(-1);
-    if (open !== undefined && size <= room) {
-      open.push(row);
-      room -= size;
-    } else {
+    if (open !== undefined && room.take(row)) open.push(row);
+    else {
       groups.push([row]);
-      room = limit - size;
+      room = PackRoom.of(model);
+      room.take(row);
     }
   }
   return groups;
-}
-
-export function rowTokens({ prompt, responses }: Row): number {
-  return responses.reduce((sum, response) => sum + response.length, prompt.length);
 }
 
 /** Refuses rows that cannot be computed: empty prompts or responses, unknown tokens, more positions than the model has. */
@@ -76,8 +94,8 @@ export function checkRow(row: Row, index: number, model: ModelDefinition): void 
   }
 }
 
-/** Lays rows out for the model. */
-export function packRows(rows: readonly Row[], model: ModelDefinition): Pack {
+/** Lays rows out for the model; `windows` are the sliding windows that its layers have. */
+export function packRows(rows: readonly Row[], model: ModelDefinition, windows: readonly (number | undefined)[]): Pack {
   const T = rows.reduce((sum, row) => sum + rowTokens(row), 0);
   const tokens = new BigInt64Array(T);
   const positions = new BigInt64Array(T);
@@ -107,10 +125,16 @@ export function packRows(rows: readonly Row[], model: ModelDefinition): Pack {
       return { start, count: response.length };
     });
   });
-  const { chunks, size } = headChunks(heads.length, model.vocabularySize);
+  const { chunks, size } = headChunks(heads.length, model.vocabularySize, logitLayout(rows, model));
   const from = new BigInt64Array(chunks * size);
   const targets = new BigInt64Array(chunks * size);
+  const nothing = BigInt(from.length);
+  const width = Math.max(...rows.map(({ responses }) => responses.length));
+  const sources = new BigInt64Array(width * T).fill(nothing);
   heads.forEach((head, i) => {
+    let place = head.from;
+    while (sources[place] !== nothing) place += T;
+    sources[place] = BigInt(i);
     from[i] = BigInt(head.from);
     targets[i] = BigInt(head.target);
   });
@@ -121,8 +145,10 @@ export function packRows(rows: readonly Row[], model: ModelDefinition): Pack {
       rows: { type: 'i64', shape: [T], data: rowIndex },
       branches: { type: 'i64', shape: [T], data: branches },
       head_rows: { type: 'i64', shape: [chunks, size], data: from },
+      head_sources: { type: 'i64', shape: [width, T], data: sources },
       targets: { type: 'i64', shape: [chunks, size], data: targets },
-      ...rotaryFeeds(model, positions),
+      ...rotaryFeeds(model, positions, rows),
+      ...Object.assign({}, ...windows.map((w) => attentionFeeds(attentionBlocks(rows, w), T, blockPrefix(w)))),
     },
     tokens: T,
     spans,
@@ -130,18 +156,29 @@ export function packRows(rows: readonly Row[], model: ModelDefinition): Pack {
   };
 }
 
+/** How the inputs that describe the blocks of attention begin. */
+export function blockPrefix(slidingWindow: number | undefined): string {
+  return slidingWindow === undefined ? 'blocks_' : `blocks_${slidingWindow}_`;
+}
+
 /** Chunks of equal size; fewer than `chunks` rows are padding. */
-function headChunks(rows: number, vocabularySize: number): { chunks: number; size: number } {
-  const limit = Math.max(MIN_CHUNK_ROWS, Math.floor(LOGIT_ELEMENTS / vocabularySize));
+function headChunks(rows: number, vocabularySize: number, logits: LogitLayout): { chunks: number; size: number } {
+  if (logits === 'whole') return { chunks: 1, size: rows };
+  const limit = Math.max(MIN_CHUNK_ROWS, Math.floor(CHUNK_LOGIT_ELEMENTS / vocabularySize));
   const chunks = Math.ceil(rows / limit);
   return { chunks, size: Math.ceil(rows / chunks) };
 }
 
-function rotaryFeeds(model: ModelDefinition, positions: BigInt64Array): Feeds {
+function rotaryFeeds(model: ModelDefinition, positions: BigInt64Array, rows: readonly Row[]): Feeds {
   if (model.rotary === undefined) return {};
-  const { cos, sin } = rotaryTables(model.rotary, Array.from(positions, Number));
+  const lengths = rows.flatMap((row) => new Array<number>(rowTokens(row)).fill(longestSequence(row)));
+  const { cos, sin } = rotaryTables(model.rotary, Array.from(positions, Number), lengths);
   const shape = [1, positions.length, model.rotary.inverseFrequencies.length];
   return { rotary_cos: { type: 'f32', shape, data: cos }, rotary_sin: { type: 'f32', shape, data: sin } };
+}
+
+function longestSequence({ prompt, responses }: Row): number {
+  return prompt.length + Math.max(...responses.map((response) => response.length));
 }
 
 /** Membership [P, head rows] of one response of each row: 1 where a head row belongs to it. Sums by matrix product. */

@@ -1,30 +1,35 @@
 import type { Objective, TrainingMethod } from '@alphapo/contracts';
-import { needsReference } from '@alphapo/contracts';
 import {
-  addTo,
   cast,
   differentiate,
   div,
   expand,
+  type Gradient,
   Graph,
-  gather,
+  gatherRows,
   gemm,
   matmul,
   mul,
-  reduceSum,
   reshape,
+  type Shape,
   type Value,
 } from '@alphapo/graph';
-import { attentionMask, type Computation, type LoraFactors, loraFactors, type TokenInputs } from '@alphapo/models';
-import { applyObjective } from '@alphapo/objectives';
-import { targetLogProbs } from './head.ts';
+import {
+  type AttentionBlocks,
+  attentionMasks,
+  type BlockPlaces,
+  type Computation,
+  type LoraFactors,
+  loraFactors,
+  type TokenInputs,
+} from '@alphapo/models';
+import { type HeadTraining, type LogitLayout, targetLogProbs } from './head.ts';
+import { addObjective } from './objective-program.ts';
+import { blockPrefix } from './pack.ts';
 import type { ModelFolder } from './weights.ts';
 
 /** Axis names: T tokens, K chunks of C head rows, P pairs. */
 const HEAD_ROWS = 'C*K';
-
-/** The names of a gradient program's outputs that are not gradients; each is float64 [P], the loss a scalar. */
-export const PAIR_OUTPUTS = ['pair_loss', 'reward_chosen', 'reward_rejected'] as const;
 
 /** Names and shapes of what a method trains, in the order of a policy. */
 export function trainableParameters(
@@ -45,7 +50,7 @@ class ModelGraph implements Computation {
   readonly #factors: ReadonlyMap<string, LoraFactors>;
   readonly #scaling: number;
   readonly #parameters = new Map<string, Value>();
-  readonly #masks = new Map<number | undefined, Value>();
+  readonly #blocks = new Map<number | undefined, AttentionBlocks>();
 
   constructor(folder: ModelFolder, method: TrainingMethod | undefined) {
     this.#folder = folder;
@@ -86,101 +91,123 @@ class ModelGraph implements Computation {
     return gemm(mul(down, this.#scaling), this.parameter(factors.b.name), { transB: true, plus: y });
   }
 
-  mask(slidingWindow: number | undefined): Value {
-    const known = this.#masks.get(slidingWindow);
+  attentionBlocks(slidingWindow: number | undefined): AttentionBlocks {
+    const known = this.#blocks.get(slidingWindow);
     if (known !== undefined) return known;
-    const mask = attentionMask(this.inputs, slidingWindow);
-    this.#masks.set(slidingWindow, mask);
-    return mask;
+    const prefix = blockPrefix(slidingWindow);
+    const index = (name: string, shape: Shape) => this.graph.input(prefix + name, 'i64', shape);
+    const place = (name: string) => index(name, ['N', 1]);
+    const places: BlockPlaces = {
+      queryStart: place('queryStart'),
+      prefixStart: place('prefixStart'),
+      prefixEnd: place('prefixEnd'),
+      ownStart: place('ownStart'),
+      end: place('end'),
+      queryCount: place('queryCount'),
+      keyCount: place('keyCount'),
+      queryPads: index('queryPads', ['N', 4]),
+      keyPads: index('keyPads', ['N', 4]),
+      maskPads: index('maskPads', ['N', 4]),
+    };
+    const blocks: AttentionBlocks = {
+      places,
+      masks: attentionMasks(this.inputs, places, slidingWindow),
+      queryRows: index('queryRows', ['T']),
+      keyRows: index('keyRows', ['M', 'T']),
+    };
+    this.#blocks.set(slidingWindow, blocks);
+    return blocks;
+  }
+
+  /** The sliding windows that the layers have, as far as they are built. */
+  get windows(): (number | undefined)[] {
+    return [...this.#blocks.keys()];
   }
 
   /** Log-probabilities [K, C] of the targets. */
-  logProbs(training: 'none' | 'differentiable'): Value {
+  logProbs(training: HeadTraining, logits: LogitLayout): Value {
     const { definition } = this.#folder;
     const headRows = this.graph.input('head_rows', 'i64', ['K', 'C']);
+    const sources = this.graph.input('head_sources', 'i64', ['S', 'T']);
     const targets = this.graph.input('targets', 'i64', ['K', 'C']);
-    const hidden = gather(definition.hidden(this), headRows);
-    const weight = this.parameter(definition.headWeight);
-    const trained = this.trainable.has(definition.headWeight) ? 'trained-weight' : 'frozen-weight';
-    return targetLogProbs(hidden, weight, targets, training === 'none' ? 'none' : trained);
+    const hidden = gatherRows(definition.hidden(this), headRows, sources);
+    const head = { weight: this.parameter(definition.headWeight), softCap: definition.logitSoftCap };
+    return targetLogProbs(hidden, head, targets, { training, logits });
   }
 }
 
+/** A graph, and the sliding windows whose blocks it is to be fed. */
+export interface Program {
+  readonly graph: Graph;
+  readonly windows: readonly (number | undefined)[];
+}
+
 /** Log-probabilities only: output `log_probs` [K, C]. */
-export function scoringProgram(folder: ModelFolder, method: TrainingMethod | undefined): Graph {
+export function scoringProgram(folder: ModelFolder, method: TrainingMethod | undefined, logits: LogitLayout): Program {
   const model = new ModelGraph(folder, method);
-  model.graph.output('log_probs', model.logProbs('none'));
-  return model.graph;
+  const { graph } = model;
+  graph.output('log_probs', model.logProbs('none', logits));
+  return { graph, windows: model.windows };
+}
+
+/** What became of a trained parameter's gradient: outputs of the graph. */
+export interface GradientOutputs {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** The output with a tensor of the parameter's shape, where there is one. */
+  readonly dense: string | undefined;
+  /** Outputs with rows [N, D] that are to be added to those at the indices [N]. */
+  readonly rows: readonly { readonly indices: string; readonly rows: string }[];
+}
+
+export interface GradientProgram extends Program {
+  readonly gradients: readonly GradientOutputs[];
 }
 
 /**
  * Forward, objective and backward. Besides the pack it takes `members_chosen` and `members_rejected` [P, K C], the
- * counts of their tokens [P], `batch_pairs` [], reference sums [P] where the objective has a reference, and for each
- * trained parameter the gradient summed so far, `sum:<name>`; it gives back `log_probs` [K, C], the PAIR_OUTPUTS and the
- * new sums `gradient:<name>`.
+ * counts of their tokens [P], `batch_pairs` [], and what the objective needs beside them (`addObjective`); it gives back
+ * `log_probs` [K, C], the PAIR_OUTPUTS and the gradients of the trained parameters.
  */
-export function gradientProgram(folder: ModelFolder, method: TrainingMethod, objective: Objective): Graph {
+export function gradientProgram(
+  folder: ModelFolder,
+  method: TrainingMethod,
+  objective: Objective,
+  logits: LogitLayout,
+): GradientProgram {
   const model = new ModelGraph(folder, method);
   const { graph } = model;
-  const logProbs = model.logProbs('differentiable');
-  const perPair = (name: string) => graph.input(name, 'f64', ['P']);
-  const sums = (name: string): ResponseLogProbs => {
+  const trainsHead = model.trainable.has(folder.definition.headWeight);
+  const logProbs = model.logProbs(trainsHead ? 'trained-weight' : 'frozen-weight', logits);
+  const sums = (name: 'chosen' | 'rejected'): Value => {
     const members = graph.input(`members_${name}`, 'f64', ['P', HEAD_ROWS]);
-    const sum = reshape(matmul(members, cast(reshape(logProbs, [HEAD_ROWS, 1]), 'f64')), ['P']);
-    return { sum, mean: div(sum, perPair(`tokens_${name}`)) };
+    return reshape(matmul(members, cast(reshape(logProbs, [HEAD_ROWS, 1]), 'f64')), ['P']);
   };
-  const loss = addObjective(graph, objective, sums('chosen'), sums('rejected'));
+  const loss = addObjective(graph, objective, { chosen: sums('chosen'), rejected: sums('rejected') });
   graph.output('log_probs', logProbs);
 
   const share = expand(div(1, graph.input('batch_pairs', 'f64', [])), ['P']);
   const trained = [...model.trainable.values()];
   const gradients = differentiate(graph, [{ output: loss, gradient: share }], trained);
-  trained.forEach((parameter, i) => {
-    const sum = graph.input(`sum:${parameter.name}`, 'f32', parameter.shape);
-    const gradient = gradients[i];
-    graph.output(`gradient:${parameter.name}`, gradient === undefined ? sum : addTo(sum, gradient));
-  });
-  return graph;
-}
-
-/** Rewards and losses from log-probabilities alone: the objective as a graph of its own. */
-export function objectiveProgram(objective: Objective): Graph {
-  const graph = new Graph();
-  const input = (name: string) => graph.input(name, 'f64', ['P']);
-  const response = (name: string) => {
-    const sum = input(`sum_${name}`);
-    return { sum, mean: div(sum, input(`tokens_${name}`)) };
+  return {
+    graph,
+    windows: model.windows,
+    gradients: trained.map((parameter, i) => addGradientOutputs(parameter, gradients[i] as Gradient)),
   };
-  const [chosen, rejected] = [response('chosen'), response('rejected')];
-  const loss = addObjective(graph, objective, chosen, rejected);
-  const total = reduceSum(loss, [0]);
-  const sums = [chosen.sum, rejected.sum];
-  differentiate(graph, [{ output: total, gradient: graph.constant('f64', [1], [1]) }], sums).forEach((gradient, i) => {
-    graph.output(i === 0 ? 'gradient_chosen' : 'gradient_rejected', gradient ?? mul(sums[i] as Value, 0));
-  });
-  return graph;
 }
 
-/** A response's log-probability over its tokens, float64 [P]. */
-interface ResponseLogProbs {
-  readonly sum: Value;
-  readonly mean: Value;
-}
-
-/** Adds the objective and the PAIR_OUTPUTS, and inputs for the reference where there is one; returns the losses [P]. */
-function addObjective(graph: Graph, objective: Objective, chosen: ResponseLogProbs, rejected: ResponseLogProbs): Value {
-  const reference = (name: string) => graph.input(`reference_${name}`, 'f64', ['P']);
-  const result = applyObjective(objective, {
-    sumChosen: chosen.sum,
-    sumRejected: rejected.sum,
-    meanChosen: chosen.mean,
-    meanRejected: rejected.mean,
-    reference: needsReference(objective)
-      ? { sumChosen: reference('chosen'), sumRejected: reference('rejected') }
-      : undefined,
-  });
-  graph.output('pair_loss', result.loss);
-  graph.output('reward_chosen', result.rewardChosen);
-  graph.output('reward_rejected', result.rewardRejected);
-  return result.loss;
+function addGradientOutputs({ graph, name, shape }: Value, { dense, rows }: Gradient): GradientOutputs {
+  const output = (outputName: string, value: Value): string => {
+    graph.output(outputName, value);
+    return outputName;
+  };
+  return {
+    name,
+    shape: shape as readonly number[],
+    dense: dense && output(`gradient:${name}`, dense),
+    rows: rows.map((part, i) => ({
+      indices: output(`indices:${name}:${i}`, part.indices),
+      rows: output(`rows:${name}:${i}`, part.rows),
+    })),
+  };
 }

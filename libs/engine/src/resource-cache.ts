@@ -36,10 +36,15 @@ export class ResourceCache<T extends AsyncDisposable> implements AsyncDisposable
     }
   }
 
+  /** All that is kept now. */
+  kept(): Promise<T[]> {
+    return Promise.all([...this.#entries.values()].map(({ resource }) => resource));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    const entries = [...this.#entries.values()];
+    const all = await this.kept();
     this.#entries.clear();
-    for (const { resource } of entries) await (await resource)[Symbol.asyncDispose]();
+    for (const resource of all) await resource[Symbol.asyncDispose]();
   }
 
   /** Disposes what is not in use, so that one more resource fits. */

@@ -1,16 +1,23 @@
 import type { PolicyChoice, ScoringStatistics, SequenceLogProbs } from './engine.ts';
-import type { Row } from './pack.ts';
+import { PackRoom } from './pack.ts';
+import type { Row } from './row.ts';
 import { Scheduler, type SchedulerOptions } from './scheduler.ts';
 
 const BASE: PolicyChoice = { kind: 'base' };
 const never = new AbortController().signal;
 
-/** A row of a hundredth of a pack, known by a number. */
+/** A row of one token, known by a number. */
 const row = (id: number): Row => ({ prompt: [id], responses: [[]] });
 const resultOf = ({ prompt }: Row): SequenceLogProbs[] => [
   { sum: prompt[0] as number, mean: 0, tokens: 1, logProbs: new Float32Array() },
 ];
 const sums = (results: readonly (readonly SequenceLogProbs[])[]) => results.map(([first]) => first?.sum);
+
+/** Executions of so many rows. */
+const sizes = (tokens: number) => ({
+  newRoom: () => new PackRoom({ tokens, responseTokens: tokens }),
+  mergeTokens: tokens,
+});
 
 /** A scheduler whose executions are noted, as is each piece of its computations. */
 function noting(options: Partial<SchedulerOptions> = {}) {
@@ -21,7 +28,7 @@ function noting(options: Partial<SchedulerOptions> = {}) {
     return rows.map(resultOf);
   };
   const scheduler = new Scheduler({
-    ...{ packTokens: 100, mergeTokens: 100, merging: 'on', lingerMs: 0, execute },
+    ...{ ...sizes(100), merging: 'on', lingerMs: 0, execute },
     onStatistics: (latest) => {
       statistics = latest;
     },
@@ -53,7 +60,7 @@ test('a call without rows has no results, and needs no execution', async () => {
 });
 
 test('a call that is larger than an execution gets its results in order', async () => {
-  const { score, turns } = noting({ packTokens: 3, mergeTokens: 3 });
+  const { score, turns } = noting(sizes(3));
   expect(await Promise.all([score(1, 2, 3, 4, 5), score(6)])).toEqual([[1, 2, 3, 4, 5], [6]]);
   expect(turns).toEqual([
     [1, 2, 3],
@@ -68,7 +75,7 @@ test('computations in pieces come one after the other', async () => {
 });
 
 test('waiting scores are computed between two pieces, one execution at a time', async () => {
-  const { pieces, score, turns } = noting({ packTokens: 1, mergeTokens: 1 });
+  const { pieces, score, turns } = noting(sizes(1));
   await Promise.all([pieces('a', 3), score(1, 2, 3, 4, 5)]);
   expect(turns).toEqual([[1], [2], 'a', [3], 'a', [4], 'a', [5]]);
 });
@@ -88,7 +95,7 @@ test('a call that is cancelled while it is computed is not computed further', as
   const abort = new AbortController();
   const taken: number[] = [];
   const { scheduler, score } = noting({
-    ...{ packTokens: 1, mergeTokens: 1 },
+    ...sizes(1),
     execute: async (rows) => {
       taken.push(...rows.map(({ prompt }) => prompt[0] as number));
       if (taken.length === 1) abort.abort(new Error('gone'));

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
 import type { Checkpoint } from './compute.ts';
-import type { PolicyChoice, ScoringStatistics, SequenceLogProbs } from './engine.ts';
-import type { Row } from './pack.ts';
+import type { ScoringStatistics, SequenceLogProbs } from './engine.ts';
 import { Piecewise } from './piecewise.ts';
-import { type Merging, ScoreQueue, type ScoreQueueOptions } from './score-queue.ts';
+import type { Row } from './row.ts';
+import { type Merging, type RowChoice, type ScoreCall, ScoreQueue, type ScoreQueueOptions } from './score-queue.ts';
 import { nextTurn, type Turn } from './turns.ts';
 
 /** How score calls share executions. */
@@ -15,14 +15,12 @@ export interface ScoringOptions {
 
 export interface SchedulerOptions extends ScoringOptions, ScoreQueueOptions {
   /** Computes rows that fit into one pack. */
-  readonly execute: (rows: readonly Row[], choice: PolicyChoice) => Promise<SequenceLogProbs[][]>;
+  readonly execute: (rows: readonly Row[], choice: RowChoice) => Promise<SequenceLogProbs[][]>;
   readonly onStatistics?: (statistics: ScoringStatistics) => void;
 }
 
 /** A score call under way: its rows' results as they come. */
-interface Call {
-  readonly rows: readonly Row[];
-  readonly choice: PolicyChoice;
+interface Call extends ScoreCall {
   readonly results: SequenceLogProbs[][];
   resolve(results: SequenceLogProbs[][]): void;
   reject(error: unknown): void;
@@ -47,7 +45,7 @@ export class Scheduler {
   }
 
   /** Scores rows, together with those of other calls. Rejects with the signal's reason as soon as it aborts. */
-  score(rows: readonly Row[], choice: PolicyChoice, signal: AbortSignal): Promise<SequenceLogProbs[][]> {
+  score(rows: readonly Row[], choice: RowChoice, signal: AbortSignal): Promise<SequenceLogProbs[][]> {
     if (signal.aborted) return Promise.reject(signal.reason);
     if (rows.length === 0) return Promise.resolve([]);
     this.#statistics.calls++;

@@ -2,7 +2,8 @@ import { seededRandom } from '@alphapo/base';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import type { PolicyChoice } from './engine.ts';
 import { writeTinyModel } from './model-fixture.ts';
-import { groupRows, MIN_PACK_TOKENS, packTokens, type Row } from './pack.ts';
+import { groupRows, PackRoom } from './pack.ts';
+import type { Row } from './row.ts';
 import { type Merging, ScoreQueue, type Share } from './score-queue.ts';
 import { ModelFolder } from './weights.ts';
 
@@ -12,6 +13,8 @@ interface NamedCall {
   readonly choice: PolicyChoice;
 }
 
+const roomOf100Tokens = () => new PackRoom({ tokens: 100, responseTokens: 100 });
+
 const row = (tokens: number): Row => ({ prompt: Array(tokens - 1).fill(1), responses: [[2]] });
 
 function call(name: string, sizes: readonly number[], digest?: string): NamedCall {
@@ -20,7 +23,7 @@ function call(name: string, sizes: readonly number[], digest?: string): NamedCal
 }
 
 function queueOf(calls: readonly NamedCall[], merging: Merging = 'on'): ScoreQueue<NamedCall> {
-  const queue = new ScoreQueue<NamedCall>({ packTokens: 100, mergeTokens: 80, merging });
+  const queue = new ScoreQueue<NamedCall>({ newRoom: roomOf100Tokens, mergeTokens: 80, merging });
   for (const each of calls) queue.add(each);
   return queue;
 }
@@ -96,7 +99,7 @@ test.each<Merging>(['on', 'off'])('a call alone is cut as gradients cut their ro
   const { definition: model } = await ModelFolder.open(await writeTinyModel(await temporaryFolder()));
   const random = seededRandom(4);
   const rows = Array.from({ length: 60 }, () => row(2 + random.below(300)));
-  const queue = new ScoreQueue({ packTokens: packTokens(model), mergeTokens: MIN_PACK_TOKENS, merging });
+  const queue = new ScoreQueue({ newRoom: () => PackRoom.of(model), mergeTokens: 256, merging });
   queue.add({ rows, choice: { kind: 'base' } });
   const packs: (readonly Row[])[] = [];
   while (queue.size > 0) packs.push(queue.take().flatMap((share) => share.rows));

@@ -1,10 +1,14 @@
 import type { PolicyChoice } from './engine.ts';
-import { type Row, rowTokens } from './pack.ts';
+import type { PackRoom } from './pack.ts';
+import { type Row, rowTokens } from './row.ts';
 
-/** Rows to be scored under one policy. */
+/** Which weights rows are scored with: a caller's choice, or the model that objectives compare with. */
+export type RowChoice = PolicyChoice | { readonly kind: 'reference' };
+
+/** Rows to be scored with the same weights. */
 export interface ScoreCall {
   readonly rows: readonly Row[];
-  readonly choice: PolicyChoice;
+  readonly choice: RowChoice;
 }
 
 /** Rows of a call that one execution computes; a call's rows are taken in their order. */
@@ -18,15 +22,15 @@ export type Merging = 'on' | 'off';
 
 export interface ScoreQueueOptions {
   readonly merging: Merging;
-  /** Tokens that an execution may have, unless one row alone has more. */
-  readonly packTokens: number;
+  /** The room of an execution without rows. */
+  readonly newRoom: () => PackRoom;
   /** Tokens up to which rows of other calls are added: beyond that they gain nothing, and make each other wait. */
   readonly mergeTokens: number;
 }
 
 /**
  * Calls that wait to be scored. An execution takes the rows of the call that has waited longest, and where they are few
- * adds those of other calls under the same policy. A call that is larger than a pack then goes to the end of the queue, so
+ * adds those of other calls with the same weights. A call that is larger than a pack then goes to the end of the queue, so
  * that small calls wait for a pack of it and not for all of it.
  */
 export class ScoreQueue<Call extends ScoreCall> {
@@ -63,19 +67,17 @@ export class ScoreQueue<Call extends ScoreCall> {
     this.#waiting = this.#waiting.filter((waiting) => waiting.call !== call);
   }
 
-  /**
-   * Takes the rows of the next execution, one at least. A call by itself is cut into packs as `groupRows` cuts it.
-   */
+  /** Takes the rows of the next execution, one at least. A call by itself is cut into packs as `groupRows` cuts it. */
   take(): Share<Call>[] {
-    const { packTokens, mergeTokens } = this.#options;
+    const room = this.#options.newRoom();
     const shares: Share<Call>[] = [];
     const head = this.#waiting[0];
     let tokens = 0;
     for (const waiting of this.#mergeable()) {
-      const limit = waiting === head ? packTokens : mergeTokens;
+      const limit = waiting === head ? Number.POSITIVE_INFINITY : this.#options.mergeTokens;
       const { call, next: from } = waiting;
       for (const row of call.rows.slice(from)) {
-        if (tokens > 0 && tokens + rowTokens(row) > limit) break;
+        if (tokens + rowTokens(row) > limit || !room.take(row)) break;
         tokens += rowTokens(row);
         waiting.next++;
       }
@@ -92,11 +94,11 @@ export class ScoreQueue<Call extends ScoreCall> {
     const [first] = this.#waiting;
     if (first === undefined) return [];
     if (this.#options.merging === 'off') return [first];
-    return this.#waiting.filter(({ call }) => samePolicy(call.choice, first.call.choice));
+    return this.#waiting.filter(({ call }) => sameWeights(call.choice, first.call.choice));
   }
 }
 
-function samePolicy(a: PolicyChoice, b: PolicyChoice): boolean {
-  if (a.kind === 'base' || b.kind === 'base') return a.kind === b.kind;
-  return a.digest === b.digest;
+function sameWeights(a: RowChoice, b: RowChoice): boolean {
+  if (a.kind === 'policy' && b.kind === 'policy') return a.digest === b.digest;
+  return a.kind === b.kind;
 }

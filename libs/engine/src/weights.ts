@@ -39,6 +39,7 @@ export class ModelFolder {
     const entries = new Map(
       definition.parameters.map((parameter) => [parameter.name, findParameter(archive, parameter, folder)]),
     );
+    await checkTiedHead(archive, definition.headWeight, folder);
     const realFiles = new Map<string, string>();
     for (const { path } of archive.files) realFiles.set(path, await realpath(path));
     return new ModelFolder(definition, archive, entries, { digest: await checkpointDigest(folder), realFiles });
@@ -70,10 +71,9 @@ export class ModelFolder {
   }
 }
 
-/** Checkpoints name parameters with or without the base model's prefix (`model.`, `transformer.`). */
 function findParameter(archive: TensorArchive, parameter: Parameter, folder: string): TensorEntry {
   const { name, shape } = parameter;
-  const entry = archive.tensors.get(name) ?? archive.tensors.get(name.slice(name.indexOf('.') + 1));
+  const entry = archive.findParameter(name);
   if (entry === undefined) {
     throw new AlphapoError('failed-precondition', 'PARAMETER_MISSING', `${folder} has no parameter ${name}`, {
       metadata: { parameter: name },
@@ -96,6 +96,22 @@ function findParameter(archive: TensorArchive, parameter: Parameter, folder: str
     );
   }
   return entry;
+}
+
+const HEAD = 'lm_head.weight';
+
+/** A tied head may be stored all the same. One that differs is used by some versions of transformers and not by others. */
+async function checkTiedHead(archive: TensorArchive, headWeight: string, folder: string): Promise<void> {
+  const tied = archive.findParameter(headWeight);
+  if (headWeight === HEAD || tied === undefined || !archive.tensors.has(HEAD)) return;
+  const [head, embedding] = [await archive.readBytes(HEAD), await archive.readBytes(tied.name)];
+  if (Buffer.compare(head, embedding) === 0) return;
+  throw new AlphapoError(
+    'failed-precondition',
+    'HEAD_NOT_TIED',
+    `${folder}: ${HEAD} differs from ${tied.name}, which config.json ties it to: set tie_word_embeddings to false there, or remove the tensor`,
+    { metadata: { parameter: HEAD } },
+  );
 }
 
 function commonFolder(files: readonly string[]): string {

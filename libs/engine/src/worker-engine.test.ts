@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { seededRandom } from '@alphapo/base';
 import { defaultLoraTargets, freshLora } from '@alphapo/models';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { batchTotals } from './batch-totals.ts';
 import type { Engine, PairOutcome, PairTokens } from './engine.ts';
 import { writeTinyModel } from './model-fixture.ts';
 import { ModelFolder } from './weights.ts';
 import { type EngineOptions, openEngine } from './worker-engine.ts';
 
 const CPU = { executionProvider: 'cpu', threads: 1 } as const;
-const SFT = { kind: 'sft' } as const;
+const SFT = { kind: 'sft', average: 'pairs' } as const;
 
 function randomPairs(count: number, length: number): PairTokens[] {
   const random = seededRandom(2);
@@ -58,12 +59,8 @@ test('the event loop stays free while the engine computes', async () => {
     longest = Math.max(longest, performance.now() - last);
     last = performance.now();
   }, 5);
-  const result = await engine.gradient({
-    pairs: randomPairs(400, 60),
-    batchPairs: 400,
-    objective: SFT,
-    policyDigest: 'a',
-  });
+  const long = randomPairs(400, 60);
+  const result = await engine.gradient({ pairs: long, ...batchTotals(long), objective: SFT, policyDigest: 'a' });
   clearInterval(timer);
   expect(result.computeMs).toBeGreaterThan(200);
   expect(longest).toBeLessThan(result.computeMs / 2);
@@ -74,7 +71,8 @@ test('an aborted computation stops, and the next one runs', async () => {
   await using _ = engine;
   await engine.loadPolicy(policy('a'));
   const abort = new AbortController();
-  const request = { pairs: randomPairs(2000, 60), batchPairs: 2000, objective: SFT, policyDigest: 'a' };
+  const pairs = randomPairs(2000, 60);
+  const request = { pairs, ...batchTotals(pairs), objective: SFT, policyDigest: 'a' };
   const started = performance.now();
   const long = engine.gradient(request, { signal: abort.signal });
   setTimeout(() => abort.abort(), 100);
@@ -85,7 +83,7 @@ test('an aborted computation stops, and the next one runs', async () => {
 
 /** A gradient of many packs. */
 const longRequest = (policyDigest: string, pairs = randomPairs(150, 60)) => ({
-  ...{ pairs, batchPairs: pairs.length, objective: SFT, policyDigest },
+  ...{ pairs, ...batchTotals(pairs), objective: SFT, policyDigest },
 });
 
 test('calls that wait under one policy are computed together, those under another one are not', async () => {
@@ -220,7 +218,12 @@ test('objectives by the hundred leave no sessions behind that computing needs', 
       sweep.map(async (objective, i) => {
         const [scored] = await engine.scorePairs(pairs, { kind: 'policy', digest: 'a' }, { objective });
         if (i % 8 > 0) return scored?.loss;
-        const { pairs: trained } = await engine.gradient({ pairs, batchPairs: 2, objective, policyDigest: 'a' });
+        const { pairs: trained } = await engine.gradient({
+          pairs,
+          ...batchTotals(pairs),
+          objective,
+          policyDigest: 'a',
+        });
         expect(trained[0]?.loss).toBeCloseTo(scored?.loss as number, 4);
         return scored?.loss;
       }),

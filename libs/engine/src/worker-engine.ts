@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { AlphapoError } from '@alphapo/base';
+import { batchTotals } from './batch-totals.ts';
 import type { Engine, ModelDescription, ScoringStatistics } from './engine.ts';
 import type { ScoringOptions } from './scheduler.ts';
 import type { ExecutionProvider, SessionOptions } from './session.ts';
@@ -19,21 +20,23 @@ export interface EngineOptions {
   readonly executionProvider: ExecutionProvider;
   /** All cores where absent. */
   readonly threads?: number | undefined;
+  /** Folder of the model that objectives with a reference compare with; absent: the model itself, without any training. */
+  readonly referenceModel?: string | undefined;
   readonly scoring?: ScoringOptions | undefined;
 }
 
 /**
  * Opens a Hugging Face model folder for computing in a worker thread of its own.
  *
- * Errors: MODEL_NOT_FOUND, MODEL_CONFIG, PARAMETER_MISSING and others that name the file and the field.
+ * Errors: MODEL_NOT_FOUND, MODEL_CONFIG, PARAMETER_MISSING, REFERENCE_VOCABULARY and others that name the file and the field.
  */
 export async function openEngine(
   folder: string,
-  { executionProvider, threads = availableParallelism(), scoring = DEFAULT_SCORING }: EngineOptions,
+  { executionProvider, referenceModel, threads = availableParallelism(), scoring = DEFAULT_SCORING }: EngineOptions,
 ): Promise<Engine> {
   const options: SessionOptions = { executionProvider, threads };
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: { folder, options, scoring } satisfies WorkerData,
+    workerData: { folder, referenceModel, options, scoring } satisfies WorkerData,
   });
   const calls = new WorkerCalls(worker);
   try {
@@ -141,7 +144,8 @@ class WorkerEngine implements Engine {
   }
 
   scorePairs(...[pairs, choice, options]: Parameters<Engine['scorePairs']>) {
-    return this.#calls.call('scorePairs', [pairs, choice, options?.objective], { signal: options?.signal });
+    const { objective, batch = batchTotals(pairs), signal } = options ?? {};
+    return this.#calls.call('scorePairs', [pairs, choice, objective && { objective, batch }], { signal });
   }
 
   gradient(...[request, options]: Parameters<Engine['gradient']>) {

@@ -1,6 +1,8 @@
 import { AlphapoError, type ErrorCode, type FloatTensors, messageOf } from '@alphapo/base';
-import type { Objective, TrainingMethod } from '@alphapo/contracts';
+import type { TrainingMethod } from '@alphapo/contracts';
 import type {
+  AppliedObjective,
+  GradientRequest,
   ModelDescription,
   PairOutcome,
   PairTokens,
@@ -16,6 +18,8 @@ import type { SessionOptions } from './session.ts';
 /** What a worker is started with. */
 export interface WorkerData {
   readonly folder: string;
+  /** Folder of the model that objectives compare with; undefined: the model itself. */
+  readonly referenceModel: string | undefined;
   readonly options: SessionOptions;
   readonly scoring: ScoringOptions;
 }
@@ -26,15 +30,10 @@ export interface Calls {
   loadPolicy: { arguments: [digest: string, method: TrainingMethod, tensors: FloatTensors]; result: string[] };
   score: { arguments: [sequences: readonly SequenceTokens[], choice: PolicyChoice]; result: SequenceLogProbs[] };
   scorePairs: {
-    arguments: [pairs: readonly PairTokens[], choice: PolicyChoice, objective: Objective | undefined];
+    arguments: [pairs: readonly PairTokens[], choice: PolicyChoice, objective: AppliedObjective | undefined];
     result: PairOutcome[];
   };
-  gradient: {
-    arguments: [
-      request: { pairs: readonly PairTokens[]; batchPairs: number; objective: Objective; policyDigest: string },
-    ];
-    result: ShardGradient;
-  };
+  gradient: { arguments: [request: GradientRequest]; result: ShardGradient };
   close: { arguments: []; result: undefined };
 }
 

@@ -18,11 +18,11 @@ const port = parentPort;
 if (port === null) throw new Error('worker.ts runs as a worker thread only');
 const post = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
-const { folder, options, scoring } = workerData as WorkerData;
-const opening = Computer.open(folder, options).then((computer) => {
+const { folder, referenceModel, options, scoring } = workerData as WorkerData;
+const opening = Computer.open(folder, options, referenceModel).then((computer) => {
   const execute = computer.scorePack.bind(computer);
   const onStatistics = (statistics: ScoringStatistics) => post({ scoring: statistics });
-  return { computer, scheduler: new Scheduler({ ...scoring, ...computer.packSizes, execute, onStatistics }) };
+  return { computer, scheduler: new Scheduler({ ...scoring, ...computer.executionSize, execute, onStatistics }) };
 });
 // The first call reports it.
 opening.catch(() => {});

@@ -1,6 +1,6 @@
 import { infer, type OperatorAttributes, type OperatorName } from './operators.ts';
-import { equalShapes, shapeError, stretchedAxes } from './shapes.ts';
-import type { Dimension, ElementType, Graph, Shape, Value } from './value.ts';
+import { equalShapes, productOf, shapeError, stretchedAxes } from './shapes.ts';
+import type { Contribution, Dimension, ElementType, Graph, Shape, Value } from './value.ts';
 import { Graph as GraphClass } from './value.ts';
 
 /** Functions that add one operator to the graph of their inputs. A number beside a value is a constant of its type. */
@@ -81,7 +81,19 @@ export function gemm(a: Value, b: Value, options: { transA?: boolean; transB?: b
   return apply('Gemm', options.plus === undefined ? [a, b] : [a, b, options.plus], attributes);
 }
 
-export const transpose = (x: Value, permutation: readonly number[]): Value => apply('Transpose', [x], { permutation });
+/** Axis i of the result is axis permutation[i] of x. Two transpositions in a row become one, or none. */
+export function transpose(x: Value, permutation: readonly number[]): Value {
+  const { node } = x;
+  const [inner] = node?.inputs ?? [];
+  if (node?.operator === 'Transpose' && inner !== undefined) {
+    const before = (node.attributes as OperatorAttributes['Transpose']).permutation;
+    return transpose(
+      inner,
+      permutation.map((axis) => before[axis] as number),
+    );
+  }
+  return permutation.every((axis, i) => axis === i) ? x : apply('Transpose', [x], { permutation });
+}
 
 /** Swaps the last two axes. */
 export function transposeMatrix(x: Value): Value {
@@ -109,8 +121,12 @@ export const slice = (x: Value, axis: number, start: number, end: number): Value
 export const gather = (rows: Value, indices: Value): Value => apply('Gather', [rows, indices], {});
 export const gatherElements = (x: Value, indices: Value, axis: number): Value =>
   apply('GatherElements', [x, indices], { axis });
-export const scatterAdd = (base: Value, indices: Value, rows: Value): Value =>
-  apply('ScatterAdd', [base, indices, rows], {});
+
+/** x from `from` [1] to `to` [1] along an axis; `extent` names how many those are. */
+export const sliceRange = (x: Value, axis: number, from: Value, to: Value, extent: Dimension): Value =>
+  apply('SliceRange', [x, from, to], { axis, extent });
+/** x with zeros around it, of the shape given; `pads` is ONNX Pad's vector [2 * rank]. */
+export const padTo = (x: Value, pads: Value, shape: Shape): Value => apply('PadTo', [x, pads], { shape });
 
 /** Reductions keep the reduced axes with extent 1. */
 export const reduceSum = (x: Value, axes: readonly number[]): Value =>
@@ -129,29 +145,15 @@ export function zeros(graph: Graph, type: ElementType, shape: Shape): Value {
   return expand(graph.scalar(type, 0), shape);
 }
 
-/**
- * base + x, done by the operator that computes x where it can add: a product of matrices, or a scatter into zeros. What
- * computed x alone is then not needed any more, unless somebody else uses it.
- */
+/** base + x; a product of matrices adds the base itself. What computed x alone is then not needed, unless somebody else uses it. */
 export function addTo(base: Value, x: Value): Value {
   const { node } = x;
-  if (node !== undefined && equalShapes(base.shape, x.shape)) {
-    if (node.operator === 'Gemm' && node.inputs.length === 2) {
-      const { transA, transB } = node.attributes as OperatorAttributes['Gemm'];
-      const [a, b] = node.inputs as [Value, Value];
-      return gemm(a, b, { transA, transB, plus: base });
-    }
-    const [target, indices, rows] = node.inputs;
-    if (node.operator === 'ScatterAdd' && target !== undefined && isZeros(target) && indices && rows) {
-      return scatterAdd(base, indices, rows);
-    }
+  if (node?.operator === 'Gemm' && node.inputs.length === 2 && equalShapes(base.shape, x.shape)) {
+    const { transA, transB } = node.attributes as OperatorAttributes['Gemm'];
+    const [a, b] = node.inputs as [Value, Value];
+    return gemm(a, b, { transA, transB, plus: base });
   }
   return add(base, x);
-}
-
-function isZeros(x: Value): boolean {
-  const [scalar] = x.node?.operator === 'Expand' ? x.node.inputs : [];
-  return scalar !== undefined && scalar === scalar.graph.scalar(scalar.type, 0);
 }
 
 /** Sums a tensor over the axes along which `shape` was stretched to its shape, and gives it `shape`. */
@@ -163,9 +165,38 @@ export function sumTo(x: Value, shape: Shape): Value {
 export function customDerivative(
   result: Value,
   inputs: readonly Value[],
-  pullback: (gradient: Value) => readonly Value[],
+  pullback: (gradient: Value) => readonly Contribution[],
 ): Value {
   return apply('CustomDerivative', [result, ...inputs], { pullback });
+}
+
+/**
+ * Row t of the result is the sum of the rows sources[0, t], sources[1, t], … of x, added in this order: a scatter with
+ * addition seen from where things arrive. ONNX Runtime's own ScatterND adds from several threads at once, and loses
+ * additions where two rows go to the same place.
+ *
+ * @param x [N, D]
+ * @param sources indices [M, T] into the rows of x
+ * @returns [T, D]
+ */
+export function gatherSum(x: Value, sources: Value): Value {
+  const [, rows = 0] = sources.shape;
+  const start = zeros(x.graph, x.type, [rows, ...x.shape.slice(1)]);
+  return scan(x.graph, [start], [sources], ([sum], [indices]) => ({
+    states: [add(sum as Value, gather(x, indices as Value))],
+    outputs: [],
+  })).states[0] as Value;
+}
+
+/** Rows of x at `indices`, differentiable: `sources` [M, rows of x] says where each row of x went; see gatherSum. */
+export function gatherRows(x: Value, indices: Value, sources: Value): Value {
+  const width = x.shape.slice(1);
+  return customDerivative(gather(x, indices), [x], (gradient) => {
+    const rows = reshape(gradient, [productOf(indices.shape), ...width]);
+    // An index just behind the rows stands for "nothing".
+    const nothing = zeros(x.graph, x.type, [1, ...width]);
+    return [gatherSum(concat([rows, nothing], 0), sources)];
+  });
 }
 
 /**

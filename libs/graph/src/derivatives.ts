@@ -15,7 +15,6 @@ import {
   reduceSum,
   reshape,
   rotaryEmbedding,
-  scatterAdd,
   slice,
   sqrt,
   sub,
@@ -26,8 +25,8 @@ import {
   zeros,
 } from './build.ts';
 import type { NodeOf, OperatorName } from './operators.ts';
-import { shapeError } from './shapes.ts';
-import type { Value } from './value.ts';
+import { productOf, shapeError } from './shapes.ts';
+import type { Contribution, Value } from './value.ts';
 
 /** What a rule is given: the node, and the gradient of the loss with respect to its first output. */
 export interface RuleContext<K extends OperatorName> {
@@ -38,7 +37,7 @@ export interface RuleContext<K extends OperatorName> {
 }
 
 /** The gradient with respect to one input, made only if somebody asks for it. */
-export type InputGradient = (() => Value) | undefined;
+export type InputGradient = (() => Contribution) | undefined;
 
 /**
  * A derivative rule: one entry per input, undefined where there is no derivative (indices, conditions). `'constant'`:
@@ -95,12 +94,12 @@ export const derivatives: { readonly [K in OperatorName]: Rule<K> } = {
     });
   },
   CustomDerivative: ({ node, gradient, inputs }) => {
-    let made: readonly Value[] | undefined;
+    let made: readonly Contribution[] | undefined;
     const all = () => {
       made ??= node.attributes.pullback(gradient);
       return made;
     };
-    return inputs.map((_, index) => (index === 0 ? undefined : () => all()[index - 1] as Value));
+    return inputs.map((_, index) => (index === 0 ? undefined : () => all()[index - 1] as Contribution));
   },
   Div: binary(
     (g, _a, b) => div(g, b),
@@ -111,8 +110,15 @@ export const derivatives: { readonly [K in OperatorName]: Rule<K> } = {
   Exp: unary((g, _x, y) => mul(g, y)),
   Expand: unary((g, x) => sumTo(g, x.shape)),
   Gather: (context) => {
-    const [rows, indices] = [first(context), second(context)];
-    return [() => scatterAdd(zeros(rows.graph, rows.type, rows.shape), indices, context.gradient), undefined];
+    const [table, indices] = [first(context), second(context)];
+    const count = productOf(indices.shape);
+    return [
+      () => ({
+        indices: reshape(indices, [count]),
+        rows: reshape(context.gradient, [count, ...table.shape.slice(1)]),
+      }),
+      undefined,
+    ];
   },
   GatherElements: ({ node, inputs, gradient }) => {
     const [x, indices] = inputs as [Value, Value];
@@ -194,12 +200,9 @@ export const derivatives: { readonly [K in OperatorName]: Rule<K> } = {
     const [, cos, sin] = inputs as [Value, Value, Value];
     return [() => rotaryEmbedding(gradient, cos, neg(sin), node.attributes.heads), undefined, undefined];
   },
+  PadTo: () => [() => shapeError('PadTo', 'wrap it in customDerivative')],
+  SliceRange: () => [() => shapeError('SliceRange', 'wrap it in customDerivative')],
   Scan: () => [() => shapeError('Scan', 'wrap it in customDerivative')],
-  ScatterAdd: (context) => [
-    () => context.gradient,
-    undefined,
-    () => apply('Gather', [context.gradient, second(context)], {}),
-  ],
   Sigmoid: unary((g, _x, y) => mul(g, mul(y, sub(1, y)))),
   Slice: ({ node, inputs, gradient }) => {
     const [x] = inputs as [Value];

@@ -2,23 +2,36 @@ import { addTo } from './build.ts';
 import { derivatives, type InputGradient, type RuleContext } from './derivatives.ts';
 import type { OperatorName } from './operators.ts';
 import { shapeError } from './shapes.ts';
-import type { Graph, Node, Value } from './value.ts';
+import type { Contribution, Graph, Node, RowGradient, Value } from './value.ts';
+
+/** What a wanted value's gradient consists of: a tensor of its shape, and rows to be added to it. */
+export interface Gradient {
+  /** Undefined where no seeded output depends on the value, or only through looked-up rows. */
+  readonly dense: Value | undefined;
+  readonly rows: readonly RowGradient[];
+}
 
 /**
  * Reverse-mode differentiation: adds to the graph the nodes that compute d(sum of seeds * outputs) / d(each of `wanted`).
  *
  * @param seeds pairs of an output and the gradient that arrives at it, of the output's shape
- * @param wanted inputs or weights of the graph; undefined comes back for one that no seeded output depends on
+ * @param wanted inputs or weights of the graph
  */
 export function differentiate(
   graph: Graph,
   seeds: readonly { readonly output: Value; readonly gradient: Value }[],
   wanted: readonly Value[],
-): (Value | undefined)[] {
+): Gradient[] {
   const nodes = [...graph.nodes];
   const needed = dependentValues(nodes, wanted);
   const gradients = new Map<Value, Value>();
-  const accumulate = (value: Value, gradient: Value) => {
+  const rows = new Map<Value, RowGradient[]>(wanted.map((value) => [value, []]));
+  const accumulate = (value: Value, gradient: Contribution) => {
+    if ('indices' in gradient) {
+      const list = rows.get(value) ?? shapeError('Gather', 'rows of a computed tensor: use gatherRows');
+      list.push(gradient);
+      return;
+    }
     const known = gradients.get(value);
     gradients.set(value, known === undefined ? gradient : addTo(known, gradient));
   };
@@ -36,7 +49,7 @@ export function differentiate(
       if (input !== undefined && inputGradient !== undefined && needed.has(input)) accumulate(input, inputGradient());
     });
   }
-  return wanted.map((value) => gradients.get(value));
+  return wanted.map((value) => ({ dense: gradients.get(value), rows: rows.get(value) ?? [] }));
 }
 
 /** The wanted values and all that is computed from them in a differentiable way. */

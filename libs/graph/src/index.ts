@@ -1,6 +1,14 @@
 export * from './build.ts';
-export { differentiate } from './differentiate.ts';
+export { differentiate, type Gradient } from './differentiate.ts';
 export { writeOnnx } from './onnx/write.ts';
 export type { OperatorName } from './operators.ts';
 export { productOf } from './shapes.ts';
-export { type Dimension, type ElementType, Graph, type Shape, type Value } from './value.ts';
+export {
+  type Contribution,
+  type Dimension,
+  type ElementType,
+  Graph,
+  type RowGradient,
+  type Shape,
+  type Value,
+} from './value.ts';

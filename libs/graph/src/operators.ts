@@ -1,5 +1,5 @@
-import { broadcast, shapeError, showShape } from './shapes.ts';
-import type { Dimension, ElementType, Graph, Node, OutputType, Shape, Value } from './value.ts';
+import { broadcast, productOf, shapeError, showShape } from './shapes.ts';
+import type { Contribution, Dimension, ElementType, Graph, Node, OutputType, Shape, Value } from './value.ts';
 
 type None = Record<never, never>;
 
@@ -7,8 +7,8 @@ type None = Record<never, never>;
  * Every operator a graph can hold, with its attributes. The union is closed: adding one leads the compiler through
  * the table of shapes here, the table of derivatives and the table of ONNX lowerings.
  *
- * All are operators of ONNX opset 23 with ONNX's meaning, apart from two: `ScatterAdd` (ScatterND with addition) and
- * `CustomDerivative` (the identity of its first input).
+ * All are operators of ONNX opset 23 with ONNX's meaning, apart from `CustomDerivative` (the identity of its first input),
+ * `SliceRange` and `PadTo` (Slice and Pad by extents that are known only when the graph runs).
  */
 export interface OperatorAttributes {
   Abs: None;
@@ -17,7 +17,7 @@ export interface OperatorAttributes {
   Cast: { readonly to: ElementType };
   Concat: { readonly axis: number };
   /** Input 0 is the result; a gradient of it becomes gradients of the inputs from 1 on through `pullback`. */
-  CustomDerivative: { readonly pullback: (gradient: Value) => readonly Value[] };
+  CustomDerivative: { readonly pullback: (gradient: Value) => readonly Contribution[] };
   Div: None;
   Equal: None;
   Erf: None;
@@ -47,13 +47,15 @@ export interface OperatorAttributes {
   RMSNormalization: { readonly epsilon: number };
   /** Rotates the halves of each head: inputs [1, T, heads * D], cos and sin [1, T, D / 2]. arXiv:2104.09864. */
   RotaryEmbedding: { readonly heads: number };
+  /** Zeros around input 0: input 1 is Pad's vector [2 * rank], `shape` what comes out. */
+  PadTo: { readonly shape: Shape };
+  /** From input 1 [1] to input 2 [1] along an axis of input 0; `extent` names how many those are. */
+  SliceRange: { readonly axis: number; readonly extent: Dimension };
   /**
    * Runs `body` `length` times. The first `states` inputs are carried from round to round; of the others, the body
    * gets one slice along axis 0 each round. Outputs: the last states, then what the rounds gave, stacked along axis 0.
    */
   Scan: { readonly body: Graph; readonly states: number; readonly length: Dimension };
-  /** Adds the rows of input 2 to those rows of input 0 that input 1 names; an index may come more than once. */
-  ScatterAdd: None;
   Sigmoid: None;
   Slice: { readonly axis: number; readonly start: number; readonly end: number };
   /** Over the last axis. */
@@ -108,7 +110,9 @@ export const infer: { readonly [K in OperatorName]: Infer<K> } = {
     const extents = inputs.map((input) => input.shape[axis]);
     const total = extents.every((extent) => typeof extent === 'number')
       ? extents.reduce((sum, extent) => sum + extent, 0)
-      : extents.join('+');
+      : extents.every((extent) => extent === extents[0])
+        ? productOf([extents.length, extents[0] as Dimension])
+        : extents.join('+');
     return [{ type: first.type, shape: first.shape.map((d, i) => (i === axis ? total : d)) }];
   },
   CustomDerivative: same,
@@ -151,12 +155,15 @@ export const infer: { readonly [K in OperatorName]: Infer<K> } = {
   Reshape: (inputs, { shape }) => [{ type: at(inputs, 0).type, shape }],
   RMSNormalization: same,
   RotaryEmbedding: same,
+  PadTo: (inputs, { shape }) => [{ type: at(inputs, 0).type, shape }],
+  SliceRange: (inputs, { axis, extent }) => [
+    { type: at(inputs, 0).type, shape: at(inputs, 0).shape.map((d, i) => (i === axis ? extent : d)) },
+  ],
   Scan: (_inputs, { body, states, length }) =>
     body.outputs.map(({ value }, index) => ({
       type: value.type,
       shape: index < states ? value.shape : [length, ...value.shape],
     })),
-  ScatterAdd: same,
   Sigmoid: same,
   Slice: (inputs, { axis, start, end }) => [
     { type: at(inputs, 0).type, shape: at(inputs, 0).shape.map((d, i) => (i === axis ? end - start : d)) },

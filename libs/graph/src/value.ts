@@ -17,6 +17,18 @@ export interface Value {
   readonly node: Node | undefined;
 }
 
+/**
+ * A gradient that is zero but for some rows: `rows` [N, D] are to be added to the rows at `indices` [N], an index may come
+ * more than once. What a table gets whose rows were looked up.
+ */
+export interface RowGradient {
+  readonly indices: Value;
+  readonly rows: Value;
+}
+
+/** A part of a value's gradient. */
+export type Contribution = Value | RowGradient;
+
 /** One application of an operator; operators.ts says which there are, and what attributes each has. */
 export interface Node {
   readonly operator: string;

@@ -1,7 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
-
-/** The largest record that topics made here accept; a whole batch of preference pairs travels as one record. */
-export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+import { MAX_RECORD_BYTES } from '@alphapo/contracts';
 
 export function topicNotFound(topic: string): AlphapoError {
   return new AlphapoError('not-found', 'TOPIC_NOT_FOUND', `there is no topic "${topic}"; create it with ensureTopics`, {

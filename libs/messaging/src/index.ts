@@ -1,6 +1,5 @@
 export { openConfiguredLog } from './configured-log.ts';
 export { type EmbeddedOptions, openEmbeddedEventLog } from './embedded/embedded-event-log.ts';
-export { MAX_RECORD_BYTES } from './errors.ts';
 export type {
   Bounds,
   EventLog,

@@ -1,6 +1,6 @@
-import { mul, reshape, rotaryEmbedding, sigmoid, type Value } from '@alphapo/graph';
+import { concat, mul, reshape, rmsNorm, rotaryEmbedding, slice, type Value } from '@alphapo/graph';
 import { attention } from './attention.ts';
-import type { Computation, LinearLayer, Parameter } from './definition.ts';
+import type { Computation } from './definition.ts';
 
 /** Shapes that the decoder layers of a model share. */
 export interface DecoderShape {
@@ -10,79 +10,71 @@ export interface DecoderShape {
   readonly headDim: number;
 }
 
-/** Rotates the heads of x [T, heads * headDim] by their positions. */
-function rotate(x: Value, computation: Computation, heads: number): Value {
-  const { rotary } = computation.inputs;
-  if (rotary === undefined) return x;
-  const [T, width] = x.shape as [string, number];
-  return reshape(rotaryEmbedding(reshape(x, [1, T, width]), rotary.cos, rotary.sin, heads), [T, width]);
+/** Queries [T, H * headDim], keys and values [T, K * headDim], before they are rotated. */
+interface Projections {
+  readonly q: Value;
+  readonly k: Value;
+  readonly v: Value;
 }
 
-/** Self-attention with projections q_proj, k_proj, v_proj, o_proj below `module`. x and the result: [T, D]. */
+/** q_proj, k_proj and v_proj below `module`, of x [T, D]. */
+export function projections(computation: Computation, module: string, x: Value): Projections {
+  return {
+    q: computation.linear(`${module}.q_proj`, x),
+    k: computation.linear(`${module}.k_proj`, x),
+    v: computation.linear(`${module}.v_proj`, x),
+  };
+}
+
+/** Rotates the heads of x [T, heads * headDim] by their positions; what the tables don't reach stays as it is. */
+function rotate(x: Value, computation: Computation, heads: number, headDim: number): Value {
+  const { rotary } = computation.inputs;
+  if (rotary === undefined) return x;
+  const T = x.shape[0] as string;
+  const rotated = 2 * (rotary.cos.shape[2] as number);
+  const turn = (part: Value) => rotaryEmbedding(reshape(part, [1, T, heads * rotated]), rotary.cos, rotary.sin, heads);
+  if (rotated === headDim) return reshape(turn(x), x.shape);
+  const perHead = reshape(x, [T, heads, headDim]);
+  const turned = reshape(turn(slice(perHead, 2, 0, rotated)), [T, heads, rotated]);
+  return reshape(concat([turned, slice(perHead, 2, rotated, headDim)], 2), x.shape);
+}
+
+/** What differs between the attention of models, and of layers. */
+interface AttentionOptions {
+  /** A token sees this many positions, itself included; all when undefined. */
+  readonly slidingWindow: number | undefined;
+  /** Factor of the scores; 1 / sqrt(headDim) unless given. */
+  readonly scale?: number;
+  /** Scores are bent to stay within this, by cap * tanh(score / cap). */
+  readonly softCap?: number | undefined;
+}
+
+/** Self-attention of projections, with o_proj below `module`: [T, D]. */
 export function rotaryAttention(
   computation: Computation,
   module: string,
-  x: Value,
-  shape: DecoderShape,
-  slidingWindow: number | undefined,
+  { q, k, v }: Projections,
+  { heads, keyValueHeads, headDim }: DecoderShape,
+  { slidingWindow, scale = headDim ** -0.5, softCap }: AttentionOptions,
 ): Value {
-  const { heads, keyValueHeads, headDim } = shape;
-  const q = rotate(computation.linear(`${module}.q_proj`, x), computation, heads);
-  const k = rotate(computation.linear(`${module}.k_proj`, x), computation, keyValueHeads);
-  const v = computation.linear(`${module}.v_proj`, x);
-  const mask = computation.mask(slidingWindow);
-  const mixed = attention({ q, k, v, mask }, { heads, keyValueHeads, headDim, scale: headDim ** -0.5 });
+  const rotated = {
+    q: rotate(q, computation, heads, headDim),
+    k: rotate(k, computation, keyValueHeads, headDim),
+  };
+  const options = { heads, keyValueHeads, headDim, scale, softCap };
+  const mixed = attention({ ...rotated, v }, options, computation.attentionBlocks(slidingWindow));
   return computation.linear(`${module}.o_proj`, mixed);
 }
 
-/** x * sigmoid(x). arXiv:1702.03118. */
-export const silu = (x: Value): Value => mul(x, sigmoid(x));
+/** RMSNorm of each head of x [T, heads * headDim], with one weight [headDim] for all. */
+export function normHeads(x: Value, weight: Value, epsilon: number): Value {
+  const [T, width] = x.shape as [string, number];
+  const headDim = weight.shape[0] as number;
+  return reshape(rmsNorm(reshape(x, [T, width / headDim, headDim]), weight, epsilon), x.shape);
+}
 
 /** down(act(gate(x)) * up(x)) with projections below `module`. arXiv:2002.05202. */
 export function gatedMlp(computation: Computation, module: string, x: Value, activation: (x: Value) => Value): Value {
   const gate = activation(computation.linear(`${module}.gate_proj`, x));
   return computation.linear(`${module}.down_proj`, mul(gate, computation.linear(`${module}.up_proj`, x)));
-}
-
-/** A linear layer in torch.nn.Linear's layout. */
-function linear(name: string, inputs: number, outputs: number, bias = false): LinearLayer {
-  return { name, inputs, outputs, layout: 'out-in', bias };
-}
-
-/** The parameters of linear layers. */
-export function linearParameters(linears: readonly LinearLayer[]): Parameter[] {
-  return linears.flatMap(({ name, inputs, outputs, layout, bias }): Parameter[] => [
-    { name: `${name}.weight`, shape: layout === 'out-in' ? [outputs, inputs] : [inputs, outputs], start: 'normal' },
-    ...(bias ? [{ name: `${name}.bias`, shape: [outputs], start: 'zeros' } as const] : []),
-  ]);
-}
-
-/** The linear layers of self-attention and gated MLP below `model.layers.N`. */
-export function gatedDecoderLinears(
-  layers: number,
-  { hiddenSize, heads, keyValueHeads, headDim }: DecoderShape,
-  intermediateSize: number,
-  bias: { readonly attention: boolean; readonly mlp: boolean },
-): LinearLayer[] {
-  return Array.from({ length: layers }, (_, i) => `model.layers.${i}`).flatMap((layer) => [
-    linear(`${layer}.self_attn.q_proj`, hiddenSize, heads * headDim, bias.attention),
-    linear(`${layer}.self_attn.k_proj`, hiddenSize, keyValueHeads * headDim, bias.attention),
-    linear(`${layer}.self_attn.v_proj`, hiddenSize, keyValueHeads * headDim, bias.attention),
-    linear(`${layer}.self_attn.o_proj`, heads * headDim, hiddenSize, bias.attention),
-    linear(`${layer}.mlp.gate_proj`, hiddenSize, intermediateSize, bias.mlp),
-    linear(`${layer}.mlp.up_proj`, hiddenSize, intermediateSize, bias.mlp),
-    linear(`${layer}.mlp.down_proj`, intermediateSize, hiddenSize, bias.mlp),
-  ]);
-}
-
-/** Norm weights: `names` below each of `model.layers.N`, and the final `model.norm`. */
-export function normParameters(layers: number, hiddenSize: number, names: readonly string[]): Parameter[] {
-  const inLayers = Array.from({ length: layers }, (_, i) => names.map((name) => `model.layers.${i}.${name}.weight`));
-  return [...inLayers.flat(), 'model.norm.weight'].map((name) => ({ name, shape: [hiddenSize], start: 'ones' }));
-}
-
-/** The embedding and, unless it is tied to it, the head. */
-export function embeddingParameters(vocabularySize: number, hiddenSize: number, tied: boolean): Parameter[] {
-  const names = tied ? ['model.embed_tokens.weight'] : ['model.embed_tokens.weight', 'lm_head.weight'];
-  return names.map((name) => ({ name, shape: [vocabularySize, hiddenSize], start: 'normal' }));
 }

@@ -26,10 +26,4 @@ export function requireOption(field: string, actual: unknown, honoured: readonly
 }
 
 export const positive = z.int().positive();
-
-/** Rotary options as transformers 5 spells them; `rope_theta` and `rope_scaling` are transformers 4's spelling. */
-export const ropeFields = {
-  rope_parameters: z.record(z.string(), z.unknown()).nullish(),
-  rope_theta: z.number().positive().nullish(),
-  rope_scaling: z.record(z.string(), z.unknown()).nullish(),
-};
+export const positiveNumber = z.number().positive();

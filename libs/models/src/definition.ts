@@ -31,8 +31,39 @@ export interface TokenInputs {
   readonly rows: Value;
   /** 0 for prompt tokens, which all of their row's responses see; 1, 2, … for the responses [T]. */
   readonly branches: Value;
-  /** Rotary tables [1, T, headDim / 2], for models that rotate. */
+  /** Rotary tables [1, T, rotated dimensions of a head / 2], for models that rotate. */
   readonly rotary: { readonly cos: Value; readonly sin: Value } | undefined;
+}
+
+/** For each of N blocks of attention, places on the token axis [N, 1], and vectors for Pad [N, 4]; see attention.ts. */
+export interface BlockPlaces {
+  readonly queryStart: Value;
+  /** Keys of the prompt that the block sees: from prefixStart to prefixEnd. */
+  readonly prefixStart: Value;
+  readonly prefixEnd: Value;
+  /** Keys of the queries' own part: from ownStart to end. */
+  readonly ownStart: Value;
+  /** End of the queries. */
+  readonly end: Value;
+  readonly queryCount: Value;
+  readonly keyCount: Value;
+  /** Brings queries to Q rows, the most of any block. */
+  readonly queryPads: Value;
+  /** Brings keys to R rows, one more than the most of any block. */
+  readonly keyPads: Value;
+  /** Brings masks to [Q, R]. */
+  readonly maskPads: Value;
+}
+
+/** The blocks that attention is computed in. */
+export interface AttentionBlocks {
+  readonly places: BlockPlaces;
+  /** Additive masks [N, Q, R]: 0 where a query sees a key, very negative elsewhere. */
+  readonly masks: Value;
+  /** Where each token's query is among the padded blocks [N, Q], flat: [T]. */
+  readonly queryRows: Value;
+  /** Where each token's key is among the padded blocks [N, R], flat: [M, T] for up to M blocks that it is in. */
+  readonly keyRows: Value;
 }
 
 /** What an architecture computes with: its parameters, frozen or trained, and the pack's inputs. */
@@ -42,13 +73,17 @@ export interface Computation {
   parameter(name: string): Value;
   /** x [T, in] through a linear layer, its bias and its low-rank factors, if any: [T, out]. */
   linear(name: string, x: Value): Value;
-  /** Additive mask [T, T]: 0 where a token sees another, very negative elsewhere; made once per window. */
-  mask(slidingWindow: number | undefined): Value;
+  /** The blocks of attention within a sliding window, or over all earlier positions. */
+  attentionBlocks(slidingWindow: number | undefined): AttentionBlocks;
 }
 
 /** Rotary frequencies: the angle of position p in dimension pair i is p * inverseFrequencies[i], in radians. */
 export interface Rotary {
   readonly inverseFrequencies: Float64Array;
+  /** Other frequencies for sequences of more than `above` tokens. */
+  readonly long: { readonly above: number; readonly inverseFrequencies: Float64Array } | undefined;
+  /** Factor of cosines and sines. */
+  readonly magnitude: number;
 }
 
 /** A model as its configuration defines it. */
@@ -64,6 +99,8 @@ export interface ModelDefinition {
   readonly linears: readonly LinearLayer[];
   /** The parameter [V, D] that turns hidden states into logits; the embedding's where they are tied. */
   readonly headWeight: string;
+  /** Logits are bent to stay within this, by cap * tanh(logit / cap). */
+  readonly logitSoftCap: number | undefined;
   readonly rotary: Rotary | undefined;
   /** Hidden states [T, D] after the final norm. */
   hidden(computation: Computation): Value;

@@ -1,9 +1,11 @@
-import { add, gather, mul, reciprocal, reduceMean, slice, sqrt, sub, tanh, type Value } from '@alphapo/graph';
+import { add, gather, mul, reciprocal, reduceMean, slice, sqrt, sub, type Value } from '@alphapo/graph';
 import { z } from 'zod';
+import { geluTanh } from './activations.ts';
 import { attention } from './attention.ts';
-import { linearParameters } from './blocks.ts';
-import { configError, parseConfig, positive, requireOption } from './config.ts';
+import { configError, positive, positiveNumber, requireOption } from './config.ts';
 import type { Computation, LinearLayer, ModelDefinition, Parameter } from './definition.ts';
+import { parseModelConfig } from './honoured-fields.ts';
+import { linearParameters } from './parameters.ts';
 
 const configSchema = z.looseObject({
   vocab_size: positive,
@@ -12,13 +14,17 @@ const configSchema = z.looseObject({
   n_layer: positive,
   n_positions: positive,
   n_inner: positive.nullish(),
-  layer_norm_epsilon: z.number().positive().default(1e-5),
-  initializer_range: z.number().positive().default(0.02),
+  /** An older name of n_positions. */
+  n_ctx: positive.nullish(),
+  layer_norm_epsilon: positiveNumber.default(1e-5),
+  initializer_range: positiveNumber.default(0.02),
   activation_function: z.string().default('gelu_new'),
   scale_attn_weights: z.boolean().default(true),
   scale_attn_by_inverse_layer_idx: z.boolean().default(false),
   add_cross_attention: z.boolean().default(false),
   tie_word_embeddings: z.boolean().default(true),
+  /** How HF guards float16: nothing changes in exact arithmetic. */
+  reorder_and_upcast_attn: z.boolean().default(false),
 });
 
 type Config = z.infer<typeof configSchema>;
@@ -30,12 +36,6 @@ function layerNorm(c: Computation, module: string, x: Value, epsilon: number): V
   return add(mul(mul(centred, scale), c.parameter(`${module}.weight`)), c.parameter(`${module}.bias`));
 }
 
-/** GELU by its tanh approximation. arXiv:1606.08415. */
-function gelu(x: Value): Value {
-  const cubic = mul(mul(mul(x, x), x), 0.044715);
-  return mul(mul(x, 0.5), add(tanh(mul(add(x, cubic), Math.sqrt(2 / Math.PI))), 1));
-}
-
 function block(c: Computation, i: number, x: Value, config: Config): Value {
   const module = `transformer.h.${i}`;
   const D = config.n_embd;
@@ -44,9 +44,10 @@ function block(c: Computation, i: number, x: Value, config: Config): Value {
   const qkv = c.linear(`${module}.attn.c_attn`, layerNorm(c, `${module}.ln_1`, x, config.layer_norm_epsilon));
   const [q, k, v] = [0, 1, 2].map((part) => slice(qkv, 1, part * D, (part + 1) * D)) as [Value, Value, Value];
   const scale = config.scale_attn_weights ? headDim ** -0.5 : 1;
-  const mixed = attention({ q, k, v, mask: c.mask(undefined) }, { heads, keyValueHeads: heads, headDim, scale });
+  const options = { heads, keyValueHeads: heads, headDim, scale };
+  const mixed = attention({ q, k, v }, options, c.attentionBlocks(undefined));
   const h = add(x, c.linear(`${module}.attn.c_proj`, mixed));
-  const inner = gelu(c.linear(`${module}.mlp.c_fc`, layerNorm(c, `${module}.ln_2`, h, config.layer_norm_epsilon)));
+  const inner = geluTanh(c.linear(`${module}.mlp.c_fc`, layerNorm(c, `${module}.ln_2`, h, config.layer_norm_epsilon)));
   return add(h, c.linear(`${module}.mlp.c_proj`, inner));
 }
 
@@ -77,7 +78,7 @@ function normsOf({ n_embd: D, n_layer }: Config): Parameter[] {
 
 /** GPT-2: learned positions, pre-norm with biases, one matrix for queries, keys and values. */
 export function gpt2(raw: unknown): ModelDefinition {
-  const config = parseConfig(configSchema, raw);
+  const config = parseModelConfig(configSchema, raw);
   const { n_embd: D, n_layer: layers, vocab_size: V } = config;
   requireOption('activation_function', config.activation_function, ['gelu_new', 'gelu_pytorch_tanh'], '');
   requireOption('scale_attn_by_inverse_layer_idx', config.scale_attn_by_inverse_layer_idx, [false], '');
@@ -103,6 +104,7 @@ export function gpt2(raw: unknown): ModelDefinition {
     ],
     linears,
     headWeight: config.tie_word_embeddings ? 'transformer.wte.weight' : 'lm_head.weight',
+    logitSoftCap: undefined,
     rotary: undefined,
     hidden(c) {
       const embedded = gather(c.parameter('transformer.wte.weight'), c.inputs.tokens);

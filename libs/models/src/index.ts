@@ -1,5 +1,13 @@
-export { attentionMask } from './attention.ts';
-export type { Computation, LinearLayer, ModelDefinition, Parameter, TokenInputs } from './definition.ts';
+export { attentionMasks } from './attention-mask.ts';
+export type {
+  AttentionBlocks,
+  BlockPlaces,
+  Computation,
+  LinearLayer,
+  ModelDefinition,
+  Parameter,
+  TokenInputs,
+} from './definition.ts';
 export { freshParameters } from './fresh.ts';
 export { defaultLoraTargets, freshLora, type LoraFactors, loraFactors } from './lora.ts';
 export { readModelDefinition, runFacts } from './model-folder.ts';

@@ -1,14 +1,51 @@
+import { add, gather, rmsNorm, type Value } from '@alphapo/graph';
 import { z } from 'zod';
-import { parseConfig, positive } from './config.ts';
-import type { ModelDefinition } from './definition.ts';
-import { llamaLike } from './llama.ts';
+import { silu } from './activations.ts';
+import { type DecoderShape, gatedMlp, projections, rotaryAttention } from './blocks.ts';
+import { positive, requireOption } from './config.ts';
+import { decoderFields, decoderModel, decoderShape, EMBEDDING } from './decoder.ts';
+import type { Computation, ModelDefinition } from './definition.ts';
+import { parseModelConfig } from './honoured-fields.ts';
+import { finalNorm, gatedDecoderLinears, layerNorms } from './parameters.ts';
+import { rotaryOf } from './rotary.ts';
 
-const windowSchema = z.looseObject({ sliding_window: positive.nullish() });
+const configSchema = z.looseObject({
+  ...decoderFields,
+  num_key_value_heads: positive.nullable().default(8),
+  head_dim: positive.nullish(),
+  max_position_embeddings: positive.default(131_072),
+  hidden_act: z.string().default('silu'),
+  sliding_window: positive.nullable().default(4096),
+  tie_word_embeddings: z.boolean().default(false),
+});
 
-/** Mistral 7B (arXiv:2310.06825): Llama with a sliding window in every layer. */
-export function mistral(config: unknown): ModelDefinition {
-  return llamaLike(config, (parsed) => ({
-    modelType: 'mistral',
-    slidingWindow: parseConfig(windowSchema, parsed).sliding_window ?? undefined,
-  }));
+type Config = z.infer<typeof configSchema>;
+
+/** One decoder layer on x [T, D]. */
+function layer(c: Computation, i: number, x: Value, config: Config, shape: DecoderShape): Value {
+  const [module, attention] = [`model.layers.${i}`, `model.layers.${i}.self_attn`];
+  const norm = (name: string, value: Value) =>
+    rmsNorm(value, c.parameter(`${module}.${name}.weight`), config.rms_norm_eps);
+  const projected = projections(c, attention, norm('input_layernorm', x));
+  const slidingWindow = config.sliding_window ?? undefined;
+  const h = add(x, rotaryAttention(c, attention, projected, shape, { slidingWindow }));
+  return add(h, gatedMlp(c, `${module}.mlp`, norm('post_attention_layernorm', h), silu));
+}
+
+/** Mistral 7B, arXiv:2310.06825: Llama with a sliding window in every layer. */
+export function mistral(raw: unknown): ModelDefinition {
+  const config = parseModelConfig(configSchema, raw);
+  requireOption('hidden_act', config.hidden_act, ['silu'], 'Use a checkpoint with the usual activation.');
+  const shape = decoderShape(config);
+  const { hidden_size: D, num_hidden_layers: layers } = config;
+  return decoderModel('mistral', config, {
+    rotary: rotaryOf(config, shape.headDim),
+    linears: gatedDecoderLinears(layers, shape, config.intermediate_size, { qkv: false, output: false, mlp: false }),
+    norms: [...layerNorms(layers, D, ['input_layernorm', 'post_attention_layernorm']), finalNorm(D)],
+    hidden(c) {
+      let x = gather(c.parameter(EMBEDDING), c.inputs.tokens);
+      for (let i = 0; i < layers; i++) x = layer(c, i, x, config, shape);
+      return rmsNorm(x, c.parameter('model.norm.weight'), config.rms_norm_eps);
+    },
+  });
 }

@@ -1,34 +1,29 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AlphapoError, messageOf } from '@alphapo/base';
 import type { RunFacts } from '@alphapo/contracts';
+import { parseStrictJson, readSmallFile } from '@alphapo/safetensors';
 import type { ModelDefinition } from './definition.ts';
 import { defaultLoraTargets } from './lora.ts';
 import { modelFromConfig } from './registry.ts';
 
+/** Configurations have a few kilobytes; what is longer is another file. */
+const MAX_CONFIG_BYTES = 16 * 2 ** 20;
+
 /** The model that a folder's config.json defines. Errors: MODEL_NOT_FOUND, MODEL_CONFIG. */
 export async function readModelDefinition(folder: string): Promise<ModelDefinition> {
-  const file = join(folder, 'config.json');
-  let text: string;
+  return modelFromConfig(await readConfig(join(folder, 'config.json')));
+}
+
+async function readConfig(file: string): Promise<unknown> {
   try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw new AlphapoError(
-      'not-found',
-      'MODEL_NOT_FOUND',
-      `cannot read ${file}: ${messageOf(error)}. Give the folder of a Hugging Face model`,
-      { cause: error },
-    );
+    return parseStrictJson(await readSmallFile(file, MAX_CONFIG_BYTES), file);
+  } catch (cause) {
+    if (cause instanceof AlphapoError && cause.code === 'data-loss') {
+      throw new AlphapoError('failed-precondition', 'MODEL_CONFIG', cause.message, { cause });
+    }
+    const message = `cannot read ${file}: ${messageOf(cause)}. Give the folder of a Hugging Face model`;
+    throw new AlphapoError('not-found', 'MODEL_NOT_FOUND', message, { cause });
   }
-  let config: unknown;
-  try {
-    config = JSON.parse(text);
-  } catch (error) {
-    throw new AlphapoError('failed-precondition', 'MODEL_CONFIG', `${file} is no valid JSON: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-  return modelFromConfig(config);
 }
 
 /** What the defaults of a run depend on. `pairs`: those of one epoch, where known. */

@@ -1,6 +1,8 @@
-import { mul, neg, sub, type Value } from '@alphapo/graph';
+import type { ObjectiveOf } from '@alphapo/contracts';
+import { mul, type Value } from '@alphapo/graph';
+import { bradleyTerry } from './bradley-terry.ts';
 import type { PairLogProbs, PairObjective } from './pair.ts';
-import { expm1, softplus } from './scalars.ts';
+import { expm1 } from './scalars.ts';
 
 /**
  * AlphaPO, arXiv:2501.03884, equations 6 and 7. For the mean token log-probability l of a response:
@@ -12,15 +14,8 @@ import { expm1, softplus } from './scalars.ts';
  * The reward is formed as -beta expm1(-alpha l) / alpha, so that it joins SimPO smoothly as alpha goes to 0. The exponent
  * is clamped to 600 in magnitude.
  */
-export function alphapo(
-  { alpha, beta, gamma }: { alpha: number; beta: number; gamma: number },
-  { meanChosen, meanRejected }: PairLogProbs,
-): PairObjective {
+export function alphapo(objective: ObjectiveOf<'alphapo'>, { chosen, rejected }: PairLogProbs): PairObjective {
+  const { alpha, beta } = objective;
   const reward = (l: Value) => (alpha === 0 ? mul(l, beta) : mul(expm1(mul(l, -alpha)), -beta / alpha));
-  return marginLoss(reward(meanChosen), reward(meanRejected), gamma);
-}
-
-/** softplus(gamma - (r_w - r_l)): the Bradley-Terry loss of rewards with a target margin. */
-export function marginLoss(rewardChosen: Value, rewardRejected: Value, gamma: number): PairObjective {
-  return { loss: softplus(neg(sub(sub(rewardChosen, rewardRejected), gamma))), rewardChosen, rewardRejected };
+  return bradleyTerry(reward(chosen.mean), reward(rejected.mean), objective);
 }

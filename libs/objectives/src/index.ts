@@ -1,2 +1,2 @@
 export { applyObjective } from './objective.ts';
-export type { PairLogProbs, PairObjective } from './pair.ts';
+export type { LogProbs, PairLogProbs, PairObjective } from './pair.ts';

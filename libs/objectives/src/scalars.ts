@@ -49,3 +49,17 @@ export function softplus(x: Value): Value {
   const value = add(max(x, 0), log1p(exp(neg(abs(x)))));
   return customDerivative(value, [x], (gradient) => [mul(gradient, logistic(x))]);
 }
+
+/** The largest log-probability whose odds are formed: those of 0 are infinite, and rounding may even give more than 0. */
+const MAX_LOG_PROB = -(2 ** -50);
+
+/**
+ * log(p / (1 - p)) of p = exp(l), for a log-probability l: l - log(1 - exp(l)), with 1 - exp(l) formed as -expm1(l), which
+ * keeps its digits near 0; far from it the logarithm is a small part of the difference. Its derivative is 1 / (1 - exp(l)).
+ * l is clamped to -2^-50.
+ */
+export function logOdds(l: Value): Value {
+  const clamped = min(l, MAX_LOG_PROB);
+  const rest = neg(expm1(clamped));
+  return customDerivative(sub(clamped, log(rest)), [clamped], (gradient) => [div(gradient, rest)]);
+}

@@ -1,6 +1,9 @@
 import { AlphapoError, type FloatTensor, type FloatTensors, floatTensor } from '@alphapo/base';
 import type { RunSpecification } from '@alphapo/contracts';
+import type { UpdatePiece } from './kernels.ts';
+import { bundled, piecesOf } from './pieces.ts';
 import { checkSameTensors } from './same-tensors.ts';
+import { callingThread, type Runner } from './threads.ts';
 
 export type AdamWSettings = Pick<RunSpecification['optimizer'], 'beta1' | 'beta2' | 'epsilon' | 'weightDecay'>;
 
@@ -28,17 +31,17 @@ export function initialAdamWState(parameters: FloatTensors): AdamWState {
  *     m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²
  *     p ← p − lr / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)
  *
- * Arithmetic is float64, moments and parameters are stored as float32. Tensors are walked one after the other and each
- * element depends on its own past only, so the result doesn't depend on anything else. `gradientScale` is the factor of
- * clipping. Throws TENSORS_MISMATCH where names or shapes of gradients or moments differ from the parameters', before
- * anything changed.
+ * Arithmetic is float64, moments and parameters are stored as float32. Each element depends on its own past only, so the
+ * result doesn't depend on how the work is split. `gradientScale` is the factor of clipping. Throws TENSORS_MISMATCH where
+ * names or shapes of gradients or moments differ from the parameters', before anything changed.
  */
-export function adamW(
+export async function adamW(
   parameters: FloatTensors,
   gradients: FloatTensors,
   state: AdamWState,
   step: { readonly learningRate: number; readonly gradientScale: number; readonly settings: AdamWSettings },
-): void {
+  runner: Runner = callingThread,
+): Promise<void> {
   checkSameTensors(parameters, gradients, 'gradients');
   checkSameTensors(parameters, state.m, 'first moments');
   checkSameTensors(parameters, state.v, 'second moments');
@@ -54,42 +57,15 @@ export function adamW(
   const { beta1, beta2, epsilon, weightDecay } = settings;
   const stepSize = learningRate / (1 - beta1 ** state.step);
   const rootScale = 1 / Math.sqrt(1 - beta2 ** state.step);
-  for (const [name, parameter] of parameters) {
-    const decay = parameter.shape.length >= 2 ? 1 - learningRate * weightDecay : 1;
+  const pieces = [...parameters].flatMap(([name, { shape, data }]) => {
+    const decay = shape.length >= 2 ? 1 - learningRate * weightDecay : 1;
     const [g, m, v] = [gradients, state.m, state.v].map((tensors) => (tensors.get(name) as FloatTensor).data);
-    update(parameter.data, g as Float32Array, m as Float32Array, v as Float32Array, {
-      decay,
-      gradientScale,
-      beta1,
-      beta2,
-      stepSize,
-      rootScale,
-      epsilon,
-    });
-  }
-}
-
-interface Factors {
-  readonly decay: number;
-  readonly gradientScale: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly stepSize: number;
-  readonly rootScale: number;
-  readonly epsilon: number;
-}
-
-/** The loop over one tensor: no allocation, one square root and one division an element. */
-function update(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32Array, factors: Factors): void {
-  const { decay, gradientScale, beta1, beta2, stepSize, rootScale, epsilon } = factors;
-  const gain1 = (1 - beta1) * gradientScale;
-  const gain2 = (1 - beta2) * gradientScale * gradientScale;
-  for (let i = 0; i < p.length; i++) {
-    const gradient = g[i] as number;
-    const mean = beta1 * (m[i] as number) + gain1 * gradient;
-    const square = beta2 * (v[i] as number) + gain2 * gradient * gradient;
-    m[i] = mean;
-    v[i] = square;
-    p[i] = decay * (p[i] as number) - (stepSize * mean) / (Math.sqrt(square) * rootScale + epsilon);
-  }
+    const factors = { decay, gradientScale, beta1, beta2, stepSize, rootScale, epsilon };
+    const arrays = piecesOf([data, g as Float32Array, m as Float32Array, v as Float32Array]);
+    return arrays.map((piece): UpdatePiece => ({ arrays: piece, factors }));
+  });
+  await runner.run(
+    'update',
+    bundled(pieces, ({ arrays }) => arrays[0].length),
+  );
 }

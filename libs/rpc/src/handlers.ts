@@ -1,13 +1,6 @@
-import { once } from 'node:events';
 import { AlphapoError } from '@alphapo/base';
 import type { Logger } from '@alphapo/telemetry';
-import type {
-  handleServerStreamingCall,
-  handleUnaryCall,
-  ServerUnaryCall,
-  ServerWritableStream,
-  ServiceError,
-} from '@grpc/grpc-js';
+import type { ServerUnaryCall, ServerWritableStream, ServiceError, sendUnaryData } from '@grpc/grpc-js';
 import { toServiceError } from './status.ts';
 
 /** What a handler knows of its call besides the request. */
@@ -16,11 +9,21 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** The client's address. */
   readonly peer: string;
+  /** The method's path, for logs. */
+  readonly method: string;
+}
+
+/** A method of a service. */
+export interface Method {
+  /** As grpc-js takes it. */
+  readonly serve: (call: never, callback: never) => void;
+  /** As callers in this process take it: one answer where the method is unary. Errors are those of grpc-js. */
+  readonly answer: (request: never, context: CallContext) => AsyncIterable<unknown>;
 }
 
 type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
 
-/** Turns async functions into handlers of grpc-js; errors become statuses, those that are not ours are logged. */
+/** Turns async functions into methods; errors become statuses, those that are not ours are logged. */
 export class Handlers {
   readonly #logger: Logger;
   /** Calls that have not ended; a graceful stop waits for them. */
@@ -30,37 +33,47 @@ export class Handlers {
     this.#logger = logger;
   }
 
-  unary<Request, Response>(
-    handle: (request: Request, context: CallContext) => Promise<Response>,
-  ): handleUnaryCall<Request, Response> {
-    return (call, callback) =>
-      this.#track(async () => {
-        try {
-          callback(null, await handle(call.request, contextOf(call)));
-        } catch (error) {
-          callback(this.#report(call, error));
-        }
-      });
+  unary<Request, Response>(handle: (request: Request, context: CallContext) => Promise<Response>): Method {
+    return {
+      serve: (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>) =>
+        this.#track(async () => {
+          const context = contextOf(call);
+          try {
+            callback(null, await handle(call.request, context));
+          } catch (error) {
+            callback(this.#report(error, context));
+          }
+        }),
+      answer: (request: Request, context) =>
+        this.#answer(context, async function* () {
+          yield await handle(request, context);
+        }),
+    };
   }
 
-  /** Writes what the handler yields, no faster than the client reads it. */
-  serverStream<Request, Response>(
-    handle: (request: Request, context: CallContext) => AsyncIterable<Response>,
-  ): handleServerStreamingCall<Request, Response> {
-    return (call) =>
-      this.#track(async () => {
-        const context = contextOf(call);
-        try {
-          for await (const response of handle(call.request, context)) {
-            if (context.signal.aborted) break;
-            if (!call.write(response)) await once(call, 'drain', { signal: context.signal });
+  /**
+   * Sends what the handler yields, no faster than the client reads it. The handler goes on when a message has been taken
+   * off it: what the message pointed to may be changed then.
+   */
+  serverStream<Request, Response>(handle: (request: Request, context: CallContext) => AsyncIterable<Response>): Method {
+    return {
+      serve: (call: ServerWritableStream<Request, Response>) =>
+        this.#track(async () => {
+          const context = contextOf(call);
+          const { signal } = context;
+          try {
+            for await (const response of handle(call.request, context)) {
+              if (signal.aborted) break;
+              await written(call, response, signal);
+            }
+            call.end();
+          } catch (error) {
+            if (signal.aborted) call.end();
+            else call.emit('error', this.#report(error, context));
           }
-          call.end();
-        } catch (error) {
-          if (context.signal.aborted) call.end();
-          else call.emit('error', this.#report(call, error));
-        }
-      });
+        }),
+      answer: (request: Request, context) => this.#answer(context, () => handle(request, context)),
+    };
   }
 
   /** Resolves when no call is running. */
@@ -73,12 +86,38 @@ export class Handlers {
     this.#running.add(running);
   }
 
-  #report(call: AnyCall, error: unknown): ServiceError {
-    if (!(error instanceof AlphapoError)) {
-      this.#logger.error('rpc.failed', { method: call.getPath(), peer: call.getPeer(), error });
+  async *#answer(context: CallContext, answers: () => AsyncIterable<unknown>): AsyncGenerator<unknown> {
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    this.#track(() => ended);
+    try {
+      yield* answers();
+    } catch (error) {
+      throw this.#report(error, context);
+    } finally {
+      end();
     }
+  }
+
+  #report(error: unknown, { method, peer }: CallContext): ServiceError {
+    if (!(error instanceof AlphapoError)) this.#logger.error('rpc.failed', { method, peer, error });
     return toServiceError(error) as ServiceError;
   }
+}
+
+/** Resolves when a message was serialized and handed to the connection. Throws the signal's reason. */
+function written<Response>(
+  call: ServerWritableStream<unknown, Response>,
+  response: Response,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(signal.reason);
+    signal.addEventListener('abort', leave, { once: true });
+    call.write(response, () => {
+      signal.removeEventListener('abort', leave);
+      resolve();
+    });
+  });
 }
 
 /** grpc-js emits `cancelled` both when the client cancels and when its deadline passes. */
@@ -88,5 +127,5 @@ function contextOf(call: AnyCall): CallContext {
     abort.abort(new AlphapoError('cancelled', 'CANCELLED', 'the client cancelled the call or its deadline passed'));
   if (call.cancelled) cancel();
   call.on('cancelled', cancel);
-  return { signal: abort.signal, peer: call.getPeer() };
+  return { signal: abort.signal, peer: call.getPeer(), method: call.getPath() };
 }

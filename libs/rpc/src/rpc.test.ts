@@ -1,4 +1,4 @@
-import { AlphapoError, seededRandom } from '@alphapo/base';
+import { AlphapoError, type FloatTensor, seededRandom } from '@alphapo/base';
 import { type ScoreRequest, ScorerServiceClient, ScorerServiceService, type TensorChunk } from '@alphapo/contracts';
 import { createLogger } from '@alphapo/telemetry';
 import { status } from '@grpc/grpc-js';
@@ -9,12 +9,30 @@ import {
   connect,
   Handlers,
   HealthClient,
+  inProcess,
   RpcServer,
+  TensorAssembler,
   tensorsToChunks,
 } from './index.ts';
 
-const REQUEST: ScoreRequest = { items: [], policy: undefined, perToken: false, objective: undefined };
-const GRADIENT = { runId: '', step: 0n, shard: 0, policy: undefined, objective: undefined, pairs: [], batchPairs: 0 };
+const REQUEST: ScoreRequest = {
+  items: [],
+  policy: undefined,
+  perToken: false,
+  objective: undefined,
+  batch: undefined,
+};
+const GRADIENT = {
+  runId: '',
+  step: 0n,
+  shard: 0,
+  policy: undefined,
+  objective: undefined,
+  pairs: [],
+  batchPairs: 0,
+  batchChosenTokens: 0,
+  referenceModelDigest: '',
+};
 const chunk = (n: number): TensorChunk => ({
   name: `${n}`,
   dataType: 1,
@@ -28,8 +46,10 @@ interface Behaviour {
   gradient?: (context: CallContext) => AsyncIterable<TensorChunk>;
 }
 
-/** A scorer whose answers the test decides, on a free port. */
-async function serve({ score, gradient }: Behaviour, drainMs = 1000) {
+type Kind = 'network' | 'in-process';
+
+/** A scorer whose answers the test decides, on a free port, and a connection to it. */
+async function serve({ score, gradient }: Behaviour, kind: Kind = 'network') {
   const handlers = new Handlers(createLogger({ service: 'test', level: 'silent' }));
   const implementation = {
     describeScorer: handlers.unary(() => Promise.reject(new Error('secret'))),
@@ -39,76 +59,138 @@ async function serve({ score, gradient }: Behaviour, drainMs = 1000) {
     }),
   };
   const services = [{ definition: ScorerServiceService, implementation }];
-  const server = await RpcServer.start({ address: '127.0.0.1:0', services, handlers, drainMs });
-  return { server, connection: connect(ScorerServiceClient, server.address) };
+  const server = await RpcServer.start({ address: '127.0.0.1:0', services, handlers, drainMs: 1000 });
+  const address = kind === 'network' ? server.address : inProcess(server.address);
+  return { server, connection: connect(ScorerServiceClient, address) };
 }
 
 const SOON = { timeoutMs: 5_000 };
 
-test('an error arrives with its code, reason, message and metadata', async () => {
-  const { server, connection } = await serve({
-    score: () =>
-      Promise.reject(
-        new AlphapoError('invalid-argument', 'INVALID_ITEM', 'items[3]: is empty', { metadata: { field: 'items[3]' } }),
-      ),
+describe.each<Kind>(['network', 'in-process'])('calls by %s', (kind) => {
+  test('an error arrives with its code, reason, message and metadata', async () => {
+    const { server, connection } = await serve(
+      {
+        score: () =>
+          Promise.reject(
+            new AlphapoError('invalid-argument', 'INVALID_ITEM', 'items[3]: is empty', {
+              metadata: { field: 'items[3]' },
+            }),
+          ),
+      },
+      kind,
+    );
+    await using _ = server;
+    await expect(callUnary(connection, 'score', REQUEST, SOON)).rejects.toMatchObject({
+      code: 'invalid-argument',
+      reason: 'INVALID_ITEM',
+      message: expect.stringContaining('items[3]: is empty'),
+      metadata: { field: 'items[3]', address: server.address },
+    });
+    connection[Symbol.dispose]();
   });
-  await using _ = server;
-  await expect(callUnary(connection, 'score', REQUEST, SOON)).rejects.toMatchObject({
-    code: 'invalid-argument',
-    reason: 'INVALID_ITEM',
-    message: expect.stringContaining('items[3]: is empty'),
-    metadata: { field: 'items[3]', address: server.address },
-  });
-  connection[Symbol.dispose]();
-});
 
-test('an unexpected error is INTERNAL and keeps its text to itself', async () => {
-  const { server, connection } = await serve({});
-  await using _ = server;
-  const error = await callUnary(connection, 'describeScorer', {}, SOON).catch((caught: AlphapoError) => caught);
-  expect(error).toMatchObject({ code: 'internal' });
-  expect((error as AlphapoError).message).not.toContain('secret');
-  connection[Symbol.dispose]();
-});
-
-test.each([
-  ['a deadline', () => ({ timeoutMs: 150 }), 'deadline-exceeded'],
-  ['a cancelled call', () => ({ timeoutMs: 5_000, signal: AbortSignal.timeout(150) }), 'cancelled'],
-])('%s reaches the handler', async (_what, settings, code) => {
-  const stopped = Promise.withResolvers<void>();
-  const { server, connection } = await serve({
-    score: (_request, { signal }) =>
-      new Promise((_, reject) => {
-        signal.addEventListener('abort', () => {
-          stopped.resolve();
-          reject(signal.reason);
-        });
-      }),
+  test('an unexpected error is INTERNAL and keeps its text to itself', async () => {
+    const { server, connection } = await serve({}, kind);
+    await using _ = server;
+    const error = await callUnary(connection, 'describeScorer', {}, SOON).catch((caught: AlphapoError) => caught);
+    expect(error).toMatchObject({ code: 'internal' });
+    expect((error as AlphapoError).message).not.toContain('secret');
+    connection[Symbol.dispose]();
   });
-  await using _ = server;
-  await expect(callUnary(connection, 'score', REQUEST, settings())).rejects.toMatchObject({ code });
-  await stopped.promise;
-  connection[Symbol.dispose]();
-});
 
-test('a stream is written no faster than it is read, and leaving it stops the handler', async () => {
-  let made = 0;
-  const stopped = Promise.withResolvers<void>();
-  const { server, connection } = await serve({
-    gradient: async function* ({ signal }) {
-      signal.addEventListener('abort', () => stopped.resolve());
-      for (; !signal.aborted; made++) yield chunk(made);
-    },
+  test.each([
+    ['a deadline', () => ({ timeoutMs: 150 }), 'deadline-exceeded'],
+    ['a cancelled call', () => ({ timeoutMs: 5_000, signal: AbortSignal.timeout(150) }), 'cancelled'],
+  ])('%s reaches the handler', async (_what, settings, code) => {
+    const stopped = Promise.withResolvers<void>();
+    const { server, connection } = await serve(
+      {
+        score: (_request, { signal }) =>
+          new Promise((_, reject) => {
+            signal.addEventListener('abort', () => {
+              stopped.resolve();
+              reject(signal.reason);
+            });
+          }),
+      },
+      kind,
+    );
+    await using _ = server;
+    await expect(callUnary(connection, 'score', REQUEST, settings())).rejects.toMatchObject({ code });
+    await stopped.promise;
+    connection[Symbol.dispose]();
   });
-  await using _ = server;
-  for await (const { part } of callServerStream(connection, 'gradient', GRADIENT, SOON)) {
-    expect(part?.$case).toBe('chunk');
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    break;
-  }
-  await stopped.promise;
-  expect(made).toBeLessThan(100);
-  connection[Symbol.dispose]();
+
+  test('a stream is written no faster than it is read, and leaving it stops the handler', async () => {
+    let made = 0;
+    const stopped = Promise.withResolvers<void>();
+    const { server, connection } = await serve(
+      {
+        gradient: async function* ({ signal }) {
+          signal.addEventListener('abort', () => stopped.resolve());
+          for (; !signal.aborted; made++) yield chunk(made);
+        },
+      },
+      kind,
+    );
+    await using _ = server;
+    for await (const { part } of callServerStream(connection, 'gradient', GRADIENT, SOON)) {
+      expect(part?.$case).toBe('chunk');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      break;
+    }
+    await stopped.promise;
+    expect(made).toBeLessThan(100);
+    connection[Symbol.dispose]();
+  });
+
+  test('a graceful stop lets a running call end', async () => {
+    const { server, connection } = await serve(
+      {
+        score: async () => {
+          await new Promise((resolve) => setTimeout(resolve, 300));
+          return { results: [], policy: undefined };
+        },
+      },
+      kind,
+    );
+    const answer = callUnary(connection, 'score', REQUEST, SOON);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await server[Symbol.asyncDispose]();
+    await expect(answer).resolves.toMatchObject({ results: [] });
+    connection[Symbol.dispose]();
+  });
+
+  test('a gradient of many megabytes arrives whole', async () => {
+    const random = seededRandom(1);
+    const data = Float32Array.from({ length: 3_000_001 }, () => random.next());
+    const tensors = new Map([
+      ['a', { shape: [3_000_001], data }],
+      ['b', { shape: [2, 0], data: new Float32Array() }],
+      ['c', { shape: [], data: Float32Array.of(7) }],
+    ]);
+    const { server, connection } = await serve(
+      {
+        gradient: async function* () {
+          yield* tensorsToChunks(tensors);
+        },
+      },
+      kind,
+    );
+    await using _ = server;
+    const assembler = new TensorAssembler({ maxBytes: 2 ** 24 });
+    for await (const { part } of callServerStream(connection, 'gradient', GRADIENT, SOON)) {
+      if (part?.$case === 'chunk') assembler.push(part.value);
+    }
+    const arrived = assembler.finish(3);
+    expect([...arrived.keys()]).toEqual([...tensors.keys()]);
+    for (const [name, { shape, data: sent }] of tensors) {
+      const { shape: arrivedShape, data: bits } = arrived.get(name) as FloatTensor;
+      expect(arrivedShape).toEqual(shape);
+      expect(Buffer.compare(new Uint8Array(bits.buffer), new Uint8Array(sent.buffer))).toBe(0);
+    }
+    connection[Symbol.dispose]();
+  });
 });
 
 test('health checks answer as the gRPC project defines them', async () => {
@@ -141,39 +223,27 @@ test('a server that is not there is UNAVAILABLE with its address', async () => {
   });
 });
 
-test('a graceful stop lets a running call end', async () => {
-  const { server, connection } = await serve({
-    score: async () => {
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      return { results: [], policy: undefined };
-    },
-  });
-  const answer = callUnary(connection, 'score', REQUEST, SOON);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+test('an address of this process that no server has is UNAVAILABLE', async () => {
+  const { server, connection } = await serve({}, 'in-process');
+  await expect(callUnary(connection, 'score', REQUEST, SOON)).resolves.toMatchObject({ results: [] });
   await server[Symbol.asyncDispose]();
-  await expect(answer).resolves.toMatchObject({ results: [] });
-  connection[Symbol.dispose]();
+  await expect(callUnary(connection, 'score', REQUEST, SOON)).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringContaining(server.address),
+  });
 });
 
-test('a gradient of many megabytes arrives whole', async () => {
-  const random = seededRandom(1);
-  const data = Float32Array.from({ length: 3_000_001 }, () => random.next());
-  const tensors = new Map([
-    ['a', { shape: [3_000_001], data }],
-    ['b', { shape: [2, 0], data: new Float32Array() }],
-    ['c', { shape: [], data: Float32Array.of(7) }],
-  ]);
-  const { server, connection } = await serve({
-    gradient: async function* () {
-      yield* tensorsToChunks(tensors);
+test('within the process messages are the handler’s own', async () => {
+  const sent = chunk(7);
+  const { server, connection } = await serve(
+    {
+      gradient: async function* () {
+        yield sent;
+      },
     },
-  });
+    'in-process',
+  );
   await using _ = server;
-  const { TensorAssembler } = await import('./tensors.ts');
-  const assembler = new TensorAssembler({ maxBytes: 2 ** 24 });
-  for await (const { part } of callServerStream(connection, 'gradient', GRADIENT, SOON)) {
-    if (part?.$case === 'chunk') assembler.push(part.value);
-  }
-  expect(assembler.finish(3)).toEqual(tensors);
-  connection[Symbol.dispose]();
+  const [response] = await Array.fromAsync(callServerStream(connection, 'gradient', GRADIENT, SOON));
+  expect(response?.part?.value).toBe(sent);
 });

@@ -12,13 +12,15 @@ import {
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
-import type { Handlers } from './handlers.ts';
+import type { Handlers, Method } from './handlers.ts';
+import { offerInProcess } from './in-process.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
+import { withTensorCodec } from './tensor-codec.ts';
 
-/** A service of a server: its definition from the generated code, and its handlers. */
+/** A service of a server: its definition from the generated code, and its methods by their names there. */
 export interface Service {
   readonly definition: ServiceDefinition;
-  readonly implementation: UntypedServiceImplementation;
+  readonly implementation: Readonly<Record<string, Method>>;
 }
 
 export interface ServerOptions {
@@ -43,13 +45,21 @@ export class RpcServer implements AsyncDisposable {
   readonly address: string;
   readonly #server: Server;
   readonly #health: HealthImplementation;
+  readonly #offer: Disposable;
   readonly #options: ServerOptions;
 
-  private constructor(server: Server, health: HealthImplementation, address: string, options: ServerOptions) {
-    this.#server = server;
-    this.#health = health;
-    this.address = address;
-    this.#options = options;
+  private constructor(parts: {
+    server: Server;
+    health: HealthImplementation;
+    address: string;
+    offer: Disposable;
+    options: ServerOptions;
+  }) {
+    this.#server = parts.server;
+    this.#health = parts.health;
+    this.address = parts.address;
+    this.#offer = parts.offer;
+    this.#options = parts.options;
   }
 
   /** Errors: ADDRESS_IN_USE and CANNOT_LISTEN with the address. */
@@ -60,14 +70,22 @@ export class RpcServer implements AsyncDisposable {
     });
     const names = options.services.map(({ definition }) => serviceName(definition));
     const health = new HealthImplementation(Object.fromEntries(['', ...names].map((name) => [name, 'SERVING'])));
-    for (const { definition, implementation } of options.services) server.addService(definition, implementation);
+    for (const { definition, implementation } of options.services) {
+      const methods = Object.entries(implementation).map(([name, { serve }]) => [name, serve]);
+      server.addService(withTensorCodec(definition), Object.fromEntries(methods) as UntypedServiceImplementation);
+    }
     health.addToServer(server);
     new ReflectionService(loadFileDescriptorSetFromBuffer(readFileSync(descriptorSetFile)), {
       services: names,
     }).addToServer(server);
     const port = await bind(server, options.address);
     const host = options.address.slice(0, options.address.lastIndexOf(':'));
-    return new RpcServer(server, health, `${host}:${port}`, options);
+    const address = `${host}:${port}`;
+    const offer = offerInProcess(
+      address,
+      Object.assign({}, ...options.services.map((service) => service.implementation)),
+    );
+    return new RpcServer({ server, health, address, offer, options });
   }
 
   /** What health checks answer for the whole server. */
@@ -79,6 +97,7 @@ export class RpcServer implements AsyncDisposable {
   /** Takes no new calls, lets running ones end within the drain time, then cuts what is left. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.setServing(false);
+    this.#offer[Symbol.dispose]();
     const ended = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
     await within(this.#options.drainMs ?? DRAIN_MS, this.#options.handlers.idle());
     // The last answers are on their way; streams that never end by themselves (health watches) are cut.

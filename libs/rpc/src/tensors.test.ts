@@ -1,3 +1,4 @@
+import { floatTensor } from '@alphapo/base';
 import type { TensorChunk } from '@alphapo/contracts';
 import { TensorAssembler } from './tensors.ts';
 
@@ -33,4 +34,22 @@ test('chunks in order make a tensor', () => {
   const data = Buffer.from(Float32Array.of(1, 2, 3, 4).buffer);
   const tensors = assemble(chunk({ data: data.subarray(0, 5) }), chunk({ data: data.subarray(5), byteOffset: 5n }));
   expect(tensors.get('w')).toEqual({ shape: [4], data: Float32Array.of(1, 2, 3, 4) });
+});
+
+test('tensors of the same name and shape are filled again', () => {
+  const into = new Map([
+    ['v', floatTensor([1])],
+    ['w', floatTensor([2], Float32Array.of(9, 9))],
+  ]);
+  const assembler = new TensorAssembler({ maxBytes: 1024, into });
+  const data = Buffer.from(Float32Array.of(1, 2).buffer);
+  assembler.push(chunk({ name: 'w', shape: [2n], data }));
+  assembler.push(chunk({ name: 'v', shape: [2n], data }));
+  const tensors = assembler.finish(2);
+  expect(tensors.get('w')).toBe(into.get('w'));
+  expect(tensors.get('v')).not.toBe(into.get('v'));
+  expect([...tensors.values()].map(({ data: [first, second] }) => [first, second])).toEqual([
+    [1, 2],
+    [1, 2],
+  ]);
 });

@@ -1,4 +1,4 @@
-import { AlphapoError, elementCount, type FloatTensor, type FloatTensors, sameShape } from '@alphapo/base';
+import { AlphapoError, elementCount, type FloatTensor, type FloatTensors, floatTensor, sameShape } from '@alphapo/base';
 import { type TensorChunk, WireDataType } from '@alphapo/contracts';
 import { CHUNK_BYTES } from './limits.ts';
 
@@ -19,13 +19,16 @@ export function* tensorsToChunks(tensors: FloatTensors): Generator<TensorChunk> 
 /** Puts chunks together again, and refuses whatever is not a run of whole tensors. */
 export class TensorAssembler {
   readonly #maxBytes: number;
+  readonly #into: FloatTensors;
   readonly #tensors = new Map<string, FloatTensor>();
   #bytes = 0;
   /** The tensor that chunks are being added to, and how many of its bytes are there. */
   #open: { name: string; tensor: FloatTensor; filled: number } | undefined;
 
-  constructor(limits: { readonly maxBytes: number }) {
-    this.#maxBytes = limits.maxBytes;
+  /** Tensors of `into` are filled where name and shape are the same; new ones are made for the others. */
+  constructor({ maxBytes, into = new Map() }: { readonly maxBytes: number; readonly into?: FloatTensors }) {
+    this.#maxBytes = maxBytes;
+    this.#into = into;
   }
 
   /** Errors: TENSOR_STREAM with the tensor and what is wrong with its chunk. */
@@ -65,7 +68,9 @@ export class TensorAssembler {
       throw streamError(name, `its ${bytes} bytes are beyond the limit of ${this.#maxBytes} for all tensors`);
     }
     this.#bytes += bytes;
-    this.#open = { name, tensor: { shape, data: new Float32Array(elementCount(shape)) }, filled: 0 };
+    const place = this.#into.get(name);
+    const tensor = place !== undefined && sameShape(place.shape, shape) ? place : floatTensor(shape);
+    this.#open = { name, tensor, filled: 0 };
     return this.#open;
   }
 }

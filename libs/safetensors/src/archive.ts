@@ -44,10 +44,15 @@ export class TensorArchive {
     );
   }
 
+  /** Where a parameter lies: checkpoints name it with or without the base model's prefix. */
+  findParameter(name: string): TensorEntry | undefined {
+    return this.tensors.get(name) ?? this.tensors.get(name.replace(/^(model|transformer)\./, ''));
+  }
+
   /** A tensor's elements as float32, row-major; exact but for f64, which is rounded. Throws NOT_A_FLOAT_TENSOR. */
   async read(name: string): Promise<Float32Array> {
     const entry = this.entry(name);
-    const values = new Float32Array(elementCount(entry.shape));
+    const values = inMemory(entry, () => new Float32Array(elementCount(entry.shape)));
     await this.#reading(entry, async (handle) => {
       if (entry.dtype === 'f32') return readFully(handle, entry.offset, values, entry.file);
       const place = `${entry.file}: tensor ${JSON.stringify(name)}`;
@@ -71,7 +76,7 @@ export class TensorArchive {
         `${entry.file}: tensor ${JSON.stringify(name)} holds ${entry.dtype}, not f64: use read`,
       );
     }
-    const values = new Float64Array(elementCount(entry.shape));
+    const values = inMemory(entry, () => new Float64Array(elementCount(entry.shape)));
     await this.#reading(entry, (handle) => readFully(handle, entry.offset, values, entry.file));
     return values;
   }
@@ -79,7 +84,7 @@ export class TensorArchive {
   /** A tensor's bytes as stored: little-endian, row-major. */
   async readBytes(name: string): Promise<Uint8Array> {
     const entry = this.entry(name);
-    const bytes = new Uint8Array(entry.byteLength);
+    const bytes = inMemory(entry, () => new Uint8Array(entry.byteLength));
     await this.#reading(entry, (handle) => readFully(handle, entry.offset, bytes, entry.file));
     return bytes;
   }
@@ -94,6 +99,20 @@ export class TensorArchive {
       }
       await read(handle);
     });
+  }
+}
+
+/** Memory for a tensor, or the error that there is not so much. */
+function inMemory<T>({ name, file, byteLength }: TensorEntry, allocate: () => T): T {
+  try {
+    return allocate();
+  } catch (cause) {
+    throw new AlphapoError(
+      'resource-exhausted',
+      'TENSOR_TOO_LARGE',
+      `${file}: tensor ${JSON.stringify(name)} has ${byteLength} bytes, more than this process can hold: is it the right file?`,
+      { cause, metadata: { tensor: name } },
+    );
   }
 }
 

@@ -3,13 +3,16 @@ import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:f
 import { basename, dirname, join } from 'node:path';
 import { AlphapoError, messageOf } from '@alphapo/base';
 
+/** What no second try mends. */
+const NOT_ACCESSIBLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ELOOP', 'ENAMETOOLONG', 'EISDIR']);
+
 /** A file system error as one of ours that names the path. */
 function fileError(path: string, cause: unknown): AlphapoError {
   const errno = (cause as NodeJS.ErrnoException | undefined)?.code;
   if (errno === 'ENOENT' || errno === 'ENOTDIR') {
     return new AlphapoError('not-found', 'FILE_NOT_FOUND', `${path} does not exist: check the path`, { cause });
   }
-  if (errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS') {
+  if (errno !== undefined && NOT_ACCESSIBLE.has(errno)) {
     return new AlphapoError('failed-precondition', 'FILE_NOT_ACCESSIBLE', `${path}: ${messageOf(cause)}`, { cause });
   }
   if (errno === 'ENOSPC' || errno === 'EDQUOT') {

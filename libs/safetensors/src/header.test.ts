@@ -1,4 +1,6 @@
-import { truncate } from 'node:fs/promises';
+import { symlink, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import { openSafetensors } from './checkpoint-folder.ts';
 import { f32, fileOf } from './file-fixtures.ts';
 
@@ -79,7 +81,44 @@ test.each<[string, Parameters<typeof fileOf>[0]]>([
   ['TRUNCATED_FILE', { header: { a: f32([5], 0, 20) } }],
   ['UNCOVERED_DATA', { header: { a: f32([3], 0, 12) } }],
   ['UNCOVERED_DATA', { header: {} }],
+  ['TOO_MUCH_JSON', { header: `{"a":${'['.repeat(101)}` }],
   ['INVALID_METADATA', { header: { __metadata__: { format: 1 }, a: f32([4], 0, 16) } }],
 ])('%s is what a file with this defect is refused with: %j', async (reason, parts) => {
   expect(await reasonOf(await fileOf({ data, ...parts }))).toBe(reason);
+});
+
+test('a name of a million characters does not make a message of a million', async () => {
+  const header = { ['n'.repeat(1_000_000)]: { ...f32([4], 0, 16), dtype: 'F33' } };
+  const opening = openSafetensors(await fileOf({ header, data }));
+  await expect(opening).rejects.toMatchObject({ message: expect.stringMatching(/^.{0,2000}$/s) });
+});
+
+test('brackets in strings are no nesting', async () => {
+  const name = `\\"${'['.repeat(200)}`;
+  const archive = await openSafetensors(await fileOf({ header: { [name]: f32([4], 0, 16) }, data }));
+  expect([...archive.tensors.keys()]).toEqual([name]);
+});
+
+test('a tensor that no memory holds is refused by name', async () => {
+  const bytes = 2 ** 42;
+  const header = { large: f32([bytes / 4], 0, bytes) };
+  const file = await fileOf({ header });
+  await truncate(file, 8 + JSON.stringify(header).length + bytes); // A sparse file: it takes no space.
+  const archive = await openSafetensors(file);
+  for (const read of ['read', 'readBytes'] as const) {
+    await expect(archive[read]('large')).rejects.toMatchObject({
+      code: 'resource-exhausted',
+      reason: 'TENSOR_TOO_LARGE',
+      metadata: { tensor: 'large' },
+    });
+  }
+});
+
+test('a link to itself is no reason to try again', async () => {
+  const file = join(await temporaryFolder(), 'model.safetensors');
+  await symlink(file, file);
+  await expect(openSafetensors(file)).rejects.toMatchObject({
+    code: 'failed-precondition',
+    reason: 'FILE_NOT_ACCESSIBLE',
+  });
 });

@@ -1,12 +1,21 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
+import { beyondLimits, type JsonLimits } from './json-extent.ts';
 import { duplicateKey } from './unique-keys.ts';
 
+/** Headers have three levels and seven parts a tensor, configurations some more levels. Real files stay far below. */
+const LIMITS: JsonLimits = { levels: 100, parts: 5_000_000 };
+
 /**
- * UTF-8 bytes as a JSON object without duplicate keys. Throws NOT_UTF8, NOT_JSON or DUPLICATE_KEY; `place` names the
- * text in messages.
+ * UTF-8 bytes as a JSON object without duplicate keys. Throws NOT_UTF8, TOO_MUCH_JSON, NOT_JSON or DUPLICATE_KEY;
+ * `place` names the text in messages.
  */
 export function parseStrictJson(bytes: Uint8Array, place: string): Record<string, unknown> {
   const text = decodeUtf8(bytes, place);
+  const beyond = beyondLimits(text, LIMITS);
+  if (beyond !== undefined) {
+    const { limit, offset } = beyond;
+    throw damaged('TOO_MUCH_JSON', `${place} has more than ${LIMITS[limit]} ${limit} at character ${offset}`);
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,3 +1,5 @@
+import { closingQuote } from './json-extent.ts';
+
 /**
  * The first key that an object of a JSON text has twice, with its offset in the text, or undefined.
  *
@@ -11,7 +13,7 @@ export function duplicateKey(json: string): { key: string; offset: number } | un
     if (character === '{') open.push(new Set());
     else if (character === '}') open.pop();
     if (character !== '"') continue;
-    const end = endOfString(json, at);
+    const end = closingQuote(json, at) + 1;
     if (isFollowedByColon(json, end)) {
       const key = JSON.parse(json.slice(at, end)) as string;
       const keys = open.at(-1);
@@ -21,13 +23,6 @@ export function duplicateKey(json: string): { key: string; offset: number } | un
     at = end - 1;
   }
   return undefined;
-}
-
-/** The offset behind the closing quote of the string that starts at `start`. */
-function endOfString(json: string, start: number): number {
-  let at = start + 1;
-  while (at < json.length && json[at] !== '"') at += json[at] === '\\' ? 2 : 1;
-  return at + 1;
 }
 
 function isFollowedByColon(json: string, from: number): boolean {

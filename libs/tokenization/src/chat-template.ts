@@ -58,7 +58,13 @@ export class ChatTemplate {
   readonly #template: Template;
   readonly #specialTokens: Readonly<Record<string, string | undefined>>;
 
-  constructor(text: string, source: ChatTemplateSource, specialTokens: Readonly<Record<string, string | undefined>>) {
+  /** Errors: TEMPLATE_INVALID; `place` says in it where the template stands. */
+  constructor(
+    text: string,
+    source: ChatTemplateSource,
+    specialTokens: Readonly<Record<string, string | undefined>>,
+    place = 'the chat template',
+  ) {
     this.source = source;
     this.digest = sha256(text);
     this.#specialTokens = specialTokens;
@@ -66,7 +72,7 @@ export class ChatTemplate {
       this.#template = new Template(text);
       this.#template.parsed.body.unshift(...new Template(FIX_DAY).parsed.body);
     } catch (error) {
-      throw new AlphapoError('failed-precondition', 'TEMPLATE_INVALID', `the chat template: ${messageOf(error)}`, {
+      throw new AlphapoError('failed-precondition', 'TEMPLATE_INVALID', `${place}: ${messageOf(error)}`, {
         cause: error,
       });
     }
@@ -97,12 +103,14 @@ export class ChatTemplate {
 export async function chooseChatTemplate(
   choice: ChatTemplateChoice | undefined,
   model: {
+    readonly folder: string;
     readonly file: string | undefined;
     readonly config: unknown;
     readonly specialTokens: Readonly<Record<string, string | undefined>>;
   },
 ): Promise<ChatTemplate> {
-  const make = (text: string, source: ChatTemplateSource) => new ChatTemplate(text, source, model.specialTokens);
+  const make = (text: string, source: ChatTemplateSource) =>
+    new ChatTemplate(text, source, model.specialTokens, `the chat template ${choice ?? `of ${model.folder}`}`);
   if (choice !== undefined) {
     const builtIn = BUILT_IN.get(choice);
     return builtIn === undefined ? make(await readTemplate(choice), 'file') : make(builtIn, 'built-in');
@@ -116,7 +124,7 @@ export async function chooseChatTemplate(
 function defaultTemplate(config: unknown): string | undefined {
   if (typeof config === 'string') return config;
   if (!Array.isArray(config)) return undefined;
-  const named = (config as { name?: unknown; template?: unknown }[]).find(({ name }) => name === 'default');
+  const named = (config as ({ name?: unknown; template?: unknown } | null)[]).find((one) => one?.name === 'default');
   return typeof named?.template === 'string' ? named.template : undefined;
 }
 

@@ -56,6 +56,32 @@ test('limits cut the start of a prompt after its first token, and the end of a r
   });
 });
 
+test('a text of which the limits would leave next to nothing is refused before it costs a minute', async () => {
+  const tokenizer = await byteTokenizer();
+  const long = 'a'.repeat(16 * 2 ** 20);
+  const say = (role: string, content: string) => ({ role, content });
+  const started = performance.now();
+  for (const preference of [
+    { kind: 'text' as const, prompt: long, chosen: 'b', rejected: 'c' },
+    { kind: 'text' as const, prompt: 'a', chosen: 'b', rejected: long },
+    {
+      kind: 'messages' as const,
+      prompt: Array.from({ length: 500_000 }, () => say('user', '')),
+      chosen: [say('assistant', 'b')],
+      rejected: [say('assistant', 'c')],
+    },
+  ]) {
+    expect(tokenizePreference(tokenizer, preference, LIMITS)).toMatchObject({
+      ok: false,
+      reason: 'TEXT_TOO_LONG',
+      message: expect.stringMatching(/have \d+ characters, far too many for 100 tokens; shorten them to 131072/),
+    });
+  }
+  expect(performance.now() - started).toBeLessThan(1_000);
+  const cut = { kind: 'text' as const, prompt: 'a', chosen: 'b'.repeat(100_000), rejected: 'c' };
+  expect(tokenizePreference(tokenizer, cut, LIMITS)).toMatchObject({ ok: true, pair: { truncated: { rejected: 0 } } });
+});
+
 test('what cannot be trained on is refused with its reason', async () => {
   const tokenizer = await byteTokenizer();
   const tokens = (prompt: number[], chosen: number[]) =>

@@ -2,6 +2,7 @@ import { AlphapoError } from '@alphapo/base';
 import type { Message, Preference, Rejection } from '@alphapo/data';
 import { type TokenLimits, withinLimits } from './limits.ts';
 import { type EndOfText, type Exchange, splitExchange } from './split.ts';
+import { checkCharacters } from './text-size.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 export interface TokenizeOptions extends TokenLimits {
@@ -25,6 +26,7 @@ export type TokenReason =
   | 'EMPTY_RESPONSE'
   | 'IDENTICAL_RESPONSES'
   | 'PROMPT_TOO_LONG'
+  | 'TEXT_TOO_LONG'
   | 'UNKNOWN_TOKEN'
   | 'TEMPLATE_REFUSED'
   | 'TEMPLATE_REWRITES_PROMPT';
@@ -32,7 +34,7 @@ export type TokenReason =
 export type TokenizeResult = { readonly ok: true; readonly pair: TokenizedPreference } | Rejection<TokenReason>;
 
 /**
- * Token ids of a preference, by the rules of `splitExchange` and `withinLimits`.
+ * Token ids of a preference, by the rules of `checkCharacters`, `splitExchange` and `withinLimits`.
  *
  * Text: the prompt gets the tokenizer's special tokens, the responses end with its end-of-sequence token. Conversations:
  * as the chat template writes them, nothing is added. Token ids are used as they are.
@@ -82,8 +84,9 @@ export function tokenizeResponse(
 const exchangeOf = ({ kind, prompt, chosen, rejected }: Preference) =>
   ({ kind, prompt, responses: [chosen, rejected] }) as Exchange;
 
-/** Errors: those of `splitExchange` and `withinLimits`, EMPTY_PROMPT, EMPTY_RESPONSE. */
+/** Errors: those of `checkCharacters`, `splitExchange` and `withinLimits`, EMPTY_PROMPT, EMPTY_RESPONSE. */
 function tokensOf(tokenizer: Tokenizer, exchange: Exchange, options: TokenizeOptions) {
+  checkCharacters(exchange, options);
   const split = splitExchange(tokenizer, exchange, options.endOfText ?? 'append');
   const limited = withinLimits(split, options, tokenizer.special.bos);
   if (limited.prompt.length === 0) {

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import { byteTokenizer } from './byte-tokenizer.fixture.ts';
 import { openTokenizer, writeByteTokenizer } from './index.ts';
@@ -21,8 +23,27 @@ test.each<[file: string, text: string, message: RegExp]>([
   ['tokenizer.json', 'nothing', /tokenizer\.json: .*JSON/],
   ['tokenizer_config.json', '{', /tokenizer_config\.json: .*JSON/],
   ['special_tokens_map.json', '3', /\/special_tokens_map\.json: is no JSON object/],
+  ['tokenizer.json', '{"model":{"type":"BPE","vocab":{"a":2147483647},"merges":[]}}', /token a is 2147483647, not an/],
+  ['tokenizer.json', '{"model":{"type":"BPE","vocab":{"a":-1},"merges":[]}}', /token a is -1, not an/],
+  ['tokenizer.json', '{"added_tokens":[null]}', /token undefined is undefined, not an/],
 ])('a damaged %s is an error with its path: %s', async (file, text, message) => {
   await expect(byteTokenizer({ files: { [file]: text } })).rejects.toMatchObject(reason('TOKENIZER_INVALID', message));
+});
+
+test('a damaged chat template is an error with its place, an odd list of templates has none', async () => {
+  await expect(byteTokenizer({ config: { chat_template: '{% for %}' } })).rejects.toMatchObject(
+    reason('TEMPLATE_INVALID', /the chat template of \/.*: /),
+  );
+  const tokenizer = await byteTokenizer({ config: { chat_template: [null, 3, { name: 'default' }] } });
+  expect(tokenizer.chatTemplate.source).toBe('fallback');
+});
+
+test('a pipe in place of a file is refused: it would never end', async () => {
+  const folder = await temporaryFolder();
+  execFileSync('mkfifo', [join(folder, 'tokenizer.json')]);
+  await expect(openTokenizer(folder)).rejects.toMatchObject(
+    reason('TOKENIZER_INVALID', /tokenizer\.json: is not a regular file/),
+  );
 });
 
 test('a special token that the vocabulary lacks is an error: no response would ever end', async () => {

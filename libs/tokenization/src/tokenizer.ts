@@ -1,9 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AlphapoError, messageOf, sha256 } from '@alphapo/base';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { withExplicitSplit } from './byte-level-split.ts';
 import { type ChatTemplate, type ChatTemplateChoice, chooseChatTemplate } from './chat-template.ts';
+import { wrongTokenId } from './token-ids.ts';
 
 /** The special tokens that matter to training; undefined where a tokenizer has none. */
 interface SpecialTokens {
@@ -46,6 +47,8 @@ export async function openTokenizer(
     );
   }
   const definition = parseJson(text, file);
+  const problem = wrongTokenId(definition);
+  if (problem !== undefined) throw invalid(file, problem, undefined);
   const [configFile, mapFile] = [join(folder, 'tokenizer_config.json'), join(folder, 'special_tokens_map.json')];
   const [configText = '{}', mapText] = [await readText(configFile), await readText(mapFile)];
   const config: Json = {
@@ -55,6 +58,7 @@ export async function openTokenizer(
     ...parseJson(configText, configFile),
   };
   const chatTemplate = await chooseChatTemplate(options.chatTemplate, {
+    folder,
     file: await readText(join(folder, 'chat_template.jinja')),
     config: config.chat_template,
     specialTokens: { bos_token: tokenText(config.bos_token), eos_token: tokenText(config.eos_token) },
@@ -111,11 +115,18 @@ function tokenText(token: unknown): string | undefined {
   return typeof content === 'string' ? content : undefined;
 }
 
+/** The largest tokenizers have some ten megabytes; a pipe or a device would never end. */
+const MAX_FILE_BYTES = 2 ** 28;
+
 async function readText(file: string): Promise<string | undefined> {
   try {
+    const status = await stat(file);
+    if (!status.isFile()) throw invalid(file, 'is not a regular file', undefined);
+    if (status.size > MAX_FILE_BYTES) throw invalid(file, `has more than ${MAX_FILE_BYTES} bytes`, undefined);
     return await readFile(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (error instanceof AlphapoError) throw error;
     throw invalid(file, messageOf(error), error);
   }
 }

@@ -13,6 +13,10 @@ import type { OptimizerConfig } from './start.ts';
 
 const environmentSchema = z.object({
   ALPHAPO_MODEL: z.string().describe('folder of a Hugging Face model'),
+  ALPHAPO_REFERENCE_MODEL: z
+    .string()
+    .optional()
+    .describe('folder of the model that dpo, ipo and hinge compare with, the same for optimizer and scorers'),
   ALPHAPO_RUN: z.string().describe('YAML file with the settings of the run'),
   ALPHAPO_FOLDER: z.string().describe('folder for checkpoints and exports; must survive restarts'),
   ALPHAPO_SCORERS: z.string().describe('scorers as host:port, separated by commas; a name may have many addresses'),
@@ -37,6 +41,7 @@ export async function optimizerConfigFrom(environment: NodeJS.ProcessEnv): Promi
   return {
     model,
     specification: resolveRunSpecification(settings, runFacts(await readModelDefinition(model), undefined)),
+    referenceModel: parsed.ALPHAPO_REFERENCE_MODEL,
     initialAdapter: parsed.ALPHAPO_INIT_ADAPTER,
     address: parsed.ALPHAPO_ADDRESS,
     checkpointFolder: join(parsed.ALPHAPO_FOLDER, 'checkpoints'),

@@ -3,7 +3,7 @@ import { AlphapoError } from '@alphapo/base';
 import { writeAdapter, writeModel } from '@alphapo/checkpoints';
 import type { TrainingMethod } from '@alphapo/contracts';
 import type { ModelFolder } from '@alphapo/engine';
-import type { Policy } from './training-state.ts';
+import type { PolicyReading } from './policy.ts';
 
 /** Names of exports are single folder names: nothing outside of the export folder can be written. */
 const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
@@ -21,7 +21,7 @@ export class Exporter {
   }
 
   /** Returns the path. Errors: EXPORT_NAME where the name is no plain folder name. */
-  async export({ tensors }: Policy, name: string): Promise<string> {
+  async export({ tensors }: PolicyReading, name: string): Promise<string> {
     if (!SAFE_NAME.test(name)) {
       throw new AlphapoError(
         'invalid-argument',

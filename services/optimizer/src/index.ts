@@ -1,2 +1,3 @@
+export { identifyRun } from './run.ts';
 export { runOptimizer } from './run-service.ts';
-export { type OptimizerConfig, type RunningOptimizer, runIdOf, startOptimizer } from './start.ts';
+export { type OptimizerConfig, type RunningOptimizer, startOptimizer } from './start.ts';

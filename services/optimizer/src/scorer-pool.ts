@@ -48,10 +48,10 @@ export class ScorerPool implements AsyncDisposable {
   }
 
   /**
-   * All shards' results, in the order of the shards. Waits for scorers as long as there are none. Throws what no other
+   * Has all shards computed: their gradients go to the work's sum, the rest comes back in the order of the shards. Waits for scorers as long as there are none. Throws what no other
    * scorer would do better: a request that is refused, or a shard that fails again and again.
    */
-  async gradients(
+  async compute(
     work: ShardWork,
     options: { readonly signal: AbortSignal; readonly onWaiting: (waiting: boolean) => void },
   ): Promise<ComputedShard[]> {

@@ -20,7 +20,6 @@ import { type CallContext, tensorsToChunks } from '@alphapo/rpc';
 import type { Exporter } from './exporter.ts';
 import type { StepLedger } from './step-ledger.ts';
 import type { RunState, Trainer } from './trainer.ts';
-import type { Policy } from './training-state.ts';
 
 const RUN_STATE: Readonly<Record<RunState, WireRunState>> = {
   starting: WireRunState.STARTING,
@@ -78,12 +77,12 @@ export class OptimizerService {
   /** The header, then the tensors of the policy. */
   async *getPolicy({ version }: GetPolicyRequest): AsyncGenerator<GetPolicyResponse> {
     const { run } = this.#trainer;
-    const policy = version === undefined ? this.#trainer.policy : this.#trainer.policyWithDigest(version.digest);
-    if (policy === undefined) {
+    using policy = await this.#trainer.readPolicy();
+    if (version !== undefined && version.digest !== policy.digest) {
       throw new AlphapoError(
         'not-found',
         'POLICY_GONE',
-        `policy ${version?.digest} of step ${version?.step} is not held any more: ask for the current one, step ${this.#trainer.policy.step}`,
+        `policy ${version.digest} of step ${version.step} is not held: ask for the current one, of step ${policy.step}`,
       );
     }
     const header = {
@@ -102,11 +101,11 @@ export class OptimizerService {
   }
 
   async export({ name }: ExportRequest): Promise<ExportResponse> {
-    const { policy } = this.#trainer;
+    using policy = await this.#trainer.readPolicy();
     return { step: BigInt(policy.step), path: await this.#exporter.export(policy, name || `step-${policy.step}`) };
   }
 
-  #version({ step, digest }: Policy) {
+  #version({ step, digest }: { readonly step: number; readonly digest: string }) {
     return { runId: this.#trainer.run.id, step: BigInt(step), digest };
   }
 }

@@ -1,17 +1,39 @@
-import { AlphapoError, sameShape } from '@alphapo/base';
+import { AlphapoError, type FloatTensors } from '@alphapo/base';
 import type { GradientSummary, ScorerServiceClient, wire } from '@alphapo/contracts';
 import { type CallSettings, type Connection, callServerStream, TensorAssembler } from '@alphapo/rpc';
 import type { ComputedShard, Shard, ShardWork } from './shards.ts';
 
-/**
- * Has one scorer compute one shard, and checks that the answer is the one asked for: computed with this policy, for these
- * pairs, with the gradient of just the trained tensors. Errors: WRONG_ANSWER, and those of the call.
- */
+/** Has one scorer compute one shard, and adds its gradient to the sum. Errors: WRONG_ANSWER, and those of the call. */
 export async function computeShard(
   scorer: Connection<ScorerServiceClient>,
-  { run, step, policy, batchPairs }: ShardWork,
+  work: ShardWork,
   shard: Shard,
   objective: wire.Objective,
+  settings: CallSettings,
+): Promise<ComputedShard> {
+  const into = work.memory.take();
+  try {
+    const computed = await callScorer(scorer, work, { shard, objective, into }, settings);
+    work.sum.add(shard.index, into);
+    return computed;
+  } catch (error) {
+    work.memory.giveBack(into);
+    throw error;
+  }
+}
+
+/**
+ * Fills `into` with the gradient, after checking that the answer is the one asked for: computed with this policy, for these
+ * pairs, with the gradient of just the trained tensors.
+ */
+async function callScorer(
+  scorer: Connection<ScorerServiceClient>,
+  { run, step, policy, batch }: ShardWork,
+  {
+    shard,
+    objective,
+    into,
+  }: { readonly shard: Shard; readonly objective: wire.Objective; readonly into: FloatTensors },
   settings: CallSettings,
 ): Promise<ComputedShard> {
   const version = { runId: run.id, step: BigInt(policy.step), digest: policy.digest };
@@ -22,12 +44,14 @@ export async function computeShard(
     policy: version,
     objective,
     pairs: [...shard.pairs],
-    batchPairs,
+    ...batch,
+    referenceModelDigest: run.referenceDigest ?? '',
   };
+  const started = performance.now();
   let summary: GradientSummary | undefined;
   let maxBytes = 0;
-  for (const { data } of policy.tensors.values()) maxBytes += data.byteLength;
-  const tensors = new TensorAssembler({ maxBytes });
+  for (const { data } of into.values()) maxBytes += data.byteLength;
+  const tensors = new TensorAssembler({ maxBytes, into });
   for await (const { part } of callServerStream(scorer, 'gradient', request, settings)) {
     if (part?.$case === 'summary') summary = part.value;
     else if (part?.$case === 'chunk') tensors.push(part.value);
@@ -43,10 +67,10 @@ export async function computeShard(
   if (summary.pairs.length !== shard.pairs.length || summary.pairs.some(({ id }, i) => id !== shard.pairs[i]?.id)) {
     throw wrong('for other pairs');
   }
-  const gradient = tensors.finish(policy.tensors.size);
-  for (const [name, { shape }] of policy.tensors) {
-    const part = gradient.get(name);
-    if (part === undefined || !sameShape(part.shape, shape)) throw wrong(`without the gradient of ${name}`);
+  const gradient = tensors.finish(into.size);
+  for (const [name, tensor] of into) {
+    if (gradient.get(name) !== tensor) throw wrong(`without the gradient of ${name}`);
   }
-  return { pairs: summary.pairs, gradient };
+  const times = { call: performance.now() - started, policy: summary.policyMs, compute: summary.computeMs };
+  return { pairs: summary.pairs, times };
 }

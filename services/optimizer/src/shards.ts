@@ -1,8 +1,8 @@
-import type { FloatTensors } from '@alphapo/base';
 import type { PairResult, TokenizedPair } from '@alphapo/contracts';
-import { addInto } from '@alphapo/optim';
+import type { BatchTotals } from '@alphapo/engine';
+import type { GradientMemory, GradientSum } from './gradient-sum.ts';
+import type { Policy } from './policy.ts';
 import type { Run } from './run.ts';
-import type { Policy } from './training-state.ts';
 
 /** A part of a batch that one scorer computes. */
 export interface Shard {
@@ -10,19 +10,29 @@ export interface Shard {
   readonly pairs: readonly TokenizedPair[];
 }
 
-/** A batch's shards and what they are computed with. */
+/** A batch's shards, what they are computed with, and where their gradients go. */
 export interface ShardWork {
   readonly run: Run;
   /** The step that the gradient is for, counted from 1. */
   readonly step: number;
   readonly policy: Policy;
-  readonly batchPairs: number;
+  readonly batch: BatchTotals;
   readonly shards: readonly Shard[];
+  readonly memory: GradientMemory;
+  readonly sum: GradientSum;
 }
 
+/** What is known of a shard besides its gradient. */
 export interface ComputedShard {
   readonly pairs: readonly PairResult[];
-  readonly gradient: FloatTensors;
+  readonly times: ShardTimes;
+}
+
+/** Milliseconds of a shard: of the whole call, and of what the scorer did in it. */
+export interface ShardTimes {
+  readonly call: number;
+  readonly policy: number;
+  readonly compute: number;
 }
 
 /**
@@ -35,12 +45,4 @@ export function cutShards(pairs: readonly TokenizedPair[], count: number): Shard
     index,
     pairs: pairs.slice(Math.floor((index * pairs.length) / shards), Math.floor(((index + 1) * pairs.length) / shards)),
   }));
-}
-
-/** Adds the shards' gradients in the order of the shards, into the first one's tensors. */
-export function sumGradients(gradients: readonly FloatTensors[]): FloatTensors {
-  const [total, ...others] = gradients;
-  if (total === undefined) return new Map();
-  for (const part of others) addInto(total, part);
-  return total;
 }

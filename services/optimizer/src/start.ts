@@ -1,18 +1,14 @@
-import { AlphapoError, sha256 } from '@alphapo/base';
+import { AlphapoError } from '@alphapo/base';
 import { type Checkpoint, CheckpointStore } from '@alphapo/checkpoints';
-import {
-  OptimizerServiceService,
-  type RunSpecification,
-  runSpecificationDigest,
-  type Topics,
-} from '@alphapo/contracts';
+import { OptimizerServiceService, type RunSpecification, type Topics } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
 import type { EventLog } from '@alphapo/messaging';
+import { ThreadPool } from '@alphapo/optim';
 import { Handlers, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { Exporter } from './exporter.ts';
 import { initialParameters } from './initial-parameters.ts';
-import type { Run } from './run.ts';
+import { identifyRun, type Run } from './run.ts';
 import { ScorerPool } from './scorer-pool.ts';
 import { OptimizerService } from './service.ts';
 import { StepLedger } from './step-ledger.ts';
@@ -22,6 +18,8 @@ import { initialState, stateFromCheckpoint } from './training-state.ts';
 export interface OptimizerConfig {
   /** Folder of a Hugging Face model. */
   readonly model: string;
+  /** Folder of the model that the objective compares with; the model itself where absent. */
+  readonly referenceModel?: string | undefined;
   readonly specification: RunSpecification;
   /** PEFT adapter folder to start from. */
   readonly initialAdapter?: string | undefined;
@@ -46,11 +44,6 @@ export interface RunningOptimizer extends AsyncDisposable {
   readonly exporter: Exporter;
 }
 
-/** Names the run: the same specification on the same model is the same run, and goes on where it stopped. */
-export function runIdOf(specification: RunSpecification, modelDigest: string): string {
-  return sha256(runSpecificationDigest(specification), modelDigest).slice('sha256:'.length, 'sha256:'.length + 16);
-}
-
 /** Brings the run's state up and serves it. Training starts with `trainer.train`. */
 export async function startOptimizer(
   config: OptimizerConfig,
@@ -60,7 +53,7 @@ export async function startOptimizer(
   await using opened = new AsyncDisposableStack();
   const { specification, topics } = config;
   const folder = await ModelFolder.open(config.model);
-  const run: Run = { id: runIdOf(specification, folder.digest), specification, modelDigest: folder.digest };
+  const run = await identifyRun(specification, folder, config.referenceModel);
   await log.ensureTopics([
     { name: topics.preferenceBatches, partitions: 1, retentionMs: 'forever' },
     { name: topics.trainingSteps, partitions: 1, retentionMs: 'forever' },
@@ -74,11 +67,12 @@ export async function startOptimizer(
   if (checkpoint !== undefined) checkSameRun(checkpoint, run, config.checkpointFolder);
   const state =
     checkpoint === undefined
-      ? initialState(await initialParameters(folder, specification, config.initialAdapter))
+      ? await initialState(await initialParameters(folder, specification, config.initialAdapter))
       : stateFromCheckpoint(checkpoint);
   const scorers = opened.use(
     new ScorerPool({ discover: config.discoverScorers, shardTimeoutMs: config.shardTimeoutMs, logger }),
   );
+  const runner = opened.use(new ThreadPool());
   const { checkpointEvery, checkpointsKept } = config;
   const trainer = new Trainer(
     {
@@ -90,6 +84,7 @@ export async function startOptimizer(
       checkpointEvery,
       checkpointsKept,
       steps,
+      runner,
       logger,
     },
     state,
@@ -123,7 +118,7 @@ export async function startOptimizer(
 
 function checkSameRun(checkpoint: Checkpoint, run: Run, folder: string): void {
   if (checkpoint.runId === run.id) return;
-  const what = checkpoint.modelDigest === run.modelDigest ? 'run specification' : 'model';
+  const what = checkpoint.modelDigest === run.modelDigest ? 'run specification or reference model' : 'model';
   throw new AlphapoError(
     'failed-precondition',
     'OTHER_RUN',

@@ -1,14 +1,20 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
 import type { Checkpoint, CheckpointStore } from '@alphapo/checkpoints';
 import { PreferenceBatch, runSpecificationDigest, type TrainingStep } from '@alphapo/contracts';
-import type { EventLog } from '@alphapo/messaging';
+import { batchTotals } from '@alphapo/engine';
+import type { EventLog, LogRecord } from '@alphapo/messaging';
+import { globalNorm, type Runner } from '@alphapo/optim';
 import type { Logger } from '@alphapo/telemetry';
+import { GradientMemory, GradientSum } from './gradient-sum.ts';
+import type { PolicyReading } from './policy.ts';
+import { readAhead } from './read-ahead.ts';
 import type { Run } from './run.ts';
 import type { ScorerPool } from './scorer-pool.ts';
-import { cutShards, sumGradients } from './shards.ts';
+import { cutShards } from './shards.ts';
 import { batchFacts } from './step-facts.ts';
 import type { StepLedger } from './step-ledger.ts';
-import { advance, type Policy, type TrainingState } from './training-state.ts';
+import { StepTimes } from './step-times.ts';
+import { advance, type TrainingState } from './training-state.ts';
 
 export type RunState =
   | 'starting'
@@ -30,6 +36,8 @@ export interface TrainerParts {
   /** Checkpoints that are kept. */
   readonly checkpointsKept: number;
   readonly steps: StepLedger;
+  /** Where the arithmetic of steps runs. */
+  readonly runner: Runner;
   readonly logger: Logger;
 }
 
@@ -45,8 +53,8 @@ interface BatchDigests {
  */
 export class Trainer {
   readonly #parts: TrainerParts;
+  readonly #gradients: GradientMemory;
   #state: TrainingState;
-  #previous: Policy | undefined;
   #digests: BatchDigests | undefined;
   #checkpointStep: number;
   #runState: RunState = 'starting';
@@ -54,12 +62,19 @@ export class Trainer {
   #resumed: PromiseWithResolvers<void> | undefined;
   /** A step failed half-way: what is in memory must not become a checkpoint. */
   #torn = false;
+  /** Ends when the state is whole again, or torn for good; while it is being changed, nobody may read the policy. */
+  #changing: Promise<unknown> = Promise.resolve();
+  /** A checkpoint that is being written while the next step is computed. The state must not change until it ends. */
+  #writing: Promise<unknown> = Promise.resolve();
+  /** On the clock of `performance`. */
+  #stepEnded = performance.now();
   /** Ends when whoever holds the state has done with it. */
   #holding: Promise<unknown> = Promise.resolve();
 
   constructor(parts: TrainerParts, state: TrainingState, digests?: BatchDigests) {
     this.#parts = parts;
     this.#state = state;
+    this.#gradients = new GradientMemory(state.policy.shapes);
     this.#digests = digests;
     this.#checkpointStep = state.policy.step;
   }
@@ -68,7 +83,8 @@ export class Trainer {
     return this.#parts.run;
   }
 
-  get policy(): Policy {
+  /** Which policy is the current one. */
+  get policy(): { readonly step: number; readonly digest: string } {
     return this.#state.policy;
   }
 
@@ -83,9 +99,14 @@ export class Trainer {
     };
   }
 
-  /** A policy that scorers may still ask for: the current one, or the one before it. */
-  policyWithDigest(digest: string): Policy | undefined {
-    return [this.#state.policy, this.#previous].find((policy) => policy?.digest === digest);
+  /** The weights of the current policy, once no step is changing them. Errors: STEP_FAILED. */
+  async readPolicy(): Promise<PolicyReading> {
+    for (let seen: unknown; seen !== this.#changing; ) {
+      seen = this.#changing;
+      await seen;
+    }
+    if (this.#torn) throw stepFailed('no policy to read');
+    return this.#state.policy.read();
   }
 
   /** Finishes the step under way; no further one is taken until `resume`. */
@@ -102,7 +123,7 @@ export class Trainer {
 
   /** Writes a checkpoint of the state between two steps. */
   checkpoint(): Promise<{ step: number; name: string }> {
-    return this.#exclusively(() => this.#writeCheckpoint());
+    return this.#exclusively(() => this.#beginCheckpoint());
   }
 
   /** Takes steps until the run's last, or until the signal. Throws what needs a person, after saying so in the status. */
@@ -118,6 +139,7 @@ export class Trainer {
       }
       this.#runState = 'failed';
       this.#message = messageOf(error);
+      await this.#writing.catch(() => {});
       throw error;
     }
   }
@@ -127,53 +149,89 @@ export class Trainer {
     const { totalSteps } = run.specification.schedule;
     if (this.policy.step >= totalSteps) return this.#finish();
     this.#runState = 'waiting-for-batches';
-    for await (const records of log.read(batchesTopic, 0, this.#state.nextBatchOffset, { signal })) {
-      for (const record of records) {
+    const left = new AbortController();
+    const reading = { signal: AbortSignal.any([signal, left.signal]) };
+    try {
+      const records = log.read(batchesTopic, 0, this.#state.nextBatchOffset, reading);
+      for await (const { batch, offset } of readAhead(decodedBatches(records))) {
         await this.#untilResumed(signal);
-        const batch = decodeBatch(record.value, record.offset);
-        if (batch.pairs.length > 0) await this.#exclusively(() => this.#step(batch, record.offset, signal));
+        if (batch.pairs.length > 0) await this.#exclusively(() => this.#step(batch, offset, signal));
         if (batch.endOfData || this.policy.step >= totalSteps) return this.#finish();
         this.#runState = 'waiting-for-batches';
       }
+    } finally {
+      // A batch that is read ahead may never come.
+      left.abort();
     }
   }
 
   async #step(batch: PreferenceBatch, offset: bigint, signal: AbortSignal): Promise<void> {
-    const { run, scorers, steps, checkpointEvery, logger } = this.#parts;
+    const { run, scorers, runner, checkpointEvery, logger } = this.#parts;
     const started = performance.now();
+    const times = new StepTimes(this.#stepEnded);
+    times.end('wait');
     this.#runState = 'training';
     this.#checkDigests(batch, offset);
     const { policy } = this.#state;
     const step = policy.step + 1;
     const shards = cutShards(batch.pairs, run.specification.batch.shards);
-    const computed = await scorers.gradients(
-      { run, step, policy, batchPairs: batch.pairs.length, shards },
+    const memory = this.#gradients;
+    const sum = new GradientSum(memory, runner);
+    const computed = await scorers.compute(
+      { run, step, policy, batch: batchTotals(batch.pairs), shards, memory, sum },
       { signal, onWaiting: (waiting) => this.#showWaiting(waiting) },
     );
+    times.end('gradients');
     const facts = batchFacts(
       batch,
       computed.flatMap(({ pairs }) => pairs),
     );
-    const gradient = sumGradients(computed.map((shard) => shard.gradient));
-    // From here until the step is published the moments are a step ahead of the weights.
-    this.#torn = true;
-    const next = advance(this.#state, gradient, run.specification, offset + 1n);
-    const record: TrainingStep = {
-      runId: run.id,
+    const gradient = await sum.total();
+    times.end('sum');
+    const gradNorm = await globalNorm(gradient, runner);
+    times.end('norm');
+    const durationMs = await this.#change(async () => {
+      const update = { gradient, norm: gradNorm, nextBatchOffset: offset + 1n };
+      const { state, learningRate } = await advance(this.#state, update, run.specification, { runner, times });
+      const record: TrainingStep = {
+        runId: run.id,
+        step,
+        batchOffset: `${offset}`,
+        learningRate,
+        gradNorm,
+        ...facts,
+        durationMs: performance.now() - started,
+        policyDigest: state.policy.digest,
+      };
+      await this.#parts.steps.publish(record);
+      this.#state = state;
+      return record.durationMs;
+    });
+    memory.giveBack(gradient);
+    times.end('publish');
+    this.#stepEnded = times.last;
+    const { loss, margin } = facts;
+    logger.info('step.taken', {
       step,
-      batchOffset: `${offset}`,
-      learningRate: next.learningRate,
-      gradNorm: next.gradNorm,
-      ...facts,
-      durationMs: performance.now() - started,
-      policyDigest: next.state.policy.digest,
-    };
-    await steps.publish(record);
-    this.#previous = policy;
-    this.#state = next.state;
-    this.#torn = false;
-    logger.info('step.taken', { step, loss: facts.loss, margin: facts.margin, durationMs: record.durationMs });
-    if (step % checkpointEvery === 0) await this.#writeCheckpoint();
+      loss,
+      margin,
+      durationMs,
+      ...times.fields(computed.map((shard) => shard.times)),
+    });
+    // A failure is told when the state is to be changed.
+    if (step % checkpointEvery === 0) this.#beginCheckpoint().catch(() => {});
+  }
+
+  /** Replaces the state. Weights and moments are changed in place: where this fails, what is in memory is no state. */
+  async #change<T>(work: () => Promise<T>): Promise<T> {
+    await this.#writing;
+    this.#torn = true;
+    const change = work().then((result) => {
+      this.#torn = false;
+      return result;
+    });
+    this.#changing = change.catch(() => {});
+    return change;
   }
 
   #showWaiting(waiting: boolean): void {
@@ -218,16 +276,18 @@ export class Trainer {
     }
   }
 
+  #beginCheckpoint(): Promise<{ step: number; name: string }> {
+    const written = this.#writing.catch(() => {}).then(() => this.#writeCheckpoint());
+    this.#writing = written;
+    return written;
+  }
+
   async #writeCheckpoint(): Promise<{ step: number; name: string }> {
-    if (this.#torn) {
-      throw new AlphapoError(
-        'failed-precondition',
-        'STEP_FAILED',
-        'the last step failed half-way, so there is nothing whole to write: restart the optimizer, it goes on from its last checkpoint',
-      );
-    }
+    if (this.#torn) throw stepFailed('nothing whole to write');
     const { run, checkpoints, checkpointsKept, logger } = this.#parts;
-    const { policy, adam, nextBatchOffset } = this.#state;
+    const started = performance.now();
+    const { adam, nextBatchOffset } = this.#state;
+    using policy = this.#state.policy.read();
     const checkpoint: Checkpoint = {
       runId: run.id,
       step: policy.step,
@@ -246,8 +306,16 @@ export class Trainer {
     const name = await checkpoints.write(checkpoint);
     await checkpoints.prune(checkpointsKept);
     this.#checkpointStep = policy.step;
-    logger.info('checkpoint.written', { step: policy.step, name });
+    logger.info('checkpoint.written', { step: policy.step, name, durationMs: performance.now() - started });
     return { step: policy.step, name };
+  }
+}
+
+async function* decodedBatches(
+  source: AsyncIterable<readonly LogRecord[]>,
+): AsyncGenerator<{ batch: PreferenceBatch; offset: bigint }> {
+  for await (const records of source) {
+    for (const { value, offset } of records) yield { batch: decodeBatch(value, offset), offset };
   }
 }
 
@@ -262,6 +330,14 @@ function decodeBatch(value: Uint8Array | null, offset: bigint): PreferenceBatch 
       'only the tokenizer may write to this topic',
     );
   }
+}
+
+function stepFailed(consequence: string): AlphapoError {
+  return new AlphapoError(
+    'failed-precondition',
+    'STEP_FAILED',
+    `the last step failed half-way, so there is ${consequence}: restart the optimizer, it goes on from its last checkpoint`,
+  );
 }
 
 function batchError(offset: bigint, problem: string, advice: string): AlphapoError {

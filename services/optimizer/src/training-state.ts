@@ -1,67 +1,77 @@
 import type { FloatTensors } from '@alphapo/base';
-import { floatTensor } from '@alphapo/base';
 import { type Checkpoint, policyDigest } from '@alphapo/checkpoints';
 import type { RunSpecification } from '@alphapo/contracts';
-import { type AdamWState, adamW, clipScale, globalNorm, initialAdamWState, learningRateAt } from '@alphapo/optim';
-
-/** The weights after a number of steps, as scorers fetch them. Never changed once made. */
-export interface Policy {
-  readonly step: number;
-  readonly digest: string;
-  readonly tensors: FloatTensors;
-}
+import {
+  type AdamWState,
+  adamW,
+  clipScale,
+  initialAdamWState,
+  learningRateAt,
+  piecesDigests,
+  type Runner,
+  sharedTensors,
+} from '@alphapo/optim';
+import { Policy } from './policy.ts';
+import type { StepTimes } from './step-times.ts';
 
 /** The whole state of training between two steps. */
 export interface TrainingState {
   readonly policy: Policy;
+  /** Moments in shared memory. */
   readonly adam: AdamWState;
   /** Offset in `preference-batches` that is read next. */
   readonly nextBatchOffset: bigint;
 }
 
 /** The state before the first step. */
-export function initialState(parameters: FloatTensors): TrainingState {
+export async function initialState(parameters: FloatTensors): Promise<TrainingState> {
   return {
-    policy: { step: 0, digest: policyDigest(parameters), tensors: parameters },
-    adam: initialAdamWState(parameters),
+    policy: new Policy({ step: 0, digest: await policyDigest(parameters), tensors: sharedTensors(parameters) }),
+    adam: sharedMoments(initialAdamWState(parameters)),
     nextBatchOffset: 0n,
   };
 }
 
 export function stateFromCheckpoint(checkpoint: Checkpoint): TrainingState {
+  const { step, policyDigest: digest, parameters, adamStep, m, v, nextBatchOffset } = checkpoint;
   return {
-    policy: { step: checkpoint.step, digest: checkpoint.policyDigest, tensors: checkpoint.parameters },
-    adam: { step: checkpoint.adamStep, m: checkpoint.m, v: checkpoint.v },
-    nextBatchOffset: checkpoint.nextBatchOffset,
+    policy: new Policy({ step, digest, tensors: sharedTensors(parameters) }),
+    adam: sharedMoments({ step: adamStep, m, v }),
+    nextBatchOffset,
   };
+}
+
+function sharedMoments({ step, m, v }: AdamWState): AdamWState {
+  return { step, m: sharedTensors(m), v: sharedTensors(v) };
+}
+
+/** What an optimizer step takes from the batch. */
+export interface BatchGradient {
+  /** In shared memory. */
+  readonly gradient: FloatTensors;
+  /** Its global norm before clipping. */
+  readonly norm: number;
+  /** Offset after the batch's. */
+  readonly nextBatchOffset: bigint;
 }
 
 /**
  * One optimizer step: clips the batch's gradient to the specified norm, applies AdamW at the schedule's learning rate.
- * The new policy has tensors of its own, so that scorers may still read the old one; the moments are updated in place.
- *
- * Throws NON_FINITE_GRADIENT before anything is changed.
+ * Weights and moments are updated in place: the given state is no more.
  */
-export function advance(
-  state: TrainingState,
-  gradient: FloatTensors,
-  specification: RunSpecification,
-  nextBatchOffset: bigint,
-): { state: TrainingState; learningRate: number; gradNorm: number } {
-  const { optimizer, schedule } = specification;
-  const step = state.policy.step + 1;
-  const gradNorm = globalNorm(gradient);
+export async function advance(
+  { policy, adam }: TrainingState,
+  { gradient, norm, nextBatchOffset }: BatchGradient,
+  { optimizer, schedule }: RunSpecification,
+  { runner, times }: { readonly runner: Runner; readonly times: StepTimes },
+): Promise<{ state: TrainingState; learningRate: number }> {
+  const step = policy.step + 1;
   const learningRate = learningRateAt(schedule, optimizer.learningRate, step);
-  const tensors = copyOf(state.policy.tensors);
-  adamW(tensors, gradient, state.adam, {
-    learningRate,
-    gradientScale: clipScale(gradNorm, optimizer.maxGradNorm),
-    settings: optimizer,
-  });
-  const policy = { step, digest: policyDigest(tensors), tensors };
-  return { state: { policy, adam: state.adam, nextBatchOffset }, learningRate, gradNorm };
-}
-
-function copyOf(tensors: FloatTensors): FloatTensors {
-  return new Map([...tensors].map(([name, { shape, data }]) => [name, floatTensor(shape, data.slice())]));
+  const tensors = policy.release();
+  const gradientScale = clipScale(norm, optimizer.maxGradNorm);
+  await adamW(tensors, gradient, adam, { learningRate, gradientScale, settings: optimizer }, runner);
+  times.end('update');
+  const digest = await policyDigest(tensors, (pieces) => piecesDigests(pieces, runner));
+  times.end('digest');
+  return { state: { policy: new Policy({ step, digest, tensors }), adam, nextBatchOffset }, learningRate };
 }

@@ -8,6 +8,10 @@ const MAX_LINGER_MS = 1_000;
 
 const environmentSchema = z.object({
   ALPHAPO_MODEL: z.string().describe('folder of a Hugging Face model'),
+  ALPHAPO_REFERENCE_MODEL: z
+    .string()
+    .optional()
+    .describe('folder of the model that dpo, ipo and hinge compare with, the same for optimizer and scorers'),
   ALPHAPO_ADDRESS: z.string().default('0.0.0.0:50052').describe('host and port to listen on'),
   ALPHAPO_OPTIMIZER: z.string().optional().describe('host and port of the optimizer'),
   ALPHAPO_DEVICE: z.enum(['cpu', 'cuda', 'webgpu']).default('cpu'),
@@ -30,6 +34,7 @@ export function scorerConfigFrom(environment: NodeJS.ProcessEnv): ScorerConfig {
   const parsed = parseEnvironment(environmentSchema, environment);
   return {
     model: parsed.ALPHAPO_MODEL,
+    referenceModel: parsed.ALPHAPO_REFERENCE_MODEL,
     address: parsed.ALPHAPO_ADDRESS,
     optimizerAddress: parsed.ALPHAPO_OPTIMIZER,
     executionProvider: parsed.ALPHAPO_DEVICE,

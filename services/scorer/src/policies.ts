@@ -1,4 +1,4 @@
-import { AlphapoError } from '@alphapo/base';
+import { AlphapoError, type FloatTensors } from '@alphapo/base';
 import { policyDigest } from '@alphapo/checkpoints';
 import {
   type OptimizerServiceClient,
@@ -21,6 +21,8 @@ export class PolicySource implements Disposable {
   readonly #fetching = new Map<string, Promise<PolicyVersion>>();
   readonly #loaded = new Map<string, PolicyVersion>();
   readonly #closing = new AbortController();
+  /** Memory for the next policy. */
+  #spare: FloatTensors | undefined;
 
   constructor(engine: Engine, optimizer: Connection<OptimizerServiceClient> | undefined) {
     this.#engine = engine;
@@ -29,6 +31,14 @@ export class PolicySource implements Disposable {
 
   get loaded(): PolicyVersion[] {
     return [...this.#loaded.values()].filter(({ digest }) => this.#engine.hasPolicy(digest));
+  }
+
+  /**
+   * Takes over tensors that nobody needs any more: the next policy is put into them where names and shapes are the same,
+   * as a gradient's are. New memory for all weights would cost more time than filling it.
+   */
+  reuse(tensors: FloatTensors): void {
+    this.#spare = tensors;
   }
 
   /** Loads a version unless it is there; the current one where none is named. Returns what was loaded. */
@@ -57,7 +67,9 @@ export class PolicySource implements Disposable {
       );
     }
     let header: PolicyHeader | undefined;
-    const tensors = new TensorAssembler({ maxBytes: MAX_POLICY_BYTES });
+    const into = this.#spare ?? new Map();
+    this.#spare = undefined;
+    const tensors = new TensorAssembler({ maxBytes: MAX_POLICY_BYTES, into });
     const settings = { timeoutMs: FETCH_TIMEOUT_MS, signal: this.#closing.signal };
     const stream = callServerStream(this.#optimizer, 'getPolicy', { version }, settings);
     for await (const { part } of stream) {
@@ -78,7 +90,11 @@ export class PolicySource implements Disposable {
     }
     if (!this.#engine.hasPolicy(found.digest)) {
       const assembled = tensors.finish(header.tensorCount);
-      if (policyDigest(assembled) !== found.digest) throw broken(`does not have the digest ${found.digest}`);
+      // What never left the process has not been damaged on the way.
+      const travelled = this.#optimizer.transport.kind === 'network';
+      if (travelled && (await policyDigest(assembled)) !== found.digest) {
+        throw broken(`does not have the digest ${found.digest}`);
+      }
       await this.#engine.loadPolicy({ digest: found.digest, method, tensors: assembled });
     }
     this.#loaded.set(found.digest, found);

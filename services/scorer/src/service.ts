@@ -3,6 +3,7 @@ import {
   type DescribeScorerResponse,
   type GradientRequest,
   type GradientResponse,
+  needsReference,
   objectiveFromWire,
   type PolicyVersion,
   type ScoreRequest,
@@ -11,6 +12,7 @@ import {
 } from '@alphapo/contracts';
 import type { Engine, PolicyChoice } from '@alphapo/engine';
 import { Admission, type CallContext, tensorsToChunks } from '@alphapo/rpc';
+import { batchOf, checkBatchTokens, checkReference } from './batch.ts';
 import { namingItem, type TextOptions, type TokenItem, tokensOfItem } from './items.ts';
 import { pairResult, sequenceScore } from './messages.ts';
 import type { PolicySource } from './policies.ts';
@@ -52,6 +54,7 @@ export class ScorerService {
         executions: BigInt(scoring.executions),
         mergedExecutions: BigInt(scoring.mergedExecutions),
       },
+      referenceModelDigest: model.referenceDigest,
     };
   }
 
@@ -69,15 +72,21 @@ export class ScorerService {
 
   /** The summary, then the gradient's tensors. */
   async *gradient(request: GradientRequest, { signal }: CallContext): AsyncGenerator<GradientResponse> {
-    const { objective, policy, pairs, batchPairs } = request;
+    const { objective, policy, pairs, batchPairs, batchChosenTokens } = request;
     if (objective === undefined) throw invalid('objective', 'is missing');
     if (policy === undefined) throw invalid('policy', 'is missing');
     if (pairs.length === 0) throw invalid('pairs', 'is empty');
     if (batchPairs < pairs.length) throw invalid('batch_pairs', `${batchPairs} is less than the ${pairs.length} pairs`);
     const parsed = objectiveFromWire(objective);
+    checkBatchTokens(parsed, request);
+    if (needsReference(parsed)) checkReference(request.referenceModelDigest, this.#engine.model.referenceDigest);
+    const shard = { pairs, batchPairs, batchChosenTokens, objective: parsed, policyDigest: policy.digest };
+    let policyMs = 0;
     const result = await this.#gradients.run(async () => {
+      const started = performance.now();
       await this.#policies.ensure(policy, signal);
-      return this.#engine.gradient({ pairs, batchPairs, objective: parsed, policyDigest: policy.digest }, { signal });
+      policyMs = performance.now() - started;
+      return this.#engine.gradient(shard, { signal });
     }, signal);
     const summary = {
       policy,
@@ -87,9 +96,11 @@ export class ScorerService {
       loss: result.loss,
       tensorCount: result.gradient.size,
       computeMs: result.computeMs,
+      policyMs,
     };
     yield { part: { $case: 'summary', value: summary } };
     for (const value of tensorsToChunks(result.gradient)) yield { part: { $case: 'chunk', value } };
+    this.#policies.reuse(result.gradient);
   }
 
   async #choose(
@@ -112,7 +123,7 @@ export class ScorerService {
     const objective = request.objective && objectiveFromWire(request.objective);
     const pairs = items.flatMap((item) => (item.kind === 'pair' ? [item.tokens] : []));
     const sequences = items.flatMap((item) => (item.kind === 'sequence' ? [item.tokens] : []));
-    const options = objective === undefined ? { signal } : { signal, objective };
+    const options = { signal, ...(objective && { objective, batch: batchOf(request, pairs) }) };
     const ofKind = (kind: TokenItem['kind']) => items.flatMap((item, i) => (item.kind === kind ? [i] : []));
     const computed = <T>(results: Promise<readonly T[]>, kind: TokenItem['kind']) =>
       results.catch((error: unknown) => {

@@ -9,6 +9,8 @@ import { ScorerService } from './service.ts';
 export interface ScorerConfig {
   /** Folder of a Hugging Face model. */
   readonly model: string;
+  /** Folder of the model that objectives with a reference compare with; the model itself where absent. */
+  readonly referenceModel?: string | undefined;
   /** Host and port to listen on. */
   readonly address: string;
   /** Where policies are fetched; without it only the base model is scored. */

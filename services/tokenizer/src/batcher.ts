@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   CONTROL_HEADER,
   deadLetterHeaders,
@@ -25,6 +26,9 @@ export interface BatchOptions {
 
 /** How long one wait for records takes where partial batches are not flushed. */
 const IDLE_WAIT_MS = 1_000;
+
+/** Bytes of dead letters that wait for a pair before they are committed by themselves: a stream may have no pair at all. */
+const LETTERS_BYTES = 16 * 2 ** 20;
 
 /** A record that cannot be trained on. */
 interface Rejection {
@@ -69,7 +73,8 @@ export async function makeBatches(
         await flush(true);
       } else {
         open.take(record, tokenizer, options);
-        if (open.pairs.length === options.batchPairs) await flush(false);
+        if (open.pairs.length === options.batchPairs || open.hasEnoughLetters) await flush(false);
+        else await setImmediate(); // Calls and heartbeats have their turn, however many records there are.
       }
     }
   }
@@ -78,6 +83,7 @@ export async function makeBatches(
 /** The pairs and dead letters since the last commit. */
 class OpenBatch {
   readonly #firstOffset: bigint;
+  #letterBytes = 0;
   nextOffset: bigint;
   readonly pairs: TokenizedPair[] = [];
   readonly rejections: Rejection[] = [];
@@ -91,10 +97,17 @@ class OpenBatch {
     return this.nextOffset === this.#firstOffset;
   }
 
+  /** Whether there are dead letters only, and so many that they should not be held any longer. */
+  get hasEnoughLetters(): boolean {
+    return this.pairs.length === 0 && this.#letterBytes >= LETTERS_BYTES;
+  }
+
   take(record: LogRecord, tokenizer: Tokenizer, options: BatchOptions): void {
     const made = pairOf(record, tokenizer, options);
-    if ('reason' in made) this.rejections.push({ record, ...made });
-    else this.pairs.push(made);
+    if ('reason' in made) {
+      this.rejections.push({ record, ...made });
+      this.#letterBytes += record.value?.length ?? 0;
+    } else this.pairs.push(made);
   }
 
   outputs(

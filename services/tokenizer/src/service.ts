@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { AlphapoError } from '@alphapo/base';
 import type {
   ApplyChatTemplateRequest,
@@ -13,6 +14,8 @@ import type { Tokenizer } from '@alphapo/tokenization';
 
 /** Texts of one call: enough for batch work, little enough that no call holds the others up for long. */
 const MAX_TEXTS = 1024;
+/** Characters of one text: nothing else happens while it is tokenized, which takes seconds then. */
+const MAX_CHARACTERS = 2 ** 20;
 
 /** The tokenizer's methods. */
 export class TokenizerService {
@@ -39,7 +42,15 @@ export class TokenizerService {
 
   async encode({ texts, addSpecialTokens }: EncodeRequest): Promise<EncodeResponse> {
     checkCount('texts', texts.length);
-    return { encodings: texts.map((text) => ({ ids: this.#tokenizer.encode(text, { addSpecialTokens }) })) };
+    texts.forEach((text, i) => {
+      checkCharacters(`texts[${i}]`, text.length);
+    });
+    const encodings: EncodeResponse['encodings'] = [];
+    for (const text of texts) {
+      encodings.push({ ids: this.#tokenizer.encode(text, { addSpecialTokens }) });
+      await setImmediate(); // Others have their turn.
+    }
+    return { encodings };
   }
 
   async decode({ encodings, skipSpecialTokens }: DecodeRequest): Promise<DecodeResponse> {
@@ -56,6 +67,11 @@ export class TokenizerService {
   async applyChatTemplate(request: ApplyChatTemplateRequest): Promise<ApplyChatTemplateResponse> {
     const { messages, addGenerationPrompt } = request;
     if (messages.length === 0) throw invalid('messages', 'is empty');
+    checkCount('messages', messages.length);
+    checkCharacters(
+      'messages',
+      messages.reduce((sum, { content }) => sum + content.length, 0),
+    );
     const text = this.#tokenizer.chatTemplate.render(messages, { addGenerationPrompt });
     return { text, ids: this.#tokenizer.encode(text, { addSpecialTokens: false }) };
   }
@@ -63,6 +79,10 @@ export class TokenizerService {
 
 function checkCount(field: string, count: number): void {
   if (count > MAX_TEXTS) throw invalid(field, `${count} are more than the ${MAX_TEXTS} that one call may have`);
+}
+
+function checkCharacters(field: string, count: number): void {
+  if (count > MAX_CHARACTERS) throw invalid(field, `${count} characters are more than the ${MAX_CHARACTERS} of a text`);
 }
 
 function invalid(field: string, problem: string): AlphapoError {

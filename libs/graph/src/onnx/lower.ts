@@ -90,6 +90,8 @@ export const lowerings: { readonly [K in OperatorName]: Lowering<K> } = {
     epsilon: { float: epsilon },
   })),
   RotaryEmbedding: direct<'RotaryEmbedding'>('RotaryEmbedding', ({ heads }) => ({ num_heads: { int: heads } })),
+  PadTo: direct('Pad'),
+  SliceRange: direct<'SliceRange'>('Slice', undefined, (node, context) => [context.indices([node.attributes.axis])]),
   Scan: (node, context) => {
     const { body, states } = node.attributes;
     return [
@@ -100,19 +102,6 @@ export const lowerings: { readonly [K in OperatorName]: Lowering<K> } = {
           body: { graph: context.body(body) },
           num_scan_inputs: { int: node.inputs.length - states },
         },
-      },
-    ];
-  },
-  ScatterAdd: (node, context) => {
-    const [base, indices, rows] = names(node).inputs as [string, string, string];
-    const column = context.fresh('column');
-    return [
-      { operator: 'Unsqueeze', inputs: [indices, context.indices([-1])], outputs: [column] },
-      {
-        operator: 'ScatterND',
-        inputs: [base, column, rows],
-        outputs: names(node).outputs,
-        attributes: { reduction: { string: 'add' } },
       },
     ];
   },

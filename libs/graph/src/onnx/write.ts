@@ -12,19 +12,22 @@ export function writeOnnx(graph: Graph): Uint8Array {
   return encodeModel(new Writer(graph, undefined).write('alphapo'));
 }
 
-/** Values that the graph's outputs are computed from, the bodies of loops included. */
-function reachable(graph: Graph, found = new Set<Value>()): Set<Value> {
+/** Values that the graph's outputs are computed from; of outer graphs, only those that this one uses directly. */
+function reachable(graph: Graph): Set<Value> {
+  const found = new Set<Value>();
+  const bodies = new Set<Graph>();
   const pending = graph.outputs.map(({ value }) => value);
   for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
     if (found.has(value)) continue;
     found.add(value);
-    if (value.node === undefined) continue;
+    if (value.node === undefined || value.graph !== graph) continue;
     const inputs = value.node.operator === 'CustomDerivative' ? value.node.inputs.slice(0, 1) : value.node.inputs;
     pending.push(...inputs);
-    if (value.node.operator === 'Scan') {
-      const { body } = (value.node as NodeOf<'Scan'>).attributes;
-      for (const inner of reachable(body)) if (inner.graph !== body) pending.push(inner);
-    }
+    if (value.node.operator !== 'Scan') continue;
+    const { body } = (value.node as NodeOf<'Scan'>).attributes;
+    if (bodies.has(body)) continue;
+    bodies.add(body);
+    for (const inner of reachable(body)) if (inner.graph !== body) pending.push(inner);
   }
   return found;
 }

@@ -1,12 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
-import {
-  fenced,
-  MAX_RECORD_BYTES,
-  partitionNotFound,
-  partitionsDiffer,
-  recordTooLarge,
-  topicNotFound,
-} from '../errors.ts';
+import { MAX_RECORD_BYTES } from '@alphapo/contracts';
+import { fenced, partitionNotFound, partitionsDiffer, recordTooLarge, topicNotFound } from '../errors.ts';
 import type { Bounds, GroupPosition, LogRecord, OutgoingRecord, TopicSpecification } from '../event-log.ts';
 import { partitionOfKey } from '../partitioner.ts';
 import { announceChange } from './changes.ts';

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError, messageOf } from '@alphapo/base';
+import { MAX_RECORD_BYTES } from '@alphapo/contracts';
 import type { Admin } from 'kafkajs';
-import { MAX_RECORD_BYTES, partitionNotFound, partitionsDiffer, topicNotFound } from '../errors.ts';
+import { partitionNotFound, partitionsDiffer, topicNotFound } from '../errors.ts';
 import type { Bounds, TopicSpecification } from '../event-log.ts';
 import { BRIEF_RETRY, type KafkaClients } from './client.ts';
 import { hasType, kafkaFailure } from './failures.ts';

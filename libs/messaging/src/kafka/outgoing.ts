@@ -1,5 +1,6 @@
+import { MAX_RECORD_BYTES } from '@alphapo/contracts';
 import type { TopicMessages } from 'kafkajs';
-import { MAX_RECORD_BYTES, partitionNotFound, recordTooLarge } from '../errors.ts';
+import { partitionNotFound, recordTooLarge } from '../errors.ts';
 import type { OutgoingRecord } from '../event-log.ts';
 import { partitionOfKey } from '../partitioner.ts';
 import type { KafkaAdmin } from './admin.ts';

@@ -1875,7 +1875,7 @@ export const OptimizerServiceService = {
     responseSerialize: (value: ResumeResponse): Buffer => Buffer.from(ResumeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeResponse => ResumeResponse.decode(value),
   },
-  /** The trainable tensors of the current policy, or of the one that is named while it is still held. */
+  /** The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named. */
   getPolicy: {
     path: "/alphapo.v1.OptimizerService/GetPolicy" as const,
     requestStream: false as const,
@@ -1914,7 +1914,7 @@ export interface OptimizerServiceServer extends UntypedServiceImplementation {
   /** Finishes the step under way and takes no further one until Resume. */
   pause: handleUnaryCall<PauseRequest, PauseResponse>;
   resume: handleUnaryCall<ResumeRequest, ResumeResponse>;
-  /** The trainable tensors of the current policy, or of the one that is named while it is still held. */
+  /** The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named. */
   getPolicy: handleServerStreamingCall<GetPolicyRequest, GetPolicyResponse>;
   /** Writes a checkpoint now, between two steps. */
   checkpoint: handleUnaryCall<CheckpointRequest, CheckpointResponse>;
@@ -1976,7 +1976,7 @@ export interface OptimizerServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeResponse) => void,
   ): ClientUnaryCall;
-  /** The trainable tensors of the current policy, or of the one that is named while it is still held. */
+  /** The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named. */
   getPolicy(request: GetPolicyRequest, options?: Partial<CallOptions>): ClientReadableStream<GetPolicyResponse>;
   getPolicy(
     request: GetPolicyRequest,

@@ -7,6 +7,143 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
+/** A response's log-probability as one number. */
+export const ResponseLogProb = {
+  UNSPECIFIED: 0,
+  /** MEAN - Mean over its tokens. */
+  MEAN: 1,
+  /** SUM - Sum over its tokens. */
+  SUM: 2,
+} as const;
+
+export type ResponseLogProb = typeof ResponseLogProb[keyof typeof ResponseLogProb];
+
+export namespace ResponseLogProb {
+  export type UNSPECIFIED = typeof ResponseLogProb.UNSPECIFIED;
+  export type MEAN = typeof ResponseLogProb.MEAN;
+  export type SUM = typeof ResponseLogProb.SUM;
+}
+
+export function responseLogProbFromJSON(object: any): ResponseLogProb {
+  switch (object) {
+    case 0:
+    case "RESPONSE_LOG_PROB_UNSPECIFIED":
+      return ResponseLogProb.UNSPECIFIED;
+    case 1:
+    case "RESPONSE_LOG_PROB_MEAN":
+      return ResponseLogProb.MEAN;
+    case 2:
+    case "RESPONSE_LOG_PROB_SUM":
+      return ResponseLogProb.SUM;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ResponseLogProb");
+  }
+}
+
+export function responseLogProbToJSON(object: ResponseLogProb): string {
+  switch (object) {
+    case ResponseLogProb.UNSPECIFIED:
+      return "RESPONSE_LOG_PROB_UNSPECIFIED";
+    case ResponseLogProb.MEAN:
+      return "RESPONSE_LOG_PROB_MEAN";
+    case ResponseLogProb.SUM:
+      return "RESPONSE_LOG_PROB_SUM";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ResponseLogProb");
+  }
+}
+
+/** What log-probabilities are compared with. */
+export const Reference = {
+  UNSPECIFIED: 0,
+  /** NONE - Nothing. */
+  NONE: 1,
+  /** BASE - Those under the model before training, or under the reference model that the scorer was given. */
+  BASE: 2,
+} as const;
+
+export type Reference = typeof Reference[keyof typeof Reference];
+
+export namespace Reference {
+  export type UNSPECIFIED = typeof Reference.UNSPECIFIED;
+  export type NONE = typeof Reference.NONE;
+  export type BASE = typeof Reference.BASE;
+}
+
+export function referenceFromJSON(object: any): Reference {
+  switch (object) {
+    case 0:
+    case "REFERENCE_UNSPECIFIED":
+      return Reference.UNSPECIFIED;
+    case 1:
+    case "REFERENCE_NONE":
+      return Reference.NONE;
+    case 2:
+    case "REFERENCE_BASE":
+      return Reference.BASE;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum Reference");
+  }
+}
+
+export function referenceToJSON(object: Reference): string {
+  switch (object) {
+    case Reference.UNSPECIFIED:
+      return "REFERENCE_UNSPECIFIED";
+    case Reference.NONE:
+      return "REFERENCE_NONE";
+    case Reference.BASE:
+      return "REFERENCE_BASE";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum Reference");
+  }
+}
+
+export const NllAverage = {
+  UNSPECIFIED: 0,
+  /** PAIRS - Mean over the pairs of each one's mean over its tokens. */
+  PAIRS: 1,
+  /** TOKENS - Mean over all chosen tokens of the batch. */
+  TOKENS: 2,
+} as const;
+
+export type NllAverage = typeof NllAverage[keyof typeof NllAverage];
+
+export namespace NllAverage {
+  export type UNSPECIFIED = typeof NllAverage.UNSPECIFIED;
+  export type PAIRS = typeof NllAverage.PAIRS;
+  export type TOKENS = typeof NllAverage.TOKENS;
+}
+
+export function nllAverageFromJSON(object: any): NllAverage {
+  switch (object) {
+    case 0:
+    case "NLL_AVERAGE_UNSPECIFIED":
+      return NllAverage.UNSPECIFIED;
+    case 1:
+    case "NLL_AVERAGE_PAIRS":
+      return NllAverage.PAIRS;
+    case 2:
+    case "NLL_AVERAGE_TOKENS":
+      return NllAverage.TOKENS;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum NllAverage");
+  }
+}
+
+export function nllAverageToJSON(object: NllAverage): string {
+  switch (object) {
+    case NllAverage.UNSPECIFIED:
+      return "NLL_AVERAGE_UNSPECIFIED";
+    case NllAverage.PAIRS:
+      return "NLL_AVERAGE_PAIRS";
+    case NllAverage.TOKENS:
+      return "NLL_AVERAGE_TOKENS";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum NllAverage");
+  }
+}
+
 /**
  * Names the weights of a run after a number of optimizer steps. `digest` is over the weights themselves, so two
  * versions with the same digest are the same to the bit.
@@ -15,7 +152,12 @@ export interface PolicyVersion {
   runId: string;
   /** Optimizer steps taken: 0 is the start. */
   step: bigint;
-  /** "sha256:…" over names, shapes and little-endian bytes of the trainable tensors. */
+  /**
+   * "sha256:…" of one line per trainable tensor, in the order of their names, each ended by a line feed:
+   *   ["<name>",[<shape>],["<piece>",…]]
+   * as JSON without white space, where the pieces are the SHA-256 in lower-case hexadecimal of every 4 MiB (4194304 bytes)
+   * of the tensor's little-endian bytes, the last one of what is left. Pieces can be digested side by side.
+   */
   digest: string;
 }
 
@@ -45,6 +187,8 @@ export interface AlphaPoObjective {
   beta: number;
   /** Absolute target margin (not the ratio gamma / beta). */
   gamma: number;
+  /** Share of labels that are taken to be wrong, in [0, 0.5): loss (1 - e) softplus(-z) + e softplus(z). 0: none. */
+  labelSmoothing: number;
 }
 
 /** AlphaPO with alpha = 0: r(l) = beta l. arXiv:2405.14734. */
@@ -52,6 +196,8 @@ export interface SimPoObjective {
   beta: number;
   /** Absolute target margin (not the ratio gamma / beta). */
   gamma: number;
+  /** As in AlphaPoObjective. */
+  labelSmoothing: number;
 }
 
 /**
@@ -60,10 +206,57 @@ export interface SimPoObjective {
  */
 export interface DpoObjective {
   beta: number;
+  /** As in AlphaPoObjective. */
+  labelSmoothing: number;
 }
 
-/** Negative mean token log-probability of the chosen response. */
+/**
+ * ((h_w - h_l) - 1 / (2 beta))^2 of log-probabilities h, less those under the reference where there is one.
+ * arXiv:2310.12036.
+ */
+export interface IpoObjective {
+  /** The paper's tau. */
+  beta: number;
+  logProb: ResponseLogProb;
+  reference: Reference;
+}
+
+/**
+ * -l_w + beta softplus(-(o_w - o_l)) of log odds o = l - log(1 - exp(l)), l the mean token log-probability.
+ * arXiv:2403.07691.
+ */
+export interface OrpoObjective {
+  /** The paper's lambda. */
+  beta: number;
+}
+
+/** softplus(-beta (S_w - S_l)) of summed log-probabilities. The paper's second term is Objective.nll. arXiv:2401.08417. */
+export interface CpoObjective {
+  beta: number;
+  /** As in AlphaPoObjective. */
+  labelSmoothing: number;
+}
+
+/**
+ * max(0, 1 - beta (h_w - h_l)) of summed log-probabilities h, less those under the reference where there is one.
+ * arXiv:2305.10425 without, arXiv:2309.06657 with a reference.
+ */
+export interface HingeObjective {
+  /** 1 / delta of SLiC. */
+  beta: number;
+  reference: Reference;
+}
+
+/** Negative log-likelihood of the chosen responses. */
 export interface SftObjective {
+  /** Over the pairs where unspecified. */
+  average: NllAverage;
+}
+
+/** weight times the negative log-likelihood of the chosen responses. */
+export interface NllTerm {
+  weight: number;
+  average: NllAverage;
 }
 
 export interface Objective {
@@ -72,7 +265,13 @@ export interface Objective {
     | { $case: "simpo"; value: SimPoObjective }
     | { $case: "dpo"; value: DpoObjective }
     | { $case: "sft"; value: SftObjective }
+    | { $case: "ipo"; value: IpoObjective }
+    | { $case: "orpo"; value: OrpoObjective }
+    | { $case: "cpo"; value: CpoObjective }
+    | { $case: "hinge"; value: HingeObjective }
     | undefined;
+  /** Beside any objective but sft; absent: no such term. */
+  nll: NllTerm | undefined;
 }
 
 function createBasePolicyVersion(): PolicyVersion {
@@ -438,7 +637,7 @@ export const TrainingMethod: MessageFns<TrainingMethod> = {
 };
 
 function createBaseAlphaPoObjective(): AlphaPoObjective {
-  return { alpha: 0, beta: 0, gamma: 0 };
+  return { alpha: 0, beta: 0, gamma: 0, labelSmoothing: 0 };
 }
 
 export const AlphaPoObjective: MessageFns<AlphaPoObjective> = {
@@ -451,6 +650,9 @@ export const AlphaPoObjective: MessageFns<AlphaPoObjective> = {
     }
     if (message.gamma !== 0) {
       writer.uint32(25).double(message.gamma);
+    }
+    if (message.labelSmoothing !== 0) {
+      writer.uint32(33).double(message.labelSmoothing);
     }
     return writer;
   },
@@ -492,6 +694,14 @@ export const AlphaPoObjective: MessageFns<AlphaPoObjective> = {
             message.gamma = reader.double();
             continue;
           }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.labelSmoothing = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -509,6 +719,11 @@ export const AlphaPoObjective: MessageFns<AlphaPoObjective> = {
       alpha: isSet(object.alpha) ? globalThis.Number(object.alpha) : 0,
       beta: isSet(object.beta) ? globalThis.Number(object.beta) : 0,
       gamma: isSet(object.gamma) ? globalThis.Number(object.gamma) : 0,
+      labelSmoothing: isSet(object.labelSmoothing)
+        ? globalThis.Number(object.labelSmoothing)
+        : isSet(object.label_smoothing)
+        ? globalThis.Number(object.label_smoothing)
+        : 0,
     };
   },
 
@@ -523,6 +738,9 @@ export const AlphaPoObjective: MessageFns<AlphaPoObjective> = {
     if (message.gamma !== 0) {
       obj.gamma = floatToJson(message.gamma);
     }
+    if (message.labelSmoothing !== 0) {
+      obj.labelSmoothing = floatToJson(message.labelSmoothing);
+    }
     return obj;
   },
 
@@ -534,12 +752,13 @@ export const AlphaPoObjective: MessageFns<AlphaPoObjective> = {
     message.alpha = object.alpha ?? 0;
     message.beta = object.beta ?? 0;
     message.gamma = object.gamma ?? 0;
+    message.labelSmoothing = object.labelSmoothing ?? 0;
     return message;
   },
 };
 
 function createBaseSimPoObjective(): SimPoObjective {
-  return { beta: 0, gamma: 0 };
+  return { beta: 0, gamma: 0, labelSmoothing: 0 };
 }
 
 export const SimPoObjective: MessageFns<SimPoObjective> = {
@@ -549,6 +768,9 @@ export const SimPoObjective: MessageFns<SimPoObjective> = {
     }
     if (message.gamma !== 0) {
       writer.uint32(17).double(message.gamma);
+    }
+    if (message.labelSmoothing !== 0) {
+      writer.uint32(25).double(message.labelSmoothing);
     }
     return writer;
   },
@@ -582,6 +804,14 @@ export const SimPoObjective: MessageFns<SimPoObjective> = {
             message.gamma = reader.double();
             continue;
           }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.labelSmoothing = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -598,6 +828,11 @@ export const SimPoObjective: MessageFns<SimPoObjective> = {
     return {
       beta: isSet(object.beta) ? globalThis.Number(object.beta) : 0,
       gamma: isSet(object.gamma) ? globalThis.Number(object.gamma) : 0,
+      labelSmoothing: isSet(object.labelSmoothing)
+        ? globalThis.Number(object.labelSmoothing)
+        : isSet(object.label_smoothing)
+        ? globalThis.Number(object.label_smoothing)
+        : 0,
     };
   },
 
@@ -609,6 +844,9 @@ export const SimPoObjective: MessageFns<SimPoObjective> = {
     if (message.gamma !== 0) {
       obj.gamma = floatToJson(message.gamma);
     }
+    if (message.labelSmoothing !== 0) {
+      obj.labelSmoothing = floatToJson(message.labelSmoothing);
+    }
     return obj;
   },
 
@@ -619,18 +857,22 @@ export const SimPoObjective: MessageFns<SimPoObjective> = {
     const message = createBaseSimPoObjective();
     message.beta = object.beta ?? 0;
     message.gamma = object.gamma ?? 0;
+    message.labelSmoothing = object.labelSmoothing ?? 0;
     return message;
   },
 };
 
 function createBaseDpoObjective(): DpoObjective {
-  return { beta: 0 };
+  return { beta: 0, labelSmoothing: 0 };
 }
 
 export const DpoObjective: MessageFns<DpoObjective> = {
   encode(message: DpoObjective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.beta !== 0) {
       writer.uint32(9).double(message.beta);
+    }
+    if (message.labelSmoothing !== 0) {
+      writer.uint32(17).double(message.labelSmoothing);
     }
     return writer;
   },
@@ -656,6 +898,14 @@ export const DpoObjective: MessageFns<DpoObjective> = {
             message.beta = reader.double();
             continue;
           }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.labelSmoothing = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -669,13 +919,23 @@ export const DpoObjective: MessageFns<DpoObjective> = {
   },
 
   fromJSON(object: any): DpoObjective {
-    return { beta: isSet(object.beta) ? globalThis.Number(object.beta) : 0 };
+    return {
+      beta: isSet(object.beta) ? globalThis.Number(object.beta) : 0,
+      labelSmoothing: isSet(object.labelSmoothing)
+        ? globalThis.Number(object.labelSmoothing)
+        : isSet(object.label_smoothing)
+        ? globalThis.Number(object.label_smoothing)
+        : 0,
+    };
   },
 
   toJSON(message: DpoObjective): unknown {
     const obj: any = {};
     if (message.beta !== 0) {
       obj.beta = floatToJson(message.beta);
+    }
+    if (message.labelSmoothing !== 0) {
+      obj.labelSmoothing = floatToJson(message.labelSmoothing);
     }
     return obj;
   },
@@ -686,16 +946,366 @@ export const DpoObjective: MessageFns<DpoObjective> = {
   fromPartial<I extends Exact<DeepPartial<DpoObjective>, I>>(object: I): DpoObjective {
     const message = createBaseDpoObjective();
     message.beta = object.beta ?? 0;
+    message.labelSmoothing = object.labelSmoothing ?? 0;
+    return message;
+  },
+};
+
+function createBaseIpoObjective(): IpoObjective {
+  return { beta: 0, logProb: 0, reference: 0 };
+}
+
+export const IpoObjective: MessageFns<IpoObjective> = {
+  encode(message: IpoObjective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.beta !== 0) {
+      writer.uint32(9).double(message.beta);
+    }
+    if (message.logProb !== 0) {
+      writer.uint32(16).int32(message.logProb);
+    }
+    if (message.reference !== 0) {
+      writer.uint32(24).int32(message.reference);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IpoObjective {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIpoObjective();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.beta = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.logProb = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.reference = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): IpoObjective {
+    return {
+      beta: isSet(object.beta) ? globalThis.Number(object.beta) : 0,
+      logProb: isSet(object.logProb)
+        ? responseLogProbFromJSON(object.logProb)
+        : isSet(object.log_prob)
+        ? responseLogProbFromJSON(object.log_prob)
+        : 0,
+      reference: isSet(object.reference) ? referenceFromJSON(object.reference) : 0,
+    };
+  },
+
+  toJSON(message: IpoObjective): unknown {
+    const obj: any = {};
+    if (message.beta !== 0) {
+      obj.beta = floatToJson(message.beta);
+    }
+    if (message.logProb !== 0) {
+      obj.logProb = responseLogProbToJSON(message.logProb);
+    }
+    if (message.reference !== 0) {
+      obj.reference = referenceToJSON(message.reference);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<IpoObjective>, I>>(base?: I): IpoObjective {
+    return IpoObjective.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<IpoObjective>, I>>(object: I): IpoObjective {
+    const message = createBaseIpoObjective();
+    message.beta = object.beta ?? 0;
+    message.logProb = object.logProb ?? 0;
+    message.reference = object.reference ?? 0;
+    return message;
+  },
+};
+
+function createBaseOrpoObjective(): OrpoObjective {
+  return { beta: 0 };
+}
+
+export const OrpoObjective: MessageFns<OrpoObjective> = {
+  encode(message: OrpoObjective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.beta !== 0) {
+      writer.uint32(9).double(message.beta);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OrpoObjective {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOrpoObjective();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.beta = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OrpoObjective {
+    return { beta: isSet(object.beta) ? globalThis.Number(object.beta) : 0 };
+  },
+
+  toJSON(message: OrpoObjective): unknown {
+    const obj: any = {};
+    if (message.beta !== 0) {
+      obj.beta = floatToJson(message.beta);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<OrpoObjective>, I>>(base?: I): OrpoObjective {
+    return OrpoObjective.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<OrpoObjective>, I>>(object: I): OrpoObjective {
+    const message = createBaseOrpoObjective();
+    message.beta = object.beta ?? 0;
+    return message;
+  },
+};
+
+function createBaseCpoObjective(): CpoObjective {
+  return { beta: 0, labelSmoothing: 0 };
+}
+
+export const CpoObjective: MessageFns<CpoObjective> = {
+  encode(message: CpoObjective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.beta !== 0) {
+      writer.uint32(9).double(message.beta);
+    }
+    if (message.labelSmoothing !== 0) {
+      writer.uint32(17).double(message.labelSmoothing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CpoObjective {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCpoObjective();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.beta = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.labelSmoothing = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CpoObjective {
+    return {
+      beta: isSet(object.beta) ? globalThis.Number(object.beta) : 0,
+      labelSmoothing: isSet(object.labelSmoothing)
+        ? globalThis.Number(object.labelSmoothing)
+        : isSet(object.label_smoothing)
+        ? globalThis.Number(object.label_smoothing)
+        : 0,
+    };
+  },
+
+  toJSON(message: CpoObjective): unknown {
+    const obj: any = {};
+    if (message.beta !== 0) {
+      obj.beta = floatToJson(message.beta);
+    }
+    if (message.labelSmoothing !== 0) {
+      obj.labelSmoothing = floatToJson(message.labelSmoothing);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CpoObjective>, I>>(base?: I): CpoObjective {
+    return CpoObjective.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CpoObjective>, I>>(object: I): CpoObjective {
+    const message = createBaseCpoObjective();
+    message.beta = object.beta ?? 0;
+    message.labelSmoothing = object.labelSmoothing ?? 0;
+    return message;
+  },
+};
+
+function createBaseHingeObjective(): HingeObjective {
+  return { beta: 0, reference: 0 };
+}
+
+export const HingeObjective: MessageFns<HingeObjective> = {
+  encode(message: HingeObjective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.beta !== 0) {
+      writer.uint32(9).double(message.beta);
+    }
+    if (message.reference !== 0) {
+      writer.uint32(16).int32(message.reference);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HingeObjective {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHingeObjective();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.beta = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.reference = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HingeObjective {
+    return {
+      beta: isSet(object.beta) ? globalThis.Number(object.beta) : 0,
+      reference: isSet(object.reference) ? referenceFromJSON(object.reference) : 0,
+    };
+  },
+
+  toJSON(message: HingeObjective): unknown {
+    const obj: any = {};
+    if (message.beta !== 0) {
+      obj.beta = floatToJson(message.beta);
+    }
+    if (message.reference !== 0) {
+      obj.reference = referenceToJSON(message.reference);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<HingeObjective>, I>>(base?: I): HingeObjective {
+    return HingeObjective.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HingeObjective>, I>>(object: I): HingeObjective {
+    const message = createBaseHingeObjective();
+    message.beta = object.beta ?? 0;
+    message.reference = object.reference ?? 0;
     return message;
   },
 };
 
 function createBaseSftObjective(): SftObjective {
-  return {};
+  return { average: 0 };
 }
 
 export const SftObjective: MessageFns<SftObjective> = {
-  encode(_: SftObjective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: SftObjective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.average !== 0) {
+      writer.uint32(8).int32(message.average);
+    }
     return writer;
   },
 
@@ -712,6 +1322,14 @@ export const SftObjective: MessageFns<SftObjective> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.average = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -724,26 +1342,115 @@ export const SftObjective: MessageFns<SftObjective> = {
     }
   },
 
-  fromJSON(_: any): SftObjective {
-    return {};
+  fromJSON(object: any): SftObjective {
+    return { average: isSet(object.average) ? nllAverageFromJSON(object.average) : 0 };
   },
 
-  toJSON(_: SftObjective): unknown {
+  toJSON(message: SftObjective): unknown {
     const obj: any = {};
+    if (message.average !== 0) {
+      obj.average = nllAverageToJSON(message.average);
+    }
     return obj;
   },
 
   create<I extends Exact<DeepPartial<SftObjective>, I>>(base?: I): SftObjective {
     return SftObjective.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<SftObjective>, I>>(_: I): SftObjective {
+  fromPartial<I extends Exact<DeepPartial<SftObjective>, I>>(object: I): SftObjective {
     const message = createBaseSftObjective();
+    message.average = object.average ?? 0;
+    return message;
+  },
+};
+
+function createBaseNllTerm(): NllTerm {
+  return { weight: 0, average: 0 };
+}
+
+export const NllTerm: MessageFns<NllTerm> = {
+  encode(message: NllTerm, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.weight !== 0) {
+      writer.uint32(9).double(message.weight);
+    }
+    if (message.average !== 0) {
+      writer.uint32(16).int32(message.average);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NllTerm {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNllTerm();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.weight = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.average = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NllTerm {
+    return {
+      weight: isSet(object.weight) ? globalThis.Number(object.weight) : 0,
+      average: isSet(object.average) ? nllAverageFromJSON(object.average) : 0,
+    };
+  },
+
+  toJSON(message: NllTerm): unknown {
+    const obj: any = {};
+    if (message.weight !== 0) {
+      obj.weight = floatToJson(message.weight);
+    }
+    if (message.average !== 0) {
+      obj.average = nllAverageToJSON(message.average);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<NllTerm>, I>>(base?: I): NllTerm {
+    return NllTerm.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NllTerm>, I>>(object: I): NllTerm {
+    const message = createBaseNllTerm();
+    message.weight = object.weight ?? 0;
+    message.average = object.average ?? 0;
     return message;
   },
 };
 
 function createBaseObjective(): Objective {
-  return { objective: undefined };
+  return { objective: undefined, nll: undefined };
 }
 
 export const Objective: MessageFns<Objective> = {
@@ -761,6 +1468,21 @@ export const Objective: MessageFns<Objective> = {
       case "sft":
         SftObjective.encode(message.objective.value, writer.uint32(34).fork()).join();
         break;
+      case "ipo":
+        IpoObjective.encode(message.objective.value, writer.uint32(42).fork()).join();
+        break;
+      case "orpo":
+        OrpoObjective.encode(message.objective.value, writer.uint32(50).fork()).join();
+        break;
+      case "cpo":
+        CpoObjective.encode(message.objective.value, writer.uint32(58).fork()).join();
+        break;
+      case "hinge":
+        HingeObjective.encode(message.objective.value, writer.uint32(66).fork()).join();
+        break;
+    }
+    if (message.nll !== undefined) {
+      NllTerm.encode(message.nll, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -810,6 +1532,46 @@ export const Objective: MessageFns<Objective> = {
             message.objective = { $case: "sft", value: SftObjective.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.objective = { $case: "ipo", value: IpoObjective.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.objective = { $case: "orpo", value: OrpoObjective.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.objective = { $case: "cpo", value: CpoObjective.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.objective = { $case: "hinge", value: HingeObjective.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.nll = NllTerm.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -832,7 +1594,16 @@ export const Objective: MessageFns<Objective> = {
         ? { $case: "dpo", value: DpoObjective.fromJSON(object.dpo) }
         : isSet(object.sft)
         ? { $case: "sft", value: SftObjective.fromJSON(object.sft) }
+        : isSet(object.ipo)
+        ? { $case: "ipo", value: IpoObjective.fromJSON(object.ipo) }
+        : isSet(object.orpo)
+        ? { $case: "orpo", value: OrpoObjective.fromJSON(object.orpo) }
+        : isSet(object.cpo)
+        ? { $case: "cpo", value: CpoObjective.fromJSON(object.cpo) }
+        : isSet(object.hinge)
+        ? { $case: "hinge", value: HingeObjective.fromJSON(object.hinge) }
         : undefined,
+      nll: isSet(object.nll) ? NllTerm.fromJSON(object.nll) : undefined,
     };
   },
 
@@ -846,6 +1617,17 @@ export const Objective: MessageFns<Objective> = {
       obj.dpo = DpoObjective.toJSON(message.objective.value);
     } else if (message.objective?.$case === "sft") {
       obj.sft = SftObjective.toJSON(message.objective.value);
+    } else if (message.objective?.$case === "ipo") {
+      obj.ipo = IpoObjective.toJSON(message.objective.value);
+    } else if (message.objective?.$case === "orpo") {
+      obj.orpo = OrpoObjective.toJSON(message.objective.value);
+    } else if (message.objective?.$case === "cpo") {
+      obj.cpo = CpoObjective.toJSON(message.objective.value);
+    } else if (message.objective?.$case === "hinge") {
+      obj.hinge = HingeObjective.toJSON(message.objective.value);
+    }
+    if (message.nll !== undefined) {
+      obj.nll = NllTerm.toJSON(message.nll);
     }
     return obj;
   },
@@ -880,7 +1662,32 @@ export const Objective: MessageFns<Objective> = {
         }
         break;
       }
+      case "ipo": {
+        if (object.objective?.value !== undefined && object.objective?.value !== null) {
+          message.objective = { $case: "ipo", value: IpoObjective.fromPartial(object.objective.value) };
+        }
+        break;
+      }
+      case "orpo": {
+        if (object.objective?.value !== undefined && object.objective?.value !== null) {
+          message.objective = { $case: "orpo", value: OrpoObjective.fromPartial(object.objective.value) };
+        }
+        break;
+      }
+      case "cpo": {
+        if (object.objective?.value !== undefined && object.objective?.value !== null) {
+          message.objective = { $case: "cpo", value: CpoObjective.fromPartial(object.objective.value) };
+        }
+        break;
+      }
+      case "hinge": {
+        if (object.objective?.value !== undefined && object.objective?.value !== null) {
+          message.objective = { $case: "hinge", value: HingeObjective.fromPartial(object.objective.value) };
+        }
+        break;
+      }
     }
+    message.nll = (object.nll !== undefined && object.nll !== null) ? NllTerm.fromPartial(object.nll) : undefined;
     return message;
   },
 };

@@ -42,7 +42,11 @@ export interface DescribeScorerResponse {
   threads: number;
   /** Policy versions that are loaded. */
   policies: PolicyVersion[];
-  scoring: ScoringStatistics | undefined;
+  scoring:
+    | ScoringStatistics
+    | undefined;
+  /** Digest of the model that objectives with a reference compare with: the model's own where no other was given. */
+  referenceModelDigest: string;
 }
 
 /** What Score has computed since the scorer was started. */
@@ -104,8 +108,21 @@ export interface ScoreRequest {
     | undefined;
   /** Returns the log-probability of every response token. */
   perToken: boolean;
-  /** Computes rewards, margin and loss of pairs. Objectives with a reference use the base model. */
-  objective: Objective | undefined;
+  /**
+   * Computes rewards, margin and loss of pairs. Objectives with a reference use the scorer's reference model, which is the
+   * base model where no other was given.
+   */
+  objective:
+    | Objective
+    | undefined;
+  /** The batch that the pairs are a part of, for losses that average over its tokens; absent: the pairs of this request. */
+  batch: BatchTotals | undefined;
+}
+
+export interface BatchTotals {
+  pairs: number;
+  /** Tokens of the chosen responses of all its pairs. */
+  chosenTokens: number;
 }
 
 /** Log-probabilities of one response given its prompt, in nats. */
@@ -122,6 +139,10 @@ export interface PairReward {
   rewardRejected: number;
   /** reward_chosen - reward_rejected. */
   margin: number;
+  /**
+   * The mean of the losses of a batch's pairs is the batch's loss: where it averages over tokens, a pair's share of that
+   * part is -S_w batch_pairs / batch_chosen_tokens.
+   */
   loss: number;
 }
 
@@ -150,6 +171,16 @@ export interface GradientRequest {
   pairs: TokenizedPair[];
   /** Pairs in the whole batch: the loss is their mean, so each shard's part is divided by this number. */
   batchPairs: number;
+  /**
+   * Tokens of all chosen responses in the whole batch: losses that average over them divide by this number, so that the
+   * result does not depend on the shards. Needed by such objectives only.
+   */
+  batchChosenTokens: number;
+  /**
+   * Digest of the model that the run's objective compares with; a scorer with another one refuses. Empty: whichever the
+   * scorer has.
+   */
+  referenceModelDigest: string;
 }
 
 /** What one pair did in the forward pass, before the update. */
@@ -169,6 +200,8 @@ export interface GradientSummary {
   tensorCount: number;
   /** Time spent computing, in milliseconds. */
   computeMs: number;
+  /** Time until the policy was there, in milliseconds: fetched, checked and loaded where it was not. */
+  policyMs: number;
 }
 
 export interface GradientResponse {
@@ -238,6 +271,7 @@ function createBaseDescribeScorerResponse(): DescribeScorerResponse {
     threads: 0,
     policies: [],
     scoring: undefined,
+    referenceModelDigest: "",
   };
 }
 
@@ -272,6 +306,9 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
     }
     if (message.scoring !== undefined) {
       ScoringStatistics.encode(message.scoring, writer.uint32(74).fork()).join();
+    }
+    if (message.referenceModelDigest !== "") {
+      writer.uint32(82).string(message.referenceModelDigest);
     }
     return writer;
   },
@@ -361,6 +398,14 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
             message.scoring = ScoringStatistics.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.referenceModelDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -410,6 +455,11 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
         ? object.policies.map((e: any) => PolicyVersion.fromJSON(e))
         : [],
       scoring: isSet(object.scoring) ? ScoringStatistics.fromJSON(object.scoring) : undefined,
+      referenceModelDigest: isSet(object.referenceModelDigest)
+        ? globalThis.String(object.referenceModelDigest)
+        : isSet(object.reference_model_digest)
+        ? globalThis.String(object.reference_model_digest)
+        : "",
     };
   },
 
@@ -442,6 +492,9 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
     if (message.scoring !== undefined) {
       obj.scoring = ScoringStatistics.toJSON(message.scoring);
     }
+    if (message.referenceModelDigest !== "") {
+      obj.referenceModelDigest = message.referenceModelDigest;
+    }
     return obj;
   },
 
@@ -463,6 +516,7 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
     message.scoring = (object.scoring !== undefined && object.scoring !== null)
       ? ScoringStatistics.fromPartial(object.scoring)
       : undefined;
+    message.referenceModelDigest = object.referenceModelDigest ?? "";
     return message;
   },
 };
@@ -1291,7 +1345,7 @@ export const LatestPolicy: MessageFns<LatestPolicy> = {
 };
 
 function createBaseScoreRequest(): ScoreRequest {
-  return { items: [], policy: undefined, perToken: false, objective: undefined };
+  return { items: [], policy: undefined, perToken: false, objective: undefined, batch: undefined };
 }
 
 export const ScoreRequest: MessageFns<ScoreRequest> = {
@@ -1315,6 +1369,9 @@ export const ScoreRequest: MessageFns<ScoreRequest> = {
     }
     if (message.objective !== undefined) {
       Objective.encode(message.objective, writer.uint32(50).fork()).join();
+    }
+    if (message.batch !== undefined) {
+      BatchTotals.encode(message.batch, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -1380,6 +1437,14 @@ export const ScoreRequest: MessageFns<ScoreRequest> = {
             message.objective = Objective.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.batch = BatchTotals.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1408,6 +1473,7 @@ export const ScoreRequest: MessageFns<ScoreRequest> = {
         ? globalThis.Boolean(object.per_token)
         : false,
       objective: isSet(object.objective) ? Objective.fromJSON(object.objective) : undefined,
+      batch: isSet(object.batch) ? BatchTotals.fromJSON(object.batch) : undefined,
     };
   },
 
@@ -1428,6 +1494,9 @@ export const ScoreRequest: MessageFns<ScoreRequest> = {
     }
     if (message.objective !== undefined) {
       obj.objective = Objective.toJSON(message.objective);
+    }
+    if (message.batch !== undefined) {
+      obj.batch = BatchTotals.toJSON(message.batch);
     }
     return obj;
   },
@@ -1462,6 +1531,98 @@ export const ScoreRequest: MessageFns<ScoreRequest> = {
     message.objective = (object.objective !== undefined && object.objective !== null)
       ? Objective.fromPartial(object.objective)
       : undefined;
+    message.batch = (object.batch !== undefined && object.batch !== null)
+      ? BatchTotals.fromPartial(object.batch)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseBatchTotals(): BatchTotals {
+  return { pairs: 0, chosenTokens: 0 };
+}
+
+export const BatchTotals: MessageFns<BatchTotals> = {
+  encode(message: BatchTotals, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pairs !== 0) {
+      writer.uint32(8).uint32(message.pairs);
+    }
+    if (message.chosenTokens !== 0) {
+      writer.uint32(16).uint32(message.chosenTokens);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchTotals {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchTotals();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pairs = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.chosenTokens = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BatchTotals {
+    return {
+      pairs: isSet(object.pairs) ? globalThis.Number(object.pairs) : 0,
+      chosenTokens: isSet(object.chosenTokens)
+        ? globalThis.Number(object.chosenTokens)
+        : isSet(object.chosen_tokens)
+        ? globalThis.Number(object.chosen_tokens)
+        : 0,
+    };
+  },
+
+  toJSON(message: BatchTotals): unknown {
+    const obj: any = {};
+    if (message.pairs !== 0) {
+      obj.pairs = Math.round(message.pairs);
+    }
+    if (message.chosenTokens !== 0) {
+      obj.chosenTokens = Math.round(message.chosenTokens);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<BatchTotals>, I>>(base?: I): BatchTotals {
+    return BatchTotals.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BatchTotals>, I>>(object: I): BatchTotals {
+    const message = createBaseBatchTotals();
+    message.pairs = object.pairs ?? 0;
+    message.chosenTokens = object.chosenTokens ?? 0;
     return message;
   },
 };
@@ -1937,7 +2098,17 @@ export const ScoreResponse: MessageFns<ScoreResponse> = {
 };
 
 function createBaseGradientRequest(): GradientRequest {
-  return { runId: "", step: 0n, shard: 0, policy: undefined, objective: undefined, pairs: [], batchPairs: 0 };
+  return {
+    runId: "",
+    step: 0n,
+    shard: 0,
+    policy: undefined,
+    objective: undefined,
+    pairs: [],
+    batchPairs: 0,
+    batchChosenTokens: 0,
+    referenceModelDigest: "",
+  };
 }
 
 export const GradientRequest: MessageFns<GradientRequest> = {
@@ -1965,6 +2136,12 @@ export const GradientRequest: MessageFns<GradientRequest> = {
     }
     if (message.batchPairs !== 0) {
       writer.uint32(56).uint32(message.batchPairs);
+    }
+    if (message.batchChosenTokens !== 0) {
+      writer.uint32(64).uint32(message.batchChosenTokens);
+    }
+    if (message.referenceModelDigest !== "") {
+      writer.uint32(74).string(message.referenceModelDigest);
     }
     return writer;
   },
@@ -2038,6 +2215,22 @@ export const GradientRequest: MessageFns<GradientRequest> = {
             message.batchPairs = reader.uint32();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.batchChosenTokens = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.referenceModelDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2067,6 +2260,16 @@ export const GradientRequest: MessageFns<GradientRequest> = {
         : isSet(object.batch_pairs)
         ? globalThis.Number(object.batch_pairs)
         : 0,
+      batchChosenTokens: isSet(object.batchChosenTokens)
+        ? globalThis.Number(object.batchChosenTokens)
+        : isSet(object.batch_chosen_tokens)
+        ? globalThis.Number(object.batch_chosen_tokens)
+        : 0,
+      referenceModelDigest: isSet(object.referenceModelDigest)
+        ? globalThis.String(object.referenceModelDigest)
+        : isSet(object.reference_model_digest)
+        ? globalThis.String(object.reference_model_digest)
+        : "",
     };
   },
 
@@ -2093,6 +2296,12 @@ export const GradientRequest: MessageFns<GradientRequest> = {
     if (message.batchPairs !== 0) {
       obj.batchPairs = Math.round(message.batchPairs);
     }
+    if (message.batchChosenTokens !== 0) {
+      obj.batchChosenTokens = Math.round(message.batchChosenTokens);
+    }
+    if (message.referenceModelDigest !== "") {
+      obj.referenceModelDigest = message.referenceModelDigest;
+    }
     return obj;
   },
 
@@ -2112,6 +2321,8 @@ export const GradientRequest: MessageFns<GradientRequest> = {
       : undefined;
     message.pairs = object.pairs?.map((e) => TokenizedPair.fromPartial(e)) || [];
     message.batchPairs = object.batchPairs ?? 0;
+    message.batchChosenTokens = object.batchChosenTokens ?? 0;
+    message.referenceModelDigest = object.referenceModelDigest ?? "";
     return message;
   },
 };
@@ -2240,7 +2451,7 @@ export const PairResult: MessageFns<PairResult> = {
 };
 
 function createBaseGradientSummary(): GradientSummary {
-  return { policy: undefined, pairs: [], loss: 0, tensorCount: 0, computeMs: 0 };
+  return { policy: undefined, pairs: [], loss: 0, tensorCount: 0, computeMs: 0, policyMs: 0 };
 }
 
 export const GradientSummary: MessageFns<GradientSummary> = {
@@ -2259,6 +2470,9 @@ export const GradientSummary: MessageFns<GradientSummary> = {
     }
     if (message.computeMs !== 0) {
       writer.uint32(41).double(message.computeMs);
+    }
+    if (message.policyMs !== 0) {
+      writer.uint32(49).double(message.policyMs);
     }
     return writer;
   },
@@ -2316,6 +2530,14 @@ export const GradientSummary: MessageFns<GradientSummary> = {
             message.computeMs = reader.double();
             continue;
           }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.policyMs = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2343,6 +2565,11 @@ export const GradientSummary: MessageFns<GradientSummary> = {
         : isSet(object.compute_ms)
         ? globalThis.Number(object.compute_ms)
         : 0,
+      policyMs: isSet(object.policyMs)
+        ? globalThis.Number(object.policyMs)
+        : isSet(object.policy_ms)
+        ? globalThis.Number(object.policy_ms)
+        : 0,
     };
   },
 
@@ -2363,6 +2590,9 @@ export const GradientSummary: MessageFns<GradientSummary> = {
     if (message.computeMs !== 0) {
       obj.computeMs = floatToJson(message.computeMs);
     }
+    if (message.policyMs !== 0) {
+      obj.policyMs = floatToJson(message.policyMs);
+    }
     return obj;
   },
 
@@ -2378,6 +2608,7 @@ export const GradientSummary: MessageFns<GradientSummary> = {
     message.loss = object.loss ?? 0;
     message.tensorCount = object.tensorCount ?? 0;
     message.computeMs = object.computeMs ?? 0;
+    message.policyMs = object.policyMs ?? 0;
     return message;
   },
 };

@@ -1,0 +1,88 @@
+import {
+  type CallOptions,
+  type Client,
+  type ClientReadableStream,
+  type ClientUnaryCall,
+  credentials,
+  Metadata,
+  makeGenericClientConstructor,
+  type ServiceDefinition,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { FLOW_CONTROL_WINDOW_BYTES, MAX_MESSAGE_BYTES } from './limits.ts';
+import { fromServiceError } from './status.ts';
+import { withTensorCodec } from './tensor-codec.ts';
+import { type CallSettings, cancelled, type Transport } from './transport.ts';
+
+/** A generated client's class. */
+export interface ClientClass<C extends Client> {
+  new (address: string, channelCredentials: ReturnType<typeof credentials.createInsecure>): C;
+  readonly service: ServiceDefinition;
+  readonly serviceName: string;
+}
+
+type Invoke<Call> = (
+  request: unknown,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  callback?: (error: ServiceError | null, response: unknown) => void,
+) => Call;
+
+/** gRPC over HTTP/2. Connects by itself, again and again, when calls are made. */
+export function networkTransport({ service, serviceName }: ClientClass<Client>, address: string): Transport {
+  const ClientOfService = makeGenericClientConstructor(withTensorCodec(service), serviceName);
+  const client = new ClientOfService(address, credentials.createInsecure(), {
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
+    'grpc.initial_reconnect_backoff_ms': 100,
+    'grpc.max_reconnect_backoff_ms': 2_000,
+    'grpc.keepalive_time_ms': 20_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+  });
+  const methods = client as unknown as Record<string, Invoke<ClientUnaryCall | ClientReadableStream<unknown>>>;
+  const begin = <Call>(method: string, ...[request, settings, callback]: BeginArguments) =>
+    methods[method]?.call(client, request, new Metadata(), deadlineOf(settings), callback) as Call;
+
+  return {
+    kind: 'network',
+    unary: (method, request, settings) =>
+      new Promise((resolve, reject) => {
+        const { signal } = settings;
+        if (signal?.aborted) return reject(cancelled(address));
+        const call = begin<ClientUnaryCall>(method, request, settings, (error, response) => {
+          signal?.removeEventListener('abort', cancel);
+          if (error === null) resolve(response);
+          else reject(signal?.aborted ? cancelled(address) : fromServiceError(error, address));
+        });
+        const cancel = () => call.cancel();
+        signal?.addEventListener('abort', cancel, { once: true });
+      }),
+
+    async *serverStream(method, request, settings) {
+      const { signal } = settings;
+      if (signal?.aborted) throw cancelled(address);
+      const stream = begin<ClientReadableStream<unknown>>(method, request, settings);
+      const cancel = () => stream.cancel();
+      signal?.addEventListener('abort', cancel, { once: true });
+      try {
+        yield* stream as AsyncIterable<unknown>;
+      } catch (error) {
+        throw signal?.aborted ? cancelled(address) : fromServiceError(error, address);
+      } finally {
+        signal?.removeEventListener('abort', cancel);
+        stream.cancel();
+      }
+    },
+
+    [Symbol.dispose]: () => client.close(),
+  };
+}
+
+type BeginArguments = [
+  request: unknown,
+  settings: CallSettings,
+  callback?: (error: ServiceError | null, response: unknown) => void,
+];
+
+const deadlineOf = ({ timeoutMs }: CallSettings): Partial<CallOptions> => ({ deadline: Date.now() + timeoutMs });

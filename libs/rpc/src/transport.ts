@@ -1,0 +1,18 @@
+import { AlphapoError } from '@alphapo/base';
+
+export interface CallSettings {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A way to a server. Errors are the server's own, or what became of the call, with the address. */
+export interface Transport extends Disposable {
+  /** Whether messages leave the process: then they are copied on the way, and may be damaged. */
+  readonly kind: 'network' | 'in-process';
+  unary(method: string, request: unknown, settings: CallSettings): Promise<unknown>;
+  serverStream(method: string, request: unknown, settings: CallSettings): AsyncIterable<unknown>;
+}
+
+export function cancelled(address: string): AlphapoError {
+  return new AlphapoError('cancelled', 'CANCELLED', `the call to ${address} was cancelled`);
+}

@@ -1,0 +1,36 @@
+import { AlphapoError } from '@alphapo/base';
+import { averagesOverTokens, type GradientRequest, type Objective, type ScoreRequest } from '@alphapo/contracts';
+import { type BatchTotals, batchTotals, type PairTokens } from '@alphapo/engine';
+
+/** What requests say about the run and the batch that their pairs are a part of. */
+
+/** The batch of a Score request: the one that it names, or its own pairs. */
+export function batchOf({ batch }: ScoreRequest, pairs: readonly PairTokens[]): BatchTotals {
+  const own = batchTotals(pairs);
+  if (batch === undefined) return own;
+  if (batch.pairs < own.batchPairs || batch.chosenTokens < own.batchChosenTokens) {
+    throw invalid('batch', 'has fewer pairs or chosen tokens than the items');
+  }
+  return { batchPairs: batch.pairs, batchChosenTokens: batch.chosenTokens };
+}
+
+/** Refuses a shard whose batch has fewer tokens than itself, where the loss is averaged over them. */
+export function checkBatchTokens(objective: Objective, { pairs, batchChosenTokens }: GradientRequest): void {
+  const own = batchTotals(pairs).batchChosenTokens;
+  if (!averagesOverTokens(objective) || batchChosenTokens >= own) return;
+  throw invalid('batch_chosen_tokens', `${batchChosenTokens} is less than the ${own} chosen tokens of the pairs`);
+}
+
+/** Refuses to compare with another model than the run does. */
+export function checkReference(wanted: string, found: string): void {
+  if (wanted === '' || wanted === found) return;
+  throw new AlphapoError(
+    'failed-precondition',
+    'REFERENCE_MISMATCH',
+    `the run compares with model ${wanted}, but this scorer's reference is ${found}: give optimizer and scorers the same reference model`,
+  );
+}
+
+function invalid(field: string, problem: string): AlphapoError {
+  return new AlphapoError('invalid-argument', 'INVALID_REQUEST', `${field}: ${problem}`, { metadata: { field } });
+}

@@ -1,0 +1,43 @@
+import type { FloatTensors } from '@alphapo/base';
+import type { Objective } from '@alphapo/contracts';
+import { batchTotals, ModelFolder } from '@alphapo/engine';
+import { GradientSum } from '../../libs/engine/src/gradient-sum.ts';
+import { batchFeeds, batchPairsFeed, pairFeeds, referenceFeeds } from '../../libs/engine/src/objective-feeds.ts';
+import { packRows } from '../../libs/engine/src/pack.ts';
+import { gradientProgram } from '../../libs/engine/src/program.ts';
+import { type Feeds, Session } from '../../libs/engine/src/session.ts';
+import { type Golden, referenceSums } from './golden-files.ts';
+import { CPU, fullStart } from './policies.ts';
+
+/**
+ * The gradient of all weights under an objective whose reference is known by its log-probabilities alone: the engine's own
+ * program, fed with those. The pairs are one pack.
+ */
+export async function gradientWithGivenReference(
+  model: string,
+  golden: Golden,
+  objective: Objective,
+): Promise<FloatTensors> {
+  const folder = await ModelFolder.open(model);
+  const { method, tensors } = await fullStart(model);
+  const program = gradientProgram(folder, method, objective, 'whole');
+  await using session = await Session.create(program.graph, { ...CPU, weightsFolder: folder.weightsFolder });
+  const rows = golden.pairs.map(({ prompt, chosen, rejected }) => ({ prompt, responses: [chosen, rejected] }));
+  const pack = packRows(rows, folder.definition, program.windows);
+  const batch = batchTotals(golden.pairs);
+  const reference = referenceSums(golden, objective) ?? { chosen: [], rejected: [] };
+  const outputs = await session.run({
+    ...pack.feeds,
+    ...pairFeeds(pack),
+    ...batchPairsFeed(batch),
+    ...batchFeeds(objective, batch),
+    ...referenceFeeds(reference),
+    ...weightFeeds(tensors),
+  });
+  const sum = new GradientSum();
+  sum.add(program.gradients, outputs);
+  return sum.total;
+}
+
+const weightFeeds = (tensors: FloatTensors): Feeds =>
+  Object.fromEntries([...tensors].map(([name, { shape, data }]) => [name, { type: 'f32', shape, data }]));
