@@ -3,7 +3,7 @@ import type { FloatTensor, FloatTensors } from '@alphapo/base';
 import { batchTotals, openEngine } from '@alphapo/engine';
 import { adamW, clipScale, globalNorm, sharedTensors, sharedZeros, ThreadPool } from '@alphapo/optim';
 import { startOf } from './start.ts';
-import { BATCH, batchOf, LEARNING_RATE, type Method, OBJECTIVE, openWork } from './work.ts';
+import { BATCH, batchOf, computeOf, LEARNING_RATE, type Method, OBJECTIVE, openWork } from './work.ts';
 
 /**
  * Trains with the engine and the optimizer's arithmetic in one process, without services, and prints a line of JSON: what
@@ -34,7 +34,13 @@ for (let step = 0; step < Number(values.steps); step++) {
   const digest = `step ${step}`;
   await engine.loadPolicy({ digest, method: trained, tensors: policy });
   const pairs = batchOf(work, step);
-  const request = { pairs, ...batchTotals(pairs), objective: OBJECTIVE, policyDigest: digest };
+  const request = {
+    pairs,
+    ...batchTotals(pairs),
+    objective: OBJECTIVE,
+    policyDigest: digest,
+    compute: computeOf(method),
+  };
   const { loss, gradient } = await engine.gradient(request);
   copyInto(sum, gradient);
   const gradientScale = clipScale(await globalNorm(sum, threads), 1);

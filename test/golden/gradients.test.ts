@@ -1,5 +1,5 @@
 import type { FloatTensors } from '@alphapo/base';
-import { averagesOverTokens, needsReference } from '@alphapo/contracts';
+import { averagesOverTokens, DEFAULT_COMPUTE, needsReference } from '@alphapo/contracts';
 import { batchTotals, openEngine } from '@alphapo/engine';
 import { addInto, globalNorm } from '@alphapo/optim';
 import { openSafetensors } from '@alphapo/safetensors';
@@ -38,7 +38,12 @@ async function compareNorms(
   }
 }
 
-const requestOf = ({ pairs }: Golden) => ({ pairs, ...batchTotals(pairs), policyDigest: 'start' });
+const requestOf = ({ pairs }: Golden) => ({
+  pairs,
+  ...batchTotals(pairs),
+  policyDigest: 'start',
+  compute: DEFAULT_COMPUTE,
+});
 
 describeShared('golden/models', () => {
   test.each(CASES)('the gradient of %s (%s) agrees with the reference, tensor by tensor', async (family, trained) => {

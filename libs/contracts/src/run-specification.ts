@@ -1,5 +1,6 @@
 import { canonicalJson, sha256 } from '@alphapo/base';
 import { z } from 'zod';
+import { computeSettingsSchema } from './compute-settings.ts';
 import { objectiveSchema } from './objective.ts';
 
 /** What is trained: low-rank factors beside frozen weights (arXiv:2106.09685), or every weight. */
@@ -50,6 +51,7 @@ export const runSpecificationSchema = z.strictObject({
     maxLength: z.int().min(2),
     maxPromptLength: z.int().positive(),
   }),
+  compute: computeSettingsSchema,
   seed: z.int().nonnegative(),
 });
 

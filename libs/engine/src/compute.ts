@@ -1,5 +1,11 @@
 import { AlphapoError, type FloatTensor, type FloatTensors, sameShape } from '@alphapo/base';
-import { needsReference, type Objective, type TrainingMethod } from '@alphapo/contracts';
+import {
+  type ComputeSettings,
+  DEFAULT_PACK_TOKENS,
+  needsReference,
+  type Objective,
+  type TrainingMethod,
+} from '@alphapo/contracts';
 import type {
   AppliedObjective,
   GradientRequest,
@@ -143,15 +149,15 @@ export class Computer implements AsyncDisposable {
     if (needsReference(objective)) checkRows(rows, this.#reference);
     const sum = new GradientSum();
     const outcomes: PairOutcome[] = [];
-    for (const group of groupRows(rows, this.#folder.definition)) {
+    const { packTokens, activations, weights } = request.compute;
+    for (const group of groupRows(rows, this.#folder.definition, packTokens)) {
       await checkpoint();
       const from = outcomes.length;
       const groupPairs = pairs.slice(from, from + group.length);
       const logits = logitLayout(group, this.#folder.definition);
-      const key = `gradient ${JSON.stringify(policy.method)} ${JSON.stringify(objective)} ${logits}`;
-      const { program, session } = await this.#session(key, this.#folder, () =>
-        gradientProgram(this.#folder, policy.method, objective, logits),
-      );
+      const key = `gradient ${JSON.stringify([policy.method, objective, logits, activations, weights])}`;
+      const build = () => gradientProgram(this.#folder, policy.method, objective, { logits, activations });
+      const { program, session } = await this.#session(key, { folder: this.#folder, weights }, build);
       const pack = packRows(group, this.#folder.definition, program.windows);
       const outputs = await session.run({
         ...pack.feeds,
@@ -194,13 +200,13 @@ export class Computer implements AsyncDisposable {
     const folder = choice.kind === 'reference' ? this.#reference : this.#folder;
     checkRows(rows, folder);
     const policy = choice.kind === 'policy' ? this.#policy(choice.digest) : undefined;
-    const weights = folder === this.#folder ? 'model' : 'reference';
+    const model = folder === this.#folder ? 'model' : 'reference';
     const results: SequenceLogProbs[][] = [];
-    for (const group of groupRows(rows, folder.definition)) {
+    for (const group of groupRows(rows, folder.definition, DEFAULT_PACK_TOKENS)) {
       await checkpoint();
       const logits = logitLayout(group, folder.definition);
-      const key = `score ${weights} ${JSON.stringify(policy?.method)} ${logits}`;
-      const { program, session } = await this.#session(key, folder, () =>
+      const key = `score ${model} ${JSON.stringify(policy?.method)} ${logits}`;
+      const { program, session } = await this.#session(key, { folder, weights: 'in-place' }, () =>
         scoringProgram(folder, policy?.method, logits),
       );
       const pack = packRows(group, folder.definition, program.windows);
@@ -253,13 +259,13 @@ export class Computer implements AsyncDisposable {
 
   async #session<P extends Program>(
     key: string,
-    folder: ModelFolder,
+    { folder, weights }: { readonly folder: ModelFolder; readonly weights: ComputeSettings['weights'] },
     build: () => P,
   ): Promise<{ program: P; session: Session }> {
     let known = this.#sessions.get(key) as { program: P; session: Promise<Session> } | undefined;
     if (known === undefined) {
       const program = build();
-      const options = { ...this.#options, weightsFolder: folder.weightsFolder };
+      const options = { ...this.#options, weights, weightsFolder: folder.weightsFolder };
       known = { program, session: Session.create(program.graph, options) };
       this.#sessions.set(key, known);
       known.session.catch(() => this.#sessions.delete(key));

@@ -15,9 +15,6 @@ export interface Pack {
   readonly headRows: number;
 }
 
-/** Tokens a pack may hold, unless one row alone has more: enough for matrix products to run at full speed. */
-const PACK_TOKENS = 1024;
-
 /** Logits that are held at once, in elements (128 MiB): with this bound memory does not grow with the vocabulary. */
 const WHOLE_LOGIT_ELEMENTS = 2 ** 25;
 /** Elements of a chunk of logits, where a row alone has more. */
@@ -30,8 +27,8 @@ export function logitLayout(rows: readonly Row[], { vocabularySize }: ModelDefin
   return responses * vocabularySize <= WHOLE_LOGIT_ELEMENTS ? 'whole' : 'chunks';
 }
 
-/** Groups rows, in their order, into packs. The groups depend on the rows and the model alone. */
-export function groupRows(rows: readonly Row[], { vocabularySize }: ModelDefinition): Row[][] {
+/** Groups rows, in their order, into packs of at most `packTokens`, unless one row alone has more. */
+export function groupRows(rows: readonly Row[], { vocabularySize }: ModelDefinition, packTokens: number): Row[][] {
   const groups: Row[][] = [];
   let room = { tokens: 0, responseTokens: 0 };
   for (const row of rows) {
@@ -40,7 +37,7 @@ export function groupRows(rows: readonly Row[], { vocabularySize }: ModelDefinit
     if (open !== undefined && fits) open.push(row);
     else {
       groups.push([row]);
-      room = { tokens: PACK_TOKENS, responseTokens: Math.floor(WHOLE_LOGIT_ELEMENTS / vocabularySize) };
+      room = { tokens: packTokens, responseTokens: Math.floor(WHOLE_LOGIT_ELEMENTS / vocabularySize) };
     }
     room.tokens -= rowTokens(row);
     room.responseTokens -= responseTokens(row);

@@ -1,4 +1,4 @@
-import type { Objective, TrainingMethod } from '@alphapo/contracts';
+import type { ComputeSettings, Objective, TrainingMethod } from '@alphapo/contracts';
 import {
   cast,
   differentiate,
@@ -10,6 +10,7 @@ import {
   gemm,
   matmul,
   mul,
+  recomputed,
   reshape,
   type Shape,
   type Value,
@@ -47,12 +48,14 @@ class ModelGraph implements Computation {
   /** The trained parameters, as inputs of the graph, by name. */
   readonly trainable: ReadonlyMap<string, Value>;
   readonly #folder: ModelFolder;
+  readonly #activations: ComputeSettings['activations'];
   readonly #factors: ReadonlyMap<string, LoraFactors>;
   readonly #scaling: number;
   readonly #parameters = new Map<string, Value>();
   readonly #blocks = new Map<number | undefined, AttentionBlocks>();
 
-  constructor(folder: ModelFolder, method: TrainingMethod | undefined) {
+  constructor(folder: ModelFolder, method: TrainingMethod | undefined, activations: ComputeSettings['activations']) {
+    this.#activations = activations;
     this.#folder = folder;
     const factors = method?.kind === 'lora' ? loraFactors(folder.definition, method) : [];
     this.#factors = new Map(factors.map((pair) => [pair.layer.name, pair]));
@@ -89,6 +92,10 @@ class ModelGraph implements Computation {
     if (factors === undefined) return y;
     const down = gemm(x, this.parameter(factors.a.name), { transB: true });
     return gemm(mul(down, this.#scaling), this.parameter(factors.b.name), { transB: true, plus: y });
+  }
+
+  layer(x: Value, compute: (x: Value) => Value): Value {
+    return this.#activations === 'kept' ? compute(x) : recomputed(x, this.trainable.values(), compute);
   }
 
   attentionBlocks(slidingWindow: number | undefined): AttentionBlocks {
@@ -144,7 +151,7 @@ export interface Program {
 
 /** Log-probabilities only: output `log_probs` [K, C]. */
 export function scoringProgram(folder: ModelFolder, method: TrainingMethod | undefined, logits: LogitLayout): Program {
-  const model = new ModelGraph(folder, method);
+  const model = new ModelGraph(folder, method, 'kept');
   const { graph } = model;
   graph.output('log_probs', model.logProbs('none', logits));
   return { graph, windows: model.windows };
@@ -173,9 +180,9 @@ export function gradientProgram(
   folder: ModelFolder,
   method: TrainingMethod,
   objective: Objective,
-  logits: LogitLayout,
+  { logits, activations }: { readonly logits: LogitLayout; readonly activations: ComputeSettings['activations'] },
 ): GradientProgram {
-  const model = new ModelGraph(folder, method);
+  const model = new ModelGraph(folder, method, activations);
   const { graph } = model;
   const trainsHead = model.trainable.has(folder.definition.headWeight);
   const logProbs = model.logProbs(trainsHead ? 'trained-weight' : 'frozen-weight', logits);

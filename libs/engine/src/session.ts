@@ -1,4 +1,5 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
+import type { ComputeSettings } from '@alphapo/contracts';
 import { type Graph, writeOnnx } from '@alphapo/graph';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 
@@ -18,6 +19,8 @@ export interface SessionOptions {
   readonly executionProvider: ExecutionProvider;
   /** Threads inside an operator. The order of sums may depend on it, so it is fixed for a run. */
   readonly threads: number;
+  /** Packed copies of constant matrices: see ComputeSettings. */
+  readonly weights?: ComputeSettings['weights'];
   /** Folder of the files that the graph's weights lie in. */
   readonly weightsFolder?: string;
   /** Writes a profile of every run in Chrome's trace format, to a file that starts with this. */
@@ -37,8 +40,7 @@ export class Session implements AsyncDisposable {
   static async create(graph: Graph, options: SessionOptions): Promise<Session> {
     const extra: Record<string, unknown> = {
       session: {
-        // Packed copies of the weights would double their memory; GEMMs of hundreds of rows gain nothing from them.
-        disable_prepacking: '1',
+        disable_prepacking: options.weights === 'packed' ? '0' : '1',
         ...(options.weightsFolder === undefined
           ? {}
           : { model_external_initializers_file_folder_path: options.weightsFolder }),

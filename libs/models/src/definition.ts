@@ -73,6 +73,8 @@ export interface Computation {
   parameter(name: string): Value;
   /** x [T, in] through a linear layer, its bias and its low-rank factors, if any: [T, out]. */
   linear(name: string, x: Value): Value;
+  /** A layer's result for x [T, D]; what it computes on the way is kept for the gradient, or computed again. */
+  layer(x: Value, compute: (x: Value) => Value): Value;
   /** The blocks of attention within a sliding window, or over all earlier positions. */
   attentionBlocks(slidingWindow: number | undefined): AttentionBlocks;
 }

@@ -109,7 +109,7 @@ export function gpt2(raw: unknown): ModelDefinition {
     hidden(c) {
       const embedded = gather(c.parameter('transformer.wte.weight'), c.inputs.tokens);
       let x = add(embedded, gather(c.parameter('transformer.wpe.weight'), c.inputs.positions));
-      for (let i = 0; i < layers; i++) x = block(c, i, x, config);
+      for (let i = 0; i < layers; i++) x = c.layer(x, (given) => block(c, i, given, config));
       return layerNorm(c, 'transformer.ln_f', x, config.layer_norm_epsilon);
     },
   };

@@ -32,6 +32,7 @@ const GRADIENT = {
   batchPairs: 0,
   batchChosenTokens: 0,
   referenceModelDigest: '',
+  compute: undefined,
 };
 const chunk = (n: number): TensorChunk => ({
   name: `${n}`,

@@ -1,5 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import {
+  computeFromWire,
   type DescribeScorerResponse,
   type GradientRequest,
   type GradientResponse,
@@ -72,7 +73,14 @@ export class ScorerService {
     const parsed = objectiveFromWire(objective);
     checkBatchTokens(parsed, request);
     if (needsReference(parsed)) checkReference(request.referenceModelDigest, this.#engine.model.referenceDigest);
-    const shard = { pairs, batchPairs, batchChosenTokens, objective: parsed, policyDigest: policy.digest };
+    const shard = {
+      pairs,
+      batchPairs,
+      batchChosenTokens,
+      objective: parsed,
+      policyDigest: policy.digest,
+      compute: computeFromWire(request.compute),
+    };
     let policyMs = 0;
     const result = await this.#admission.run(async () => {
       const started = performance.now();
