@@ -41,7 +41,7 @@ for (let step = 0; step < Number(values.steps); step++) {
 const rest = times.slice(1).reduce((a, b) => a + b, 0);
 console.log('pairs/s', ((times.length - 1) * BATCH * 1000) / rest, 'peak MB', process.resourceUsage().maxRSS / 1024);
 if (values.profile) {
-  await computer.endProfiling();
+  await computer[Symbol.asyncDispose]();
   const folder = join(prefix, '..');
   const files = (await readdir(folder)).filter((f) => f.endsWith('.json'));
   const byOp = new Map<string, { us: number; count: number }>();

@@ -15,8 +15,24 @@ export interface Pack {
   readonly headRows: number;
 }
 
-/** Tokens a pack may hold, unless one row alone has more: enough for matrix products to run at full speed. */
+/** Tokens, and those of them that are responses', of rows in a pack. */
+export interface PackSize {
+  readonly tokens: number;
+  readonly responseTokens: number;
+}
+
+/** What packs of a model may hold, unless one row alone has more. */
+export interface PackLimits {
+  /** Of any pack. */
+  readonly pack: PackSize;
+  /** Of a pack with rows of several calls. */
+  readonly merged: PackSize;
+}
+
+/** Tokens a pack may hold: enough for matrix products to run at full speed in gradients too. */
 const PACK_TOKENS = 1024;
+/** Tokens with which scoring runs at full speed: with more, callers would wait for each other and gain nothing. */
+const MERGED_TOKENS = 256;
 
 /** Logits that are held at once, in elements (128 MiB): with this bound memory does not grow with the vocabulary. */
 const WHOLE_LOGIT_ELEMENTS = 2 ** 25;
@@ -30,20 +46,38 @@ export function logitLayout(rows: readonly Row[], { vocabularySize }: ModelDefin
   return responses * vocabularySize <= WHOLE_LOGIT_ELEMENTS ? 'whole' : 'chunks';
 }
 
+/** Sizes to which packs of a model are filled: as many tokens as are fast, and no more logits than are held whole. */
+export function packLimits({ vocabularySize }: ModelDefinition): PackLimits {
+  const responseTokens = Math.floor(WHOLE_LOGIT_ELEMENTS / vocabularySize);
+  return { pack: { tokens: PACK_TOKENS, responseTokens }, merged: { tokens: MERGED_TOKENS, responseTokens } };
+}
+
+export const EMPTY_PACK: PackSize = { tokens: 0, responseTokens: 0 };
+
+/** The size of a pack with one more row. */
+export function withRow({ tokens, responseTokens: responses }: PackSize, row: Row): PackSize {
+  return { tokens: tokens + rowTokens(row), responseTokens: responses + responseTokens(row) };
+}
+
+export function fitsInto({ tokens, responseTokens }: PackSize, limit: PackSize): boolean {
+  return tokens <= limit.tokens && responseTokens <= limit.responseTokens;
+}
+
 /** Groups rows, in their order, into packs. The groups depend on the rows and the model alone. */
-export function groupRows(rows: readonly Row[], { vocabularySize }: ModelDefinition): Row[][] {
+export function groupRows(rows: readonly Row[], model: ModelDefinition): Row[][] {
+  const limit = packLimits(model).pack;
   const groups: Row[][] = [];
-  let room = { tokens: 0, responseTokens: 0 };
+  let size = EMPTY_PACK;
   for (const row of rows) {
+    const grown = withRow(size, row);
     const open = groups.at(-1);
-    const fits = rowTokens(row) <= room.tokens && responseTokens(row) <= room.responseTokens;
-    if (open !== undefined && fits) open.push(row);
-    else {
+    if (open !== undefined && fitsInto(grown, limit)) {
+      open.push(row);
+      size = grown;
+    } else {
       groups.push([row]);
-      room = { tokens: PACK_TOKENS, responseTokens: Math.floor(WHOLE_LOGIT_ELEMENTS / vocabularySize) };
+      size = withRow(EMPTY_PACK, row);
     }
-    room.tokens -= rowTokens(row);
-    room.responseTokens -= responseTokens(row);
   }
   return groups;
 }
