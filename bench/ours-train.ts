@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { BYTE_VOCABULARY_SIZE, writeByteTokenizer } from '@alphapo/tokenization';
+import { giveTokenizer } from './byte-tokenizer.ts';
 import { meanTimes, type StepTimes } from './step-times.ts';
 import { BATCH, LEARNING_RATE, OBJECTIVE, openWork } from './work.ts';
 
@@ -58,14 +58,4 @@ async function alphapo(args: readonly string[]): Promise<Readonly<Record<string,
   const [code] = await exited;
   if (code !== 0) throw new Error(`alphapo ${args.join(' ')} ended with ${code}:\n${lines.join('\n')}`);
   return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
-}
-
-/** The records are token ids; a tokenizer only has to be there, with a vocabulary that holds them. */
-async function giveTokenizer(model: string): Promise<void> {
-  await writeByteTokenizer(model);
-  const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8'));
-  const file = join(model, 'tokenizer.json');
-  const tokenizer = JSON.parse(await readFile(file, 'utf8'));
-  for (let id = BYTE_VOCABULARY_SIZE; id < config.vocab_size; id++) tokenizer.model.vocab[`<unused ${id}>`] = id;
-  await writeFile(file, JSON.stringify(tokenizer));
 }

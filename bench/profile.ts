@@ -60,10 +60,9 @@ const memory = process.resourceUsage().maxRSS / 1024;
 console.log(
   `${method}: ${((1000 * BATCH) / wallMs).toFixed(2)} pairs/s, ${wallMs.toFixed(0)} ms and ${cpuMs.toFixed(0)} ms of processor time a step, peak ${memory.toFixed(0)} MB`,
 );
-if (!values['no-profile']) {
-  await computer.endProfiling();
-  await printProfile();
-}
+// Profiles are written when the sessions end.
+await computer[Symbol.asyncDispose]();
+if (!values['no-profile']) await printProfile();
 await rm(dirname(prefix), { recursive: true });
 
 interface ProfileEvent {

@@ -1,5 +1,5 @@
 import type { FloatTensors } from '@alphapo/base';
-import { averagesOverTokens, DEFAULT_COMPUTE, needsReference } from '@alphapo/contracts';
+import { averagesOverTokens, type ComputeSettings, DEFAULT_COMPUTE, needsReference } from '@alphapo/contracts';
 import { batchTotals, openEngine } from '@alphapo/engine';
 import { addInto, globalNorm } from '@alphapo/optim';
 import { openSafetensors } from '@alphapo/safetensors';
@@ -45,14 +45,23 @@ const requestOf = ({ pairs }: Golden) => ({
   compute: DEFAULT_COMPUTE,
 });
 
+/** Ways to compute a gradient; the second cuts the pairs into several packs. */
+const COMPUTE: readonly (readonly [string, ComputeSettings])[] = [
+  ['by default', DEFAULT_COMPUTE],
+  ['in small packs, activations computed again', { packTokens: 24, activations: 'recomputed', weights: 'packed' }],
+];
+const WAYS = CASES.flatMap(([family, trained]) =>
+  COMPUTE.map(([way, compute]) => [family, trained, way, compute] as const),
+);
+
 describeShared('golden/models', () => {
-  test.each(CASES)('the gradient of %s (%s) agrees with the reference, tensor by tensor', async (family, trained) => {
+  test.each(WAYS)('the gradient of %s (%s), %s, agrees with the reference', async (family, trained, _way, compute) => {
     const golden = await readGolden(family, trained);
     const expected = await openSafetensors(tensorsPath(family, trained));
     await using engine = await openEngine(modelPath(family), CPU);
     await load(engine, 'start', await startOf(modelPath(family), trained));
     const objective = { kind: 'alphapo', ...golden.gradient.params } as const;
-    const { gradient, loss } = await engine.gradient({ ...requestOf(golden), objective });
+    const { gradient, loss } = await engine.gradient({ ...requestOf(golden), objective, compute });
     const compared = new Comparison();
     const row = golden.objectives.find(({ params }) => sameParameters(params, golden.gradient.params));
     compared.relative('loss', loss, golden.gradient.loss, row?.tolerance.loss_rel.suggested ?? Number.NaN);

@@ -37,6 +37,10 @@ export class ServiceProcess implements AsyncDisposable {
     });
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** What the process printed besides events. */
   get output(): string {
     return this.#output;

@@ -4,7 +4,6 @@ import { Computer } from './compute.ts';
 import { tinyConfigs, writeTinyModel } from './model-fixture.ts';
 
 const CPU = { executionProvider: 'cpu', threads: 1 } as const;
-const always = async () => {};
 const random = seededRandom(6);
 const ids = (length: number) => Array.from({ length }, () => random.below(61));
 
@@ -22,10 +21,10 @@ test.each(Object.entries(tinyConfigs))(
   async (_n, config) => {
     await using computer = await Computer.open(await writeTinyModel(await temporaryFolder(), config), CPU);
     const pairs = LENGTHS.map(([p, r]) => ({ prompt: ids(p), chosen: ids(r), rejected: ids(r) }));
-    const together = await computer.scorePairs(pairs, { kind: 'base' }, undefined, always);
+    const together = await computer.scorePairs(pairs, { kind: 'base' }, undefined, computer.scorePack.bind(computer));
     for (const side of ['chosen', 'rejected'] as const) {
       const sequences = pairs.map((pair) => ({ prompt: pair.prompt, response: pair[side] }));
-      const alone = await computer.score(sequences, { kind: 'base' }, always);
+      const alone = await computer.score(sequences, { kind: 'base' }, computer.scorePack.bind(computer));
       alone.forEach(({ logProbs }, i) => {
         logProbs.forEach((logProb, t) => {
           expect(Math.abs(logProb - (together[i]?.[side].logProbs[t] ?? Number.NaN))).toBeLessThan(2e-5);
@@ -42,7 +41,11 @@ test('tokens of a window’s far side change nothing, those within do', async ()
   const prompt = ids(8);
   const changedAt = (i: number) => prompt.map((id, at) => (at === i ? (id + 1) % 61 : id));
   const first = async (changed: number[]) => {
-    const [scored] = await computer.score([{ prompt: changed, response: [7] }], { kind: 'base' }, always);
+    const [scored] = await computer.score(
+      [{ prompt: changed, response: [7] }],
+      { kind: 'base' },
+      computer.scorePack.bind(computer),
+    );
     return scored?.logProbs[0];
   };
   const expected = await first(prompt);

@@ -1,11 +1,5 @@
 import { AlphapoError, type FloatTensor, type FloatTensors, sameShape } from '@alphapo/base';
-import {
-  type ComputeSettings,
-  DEFAULT_PACK_TOKENS,
-  needsReference,
-  type Objective,
-  type TrainingMethod,
-} from '@alphapo/contracts';
+import { type ComputeSettings, needsReference, type TrainingMethod } from '@alphapo/contracts';
 import type {
   AppliedObjective,
   GradientRequest,
@@ -21,11 +15,13 @@ import { GradientSum } from './gradient-sum.ts';
 import { batchFeeds, batchPairsFeed, pairFeeds, type ReferenceSums, referenceFeeds } from './objective-feeds.ts';
 import { PAIR_OUTPUTS } from './objective-program.ts';
 import { ObjectiveSession } from './objective-session.ts';
-import { checkRow, groupRows, logitLayout, type Pack, packRows } from './pack.ts';
-import { gradientProgram, type Program, scoringProgram, trainableParameters } from './program.ts';
+import { checkRow, groupRows, logitLayout, type Pack, type PackLimits, packLimits, packRows } from './pack.ts';
+import { Prepared } from './prepared.ts';
+import { type GradientProgram, gradientProgram, type Program, scoringProgram, trainableParameters } from './program.ts';
 import { openReference } from './reference.ts';
-import type { Row } from './row.ts';
-import { type Feeds, Session, type SessionOptions, type TensorData } from './session.ts';
+import { ResourceCache } from './resource-cache.ts';
+import type { Row, RowChoice } from './row.ts';
+import type { Feeds, SessionOptions, TensorData } from './session.ts';
 import { ModelFolder } from './weights.ts';
 
 /** Policies kept at a time: the one being trained, the one before it, and some that are being scored. */
@@ -33,27 +29,39 @@ const POLICIES_KEPT = 4;
 /** Bytes that they may take together; the newest is kept in any case, so with all weights trained often no other. */
 const POLICY_BYTES_KEPT = 2 ** 28;
 
+/**
+ * Sessions kept at a time. Each holds the memory of its largest pack: what a run needs is one for gradients, and one for
+ * scoring under the base model, the policy and the reference each.
+ */
+const GRADIENT_SESSIONS_KEPT = 2;
+const SCORING_SESSIONS_KEPT = 4;
+/** Objectives are small graphs. */
+const OBJECTIVE_SESSIONS_KEPT = 16;
+
 interface Policy {
   readonly method: TrainingMethod;
   readonly tensors: FloatTensors;
 }
 
-/** Which weights rows are scored with: a caller's choice, or the model that objectives compare with. */
-type RowChoice = PolicyChoice | { readonly kind: 'reference' };
-
-/** Says whether the caller of a computation still wants it. Called between packs. */
+/** Says whether the caller of a computation still wants it, and lets others compute. Called between packs. */
 export type Checkpoint = () => Promise<void>;
 
-/** Computes on the calling thread. Sessions are made when they are first needed and kept. */
+/** Has rows scored, by themselves or together with those of other calls. */
+export type ScoreRows = (rows: readonly Row[], choice: RowChoice) => Promise<SequenceLogProbs[][]>;
+
+/** Computes on the calling thread. Sessions are made when they are first needed; the last ones used are kept. */
 export class Computer implements AsyncDisposable {
   readonly #folder: ModelFolder;
   /** The model that objectives compare with: the same folder where no other was given. */
   readonly #reference: ModelFolder;
   readonly #options: SessionOptions;
-  readonly #sessions = new Map<string, { readonly program: Program; readonly session: Promise<Session> }>();
-  readonly #objectives = new Map<string, Promise<ObjectiveSession>>();
+  readonly #gradients = new ResourceCache<Prepared<GradientProgram>>(GRADIENT_SESSIONS_KEPT);
+  readonly #scoring = new ResourceCache<Prepared<Program>>(SCORING_SESSIONS_KEPT);
+  readonly #objectives = new ResourceCache<ObjectiveSession>(OBJECTIVE_SESSIONS_KEPT);
   /** In the order of use, the least recently used first. */
   readonly #policies = new Map<string, Policy>();
+  /** Calls that need a policy, by its digest. */
+  readonly #holds = new Map<string, number>();
 
   private constructor(folder: ModelFolder, reference: ModelFolder, options: SessionOptions) {
     this.#folder = folder;
@@ -81,6 +89,11 @@ export class Computer implements AsyncDisposable {
     };
   }
 
+  /** How large packs may be. */
+  get packLimits(): PackLimits {
+    return packLimits(this.#folder.definition);
+  }
+
   /** Keeps a policy; returns the digests of those that had to go. */
   loadPolicy(digest: string, method: TrainingMethod, tensors: FloatTensors): string[] {
     const ordered = new Map<string, FloatTensor>();
@@ -101,34 +114,52 @@ export class Computer implements AsyncDisposable {
     return gone;
   }
 
+  /** Keeps a policy as long as a call needs it. Errors: POLICY_NOT_LOADED. */
+  hold(choice: PolicyChoice): Disposable {
+    if (choice.kind === 'base') return { [Symbol.dispose]: () => {} };
+    const { digest } = choice;
+    this.#policy(digest);
+    const count = (change: 1 | -1) => {
+      const holds = (this.#holds.get(digest) ?? 0) + change;
+      if (holds > 0) this.#holds.set(digest, holds);
+      else this.#holds.delete(digest);
+    };
+    count(1);
+    return { [Symbol.dispose]: () => count(-1) };
+  }
+
   async score(
     sequences: readonly SequenceTokens[],
     choice: PolicyChoice,
-    checkpoint: Checkpoint,
+    scoreRows: ScoreRows,
   ): Promise<SequenceLogProbs[]> {
     const rows = sequences.map(({ prompt, response }) => ({ prompt, responses: [response] }));
-    return (await this.#scoreRows(rows, choice, checkpoint)).flat();
+    checkRows(rows, this.#folder);
+    return (await scoreRows(rows, choice)).flat();
   }
 
   async scorePairs(
     pairs: readonly PairTokens[],
     choice: PolicyChoice,
     applied: AppliedObjective | undefined,
-    checkpoint: Checkpoint,
+    scoreRows: ScoreRows,
   ): Promise<PairOutcome[]> {
     const rows = pairs.map(pairRow);
-    const scored = (await this.#scoreRows(rows, choice, checkpoint)) as [SequenceLogProbs, SequenceLogProbs][];
+    const compares = applied !== undefined && needsReference(applied.objective);
+    checkRows(rows, this.#folder);
+    if (compares) checkRows(rows, this.#reference);
+    const scored = (await scoreRows(rows, choice)) as [SequenceLogProbs, SequenceLogProbs][];
     if (applied === undefined || pairs.length === 0) {
       return scored.map(([chosen, rejected]) => outcome(chosen, rejected, Number.NaN, Number.NaN, Number.NaN));
     }
     const { objective, batch } = applied;
-    const session = await this.#objective(objective);
     const sums = {
       chosen: scored.map(([chosen]) => chosen),
       rejected: scored.map(([, rejected]) => rejected),
-      reference: needsReference(objective) ? await this.#referenceSums(pairs, checkpoint) : undefined,
+      reference: compares ? referenceSums(await scoreRows(rows, this.#referenceChoice)) : undefined,
     };
-    const values = await session.evaluate(sums, batch);
+    using session = await this.#objectives.acquire(JSON.stringify(objective), () => ObjectiveSession.open(objective));
+    const values = await session.value.evaluate(sums, batch);
     return scored.map(([chosen, rejected], i) =>
       outcome(
         chosen,
@@ -152,19 +183,20 @@ export class Computer implements AsyncDisposable {
     const { packTokens, activations, weights } = request.compute;
     for (const group of groupRows(rows, this.#folder.definition, packTokens)) {
       await checkpoint();
-      const from = outcomes.length;
-      const groupPairs = pairs.slice(from, from + group.length);
       const logits = logitLayout(group, this.#folder.definition);
-      const key = `gradient ${JSON.stringify([policy.method, objective, logits, activations, weights])}`;
-      const build = () => gradientProgram(this.#folder, policy.method, objective, { logits, activations });
-      const { program, session } = await this.#session(key, { folder: this.#folder, weights }, build);
+      const key = JSON.stringify([policy.method, objective, logits, activations, weights]);
+      using prepared = await this.#gradients.acquire(key, () => {
+        const program = gradientProgram(this.#folder, policy.method, objective, { logits, activations });
+        return this.#prepare(this.#folder, program, weights);
+      });
+      const { program, session } = prepared.value;
       const pack = packRows(group, this.#folder.definition, program.windows);
       const outputs = await session.run({
         ...pack.feeds,
         ...pairFeeds(pack),
         ...batchPairsFeed(request),
         ...batchFeeds(objective, request),
-        ...(needsReference(objective) ? referenceFeeds(await this.#referenceSums(groupPairs, checkpoint)) : {}),
+        ...(needsReference(objective) ? referenceFeeds(await this.#gradientReference(group, checkpoint)) : {}),
         ...policyFeeds(policy),
       });
       const scored = sequenceLogProbs(pack, outputs.log_probs as TensorData) as [SequenceLogProbs, SequenceLogProbs][];
@@ -181,64 +213,46 @@ export class Computer implements AsyncDisposable {
     };
   }
 
-  /** Writes the profiles of all sessions, where they were asked for. */
-  async endProfiling(): Promise<void> {
-    for (const { session } of this.#sessions.values()) (await session).endProfiling();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const sessions: Promise<AsyncDisposable>[] = [
-      ...[...this.#sessions.values()].map(({ session }) => session),
-      ...this.#objectives.values(),
-    ];
-    for (const session of sessions) await (await session)[Symbol.asyncDispose]();
-    this.#sessions.clear();
-    this.#objectives.clear();
-  }
-
-  async #scoreRows(rows: readonly Row[], choice: RowChoice, checkpoint: Checkpoint): Promise<SequenceLogProbs[][]> {
+  /** Scores rows that are one pack. */
+  async scorePack(rows: readonly Row[], choice: RowChoice): Promise<SequenceLogProbs[][]> {
     const folder = choice.kind === 'reference' ? this.#reference : this.#folder;
-    checkRows(rows, folder);
     const policy = choice.kind === 'policy' ? this.#policy(choice.digest) : undefined;
-    const model = folder === this.#folder ? 'model' : 'reference';
-    const results: SequenceLogProbs[][] = [];
-    for (const group of groupRows(rows, folder.definition, DEFAULT_PACK_TOKENS)) {
+    const logits = logitLayout(rows, folder.definition);
+    using prepared = await this.#scoring.acquire(JSON.stringify([policy?.method ?? choice.kind, logits]), () =>
+      this.#prepare(folder, scoringProgram(folder, policy?.method, logits), 'in-place'),
+    );
+    const { program, session } = prepared.value;
+    const pack = packRows(rows, folder.definition, program.windows);
+    const outputs = await session.run({ ...pack.feeds, ...(policy === undefined ? {} : policyFeeds(policy)) });
+    return sequenceLogProbs(pack, outputs.log_probs as TensorData);
+  }
+
+  /** Profiles that were asked for are written. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const cache of [this.#gradients, this.#scoring, this.#objectives]) await cache[Symbol.asyncDispose]();
+  }
+
+  /** The model itself, where no other is compared with, has one session for both. */
+  get #referenceChoice(): RowChoice {
+    return { kind: this.#reference === this.#folder ? 'base' : 'reference' };
+  }
+
+  /** The reference of a gradient's pairs, in packs of their own: what else is scored must not change its bits. */
+  async #gradientReference(pairs: readonly Row[], checkpoint: Checkpoint): Promise<ReferenceSums> {
+    const scored: SequenceLogProbs[][] = [];
+    for (const group of groupRows(pairs, this.#reference.definition)) {
       await checkpoint();
-      const logits = logitLayout(group, folder.definition);
-      const key = `score ${model} ${JSON.stringify(policy?.method)} ${logits}`;
-      const { program, session } = await this.#session(key, { folder, weights: 'in-place' }, () =>
-        scoringProgram(folder, policy?.method, logits),
-      );
-      const pack = packRows(group, folder.definition, program.windows);
-      const outputs = await session.run({ ...pack.feeds, ...(policy === undefined ? {} : policyFeeds(policy)) });
-      results.push(...sequenceLogProbs(pack, outputs.log_probs as TensorData));
+      scored.push(...(await this.scorePack(group, this.#referenceChoice)));
     }
-    return results;
-  }
-
-  /** Summed log-probabilities of pairs under the reference. */
-  async #referenceSums(pairs: readonly PairTokens[], checkpoint: Checkpoint): Promise<ReferenceSums> {
-    const scored = await this.#scoreRows(pairs.map(pairRow), { kind: 'reference' }, checkpoint);
-    const side = (index: 0 | 1) => scored.map((both) => both[index]?.sum ?? Number.NaN);
-    return { chosen: side(0), rejected: side(1) };
-  }
-
-  #objective(objective: Objective): Promise<ObjectiveSession> {
-    const key = JSON.stringify(objective);
-    const known = this.#objectives.get(key);
-    if (known !== undefined) return known;
-    const made = ObjectiveSession.open(objective);
-    this.#objectives.set(key, made);
-    made.catch(() => this.#objectives.delete(key));
-    return made;
+    return referenceSums(scored);
   }
 
   #superfluousPolicies(): string[] {
     let bytes = 0;
     const newestFirst = [...this.#policies].toReversed();
-    const superfluous = newestFirst.filter(([, { tensors }], i) => {
+    const superfluous = newestFirst.filter(([digest, { tensors }], i) => {
       for (const { data } of tensors.values()) bytes += data.byteLength;
-      return i > 0 && (i >= POLICIES_KEPT || bytes > POLICY_BYTES_KEPT);
+      return i > 0 && (i >= POLICIES_KEPT || bytes > POLICY_BYTES_KEPT) && !this.#holds.has(digest);
     });
     return superfluous.map(([digest]) => digest);
   }
@@ -257,20 +271,12 @@ export class Computer implements AsyncDisposable {
     return policy;
   }
 
-  async #session<P extends Program>(
-    key: string,
-    { folder, weights }: { readonly folder: ModelFolder; readonly weights: ComputeSettings['weights'] },
-    build: () => P,
-  ): Promise<{ program: P; session: Session }> {
-    let known = this.#sessions.get(key) as { program: P; session: Promise<Session> } | undefined;
-    if (known === undefined) {
-      const program = build();
-      const options = { ...this.#options, weights, weightsFolder: folder.weightsFolder };
-      known = { program, session: Session.create(program.graph, options) };
-      this.#sessions.set(key, known);
-      known.session.catch(() => this.#sessions.delete(key));
-    }
-    return { program: known.program, session: await known.session };
+  #prepare<P extends Program>(
+    folder: ModelFolder,
+    program: P,
+    weights: ComputeSettings['weights'],
+  ): Promise<Prepared<P>> {
+    return Prepared.create(program, { ...this.#options, weights, weightsFolder: folder.weightsFolder });
   }
 }
 
@@ -278,6 +284,12 @@ const pairRow = ({ prompt, chosen, rejected }: PairTokens): Row => ({ prompt, re
 
 function checkRows(rows: readonly Row[], { definition }: ModelFolder): void {
   for (const [i, row] of rows.entries()) checkRow(row, i, definition);
+}
+
+/** Summed log-probabilities of pairs under the reference. */
+function referenceSums(scored: readonly (readonly SequenceLogProbs[])[]): ReferenceSums {
+  const side = (index: 0 | 1) => scored.map((both) => both[index]?.sum ?? Number.NaN);
+  return { chosen: side(0), rejected: side(1) };
 }
 
 const toData = ({ shape, data }: FloatTensor): TensorData => ({ type: 'f32', shape, data });

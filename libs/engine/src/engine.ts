@@ -77,16 +77,30 @@ export interface ModelDescription {
   readonly threads: number;
 }
 
+/** What scoring has computed since the engine was opened. */
+export interface ScoringStatistics {
+  readonly calls: number;
+  /** Runs of the model. */
+  readonly executions: number;
+  /** Runs with rows of more than one call. */
+  readonly mergedExecutions: number;
+}
+
 /**
- * A model opened for computing, in a worker thread: the caller's event loop stays free. Calls are queued and run one
- * after the other; an aborted signal removes a waiting call, or stops a running one between two packs.
+ * A model opened for computing, in a worker thread: the caller's event loop stays free. Score calls that wait at the same
+ * time under the same policy are computed together; gradients run one after the other, and let one execution of waiting
+ * scores go first between two packs. An aborted signal removes a waiting call, or stops a running one between two packs.
+ *
+ * A gradient depends on its request alone, to the bit. So does a score with merging off; where calls are merged, the last
+ * bits of a score depend on what it was computed with (docs/decisions/0010-merged-scores.md).
  */
 export interface Engine extends AsyncDisposable {
   readonly model: ModelDescription;
+  readonly scoring: ScoringStatistics;
   /**
    * Keeps the trainable tensors of a policy under its digest. At most a few are held, the least recently used one goes
-   * first. The tensors' buffers are moved to the engine's thread: don't use them afterwards. Errors: POLICY_MISMATCH
-   * with the name where a tensor is missing, unknown or of another shape.
+   * first, but not while a call needs it. The tensors' buffers are moved to the engine's thread: don't use them afterwards.
+   * Errors: POLICY_MISMATCH with the name where a tensor is missing, unknown or of another shape.
    */
   loadPolicy(policy: { digest: string; method: TrainingMethod; tensors: FloatTensors }): Promise<void>;
   hasPolicy(digest: string): boolean;

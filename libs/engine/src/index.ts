@@ -5,4 +5,4 @@ export { trainableParameters } from './program.ts';
 export { openReference } from './reference.ts';
 export type { ExecutionProvider } from './session.ts';
 export { ModelFolder } from './weights.ts';
-export { openEngine } from './worker-engine.ts';
+export { DEFAULT_SCORING, type EngineOptions, openEngine } from './worker-engine.ts';

@@ -1,4 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
+import { DEFAULT_PACK_TOKENS } from '@alphapo/contracts';
 import { type ModelDefinition, rotaryTables } from '@alphapo/models';
 import { attentionBlocks, attentionFeeds } from './attention-blocks.ts';
 import type { LogitLayout } from './head.ts';
@@ -15,6 +16,23 @@ export interface Pack {
   readonly headRows: number;
 }
 
+/** Tokens, and those of them that are responses', of rows in a pack. */
+export interface PackSize {
+  readonly tokens: number;
+  readonly responseTokens: number;
+}
+
+/** What packs of a model may hold when scoring, unless one row alone has more. */
+export interface PackLimits {
+  /** Of any pack. */
+  readonly pack: PackSize;
+  /** Of a pack with rows of several calls. */
+  readonly merged: PackSize;
+}
+
+/** Tokens with which scoring runs at full speed: with more, callers would wait for each other and gain nothing. */
+const MERGED_TOKENS = 256;
+
 /** Logits that are held at once, in elements (128 MiB): with this bound memory does not grow with the vocabulary. */
 const WHOLE_LOGIT_ELEMENTS = 2 ** 25;
 /** Elements of a chunk of logits, where a row alone has more. */
@@ -27,20 +45,41 @@ export function logitLayout(rows: readonly Row[], { vocabularySize }: ModelDefin
   return responses * vocabularySize <= WHOLE_LOGIT_ELEMENTS ? 'whole' : 'chunks';
 }
 
+/** The size to which packs of a model are filled: so many tokens, and no more logits than are held whole. */
+function packLimit({ vocabularySize }: ModelDefinition, tokens: number): PackSize {
+  return { tokens, responseTokens: Math.floor(WHOLE_LOGIT_ELEMENTS / vocabularySize) };
+}
+
+export function packLimits(model: ModelDefinition): PackLimits {
+  return { pack: packLimit(model, DEFAULT_PACK_TOKENS), merged: packLimit(model, MERGED_TOKENS) };
+}
+
+export const EMPTY_PACK: PackSize = { tokens: 0, responseTokens: 0 };
+
+/** The size of a pack with one more row. */
+export function withRow({ tokens, responseTokens: responses }: PackSize, row: Row): PackSize {
+  return { tokens: tokens + rowTokens(row), responseTokens: responses + responseTokens(row) };
+}
+
+export function fitsInto({ tokens, responseTokens }: PackSize, limit: PackSize): boolean {
+  return tokens <= limit.tokens && responseTokens <= limit.responseTokens;
+}
+
 /** Groups rows, in their order, into packs of at most `packTokens`, unless one row alone has more. */
-export function groupRows(rows: readonly Row[], { vocabularySize }: ModelDefinition, packTokens: number): Row[][] {
+export function groupRows(rows: readonly Row[], model: ModelDefinition, packTokens = DEFAULT_PACK_TOKENS): Row[][] {
+  const limit = packLimit(model, packTokens);
   const groups: Row[][] = [];
-  let room = { tokens: 0, responseTokens: 0 };
+  let size = EMPTY_PACK;
   for (const row of rows) {
+    const grown = withRow(size, row);
     const open = groups.at(-1);
-    const fits = rowTokens(row) <= room.tokens && responseTokens(row) <= room.responseTokens;
-    if (open !== undefined && fits) open.push(row);
-    else {
+    if (open !== undefined && fitsInto(grown, limit)) {
+      open.push(row);
+      size = grown;
+    } else {
       groups.push([row]);
-      room = { tokens: packTokens, responseTokens: Math.floor(WHOLE_LOGIT_ELEMENTS / vocabularySize) };
+      size = withRow(EMPTY_PACK, row);
     }
-    room.tokens -= rowTokens(row);
-    room.responseTokens -= responseTokens(row);
   }
   return groups;
 }

@@ -86,10 +86,6 @@ export class Session implements AsyncDisposable {
   }
 
   /** Writes the profile, where one was asked for. */
-  endProfiling(): void {
-    this.#session.endProfiling();
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.release();
   }

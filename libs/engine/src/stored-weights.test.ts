@@ -21,7 +21,7 @@ const pairs: readonly PairTokens[] = Array.from({ length: 3 }, () => ({
 /** Log-probabilities of all tokens of the pairs. */
 async function scoresOf(folder: string): Promise<number[]> {
   await using computer = await Computer.open(folder, CPU);
-  const scored = await computer.scorePairs(pairs, { kind: 'base' }, undefined, async () => {});
+  const scored = await computer.scorePairs(pairs, { kind: 'base' }, undefined, computer.scorePack.bind(computer));
   return scored.flatMap(({ chosen, rejected }) => [...chosen.logProbs, ...rejected.logProbs]);
 }
 

@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { AlphapoError } from '@alphapo/base';
 import { batchTotals } from './batch-totals.ts';
-import type { Engine, ModelDescription } from './engine.ts';
+import type { Engine, ModelDescription, ScoringStatistics } from './engine.ts';
+import type { ScoringOptions } from './scheduler.ts';
 import type { ExecutionProvider, SessionOptions } from './session.ts';
 import { type CallName, type Calls, type FromWorker, fromWireError, type WorkerData } from './worker-protocol.ts';
 
@@ -12,11 +13,16 @@ interface PendingCall {
   reject(error: unknown): void;
 }
 
+/** Score calls are merged; two milliseconds are little beside an execution, and enough for clients that answer at once. */
+export const DEFAULT_SCORING: ScoringOptions = { merging: 'on', lingerMs: 2 };
+
 export interface EngineOptions {
   readonly executionProvider: ExecutionProvider;
+  /** All cores where absent. */
   readonly threads?: number | undefined;
   /** Folder of the model that objectives with a reference compare with; absent: the model itself, without any training. */
   readonly referenceModel?: string | undefined;
+  readonly scoring?: ScoringOptions | undefined;
 }
 
 /**
@@ -24,10 +30,13 @@ export interface EngineOptions {
  *
  * Errors: MODEL_NOT_FOUND, MODEL_CONFIG, PARAMETER_MISSING, REFERENCE_VOCABULARY and others that name the file and the field.
  */
-export async function openEngine(folder: string, { referenceModel, ...options }: EngineOptions): Promise<Engine> {
-  const session: SessionOptions = { ...options, threads: options.threads ?? availableParallelism() };
+export async function openEngine(
+  folder: string,
+  { executionProvider, threads = availableParallelism(), referenceModel, scoring = DEFAULT_SCORING }: EngineOptions,
+): Promise<Engine> {
+  const options: SessionOptions = { executionProvider, threads };
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: { folder, referenceModel, options: session } satisfies WorkerData,
+    workerData: { folder, referenceModel, options, scoring } satisfies WorkerData,
   });
   const calls = new WorkerCalls(worker);
   try {
@@ -44,12 +53,18 @@ class WorkerCalls {
   readonly #pending = new Map<number, PendingCall>();
   #nextId = 1;
   #stopped: AlphapoError | undefined;
+  #scoring: ScoringStatistics = { calls: 0, executions: 0, mergedExecutions: 0 };
 
   constructor(worker: Worker) {
     this.#worker = worker;
     worker.on('message', (message: FromWorker) => this.#settle(message));
     worker.on('error', (error) => this.#stop(`failed: ${error.message}`));
     worker.on('exit', (code) => this.#stop(`ended with exit code ${code}`));
+  }
+
+  /** As of the last answer. */
+  get scoring(): ScoringStatistics {
+    return this.#scoring;
   }
 
   call<K extends CallName>(
@@ -78,6 +93,10 @@ class WorkerCalls {
   }
 
   #settle(message: FromWorker): void {
+    if ('scoring' in message) {
+      this.#scoring = message.scoring;
+      return;
+    }
     const call = this.#pending.get(message.id);
     this.#pending.delete(message.id);
     if ('error' in message) call?.reject(fromWireError(message.error));
@@ -103,6 +122,10 @@ class WorkerEngine implements Engine {
   constructor(calls: WorkerCalls, model: ModelDescription) {
     this.#calls = calls;
     this.model = model;
+  }
+
+  get scoring(): ScoringStatistics {
+    return this.#calls.scoring;
   }
 
   hasPolicy(digest: string): boolean {

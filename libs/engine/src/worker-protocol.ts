@@ -7,10 +7,12 @@ import type {
   PairOutcome,
   PairTokens,
   PolicyChoice,
+  ScoringStatistics,
   SequenceLogProbs,
   SequenceTokens,
   ShardGradient,
 } from './engine.ts';
+import type { ScoringOptions } from './scheduler.ts';
 import type { SessionOptions } from './session.ts';
 
 /** What a worker is started with. */
@@ -19,6 +21,7 @@ export interface WorkerData {
   /** Folder of the model that objectives compare with; undefined: the model itself. */
   readonly referenceModel: string | undefined;
   readonly options: SessionOptions;
+  readonly scoring: ScoringOptions;
 }
 
 /** Each call a worker takes: its arguments and its result. */
@@ -36,10 +39,14 @@ export interface Calls {
 
 export type CallName = keyof Calls;
 
+export interface Call {
+  readonly id: number;
+  readonly name: CallName;
+  readonly arguments: readonly unknown[];
+}
+
 /** From the caller: a call, or the wish that a call stop. */
-export type ToWorker =
-  | { readonly id: number; readonly name: CallName; readonly arguments: readonly unknown[] }
-  | { readonly cancel: number };
+export type ToWorker = Call | { readonly cancel: number };
 
 /** An error as it crosses between threads. */
 export interface WireError {
@@ -49,7 +56,9 @@ export interface WireError {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** To the caller: what became of a call, or what scoring has computed so far. */
 export type FromWorker =
+  | { readonly scoring: ScoringStatistics }
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: WireError };
 

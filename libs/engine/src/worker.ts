@@ -1,10 +1,10 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { AlphapoError } from '@alphapo/base';
-import { Computer } from './compute.ts';
-import type { ShardGradient } from './engine.ts';
+import { Computer, type ScoreRows } from './compute.ts';
+import type { ScoringStatistics, ShardGradient } from './engine.ts';
+import { Scheduler } from './scheduler.ts';
 import {
-  type CallName,
+  type Call,
   type Calls,
   type FromWorker,
   type ToWorker,
@@ -12,55 +12,71 @@ import {
   type WorkerData,
 } from './worker-protocol.ts';
 
-/** A thread that computes. Calls are taken one after the other; between two packs it looks whether one was cancelled. */
+/** A thread that computes. Scores and gradients take turns; all else is answered as it comes. */
 
 const port = parentPort;
 if (port === null) throw new Error('worker.ts runs as a worker thread only');
+const post = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
-const { folder, referenceModel, options } = workerData as WorkerData;
-const opening = Computer.open(folder, options, referenceModel);
+const { folder, referenceModel, options, scoring } = workerData as WorkerData;
+const opening = Computer.open(folder, options, referenceModel).then((computer) => {
+  const execute = computer.scorePack.bind(computer);
+  const onStatistics = (statistics: ScoringStatistics) => post({ scoring: statistics });
+  return { computer, scheduler: new Scheduler({ ...scoring, ...computer.packLimits, execute, onStatistics }) };
+});
 // The first call reports it.
 opening.catch(() => {});
-const cancelled = new Set<number>();
-let last: Promise<void> = Promise.resolve();
+
+/** Calls that have not been answered, with what ends them. */
+const calls = new Map<number, { readonly abort: AbortController; readonly answered: Promise<void> }>();
 
 port.on('message', (message: ToWorker) => {
   if ('cancel' in message) {
-    cancelled.add(message.cancel);
+    const reason = new AlphapoError('cancelled', 'CANCELLED', 'the caller cancelled the computation');
+    calls.get(message.cancel)?.abort.abort(reason);
     return;
   }
-  const { id, name } = message;
-  last = last.then(async () => {
-    try {
-      const result = await perform(id, name, message.arguments);
-      const transfer = name === 'gradient' ? buffersOf(result as ShardGradient) : [];
-      port.postMessage({ id, result } satisfies FromWorker, transfer);
-    } catch (error) {
-      port.postMessage({ id, error: toWireError(error) } satisfies FromWorker);
-    }
-    cancelled.delete(id);
-    if (name === 'close') port.close();
-  });
+  const abort = new AbortController();
+  calls.set(message.id, { abort, answered: answer(message, abort.signal) });
 });
 
-async function perform(id: number, name: CallName, given: readonly unknown[]): Promise<unknown> {
-  const computer = await opening;
-  const wanted = async () => {
-    await nextTurn();
-    if (cancelled.has(id)) throw new AlphapoError('cancelled', 'CANCELLED', 'the caller cancelled the computation');
-  };
+async function answer(call: Call, signal: AbortSignal): Promise<void> {
+  const { id, name } = call;
+  try {
+    const result = await perform(call, signal);
+    post({ id, result }, name === 'gradient' ? buffersOf(result as ShardGradient) : []);
+  } catch (error) {
+    post({ id, error: toWireError(error) });
+  }
+  calls.delete(id);
+  if (name === 'close') port?.close();
+}
+
+async function perform({ id, name, arguments: given }: Call, signal: AbortSignal): Promise<unknown> {
+  const { computer, scheduler } = await opening;
+  const scoreRows: ScoreRows = (rows, choice) => scheduler.score(rows, choice, signal);
   switch (name) {
     case 'describe':
       return computer.description;
     case 'loadPolicy':
       return computer.loadPolicy(...(given as Calls['loadPolicy']['arguments']));
-    case 'score':
-      return computer.score(...(given as Calls['score']['arguments']), wanted);
-    case 'scorePairs':
-      return computer.scorePairs(...(given as Calls['scorePairs']['arguments']), wanted);
-    case 'gradient':
-      return computer.gradient(...(given as Calls['gradient']['arguments']), wanted);
+    case 'score': {
+      const [sequences, choice] = given as Calls['score']['arguments'];
+      using _held = computer.hold(choice);
+      return await computer.score(sequences, choice, scoreRows);
+    }
+    case 'scorePairs': {
+      const [pairs, choice, objective] = given as Calls['scorePairs']['arguments'];
+      using _held = computer.hold(choice);
+      return await computer.scorePairs(pairs, choice, objective, scoreRows);
+    }
+    case 'gradient': {
+      const [request] = given as Calls['gradient']['arguments'];
+      using _held = computer.hold({ kind: 'policy', digest: request.policyDigest });
+      return await scheduler.runInPieces((checkpoint) => computer.gradient(request, checkpoint), signal);
+    }
     case 'close':
+      await Promise.all([...calls].map(([other, { answered }]) => other === id || answered));
       return computer[Symbol.asyncDispose]();
   }
 }

@@ -14,6 +14,7 @@ export class Admission {
 
   /** Runs work when there is room. Errors: QUEUE_FULL (resource-exhausted); what the work throws. */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted();
     if (this.#running >= this.#concurrency) await this.#wait(signal);
     else this.#running++;
     try {

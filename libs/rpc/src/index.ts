@@ -1,6 +1,7 @@
 export { Admission } from './admission.ts';
 export { type Connection, callServerStream, callUnary, connect } from './client.ts';
 export { type CallContext, Handlers } from './handlers.ts';
+export { HealthClient } from './health-client.ts';
 export { inProcess } from './in-process.ts';
 export { RpcServer, type Service } from './server.ts';
 export { TensorAssembler, tensorsToChunks } from './tensors.ts';

@@ -1,14 +1,14 @@
 import { AlphapoError, type FloatTensor, seededRandom } from '@alphapo/base';
 import { type ScoreRequest, ScorerServiceClient, ScorerServiceService, type TensorChunk } from '@alphapo/contracts';
 import { createLogger } from '@alphapo/telemetry';
-import { credentials, makeGenericClientConstructor, status } from '@grpc/grpc-js';
-import { service as healthService } from 'grpc-health-check';
+import { status } from '@grpc/grpc-js';
 import {
   type CallContext,
   callServerStream,
   callUnary,
   connect,
   Handlers,
+  HealthClient,
   inProcess,
   RpcServer,
   TensorAssembler,
@@ -197,20 +197,13 @@ describe.each<Kind>(['network', 'in-process'])('calls by %s', (kind) => {
 test('health checks answer as the gRPC project defines them', async () => {
   const { server } = await serve({});
   await using _ = server;
-  const HealthClient = makeGenericClientConstructor(healthService, 'Health');
-  const client = new HealthClient(server.address, credentials.createInsecure());
-  const check = (name: string) =>
-    new Promise((resolve, reject) => {
-      client.check?.({ service: name }, (error: Error | null, response: { status: string }) =>
-        error === null ? resolve(response.status) : reject(error),
-      );
-    });
-  expect(await check('')).toBe('SERVING');
+  using client = new HealthClient(server.address);
+  const check = (name: string) => client.check(name);
+  expect(await client.check()).toBe('SERVING');
   expect(await check('alphapo.v1.ScorerService')).toBe('SERVING');
   await expect(check('alphapo.v1.Nothing')).rejects.toMatchObject({ code: status.NOT_FOUND });
   server.setServing(false);
   expect(await check('alphapo.v1.ScorerService')).toBe('NOT_SERVING');
-  client.close();
 });
 
 test('a port in use is a clear error', async () => {

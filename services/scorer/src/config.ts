@@ -1,6 +1,10 @@
 import { parseEnvironment } from '@alphapo/contracts';
+import { DEFAULT_SCORING } from '@alphapo/engine';
 import { z } from 'zod';
 import type { ScorerConfig } from './start.ts';
+
+/** Beyond this a wait for company is no longer small beside the computation. */
+const MAX_LINGER_MS = 1_000;
 
 const environmentSchema = z.object({
   ALPHAPO_MODEL: z.string().describe('folder of a Hugging Face model'),
@@ -13,6 +17,16 @@ const environmentSchema = z.object({
   ALPHAPO_DEVICE: z.enum(['cpu', 'cuda', 'webgpu']).default('cpu'),
   ALPHAPO_THREADS: z.coerce.number().int().positive().optional(),
   ALPHAPO_CHAT_TEMPLATE: z.string().optional().describe('plain, chatml, or the path of a Jinja file'),
+  ALPHAPO_SCORE_MERGING: z
+    .enum(['on', 'off'])
+    .default(DEFAULT_SCORING.merging)
+    .describe('whether Score calls that wait are computed together; off: the bits of a score depend on its call alone'),
+  ALPHAPO_SCORE_LINGER_MS: z.coerce
+    .number()
+    .nonnegative()
+    .max(MAX_LINGER_MS)
+    .default(DEFAULT_SCORING.lingerMs)
+    .describe('milliseconds that a Score call waits, at most, for as many others as there were before'),
 });
 
 /** The scorer's configuration from environment variables. Errors: INVALID_CONFIGURATION with the variable. */
@@ -26,5 +40,6 @@ export function scorerConfigFrom(environment: NodeJS.ProcessEnv): ScorerConfig {
     executionProvider: parsed.ALPHAPO_DEVICE,
     threads: parsed.ALPHAPO_THREADS,
     chatTemplate: parsed.ALPHAPO_CHAT_TEMPLATE,
+    scoring: { merging: parsed.ALPHAPO_SCORE_MERGING, lingerMs: parsed.ALPHAPO_SCORE_LINGER_MS },
   };
 }

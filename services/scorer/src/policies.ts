@@ -14,7 +14,7 @@ const MAX_POLICY_BYTES = 2 ** 40;
 const FETCH_TIMEOUT_MS = 10 * 60_000;
 
 /** The policies of the engine, fetched from the optimizer when they are first asked for. */
-export class PolicySource {
+export class PolicySource implements Disposable {
   readonly #engine: Engine;
   readonly #optimizer: Connection<OptimizerServiceClient> | undefined;
   /** Fetches under way, by digest (or "latest"): whoever asks meanwhile waits for the same one. */
@@ -22,6 +22,7 @@ export class PolicySource {
   readonly #loaded = new Map<string, PolicyVersion>();
   /** Memory for the next policy. */
   #spare: FloatTensors | undefined;
+  readonly #closing = new AbortController();
 
   constructor(engine: Engine, optimizer: Connection<OptimizerServiceClient> | undefined) {
     this.#engine = engine;
@@ -52,6 +53,11 @@ export class PolicySource {
     return untilAborted(fetching, signal);
   }
 
+  /** Ends the fetches under way, which would keep the process alive. */
+  [Symbol.dispose](): void {
+    this.#closing.abort();
+  }
+
   async #fetch(version: PolicyVersion | undefined): Promise<PolicyVersion> {
     if (this.#optimizer === undefined) {
       throw new AlphapoError(
@@ -64,7 +70,8 @@ export class PolicySource {
     const into = this.#spare ?? new Map();
     this.#spare = undefined;
     const tensors = new TensorAssembler({ maxBytes: MAX_POLICY_BYTES, into });
-    const stream = callServerStream(this.#optimizer, 'getPolicy', { version }, { timeoutMs: FETCH_TIMEOUT_MS });
+    const settings = { timeoutMs: FETCH_TIMEOUT_MS, signal: this.#closing.signal };
+    const stream = callServerStream(this.#optimizer, 'getPolicy', { version }, settings);
     for await (const { part } of stream) {
       if (part?.$case === 'header') {
         header = part.value;

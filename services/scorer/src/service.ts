@@ -20,15 +20,18 @@ import type { PolicySource } from './policies.ts';
 
 /** Items of one Score call: enough for batch work, little enough that a call ends in reasonable time. */
 const MAX_ITEMS = 1024;
-/** Calls that may wait for the engine; beyond that clients are asked to come back. */
-const QUEUE = { concurrency: 4, queue: 256 };
+/** Score calls that the engine knows of, so that it can merge them, and those that wait; more are asked to come back. */
+const SCORE_LIMITS = { concurrency: 128, queue: 256 };
+/** Gradients are computed one after the other; while one is, the policy of the next can be fetched. */
+const GRADIENT_LIMITS = { concurrency: 4, queue: 64 };
 
 /** The scorer's methods. Stateless: whatever it holds can be fetched again. */
 export class ScorerService {
   readonly #engine: Engine;
   readonly #policies: PolicySource;
   readonly #text: TextOptions;
-  readonly #admission = new Admission(QUEUE);
+  readonly #scores = new Admission(SCORE_LIMITS);
+  readonly #gradients = new Admission(GRADIENT_LIMITS);
 
   constructor(engine: Engine, policies: PolicySource, text: TextOptions) {
     this.#engine = engine;
@@ -37,7 +40,7 @@ export class ScorerService {
   }
 
   describe(): DescribeScorerResponse {
-    const { model } = this.#engine;
+    const { model, scoring } = this.#engine;
     return {
       modelType: model.modelType,
       modelDigest: model.digest,
@@ -48,11 +51,16 @@ export class ScorerService {
       threads: model.threads,
       policies: this.#policies.loaded,
       referenceModelDigest: model.referenceDigest,
+      scoring: {
+        calls: BigInt(scoring.calls),
+        executions: BigInt(scoring.executions),
+        mergedExecutions: BigInt(scoring.mergedExecutions),
+      },
     };
   }
 
   score(request: ScoreRequest, { signal }: CallContext): Promise<ScoreResponse> {
-    return this.#admission.run(async () => {
+    return this.#scores.run(async () => {
       if (request.items.length > MAX_ITEMS) {
         throw invalid('items', `${request.items.length} items are more than the ${MAX_ITEMS} that one call may have`);
       }
@@ -82,7 +90,7 @@ export class ScorerService {
       compute: computeFromWire(request.compute),
     };
     let policyMs = 0;
-    const result = await this.#admission.run(async () => {
+    const result = await this.#gradients.run(async () => {
       const started = performance.now();
       await this.#policies.ensure(policy, signal);
       policyMs = performance.now() - started;

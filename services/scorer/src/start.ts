@@ -1,5 +1,5 @@
 import { OptimizerServiceClient, ScorerServiceService } from '@alphapo/contracts';
-import { type ExecutionProvider, openEngine } from '@alphapo/engine';
+import { type EngineOptions, type ExecutionProvider, openEngine } from '@alphapo/engine';
 import { connect, Handlers, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { openTokenizer } from '@alphapo/tokenization';
@@ -19,6 +19,8 @@ export interface ScorerConfig {
   /** Threads of the computation; all cores where absent. */
   readonly threads?: number | undefined;
   readonly chatTemplate?: string | undefined;
+  /** How Score calls are merged; the engine's default where absent. */
+  readonly scoring?: EngineOptions['scoring'];
 }
 
 export interface RunningScorer extends AsyncDisposable {
@@ -28,20 +30,15 @@ export interface RunningScorer extends AsyncDisposable {
 /** Opens the model and serves it. */
 export async function startScorer(config: ScorerConfig, logger: Logger): Promise<RunningScorer> {
   await using opened = new AsyncDisposableStack();
-  const engine = opened.use(
-    await openEngine(config.model, {
-      executionProvider: config.executionProvider,
-      threads: config.threads,
-      referenceModel: config.referenceModel,
-    }),
-  );
+  const engine = opened.use(await openEngine(config.model, config));
   const tokenizer = await openTokenizer(config.model, { chatTemplate: config.chatTemplate });
   const optimizer =
     config.optimizerAddress === undefined
       ? undefined
       : opened.use(connect(OptimizerServiceClient, config.optimizerAddress));
   const text = { tokenizer, maxLength: engine.model.maxPositions };
-  const service = new ScorerService(engine, new PolicySource(engine, optimizer), text);
+  const policies = opened.use(new PolicySource(engine, optimizer));
+  const service = new ScorerService(engine, policies, text);
   const handlers = new Handlers(logger);
   const implementation = {
     describeScorer: handlers.unary(async () => service.describe()),

@@ -42,8 +42,21 @@ export interface DescribeScorerResponse {
   threads: number;
   /** Policy versions that are loaded. */
   policies: PolicyVersion[];
+  scoring:
+    | ScoringStatistics
+    | undefined;
   /** Digest of the model that objectives with a reference compare with: the model's own where no other was given. */
   referenceModelDigest: string;
+}
+
+/** What Score has computed since the scorer was started. */
+export interface ScoringStatistics {
+  /** A Score call makes one for its pairs, one for its sequences, and one for the reference of its objective. */
+  calls: bigint;
+  /** Runs of the model. */
+  executions: bigint;
+  /** Runs with items of more than one call. */
+  mergedExecutions: bigint;
 }
 
 export interface TextPair {
@@ -269,6 +282,7 @@ function createBaseDescribeScorerResponse(): DescribeScorerResponse {
     executionProvider: "",
     threads: 0,
     policies: [],
+    scoring: undefined,
     referenceModelDigest: "",
   };
 }
@@ -301,6 +315,9 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
     }
     for (const v of message.policies) {
       PolicyVersion.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.scoring !== undefined) {
+      ScoringStatistics.encode(message.scoring, writer.uint32(74).fork()).join();
     }
     if (message.referenceModelDigest !== "") {
       writer.uint32(82).string(message.referenceModelDigest);
@@ -385,6 +402,14 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
             message.policies.push(PolicyVersion.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.scoring = ScoringStatistics.decode(reader, reader.uint32());
+            continue;
+          }
           case 10: {
             if (tag !== 82) {
               break;
@@ -441,6 +466,7 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
       policies: globalThis.Array.isArray(object?.policies)
         ? object.policies.map((e: any) => PolicyVersion.fromJSON(e))
         : [],
+      scoring: isSet(object.scoring) ? ScoringStatistics.fromJSON(object.scoring) : undefined,
       referenceModelDigest: isSet(object.referenceModelDigest)
         ? globalThis.String(object.referenceModelDigest)
         : isSet(object.reference_model_digest)
@@ -475,6 +501,9 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
     if (message.policies?.length) {
       obj.policies = message.policies.map((e) => PolicyVersion.toJSON(e));
     }
+    if (message.scoring !== undefined) {
+      obj.scoring = ScoringStatistics.toJSON(message.scoring);
+    }
     if (message.referenceModelDigest !== "") {
       obj.referenceModelDigest = message.referenceModelDigest;
     }
@@ -496,7 +525,128 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
     message.executionProvider = object.executionProvider ?? "";
     message.threads = object.threads ?? 0;
     message.policies = object.policies?.map((e) => PolicyVersion.fromPartial(e)) || [];
+    message.scoring = (object.scoring !== undefined && object.scoring !== null)
+      ? ScoringStatistics.fromPartial(object.scoring)
+      : undefined;
     message.referenceModelDigest = object.referenceModelDigest ?? "";
+    return message;
+  },
+};
+
+function createBaseScoringStatistics(): ScoringStatistics {
+  return { calls: 0n, executions: 0n, mergedExecutions: 0n };
+}
+
+export const ScoringStatistics: MessageFns<ScoringStatistics> = {
+  encode(message: ScoringStatistics, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.calls !== 0n) {
+      if (BigInt.asUintN(64, message.calls) !== message.calls) {
+        throw new globalThis.Error("value provided for field message.calls of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.calls);
+    }
+    if (message.executions !== 0n) {
+      if (BigInt.asUintN(64, message.executions) !== message.executions) {
+        throw new globalThis.Error("value provided for field message.executions of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.executions);
+    }
+    if (message.mergedExecutions !== 0n) {
+      if (BigInt.asUintN(64, message.mergedExecutions) !== message.mergedExecutions) {
+        throw new globalThis.Error("value provided for field message.mergedExecutions of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.mergedExecutions);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScoringStatistics {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScoringStatistics();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.calls = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.executions = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.mergedExecutions = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ScoringStatistics {
+    return {
+      calls: isSet(object.calls) ? BigInt(object.calls) : 0n,
+      executions: isSet(object.executions) ? BigInt(object.executions) : 0n,
+      mergedExecutions: isSet(object.mergedExecutions)
+        ? BigInt(object.mergedExecutions)
+        : isSet(object.merged_executions)
+        ? BigInt(object.merged_executions)
+        : 0n,
+    };
+  },
+
+  toJSON(message: ScoringStatistics): unknown {
+    const obj: any = {};
+    if (message.calls !== 0n) {
+      obj.calls = message.calls.toString();
+    }
+    if (message.executions !== 0n) {
+      obj.executions = message.executions.toString();
+    }
+    if (message.mergedExecutions !== 0n) {
+      obj.mergedExecutions = message.mergedExecutions.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ScoringStatistics>, I>>(base?: I): ScoringStatistics {
+    return ScoringStatistics.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ScoringStatistics>, I>>(object: I): ScoringStatistics {
+    const message = createBaseScoringStatistics();
+    message.calls = (object.calls !== undefined && object.calls !== null) ? BigInt(object.calls) : 0n;
+    message.executions = (object.executions !== undefined && object.executions !== null)
+      ? BigInt(object.executions)
+      : 0n;
+    message.mergedExecutions = (object.mergedExecutions !== undefined && object.mergedExecutions !== null)
+      ? BigInt(object.mergedExecutions)
+      : 0n;
     return message;
   },
 };
@@ -2723,7 +2873,11 @@ export const ScorerServiceService = {
       Buffer.from(DescribeScorerResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DescribeScorerResponse => DescribeScorerResponse.decode(value),
   },
-  /** Log-probabilities of responses under the base model or a policy version; rewards and margins for pairs. */
+  /**
+   * Log-probabilities of responses under the base model or a policy version; rewards and margins for pairs. Calls that wait
+   * at the same time are computed together, unless the scorer was started with merging off: then the last bits of the
+   * numbers depend on the call alone.
+   */
   score: {
     path: "/alphapo.v1.ScorerService/Score" as const,
     requestStream: false as const,
@@ -2748,7 +2902,11 @@ export const ScorerServiceService = {
 export interface ScorerServiceServer extends UntypedServiceImplementation {
   /** Which model, device and limits this scorer has. */
   describeScorer: handleUnaryCall<DescribeScorerRequest, DescribeScorerResponse>;
-  /** Log-probabilities of responses under the base model or a policy version; rewards and margins for pairs. */
+  /**
+   * Log-probabilities of responses under the base model or a policy version; rewards and margins for pairs. Calls that wait
+   * at the same time are computed together, unless the scorer was started with merging off: then the last bits of the
+   * numbers depend on the call alone.
+   */
   score: handleUnaryCall<ScoreRequest, ScoreResponse>;
   /** Forward, objective and backward for one shard of a batch. The summary comes first, then the gradient's tensors. */
   gradient: handleServerStreamingCall<GradientRequest, GradientResponse>;
@@ -2771,7 +2929,11 @@ export interface ScorerServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DescribeScorerResponse) => void,
   ): ClientUnaryCall;
-  /** Log-probabilities of responses under the base model or a policy version; rewards and margins for pairs. */
+  /**
+   * Log-probabilities of responses under the base model or a policy version; rewards and margins for pairs. Calls that wait
+   * at the same time are computed together, unless the scorer was started with merging off: then the last bits of the
+   * numbers depend on the call alone.
+   */
   score(
     request: ScoreRequest,
     callback: (error: ServiceError | null, response: ScoreResponse) => void,

@@ -1,0 +1,32 @@
+import { type Client, credentials, makeGenericClientConstructor, type ServiceError } from '@grpc/grpc-js';
+import { service } from 'grpc-health-check';
+
+type Check = (
+  request: { service: string },
+  callback: (error: ServiceError | null, response: { status: string }) => void,
+) => void;
+
+const Generated = makeGenericClientConstructor(service, 'Health');
+
+/** Asks a server for its health (grpc.health.v1). */
+export class HealthClient implements Disposable {
+  readonly #client: Client & { check: Check };
+
+  constructor(address: string) {
+    this.#client = new Generated(address, credentials.createInsecure()) as unknown as Client & { check: Check };
+  }
+
+  /** SERVING or NOT_SERVING, of one service or of the whole server. Rejects with the server's status. */
+  check(name = ''): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.#client.check({ service: name }, (error, response) => {
+        if (error === null) resolve(response.status);
+        else reject(error);
+      });
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close();
+  }
+}
