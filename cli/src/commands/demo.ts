@@ -54,6 +54,7 @@ const REQUEST = {
   resume: false,
   threads: undefined,
   checkpointEvery: 1000,
+  memoryLimit: undefined,
 };
 
 const SFT: Partial<RunSettings> = {

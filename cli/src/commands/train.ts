@@ -1,9 +1,10 @@
 import { AlphapoError } from '@alphapo/base';
 import { createLogger, type LogLevel } from '@alphapo/telemetry';
 import { Command, Option } from 'commander';
-import { count, positive, share } from '../numbers.ts';
+import { bytes, count, positive, share } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
 import { describeEvaluation, stopSignal, trainingProgress } from '../terminal.ts';
+import { describeCompute, describePlan, gigabytes } from '../training/memory.ts';
 import { planTraining, type TrainRequest } from '../training/plan.ts';
 import { type TrainPlan, type TrainSummary, train } from '../training/train.ts';
 
@@ -44,6 +45,7 @@ interface TrainOptions extends Record<string, unknown> {
   readonly resume?: boolean;
   readonly threads?: number;
   readonly checkpointEvery: number;
+  readonly memoryLimit?: number;
   readonly logLevel: LogLevel;
 }
 
@@ -68,6 +70,11 @@ export function trainCommand(): Command {
     .option('--no-shuffle', 'train in the order of the files')
     .option('--strict', 'stop at the first record that cannot be trained on')
     .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
+    .option(
+      '--memory-limit <size>',
+      "memory that training may take, e.g. 12GB: decides packs, packed weights and recomputation (default: the container's or the machine's)",
+      bytes,
+    )
     .option('--checkpoint-every <steps>', 'steps between checkpoints', positive, 50)
     .addOption(
       new Option('--log-level <level>', "the services' events on standard error")
@@ -99,6 +106,7 @@ async function run(options: TrainOptions): Promise<void> {
     resume: options.resume ?? false,
     threads: options.threads,
     checkpointEvery: options.checkpointEvery,
+    memoryLimit: options.memoryLimit,
   };
   await trainAndReport(await planTraining(request, settings), options.logLevel);
 }
@@ -110,6 +118,9 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
   say(
     `${plan.train.length} pairs to train on, ${plan.evaluation.length} held out, ${plan.rejected.length} refused; ` +
       `${schedule.totalSteps} steps of ${batch.pairs} pairs; ${objective.kind}, ${method.kind}`,
+  );
+  say(
+    `memory: about ${gigabytes(plan.memory.totalBytes)} of ${gigabytes(plan.memoryLimit)} (${describePlan(plan.memory)}); ${describeCompute(plan.specification.compute)}`,
   );
   const cut = plan.train.filter(({ truncated: { prompt, chosen, rejected } }) => prompt + chosen + rejected > 0).length;
   const { maxLength, maxPromptLength } = plan.specification.lengths;

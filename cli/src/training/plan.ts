@@ -6,6 +6,7 @@ import { runFacts } from '@alphapo/models';
 import { identifyRun } from '@alphapo/optimizer';
 import { openTokenizer } from '@alphapo/tokenization';
 import { type DataPair, holdOut, type RejectedRecord, readDataset } from './dataset.ts';
+import { availableBytes, fitMemory, memoryPlanner } from './memory.ts';
 import type { TrainPlan } from './train.ts';
 
 /** What `train` is asked for, besides the settings of the run. */
@@ -24,6 +25,8 @@ export interface TrainRequest {
   readonly resume: boolean;
   readonly threads: number | undefined;
   readonly checkpointEvery: number;
+  /** Bytes; those of the container or the machine where undefined. */
+  readonly memoryLimit: number | undefined;
 }
 
 /** Reads model, adapter and data, and works out the run. Nothing has been started or written yet. */
@@ -45,7 +48,12 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     settings.steps === undefined
       ? Math.max(1, Math.round(train.length * (settings.epochs ?? 1)))
       : settings.steps * settings.batchSize;
-  const specification = resolveRunSpecification(withAdapter, runFacts(model.definition, train.length));
+  const resolved = resolveRunSpecification(withAdapter, runFacts(model.definition, train.length));
+  const rows = train.map(({ prompt, chosen, rejected: other }) => ({ prompt, responses: [chosen, other] }));
+  const limit = request.memoryLimit ?? availableBytes();
+  const planner = memoryPlanner(model, resolved, rows);
+  const { compute, plan: memory } = fitMemory(planner, { specification: resolved, settings: withAdapter }, limit);
+  const specification = { ...resolved, compute };
   const { id } = await identifyRun(specification, model, request.referenceModel);
   return {
     model: request.model,
@@ -64,6 +72,8 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     shuffle: request.shuffle,
     totalPairs,
     resume: request.resume,
+    memory,
+    memoryLimit: limit,
   };
 }
 

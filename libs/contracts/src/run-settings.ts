@@ -37,9 +37,9 @@ export const runSettingsSchema = z.strictObject({
   packTokens: z
     .int()
     .positive()
-    .default(DEFAULT_PACK_TOKENS)
-    .describe('most tokens that are computed at once, unless one pair alone has more'),
-  recompute: z.boolean().default(false).describe('compute activations again for the gradient: less memory, more time'),
+    .optional()
+    .describe('most tokens that are computed at once, unless one pair alone has more (default: 1024)'),
+  recompute: z.boolean().optional().describe('compute activations again for the gradient: less memory, more time'),
   packWeights: z
     .boolean()
     .optional()
@@ -104,7 +104,7 @@ export function resolveRunSpecification(settings: RunSettings, facts: RunFacts):
     batch: { pairs: settings.batchSize, shards: settings.shards },
     lengths: { maxLength, maxPromptLength },
     compute: {
-      packTokens: settings.packTokens,
+      packTokens: settings.packTokens ?? DEFAULT_PACK_TOKENS,
       activations: settings.recompute ? 'recomputed' : 'kept',
       weights: packsWeights(settings, facts) ? 'packed' : 'in-place',
     },

@@ -29,6 +29,9 @@ import { addObjective } from './objective-program.ts';
 import { blockPrefix } from './pack.ts';
 import type { ModelFolder } from './weights.ts';
 
+/** A model's definition, and its parameters as frozen weights of a graph. */
+export type WeightSource = Pick<ModelFolder, 'definition' | 'addWeight'>;
+
 /** Axis names: T tokens, K chunks of C head rows, P pairs. */
 const HEAD_ROWS = 'C*K';
 
@@ -47,14 +50,14 @@ class ModelGraph implements Computation {
   readonly inputs: TokenInputs;
   /** The trained parameters, as inputs of the graph, by name. */
   readonly trainable: ReadonlyMap<string, Value>;
-  readonly #folder: ModelFolder;
+  readonly #folder: WeightSource;
   readonly #activations: ComputeSettings['activations'];
   readonly #factors: ReadonlyMap<string, LoraFactors>;
   readonly #scaling: number;
   readonly #parameters = new Map<string, Value>();
   readonly #blocks = new Map<number | undefined, AttentionBlocks>();
 
-  constructor(folder: ModelFolder, method: TrainingMethod | undefined, activations: ComputeSettings['activations']) {
+  constructor(folder: WeightSource, method: TrainingMethod | undefined, activations: ComputeSettings['activations']) {
     this.#activations = activations;
     this.#folder = folder;
     const factors = method?.kind === 'lora' ? loraFactors(folder.definition, method) : [];
@@ -177,7 +180,7 @@ export interface GradientProgram extends Program {
  * `log_probs` [K, C], the PAIR_OUTPUTS and the gradients of the trained parameters.
  */
 export function gradientProgram(
-  folder: ModelFolder,
+  folder: WeightSource,
   method: TrainingMethod,
   objective: Objective,
   { logits, activations }: { readonly logits: LogitLayout; readonly activations: ComputeSettings['activations'] },

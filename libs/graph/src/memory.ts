@@ -15,13 +15,17 @@ const IN_PLACE: ReadonlySet<string> = new Set<OperatorName>([
 
 /**
  * The most bytes that a graph's computed values take at once, when its nodes run in their order and each value's memory
- * is used again after its last use. Inputs, constants and weights are not counted; outputs count until the end.
+ * is used again after its last use. Inputs, constants and weights, also those in another type, are not counted; outputs
+ * count until the end.
  *
  * @param extents the number behind each dimension's name
  */
 export function peakBytes(graph: Graph, extents: Readonly<Record<string, number>>): number {
   const computed = reachable(graph);
-  const nodes = graph.nodes.filter((node) => node.outputs.some((output) => computed.has(output)));
+  const weights = new Set(graph.weights.map(({ value }) => value));
+  // A weight in another type is computed once, when a session is made.
+  const isFolded = ({ operator, inputs }: Node) => operator === 'Cast' && inputs.every((input) => weights.has(input));
+  const nodes = graph.nodes.filter((node) => !isFolded(node) && node.outputs.some((output) => computed.has(output)));
   const memory = memoryOf(nodes);
   const lastUse = lastUses(graph, nodes, memory);
   const live = new Map<Value, number>();
