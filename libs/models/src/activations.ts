@@ -1,4 +1,4 @@
-import { add, customDerivative, mul, sigmoid, sub, tanh, type Value } from '@alphapo/graph';
+import { add, customDerivative, inFloat32, mul, sigmoid, sub, tanh, type Value } from '@alphapo/graph';
 
 /** x * sigmoid(x), arXiv:1702.03118. With y = x s its derivative is y + s (1 - y): fewer passes over memory than by parts. */
 export function silu(x: Value): Value {
@@ -10,8 +10,13 @@ export function silu(x: Value): Value {
 const SLOPE = Math.sqrt(2 / Math.PI);
 const CUBIC = 0.044715;
 
-/** GELU by its tanh approximation, arXiv:1606.08415: y = x (1 + t) / 2 with t = tanh(u), u = c (x + d x^3). */
-export function geluTanh(x: Value): Value {
+/**
+ * GELU by its tanh approximation, arXiv:1606.08415: y = x (1 + t) / 2 with t = tanh(u), u = c (x + d x^3). In float32 at
+ * least: the cube of 41 is more than float16 holds.
+ */
+export const geluTanh = (x: Value): Value => inFloat32(x, wideGelu);
+
+function wideGelu(x: Value): Value {
   const square = mul(x, x);
   const t = tanh(mul(x, add(mul(square, SLOPE * CUBIC), SLOPE)));
   const half = mul(add(t, 1), 0.5);
