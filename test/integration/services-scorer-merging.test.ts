@@ -51,6 +51,8 @@ function longGradient() {
   const whole: GradientRequest = {
     ...{ runId: 'any', step: 1n, shard: 0, policy, referenceModelDigest: '' },
     ...{ batchPairs: LONG_PAIRS, batchChosenTokens: LONG_PAIRS * 40 },
+    compute: undefined,
+    dtype: '',
     objective: objectiveToWire({ kind: 'simpo', beta: 2.5, gamma: 0, labelSmoothing: 0 }),
     pairs: Array.from({ length: LONG_PAIRS }, () => pair(tokens(40), tokens(40), tokens(40))),
   };
@@ -161,6 +163,8 @@ test('scores beyond what may wait are turned away; gradients are counted apart',
       {
         ...{ runId: 'any', step: 1n, shard: 0, policy, referenceModelDigest: '' },
         ...{ batchPairs: 1, batchChosenTokens: 1 },
+        compute: undefined,
+        dtype: '',
         objective: objectiveToWire({ kind: 'sft', average: 'pairs' }),
         pairs: [pair([0], [5], [6])],
       },

@@ -1,6 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import { readAdapter } from '@alphapo/checkpoints';
-import { type RunSettings, resolveRunSpecification } from '@alphapo/contracts';
+import { type ExecutionProvider, type RunSettings, resolveRunSpecification } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
 import { runFacts } from '@alphapo/models';
 import { identifyRun } from '@alphapo/optimizer';
@@ -22,6 +22,7 @@ export interface TrainRequest {
   readonly shuffle: boolean;
   readonly strict: boolean;
   readonly resume: boolean;
+  readonly device: ExecutionProvider;
   readonly threads: number | undefined;
   readonly checkpointEvery: number;
 }
@@ -55,6 +56,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     folder: request.out,
     initialAdapter: request.initAdapter,
     chatTemplate: request.chatTemplate,
+    device: request.device,
     threads: request.threads,
     checkpointEvery: request.checkpointEvery,
     train,

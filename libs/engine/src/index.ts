@@ -3,6 +3,5 @@ export type * from './engine.ts';
 export { evaluateObjective } from './objective-session.ts';
 export { trainableParameters } from './program.ts';
 export { openReference } from './reference.ts';
-export type { ExecutionProvider } from './session.ts';
 export { ModelFolder } from './weights.ts';
 export { DEFAULT_SCORING, type EngineOptions, openEngine } from './worker-engine.ts';

@@ -1,4 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
+import { DEFAULT_PACK_TOKENS } from '@alphapo/contracts';
 import { type ModelDefinition, rotaryTables } from '@alphapo/models';
 import { attentionBlocks, attentionFeeds } from './attention-blocks.ts';
 import type { LogitLayout } from './head.ts';
@@ -21,7 +22,7 @@ export interface PackSize {
   readonly responseTokens: number;
 }
 
-/** What packs of a model may hold, unless one row alone has more. */
+/** What packs of a model may hold when scoring, unless one row alone has more. */
 export interface PackLimits {
   /** Of any pack. */
   readonly pack: PackSize;
@@ -29,8 +30,6 @@ export interface PackLimits {
   readonly merged: PackSize;
 }
 
-/** Tokens a pack may hold: enough for matrix products to run at full speed in gradients too. */
-const PACK_TOKENS = 1024;
 /** Tokens with which scoring runs at full speed: with more, callers would wait for each other and gain nothing. */
 const MERGED_TOKENS = 256;
 
@@ -46,10 +45,13 @@ export function logitLayout(rows: readonly Row[], { vocabularySize }: ModelDefin
   return responses * vocabularySize <= WHOLE_LOGIT_ELEMENTS ? 'whole' : 'chunks';
 }
 
-/** Sizes to which packs of a model are filled: as many tokens as are fast, and no more logits than are held whole. */
-export function packLimits({ vocabularySize }: ModelDefinition): PackLimits {
-  const responseTokens = Math.floor(WHOLE_LOGIT_ELEMENTS / vocabularySize);
-  return { pack: { tokens: PACK_TOKENS, responseTokens }, merged: { tokens: MERGED_TOKENS, responseTokens } };
+/** The size to which packs of a model are filled: so many tokens, and no more logits than are held whole. */
+function packLimit({ vocabularySize }: ModelDefinition, tokens: number): PackSize {
+  return { tokens, responseTokens: Math.floor(WHOLE_LOGIT_ELEMENTS / vocabularySize) };
+}
+
+export function packLimits(model: ModelDefinition): PackLimits {
+  return { pack: packLimit(model, DEFAULT_PACK_TOKENS), merged: packLimit(model, MERGED_TOKENS) };
 }
 
 export const EMPTY_PACK: PackSize = { tokens: 0, responseTokens: 0 };
@@ -63,9 +65,9 @@ export function fitsInto({ tokens, responseTokens }: PackSize, limit: PackSize):
   return tokens <= limit.tokens && responseTokens <= limit.responseTokens;
 }
 
-/** Groups rows, in their order, into packs. The groups depend on the rows and the model alone. */
-export function groupRows(rows: readonly Row[], model: ModelDefinition): Row[][] {
-  const limit = packLimits(model).pack;
+/** Groups rows, in their order, into packs of at most `packTokens`, unless one row alone has more. */
+export function groupRows(rows: readonly Row[], model: ModelDefinition, packTokens = DEFAULT_PACK_TOKENS): Row[][] {
+  const limit = packLimit(model, packTokens);
   const groups: Row[][] = [];
   let size = EMPTY_PACK;
   for (const row of rows) {

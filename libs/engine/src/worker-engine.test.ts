@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seededRandom } from '@alphapo/base';
+import { DEFAULT_COMPUTE } from '@alphapo/contracts';
 import { defaultLoraTargets, freshLora } from '@alphapo/models';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import { batchTotals } from './batch-totals.ts';
@@ -60,7 +61,13 @@ test('the event loop stays free while the engine computes', async () => {
     last = performance.now();
   }, 5);
   const long = randomPairs(400, 60);
-  const result = await engine.gradient({ pairs: long, ...batchTotals(long), objective: SFT, policyDigest: 'a' });
+  const result = await engine.gradient({
+    pairs: long,
+    ...batchTotals(long),
+    objective: SFT,
+    policyDigest: 'a',
+    compute: DEFAULT_COMPUTE,
+  });
   clearInterval(timer);
   expect(result.computeMs).toBeGreaterThan(200);
   expect(longest).toBeLessThan(result.computeMs / 2);
@@ -72,7 +79,7 @@ test('an aborted computation stops, and the next one runs', async () => {
   await engine.loadPolicy(policy('a'));
   const abort = new AbortController();
   const pairs = randomPairs(2000, 60);
-  const request = { pairs, ...batchTotals(pairs), objective: SFT, policyDigest: 'a' };
+  const request = { pairs, ...batchTotals(pairs), objective: SFT, policyDigest: 'a', compute: DEFAULT_COMPUTE };
   const started = performance.now();
   const long = engine.gradient(request, { signal: abort.signal });
   setTimeout(() => abort.abort(), 100);
@@ -83,7 +90,7 @@ test('an aborted computation stops, and the next one runs', async () => {
 
 /** A gradient of many packs. */
 const longRequest = (policyDigest: string, pairs = randomPairs(150, 60)) => ({
-  ...{ pairs, ...batchTotals(pairs), objective: SFT, policyDigest },
+  ...{ pairs, ...batchTotals(pairs), objective: SFT, policyDigest, compute: DEFAULT_COMPUTE },
 });
 
 test('calls that wait under one policy are computed together, those under another one are not', async () => {
@@ -229,6 +236,7 @@ test('objectives by the hundred leave no sessions behind that computing needs', 
           ...batchTotals(pairs),
           objective,
           policyDigest: 'a',
+          compute: DEFAULT_COMPUTE,
         });
         expect(trained[0]?.loss).toBeCloseTo(scored?.loss as number, 4);
         return scored?.loss;
