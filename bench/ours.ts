@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { FloatTensor, FloatTensors } from '@alphapo/base';
+import { dtypeSchema, executionProviderSchema } from '@alphapo/contracts';
 import { batchTotals, openEngine } from '@alphapo/engine';
 import { adamW, clipScale, globalNorm, sharedTensors, sharedZeros, ThreadPool } from '@alphapo/optim';
 import { startOf } from './start.ts';
@@ -14,6 +15,8 @@ const { values } = parseArgs({
     work: { type: 'string' },
     steps: { type: 'string', default: '6' },
     threads: { type: 'string', default: '2' },
+    device: { type: 'string', default: 'cpu' },
+    dtype: { type: 'string', default: 'float32' },
     full: { type: 'boolean', default: false },
   },
 });
@@ -21,7 +24,11 @@ const method: Method = values.full ? 'full' : 'lora';
 const work = await openWork(values.work ?? '');
 const { tensors: initial, trained } = await startOf(work, method);
 const tensors = sharedTensors(initial);
-await using engine = await openEngine(work.model, { executionProvider: 'cpu', threads: Number(values.threads) });
+await using engine = await openEngine(work.model, {
+  executionProvider: executionProviderSchema.parse(values.device),
+  dtype: dtypeSchema.parse(values.dtype),
+  threads: Number(values.threads),
+});
 await using threads = new ThreadPool(Number(values.threads));
 const state = { step: 0, m: sharedZeros(tensors), v: sharedZeros(tensors) };
 const sum = sharedZeros(tensors);

@@ -51,6 +51,7 @@ export class Scorer implements Disposable {
     const request = {
       ...{ runId: '', step: 1n, shard: 0, policy: this.#policy, referenceModelDigest: '', ...batchTotals(pairs) },
       compute: undefined,
+      dtype: '',
       objective: objectiveToWire({ kind: 'simpo', beta: 2.5, gamma: 0, labelSmoothing: 0 }),
       pairs: pairs.map(tokenized),
     };

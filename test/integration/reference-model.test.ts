@@ -61,6 +61,7 @@ test('a scorer that compares with another model is refused, and does not change 
     ],
     batchPairs: 1,
     batchChosenTokens: 1,
+    dtype: '',
     referenceModelDigest: trainer.run.referenceDigest ?? '',
     compute: undefined,
   };

@@ -1,8 +1,9 @@
 import { AlphapoError } from '@alphapo/base';
-import { resolveRunSpecification } from '@alphapo/contracts';
+import { type ExecutionProvider, resolveRunSpecification } from '@alphapo/contracts';
 import { ModelFolder, plannedWeights, type WeightSource } from '@alphapo/engine';
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { Command, Option } from 'commander';
+import { deviceOption } from '../device.ts';
 import { bytes } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
 import {
@@ -22,14 +23,15 @@ that the settings allow. A folder with just a config.json is enough: weights are
 const EXAMPLES = `
 Examples:
   alphapo plan --model ./llama-3-8b-instruct
-  alphapo plan --model ./llama-3-8b-instruct --max-length 1024 --memory 24GB 48GB
+  alphapo plan --model ./llama-3-8b-instruct --device cuda --dtype bfloat16 --max-length 1024 --memory 24GB 48GB
   alphapo plan --model ./qwen2-0.5b --full --objective dpo`;
 
 const DEFAULT_SIZES = [16e9, 24e9, 48e9, 80e9];
 
 interface PlanOptions extends Record<string, unknown> {
   readonly model: string;
-  readonly memory: number[];
+  readonly device: ExecutionProvider;
+  readonly memory?: number[];
   readonly stored: 'bf16' | 'f16' | 'f32';
   readonly config?: string;
 }
@@ -50,6 +52,7 @@ export function planCommand(): Command {
         .choices(['bf16', 'f16', 'f32'])
         .default('bf16'),
     )
+    .addOption(deviceOption())
     .addHelpText('after', EXAMPLES)
     .action(run);
   return addSettingsOptions(command);
@@ -67,9 +70,10 @@ async function run(options: PlanOptions): Promise<void> {
     `${definition.modelType}, ${(facts.parameterCount / 1e9).toFixed(2)} billion parameters; ${objective.kind}, ${method.kind}; ` +
       `pairs of up to ${lengths.maxPromptLength} prompt tokens and ${lengths.maxLength} tokens a sequence`,
   );
-  const planner = memoryPlanner(model, specification);
+  const run = { ...specification, device: options.device };
+  const planner = memoryPlanner(model, run);
   for (const limit of options.memory ?? DEFAULT_SIZES) {
-    console.log(`\n${gigabytes(limit)}: ${lineFor(planner, { specification, settings }, limit)}`);
+    console.log(`\n${gigabytes(limit)}: ${lineFor(planner, { specification: run, settings }, limit)}`);
   }
   console.log(`\nplanned in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }

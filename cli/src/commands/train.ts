@@ -1,6 +1,8 @@
 import { AlphapoError } from '@alphapo/base';
+import type { ExecutionProvider } from '@alphapo/contracts';
 import { createLogger, type LogLevel } from '@alphapo/telemetry';
 import { Command, Option } from 'commander';
+import { deviceOption } from '../device.ts';
 import { bytes, count, positive, share } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
 import { describeEvaluation, stopSignal, trainingProgress } from '../terminal.ts';
@@ -43,6 +45,7 @@ interface TrainOptions extends Record<string, unknown> {
   readonly shuffle: boolean;
   readonly strict?: boolean;
   readonly resume?: boolean;
+  readonly device: ExecutionProvider;
   readonly threads?: number;
   readonly checkpointEvery: number;
   readonly memoryLimit?: number;
@@ -69,6 +72,7 @@ export function trainCommand(): Command {
     .option('--eval-every <steps>', 'evaluate also every so many steps; 0: before and after only', count, 0)
     .option('--no-shuffle', 'train in the order of the files')
     .option('--strict', 'stop at the first record that cannot be trained on')
+    .addOption(deviceOption())
     .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
     .option(
       '--memory-limit <size>',
@@ -104,6 +108,7 @@ async function run(options: TrainOptions): Promise<void> {
     shuffle: options.shuffle,
     strict: options.strict ?? false,
     resume: options.resume ?? false,
+    device: options.device,
     threads: options.threads,
     checkpointEvery: options.checkpointEvery,
     memoryLimit: options.memoryLimit,

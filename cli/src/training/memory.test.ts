@@ -13,6 +13,8 @@ const specification: Parameters<typeof memoryPlanner>[1] = {
   objective: { kind: 'alphapo', alpha: 0.25, beta: 2.5, gamma: 0.25, labelSmoothing: 0 },
   method: { kind: 'lora', rank: 8, alpha: 16, targets: ['q_proj', 'v_proj'] },
   lengths: { maxLength: 512, maxPromptLength: 384 },
+  dtype: 'float32',
+  device: 'cpu',
   compute: { packTokens: 2048, activations: 'kept', weights: 'packed' },
 };
 const planner = memoryPlanner(model, specification);

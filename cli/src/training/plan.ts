@@ -1,6 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import { readAdapter } from '@alphapo/checkpoints';
-import { type RunSettings, resolveRunSpecification } from '@alphapo/contracts';
+import { type ExecutionProvider, type RunSettings, resolveRunSpecification } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
 import { runFacts } from '@alphapo/models';
 import { identifyRun } from '@alphapo/optimizer';
@@ -23,6 +23,7 @@ export interface TrainRequest {
   readonly shuffle: boolean;
   readonly strict: boolean;
   readonly resume: boolean;
+  readonly device: ExecutionProvider;
   readonly threads: number | undefined;
   readonly checkpointEvery: number;
   /** Bytes; those of the container or the machine where undefined. */
@@ -51,8 +52,9 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
   const resolved = resolveRunSpecification(withAdapter, runFacts(model.definition, train.length));
   const rows = train.map(({ prompt, chosen, rejected: other }) => ({ prompt, responses: [chosen, other] }));
   const limit = request.memoryLimit ?? availableBytes();
-  const planner = memoryPlanner(model, resolved, rows);
-  const { compute, plan: memory } = fitMemory(planner, { specification: resolved, settings: withAdapter }, limit);
+  const planned = { ...resolved, device: request.device };
+  const planner = memoryPlanner(model, planned, rows);
+  const { compute, plan: memory } = fitMemory(planner, { specification: planned, settings: withAdapter }, limit);
   const specification = { ...resolved, compute };
   const { id } = await identifyRun(specification, model, request.referenceModel);
   return {
@@ -63,6 +65,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     folder: request.out,
     initialAdapter: request.initAdapter,
     chatTemplate: request.chatTemplate,
+    device: request.device,
     threads: request.threads,
     checkpointEvery: request.checkpointEvery,
     train,

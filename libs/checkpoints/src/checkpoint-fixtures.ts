@@ -10,6 +10,7 @@ const specification: RunSpecification = {
   batch: { pairs: 4, shards: 2 },
   lengths: { maxLength: 128, maxPromptLength: 64 },
   compute: { packTokens: 1024, activations: 'kept', weights: 'packed' },
+  dtype: 'float32',
   seed: 7,
 };
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_PACK_TOKENS } from './compute-settings.ts';
+import { dtypeSchema } from './dtype.ts';
 import { objectiveSettings, resolveObjective } from './objective-settings.ts';
 import { type RunSpecification, runSpecificationSchema } from './run-specification.ts';
 import { settingError } from './setting-names.ts';
@@ -47,6 +48,7 @@ export const runSettingsSchema = z.strictObject({
       'keep packed copies of frozen weights: faster, two to three times their memory (default: up to 250M parameters)',
     ),
   shards: z.int().positive().default(4).describe('parts of a batch that scorers compute independently'),
+  dtype: dtypeSchema.default('float32').describe('element type of frozen weights and activations'),
   seed: z.int().nonnegative().default(42).describe('of the shuffle and of fresh LoRA factors'),
 });
 
@@ -108,6 +110,7 @@ export function resolveRunSpecification(settings: RunSettings, facts: RunFacts):
       activations: settings.recompute ? 'recomputed' : 'kept',
       weights: packsWeights(settings, facts) ? 'packed' : 'in-place',
     },
+    dtype: settings.dtype,
     seed: settings.seed,
   } satisfies RunSpecification);
   if (specification.success) return specification.data;

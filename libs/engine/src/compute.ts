@@ -1,5 +1,6 @@
 import { AlphapoError, type FloatTensor, type FloatTensors, sameShape } from '@alphapo/base';
-import { type ComputeSettings, needsReference, type TrainingMethod } from '@alphapo/contracts';
+import { type ComputeSettings, type Dtype, needsReference, type TrainingMethod } from '@alphapo/contracts';
+import { probeDevice } from './device-probe.ts';
 import type {
   AppliedObjective,
   GradientRequest,
@@ -12,12 +13,14 @@ import type {
   ShardGradient,
 } from './engine.ts';
 import { GradientSum } from './gradient-sum.ts';
+import { lossScaleFeed } from './loss-scale.ts';
 import { batchFeeds, batchPairsFeed, pairFeeds, type ReferenceSums, referenceFeeds } from './objective-feeds.ts';
 import { PAIR_OUTPUTS } from './objective-program.ts';
 import { ObjectiveSession } from './objective-session.ts';
 import { checkRow, groupRows, logitLayout, type Pack, type PackLimits, packLimits, packRows } from './pack.ts';
 import { Prepared } from './prepared.ts';
 import { type GradientProgram, gradientProgram, type Program, scoringProgram, trainableParameters } from './program.ts';
+import { type ProgramStyle, programStyle } from './program-style.ts';
 import { openReference } from './reference.ts';
 import { ResourceCache } from './resource-cache.ts';
 import type { Row, RowChoice } from './row.ts';
@@ -43,6 +46,12 @@ interface Policy {
   readonly tensors: FloatTensors;
 }
 
+/** How a model is computed with. */
+export interface ComputeOptions extends SessionOptions {
+  /** Element type of frozen weights and activations; float32 where absent. */
+  readonly dtype?: Dtype | undefined;
+}
+
 /** Says whether the caller of a computation still wants it, and lets others compute. Called between packs. */
 export type Checkpoint = () => Promise<void>;
 
@@ -54,7 +63,8 @@ export class Computer implements AsyncDisposable {
   readonly #folder: ModelFolder;
   /** The model that objectives compare with: the same folder where no other was given. */
   readonly #reference: ModelFolder;
-  readonly #options: SessionOptions;
+  readonly #options: ComputeOptions;
+  readonly #style: ProgramStyle;
   readonly #gradients = new ResourceCache<Prepared<GradientProgram>>(GRADIENT_SESSIONS_KEPT);
   readonly #scoring = new ResourceCache<Prepared<Program>>(SCORING_SESSIONS_KEPT);
   readonly #objectives = new ResourceCache<ObjectiveSession>(OBJECTIVE_SESSIONS_KEPT);
@@ -63,16 +73,23 @@ export class Computer implements AsyncDisposable {
   /** Calls that need a policy, by its digest. */
   readonly #holds = new Map<string, number>();
 
-  private constructor(folder: ModelFolder, reference: ModelFolder, options: SessionOptions) {
+  private constructor(
+    folder: ModelFolder,
+    reference: ModelFolder,
+    { options, style }: { options: ComputeOptions; style: ProgramStyle },
+  ) {
     this.#folder = folder;
     this.#reference = reference;
     this.#options = options;
+    this.#style = style;
   }
 
   /** `referenceModel`: folder of the model that objectives compare with; absent: the model itself. */
-  static async open(folder: string, options: SessionOptions, referenceModel?: string): Promise<Computer> {
+  static async open(folder: string, options: ComputeOptions, referenceModel?: string): Promise<Computer> {
+    const style = programStyle(options.executionProvider, options.dtype ?? 'float32');
+    await probeDevice(options, style);
     const model = await ModelFolder.open(folder);
-    return new Computer(model, await openReference(model, referenceModel), options);
+    return new Computer(model, await openReference(model, referenceModel), { options, style });
   }
 
   get description(): ModelDescription {
@@ -85,6 +102,7 @@ export class Computer implements AsyncDisposable {
       vocabularySize: definition.vocabularySize,
       maxPositions: definition.maxPositions,
       executionProvider: this.#options.executionProvider,
+      dtype: this.#options.dtype ?? 'float32',
       threads: this.#options.threads,
     };
   }
@@ -186,7 +204,11 @@ export class Computer implements AsyncDisposable {
       const logits = logitLayout(group, this.#folder.definition);
       const key = JSON.stringify([policy.method, objective, logits, activations, weights]);
       using prepared = await this.#gradients.acquire(key, () => {
-        const program = gradientProgram(this.#folder, policy.method, objective, { logits, activations });
+        const program = gradientProgram(this.#folder, policy.method, objective, {
+          ...this.#style,
+          logits,
+          activations,
+        });
         return this.#prepare(this.#folder, program, weights);
       });
       const { program, session } = prepared.value;
@@ -195,6 +217,7 @@ export class Computer implements AsyncDisposable {
         ...pack.feeds,
         ...pairFeeds(pack),
         ...batchPairsFeed(request),
+        ...lossScaleFeed(request, this.#style),
         ...batchFeeds(objective, request),
         ...(needsReference(objective) ? referenceFeeds(await this.#gradientReference(group, checkpoint)) : {}),
         ...policyFeeds(policy),
@@ -219,7 +242,7 @@ export class Computer implements AsyncDisposable {
     const policy = choice.kind === 'policy' ? this.#policy(choice.digest) : undefined;
     const logits = logitLayout(rows, folder.definition);
     using prepared = await this.#scoring.acquire(JSON.stringify([policy?.method ?? choice.kind, logits]), () =>
-      this.#prepare(folder, scoringProgram(folder, policy?.method, logits), 'in-place'),
+      this.#prepare(folder, scoringProgram(folder, policy?.method, { ...this.#style, logits }), 'in-place'),
     );
     const { program, session } = prepared.value;
     const pack = packRows(rows, folder.definition, program.windows);

@@ -1,5 +1,5 @@
 import type { FloatTensors } from '@alphapo/base';
-import type { ComputeSettings, Objective, TrainingMethod } from '@alphapo/contracts';
+import type { ComputeSettings, Dtype, Objective, TrainingMethod } from '@alphapo/contracts';
 import type { BatchTotals } from './batch-totals.ts';
 
 /** A preference pair as token ids. */
@@ -74,6 +74,8 @@ export interface ModelDescription {
   /** Longest sequence that the positions of the model allow. */
   readonly maxPositions: number;
   readonly executionProvider: string;
+  /** Element type of frozen weights and activations. */
+  readonly dtype: Dtype;
   readonly threads: number;
 }
 

@@ -1,11 +1,17 @@
 import { elementCount } from '@alphapo/base';
-import { type ComputeSettings, needsReference, type RunSpecification } from '@alphapo/contracts';
+import {
+  type ComputeSettings,
+  type ExecutionProvider,
+  needsReference,
+  type RunSpecification,
+} from '@alphapo/contracts';
 import { type Graph, peakBytes, type Value } from '@alphapo/graph';
 import type { ModelDefinition } from '@alphapo/models';
 import { attentionBlocks, keyCount, queryCount } from './attention-blocks.ts';
 import { batchFeeds, batchPairsFeed, pairFeeds, referenceFeeds } from './objective-feeds.ts';
 import { groupRows, logitLayout, packRows } from './pack.ts';
 import { gradientProgram, trainableParameters, type WeightSource } from './program.ts';
+import { programStyle } from './program-style.ts';
 import { type Row, rowTokens } from './row.ts';
 import type { Feeds } from './session.ts';
 
@@ -31,16 +37,19 @@ const TRAINED_COPIES = 6;
 /** ONNX Runtime's arena grows in steps and cannot fill every gap: measured at up to a third more than what is in use. */
 const ARENA_FACTOR = 1.35;
 
-type Planned = Pick<RunSpecification, 'objective' | 'method' | 'lengths' | 'compute'>;
+type Planned = Pick<RunSpecification, 'objective' | 'method' | 'lengths' | 'dtype' | 'compute'> & {
+  readonly device: ExecutionProvider;
+};
 
 /**
- * Predicts the peak memory of training in one process on the CPU, from the graph itself: the values that are alive at each
+ * Predicts the peak memory of training in one process, from the graph itself: the values that are alive at each
  * of its nodes, for the largest of the packs that rows make. Without rows, for the longest rows that the lengths allow.
  */
 export function planMemory(model: WeightSource, run: Planned, rows?: readonly Row[]): MemoryPlan {
   const { definition } = model;
   const largest = largestPack(rows ?? longestRows(run), definition, run.compute.packTokens);
   const { graph, windows } = gradientProgram(model, run.method, run.objective, {
+    ...programStyle(run.device, run.dtype),
     logits: logitLayout(largest, definition),
     activations: run.compute.activations,
   });
@@ -57,13 +66,16 @@ export function planMemory(model: WeightSource, run: Planned, rows?: readonly Ro
 function weightBytes(graph: Graph, weights: ComputeSettings['weights']): { frozenBytes: number; copiedBytes: number } {
   const float32 = (value: Value) => 4 * elementCount(value.shape as readonly number[]);
   const frozen = new Map(graph.weights.map(({ value, byteLength }) => [value, byteLength]));
-  const narrow = [...frozen.keys()].filter(({ type }) => type !== 'f32');
+  const cast = graph.nodes.flatMap(({ operator, inputs }) => {
+    const [weight] = inputs;
+    return operator === 'Cast' && weight !== undefined && frozen.has(weight) ? [weight] : [];
+  });
   const multiplied = graph.nodes.flatMap(({ operator, inputs }) => {
     const matrix = operator === 'Gemm' ? inputs[1] : undefined;
     const weight = matrix?.node?.operator === 'Cast' ? matrix.node.inputs[0] : matrix;
     return weight !== undefined && frozen.has(weight) ? [weight] : [];
   });
-  const copied = [...narrow, ...(weights === 'packed' ? multiplied : [])];
+  const copied = [...cast, ...(weights === 'packed' ? multiplied : [])];
   return {
     frozenBytes: [...frozen.values()].reduce((sum, bytes) => sum + bytes, 0),
     copiedBytes: copied.reduce((sum, value) => sum + float32(value), 0),

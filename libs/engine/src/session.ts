@@ -1,11 +1,10 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
-import type { ComputeSettings } from '@alphapo/contracts';
+import type { ComputeSettings, ExecutionProvider } from '@alphapo/contracts';
 import { type Graph, writeOnnx } from '@alphapo/graph';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { env, InferenceSession, Tensor } from 'onnxruntime-node';
+import { deviceFailure, providerOptions } from './providers.ts';
 
 /** The one door to ONNX Runtime. */
-
-export type ExecutionProvider = 'cpu' | 'cuda' | 'webgpu';
 
 /** Elements of a tensor that crosses into or out of a session, with its shape. */
 export type TensorData =
@@ -27,40 +26,50 @@ export interface SessionOptions {
   readonly profilePrefix?: string;
 }
 
+/** What ONNX Runtime would print about a failure is also in the error that it throws. */
+const LOG_NOTHING = 4;
+env.logLevel = 'fatal';
+
 const ORT_TYPE = { f32: 'float32', f64: 'float64', i64: 'int64' } as const;
 
 /** A graph ready to run. `run` blocks the calling thread: use it in a worker. */
 export class Session implements AsyncDisposable {
   readonly #session: InferenceSession;
+  readonly #provider: ExecutionProvider;
 
-  private constructor(session: InferenceSession) {
+  private constructor(session: InferenceSession, provider: ExecutionProvider) {
     this.#session = session;
+    this.#provider = provider;
   }
 
   static async create(graph: Graph, options: SessionOptions): Promise<Session> {
+    const provider = providerOptions(options.executionProvider);
     const extra: Record<string, unknown> = {
       session: {
         disable_prepacking: options.weights === 'packed' ? '0' : '1',
+        ...provider.session,
         ...(options.weightsFolder === undefined
           ? {}
           : { model_external_initializers_file_folder_path: options.weightsFolder }),
       },
     };
     try {
-      const session = await InferenceSession.create(writeOnnx(graph), {
-        executionProviders: [options.executionProvider],
+      const session = await InferenceSession.create(writeOnnx(graph, provider), {
+        executionProviders: provider.executionProviders,
         intraOpNumThreads: options.threads,
         interOpNumThreads: 1,
         executionMode: 'sequential',
         graphOptimizationLevel: 'all',
-        logSeverityLevel: 3,
+        logSeverityLevel: LOG_NOTHING,
         extra,
         ...(options.profilePrefix === undefined
           ? {}
           : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
       });
-      return new Session(session);
+      return new Session(session, options.executionProvider);
     } catch (error) {
+      const failure = deviceFailure(options.executionProvider, error);
+      if (failure !== undefined) throw failure;
       throw new AlphapoError(
         'failed-precondition',
         'SESSION_NOT_CREATED',
@@ -79,6 +88,8 @@ export class Session implements AsyncDisposable {
       const outputs = await this.#session.run(inputs);
       return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, fromTensor(tensor)]));
     } catch (error) {
+      const failure = deviceFailure(this.#provider, error);
+      if (failure !== undefined) throw failure;
       throw new AlphapoError('internal', 'SESSION_RUN_FAILED', `ONNX Runtime stopped: ${messageOf(error)}`, {
         cause: error,
       });

@@ -10,6 +10,7 @@ export {
   type Dimension,
   type ElementType,
   Graph,
+  isNarrow,
   type RowGradient,
   type Shape,
   type Value,

@@ -33,6 +33,7 @@ const GRADIENT = {
   batchChosenTokens: 0,
   referenceModelDigest: '',
   compute: undefined,
+  dtype: '',
 };
 const chunk = (n: number): TensorChunk => ({
   name: `${n}`,

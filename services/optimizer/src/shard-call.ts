@@ -47,6 +47,7 @@ async function callScorer(
     ...batch,
     referenceModelDigest: run.referenceDigest ?? '',
     compute: computeToWire(run.specification.compute),
+    dtype: run.specification.dtype,
   };
   const started = performance.now();
   let summary: GradientSummary | undefined;

@@ -13,7 +13,7 @@ import {
 } from '@alphapo/contracts';
 import type { Engine, PolicyChoice } from '@alphapo/engine';
 import { Admission, type CallContext, tensorsToChunks } from '@alphapo/rpc';
-import { batchOf, checkBatchTokens, checkReference } from './batch.ts';
+import { batchOf, checkBatchTokens, checkDtype, checkReference } from './batch.ts';
 import { namingItem, type TextOptions, type TokenItem, tokensOfItem } from './items.ts';
 import { pairResult, sequenceScore } from './messages.ts';
 import type { PolicySource } from './policies.ts';
@@ -51,6 +51,7 @@ export class ScorerService {
       threads: model.threads,
       policies: this.#policies.loaded,
       referenceModelDigest: model.referenceDigest,
+      dtype: model.dtype,
       scoring: {
         calls: BigInt(scoring.calls),
         executions: BigInt(scoring.executions),
@@ -80,6 +81,7 @@ export class ScorerService {
     if (batchPairs < pairs.length) throw invalid('batch_pairs', `${batchPairs} is less than the ${pairs.length} pairs`);
     const parsed = objectiveFromWire(objective);
     checkBatchTokens(parsed, request);
+    checkDtype(request.dtype, this.#engine.model.dtype);
     if (needsReference(parsed)) checkReference(request.referenceModelDigest, this.#engine.model.referenceDigest);
     const shard = {
       pairs,

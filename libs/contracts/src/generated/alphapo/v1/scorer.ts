@@ -37,7 +37,7 @@ export interface DescribeScorerResponse {
   vocabularySize: number;
   /** Longest prompt + response, in tokens. */
   maxLength: number;
-  /** "cpu", "cuda" or "webgpu". */
+  /** "cpu", "cuda" ("cuda:1" for the second GPU) or "webgpu". */
   executionProvider: string;
   threads: number;
   /** Policy versions that are loaded. */
@@ -47,6 +47,8 @@ export interface DescribeScorerResponse {
     | undefined;
   /** Digest of the model that objectives with a reference compare with: the model's own where no other was given. */
   referenceModelDigest: string;
+  /** Element type of frozen weights and activations: "float32", "bfloat16" or "float16". */
+  dtype: string;
 }
 
 /** What Score has computed since the scorer was started. */
@@ -191,6 +193,8 @@ export interface GradientRequest {
    * scorer has.
    */
   referenceModelDigest: string;
+  /** Refuses to compute in another element type than this (see DescribeScorerResponse); empty: whichever the scorer has. */
+  dtype: string;
   /** The same for all shards of a run. Absent: all fields have their defaults. */
   compute: ComputeSettings | undefined;
 }
@@ -284,6 +288,7 @@ function createBaseDescribeScorerResponse(): DescribeScorerResponse {
     policies: [],
     scoring: undefined,
     referenceModelDigest: "",
+    dtype: "",
   };
 }
 
@@ -321,6 +326,9 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
     }
     if (message.referenceModelDigest !== "") {
       writer.uint32(82).string(message.referenceModelDigest);
+    }
+    if (message.dtype !== "") {
+      writer.uint32(90).string(message.dtype);
     }
     return writer;
   },
@@ -418,6 +426,14 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
             message.referenceModelDigest = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.dtype = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -472,6 +488,7 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
         : isSet(object.reference_model_digest)
         ? globalThis.String(object.reference_model_digest)
         : "",
+      dtype: isSet(object.dtype) ? globalThis.String(object.dtype) : "",
     };
   },
 
@@ -507,6 +524,9 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
     if (message.referenceModelDigest !== "") {
       obj.referenceModelDigest = message.referenceModelDigest;
     }
+    if (message.dtype !== "") {
+      obj.dtype = message.dtype;
+    }
     return obj;
   },
 
@@ -529,6 +549,7 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
       ? ScoringStatistics.fromPartial(object.scoring)
       : undefined;
     message.referenceModelDigest = object.referenceModelDigest ?? "";
+    message.dtype = object.dtype ?? "";
     return message;
   },
 };
@@ -2233,6 +2254,7 @@ function createBaseGradientRequest(): GradientRequest {
     batchPairs: 0,
     batchChosenTokens: 0,
     referenceModelDigest: "",
+    dtype: "",
     compute: undefined,
   };
 }
@@ -2268,6 +2290,9 @@ export const GradientRequest: MessageFns<GradientRequest> = {
     }
     if (message.referenceModelDigest !== "") {
       writer.uint32(74).string(message.referenceModelDigest);
+    }
+    if (message.dtype !== "") {
+      writer.uint32(82).string(message.dtype);
     }
     if (message.compute !== undefined) {
       ComputeSettings.encode(message.compute, writer.uint32(90).fork()).join();
@@ -2360,6 +2385,14 @@ export const GradientRequest: MessageFns<GradientRequest> = {
             message.referenceModelDigest = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.dtype = reader.string();
+            continue;
+          }
           case 11: {
             if (tag !== 90) {
               break;
@@ -2407,6 +2440,7 @@ export const GradientRequest: MessageFns<GradientRequest> = {
         : isSet(object.reference_model_digest)
         ? globalThis.String(object.reference_model_digest)
         : "",
+      dtype: isSet(object.dtype) ? globalThis.String(object.dtype) : "",
       compute: isSet(object.compute) ? ComputeSettings.fromJSON(object.compute) : undefined,
     };
   },
@@ -2440,6 +2474,9 @@ export const GradientRequest: MessageFns<GradientRequest> = {
     if (message.referenceModelDigest !== "") {
       obj.referenceModelDigest = message.referenceModelDigest;
     }
+    if (message.dtype !== "") {
+      obj.dtype = message.dtype;
+    }
     if (message.compute !== undefined) {
       obj.compute = ComputeSettings.toJSON(message.compute);
     }
@@ -2464,6 +2501,7 @@ export const GradientRequest: MessageFns<GradientRequest> = {
     message.batchPairs = object.batchPairs ?? 0;
     message.batchChosenTokens = object.batchChosenTokens ?? 0;
     message.referenceModelDigest = object.referenceModelDigest ?? "";
+    message.dtype = object.dtype ?? "";
     message.compute = (object.compute !== undefined && object.compute !== null)
       ? ComputeSettings.fromPartial(object.compute)
       : undefined;
