@@ -6,14 +6,7 @@ import { Command, Option } from 'commander';
 import { deviceOption } from '../device.ts';
 import { bytes } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
-import {
-  describeCompute,
-  describePlan,
-  fitMemory,
-  gigabytes,
-  memoryPlanner,
-  type Planner,
-} from '../training/memory.ts';
+import { describeCompute, describePlan, fitMemory, memoryPlanner, type Planner, sizeOf } from '../training/memory.ts';
 
 const DESCRIPTION = `Show how much memory training takes, and how it would be computed within given limits.
 
@@ -73,7 +66,7 @@ async function run(options: PlanOptions): Promise<void> {
   const run = { ...specification, device: options.device };
   const planner = memoryPlanner(model, run);
   for (const limit of options.memory ?? DEFAULT_SIZES) {
-    console.log(`\n${gigabytes(limit)}: ${lineFor(planner, { specification: run, settings }, limit)}`);
+    console.log(`\n${sizeOf(limit)}: ${lineFor(planner, { specification: run, settings }, limit)}`);
   }
   console.log(`\nplanned in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
@@ -81,7 +74,7 @@ async function run(options: PlanOptions): Promise<void> {
 function lineFor(planner: Planner, run: Parameters<typeof fitMemory>[1], limit: number): string {
   try {
     const { compute, plan } = fitMemory(planner, run, limit);
-    return `${describeCompute(compute)}: about ${gigabytes(plan.totalBytes)} (${describePlan(plan)})`;
+    return `${describeCompute(compute)}: about ${sizeOf(plan.totalBytes)} (${describePlan(plan)})`;
   } catch (error) {
     if (error instanceof AlphapoError && error.reason === 'MEMORY_LIMIT') return error.message;
     throw error;

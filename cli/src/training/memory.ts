@@ -54,12 +54,23 @@ export function fitMemory(
   throw new AlphapoError(
     'failed-precondition',
     'MEMORY_LIMIT',
-    `training needs about ${gigabytes(plan.totalBytes)} (${describePlan(plan)}), more than the limit of ${gigabytes(limitBytes)}: ` +
+    `training needs about ${sizeOf(plan.totalBytes)} (${describePlan(plan)}), more than the limit of ${sizeOf(limitBytes)}: ` +
       (shorter === undefined
         ? 'take a smaller model, or a machine with more memory'
         : `--max-length ${shorter} would fit, or give a higher --memory-limit`),
     { metadata: { setting: 'memory-limit' } },
   );
+}
+
+/** The plan of a given way to compute; what the settings say stands above it. */
+export function planInWay(planner: Planner, way: ComputeSettings, settings: Partial<RunSettings>): Fit {
+  const { packTokens, recompute, packWeights } = settings;
+  const compute: ComputeSettings = {
+    packTokens: packTokens ?? way.packTokens,
+    activations: recompute === undefined ? way.activations : recompute ? 'recomputed' : 'kept',
+    weights: packWeights === undefined ? way.weights : packWeights ? 'packed' : 'in-place',
+  };
+  return { compute, plan: planner({ compute }) };
 }
 
 const SMALLEST_PACK = 128;
@@ -95,9 +106,11 @@ function shorterThatFits(planner: Planner, planned: Planned, limitBytes: number)
   return undefined;
 }
 
-export const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+/** For people: 850 MB, 12.3 GB. */
+export const sizeOf = (bytes: number): string =>
+  bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 
-/** The parts of a plan, in GB. */
+/** The parts of a plan. */
 export function describePlan(plan: MemoryPlan): string {
   const parts = {
     weights: plan.frozenBytes,
@@ -108,7 +121,7 @@ export function describePlan(plan: MemoryPlan): string {
   };
   return Object.entries(parts)
     .filter(([, bytes]) => bytes > 0)
-    .map(([name, bytes]) => `${name} ${(bytes / 1e9).toFixed(1)}`)
+    .map(([name, bytes]) => `${name} ${sizeOf(bytes)}`)
     .join(', ');
 }
 

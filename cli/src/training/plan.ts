@@ -6,7 +6,8 @@ import { runFacts } from '@alphapo/models';
 import { identifyRun } from '@alphapo/optimizer';
 import { openTokenizer } from '@alphapo/tokenization';
 import { type DataPair, holdOut, type RejectedRecord, readDataset } from './dataset.ts';
-import { availableBytes, fitMemory, memoryPlanner } from './memory.ts';
+import { availableBytes, fitMemory, memoryPlanner, planInWay } from './memory.ts';
+import { computeOfRun } from './run-folder.ts';
 import type { TrainPlan } from './train.ts';
 
 /** What `train` is asked for, besides the settings of the run. */
@@ -54,7 +55,12 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
   const limit = request.memoryLimit ?? availableBytes();
   const planned = { ...resolved, device: request.device };
   const planner = memoryPlanner(model, planned, rows);
-  const { compute, plan: memory } = fitMemory(planner, { specification: planned, settings: withAdapter }, limit);
+  // A run goes on as it began, whatever memory there is now.
+  const begun = request.resume ? await computeOfRun(request.out) : undefined;
+  const { compute, plan: memory } =
+    begun === undefined
+      ? fitMemory(planner, { specification: planned, settings: withAdapter }, limit)
+      : planInWay(planner, begun, withAdapter);
   const specification = { ...resolved, compute };
   const { id } = await identifyRun(specification, model, request.referenceModel);
   return {

@@ -75,7 +75,11 @@ export async function train(
   signal: AbortSignal,
 ): Promise<TrainSummary> {
   const digest = dataDigest(plan.train, plan.evaluation, plan.shuffle);
-  await claimRunFolder(plan.folder, { runId: plan.runId, dataDigest: digest }, plan.resume);
+  await claimRunFolder(
+    plan.folder,
+    { runId: plan.runId, dataDigest: digest, compute: plan.specification.compute },
+    plan.resume,
+  );
   await using run = await startLocalRun(plan, logger);
   await produce(run.log, plan);
   const done = new AbortController();

@@ -1,4 +1,9 @@
-export { type ComputeSettings, DEFAULT_COMPUTE, DEFAULT_PACK_TOKENS } from './compute-settings.ts';
+export {
+  type ComputeSettings,
+  computeSettingsSchema,
+  DEFAULT_COMPUTE,
+  DEFAULT_PACK_TOKENS,
+} from './compute-settings.ts';
 export { computeFromWire, computeToWire } from './compute-wire.ts';
 export { type Dtype, dtypeSchema } from './dtype.ts';
 export { type ExecutionProvider, executionProviderSchema } from './execution-provider.ts';

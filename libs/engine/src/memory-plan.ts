@@ -82,11 +82,10 @@ function weightBytes(graph: Graph, weights: ComputeSettings['weights']): { froze
   };
 }
 
-/** As many rows of the greatest length as a pack may hold, half of what is not prompt in each response. */
+/** The longest pairs that the limits allow: a prompt of one token and two responses, as many as a pack may hold. */
 function longestRows({ lengths, compute }: Planned): Row[] {
-  const prompt = new Array<number>(lengths.maxPromptLength).fill(0);
-  const response = new Array<number>(lengths.maxLength - lengths.maxPromptLength).fill(0);
-  const row: Row = { prompt, responses: [response, response] };
+  const response = new Array<number>(lengths.maxLength - 1).fill(0);
+  const row: Row = { prompt: [0], responses: [response, response] };
   const count = Math.max(1, Math.floor(compute.packTokens / rowTokens(row)));
   return new Array<Row>(count).fill(row);
 }
@@ -130,9 +129,15 @@ function extentsOf(
       }
     });
   }
-  const blocks = windows.flatMap((window) => attentionBlocks(rows, window));
-  const [queries, keys] = [Math.max(...blocks.map(queryCount)), Math.max(...blocks.map(keyCount))];
-  return { ...extents, B: queries, Q: queries, C: Math.max(keys, extents.C ?? 0), C1: keys, C2: keys, R: keys + 1 };
+  for (const window of windows) {
+    const blocks = attentionBlocks(rows, window);
+    const [queries, keys] = [Math.max(...blocks.map(queryCount)), Math.max(...blocks.map(keyCount))];
+    extents[`Q${window ?? ''}`] = queries;
+    extents[`R${window ?? ''}`] = keys + 1;
+    extents.queries = Math.max(queries, extents.queries ?? 0);
+    for (const name of ['keys', 'prefix', 'own']) extents[name] = Math.max(keys, extents[name] ?? 0);
+  }
+  return extents;
 }
 
 /** A model's weights as they would lie in files, for plans without them. */

@@ -139,7 +139,9 @@ class ModelGraph implements Computation {
     if (known !== undefined) return known;
     const prefix = blockPrefix(slidingWindow);
     const index = (name: string, shape: Shape) => this.graph.input(prefix + name, 'i64', shape);
-    const place = (name: string) => index(name, ['N', 1]);
+    // Named after the window, like the extents of the masks: see attentionMasks.
+    const [N, M] = [`N${slidingWindow ?? ''}`, `M${slidingWindow ?? ''}`];
+    const place = (name: string) => index(name, [N, 1]);
     const places: BlockPlaces = {
       queryStart: place('queryStart'),
       prefixStart: place('prefixStart'),
@@ -148,15 +150,15 @@ class ModelGraph implements Computation {
       end: place('end'),
       queryCount: place('queryCount'),
       keyCount: place('keyCount'),
-      queryPads: index('queryPads', ['N', 4]),
-      keyPads: index('keyPads', ['N', 4]),
-      maskPads: index('maskPads', ['N', 4]),
+      queryPads: index('queryPads', [N, 4]),
+      keyPads: index('keyPads', [N, 4]),
+      maskPads: index('maskPads', [N, 4]),
     };
     const blocks: AttentionBlocks = {
       places,
       masks: attentionMasks(this.inputs, places, slidingWindow),
       queryRows: index('queryRows', ['T']),
-      keyRows: index('keyRows', ['M', 'T']),
+      keyRows: index('keyRows', [M, 'T']),
     };
     this.#blocks.set(slidingWindow, blocks);
     return blocks;

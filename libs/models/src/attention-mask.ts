@@ -18,19 +18,23 @@ import type { BlockPlaces, TokenInputs } from './definition.ts';
 /** Added to the scores of tokens that are not seen; exp() of it is 0 in every float type. */
 const UNSEEN = -1e9;
 
-/** Additive masks of a pack's blocks, padded to one extent: [N, Q, R]. */
+/**
+ * Additive masks of a pack's blocks, padded to one extent: [N, Q, R]. Dimensions are named after the window, since blocks of
+ * another window have other extents: ONNX Runtime takes equal names for equal sizes when it uses memory again.
+ */
 export function attentionMasks(inputs: TokenInputs, places: BlockPlaces, slidingWindow: number | undefined): Value {
+  const padded = { queries: `Q${slidingWindow ?? ''}`, keys: `R${slidingWindow ?? ''}` };
   const names = Object.keys(places);
   const { outputs } = scan(inputs.positions.graph, [], Object.values(places), (_states, slices) => {
     const own = Object.fromEntries(names.map((name, i) => [name, slices[i]])) as unknown as BlockPlaces;
     const mask = maskOf(inputs, slidingWindow, {
-      ofQueries: (x) => reshape(sliceRange(x, 0, own.queryStart, own.end, 'B'), ['B', 1]),
+      ofQueries: (x) => reshape(sliceRange(x, 0, own.queryStart, own.end, 'queries'), ['queries', 1]),
       ofKeys: (x) => {
-        const prefix = sliceRange(x, 0, own.prefixStart, own.prefixEnd, 'C1');
-        return reshape(concat([prefix, sliceRange(x, 0, own.ownStart, own.end, 'C2')], 0), [1, 'C']);
+        const prefix = sliceRange(x, 0, own.prefixStart, own.prefixEnd, 'prefix');
+        return reshape(concat([prefix, sliceRange(x, 0, own.ownStart, own.end, 'own')], 0), [1, 'keys']);
       },
     });
-    return { states: [], outputs: [padTo(mask, own.maskPads, ['Q', 'R'])] };
+    return { states: [], outputs: [padTo(mask, own.maskPads, [padded.queries, padded.keys])] };
   });
   return outputs[0] as Value;
 }

@@ -2,6 +2,7 @@ import {
   add,
   concat,
   customDerivative,
+  type Dimension,
   gather,
   gatherSum,
   mul,
@@ -95,17 +96,20 @@ function overBlocks(
   return outputs.map((stack) => reshape(stack, [productOf(stack.shape.slice(0, 2)), stack.shape[2] as number]));
 }
 
-/** One block inside the loop. Axes: B its queries, C its keys; Q and R the most that a block of the pack has of each. */
+/** One block inside the loop, of some queries and keys; Q and R are the most that a block of the pack has of each. */
 class Block {
   readonly attending: Attending;
   readonly #places: BlockPlaces;
+  readonly #padded: { readonly queries: Dimension; readonly keys: Dimension };
 
   /** `mask`: the block's, padded to [Q, R]. */
   constructor(places: BlockPlaces, mask: Value, shape: AttentionShape) {
     this.#places = places;
+    const [queries = 0, keys = 0] = mask.shape;
+    this.#padded = { queries, keys };
     const zero = mask.graph.constant('i64', [1], [0]);
-    const rows = sliceRange(mask, 0, zero, places.queryCount, 'B');
-    this.attending = new Attending(shape, sliceRange(rows, 1, zero, places.keyCount, 'C'));
+    const rows = sliceRange(mask, 0, zero, places.queryCount, 'queries');
+    this.attending = new Attending(shape, sliceRange(rows, 1, zero, places.keyCount, 'keys'));
   }
 
   parts(scaled: Value, k: Value, v: Value) {
@@ -114,21 +118,21 @@ class Block {
 
   /** The block's part of x [T, H * width], heads apart. */
   queries(x: Value): Value {
-    return this.attending.queries(sliceRange(x, 0, this.#places.queryStart, this.#places.end, 'B'));
+    return this.attending.queries(sliceRange(x, 0, this.#places.queryStart, this.#places.end, 'queries'));
   }
 
   /** The block's part of x [T, K * headDim], heads apart: the prompt's rows, then those of the queries' own part. */
   #keys(x: Value): Value {
     const { prefixStart, prefixEnd, ownStart, end } = this.#places;
-    const rows = concat([sliceRange(x, 0, prefixStart, prefixEnd, 'C1'), sliceRange(x, 0, ownStart, end, 'C2')], 0);
-    return this.attending.keys(reshape(rows, ['C', ...rows.shape.slice(1)]));
+    const parts = [sliceRange(x, 0, prefixStart, prefixEnd, 'prefix'), sliceRange(x, 0, ownStart, end, 'own')];
+    return this.attending.keys(reshape(concat(parts, 0), ['keys', ...x.shape.slice(1)]));
   }
 
   padQueries(x: Value): Value {
-    return padTo(x, this.#places.queryPads, ['Q', ...x.shape.slice(1)]);
+    return padTo(x, this.#places.queryPads, [this.#padded.queries, ...x.shape.slice(1)]);
   }
 
   padKeys(x: Value): Value {
-    return padTo(x, this.#places.keyPads, ['R', ...x.shape.slice(1)]);
+    return padTo(x, this.#places.keyPads, [this.#padded.keys, ...x.shape.slice(1)]);
   }
 }
