@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
 import type { FloatTensor, FloatTensors } from '@alphapo/base';
+import { dtypeSchema, executionProviderSchema } from '@alphapo/contracts';
 import { batchTotals, openEngine } from '@alphapo/engine';
 import { adamW, clipScale, globalNorm, sharedTensors, sharedZeros, ThreadPool } from '@alphapo/optim';
 import { startOf } from './start.ts';
-import { BATCH, batchOf, LEARNING_RATE, type Method, OBJECTIVE, openWork } from './work.ts';
+import { BATCH, batchOf, computeOf, LEARNING_RATE, type Method, OBJECTIVE, openWork } from './work.ts';
 
 /**
  * Trains with the engine and the optimizer's arithmetic in one process, without services, and prints a line of JSON: what
@@ -14,6 +15,8 @@ const { values } = parseArgs({
     work: { type: 'string' },
     steps: { type: 'string', default: '6' },
     threads: { type: 'string', default: '2' },
+    device: { type: 'string', default: 'cpu' },
+    dtype: { type: 'string', default: 'float32' },
     full: { type: 'boolean', default: false },
   },
 });
@@ -21,7 +24,11 @@ const method: Method = values.full ? 'full' : 'lora';
 const work = await openWork(values.work ?? '');
 const { tensors: initial, trained } = await startOf(work, method);
 const tensors = sharedTensors(initial);
-await using engine = await openEngine(work.model, { executionProvider: 'cpu', threads: Number(values.threads) });
+await using engine = await openEngine(work.model, {
+  executionProvider: executionProviderSchema.parse(values.device),
+  dtype: dtypeSchema.parse(values.dtype),
+  threads: Number(values.threads),
+});
 await using threads = new ThreadPool(Number(values.threads));
 const state = { step: 0, m: sharedZeros(tensors), v: sharedZeros(tensors) };
 const sum = sharedZeros(tensors);
@@ -34,7 +41,13 @@ for (let step = 0; step < Number(values.steps); step++) {
   const digest = `step ${step}`;
   await engine.loadPolicy({ digest, method: trained, tensors: policy });
   const pairs = batchOf(work, step);
-  const request = { pairs, ...batchTotals(pairs), objective: OBJECTIVE, policyDigest: digest };
+  const request = {
+    pairs,
+    ...batchTotals(pairs),
+    objective: OBJECTIVE,
+    policyDigest: digest,
+    compute: computeOf(method),
+  };
   const { loss, gradient } = await engine.gradient(request);
   copyInto(sum, gradient);
   const gradientScale = clipScale(await globalNorm(sum, threads), 1);

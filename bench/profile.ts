@@ -1,11 +1,18 @@
-import { mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { batchTotals } from '@alphapo/engine';
 import { Computer } from '../libs/engine/src/compute.ts';
 import { startOf } from './start.ts';
-import { BATCH, batchOf, OBJECTIVE, openWork } from './work.ts';
+import { BATCH, batchOf, computeOf, type Method, OBJECTIVE, openWork } from './work.ts';
+
+const HELP = `Where the time of a gradient goes, by ONNX Runtime's own profiler: milliseconds a step by operator.
+
+  npm run bench:profile -- --work FOLDER [--full] [--recompute] [--steps N] [--threads N] [--shapes] [--top N]
+
+FOLDER is a work folder of the benchmark. What stands in a loop counts at the loop's operators; the loops themselves
+(Scan) are left out. The first line of each step is without the profiler's cost if --no-profile is given.`;
 
 const { values } = parseArgs({
   options: {
@@ -13,63 +20,76 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '4' },
     threads: { type: 'string', default: '2' },
     full: { type: 'boolean', default: false },
-    profile: { type: 'boolean', default: false },
+    recompute: { type: 'boolean', default: false },
+    shapes: { type: 'boolean', default: false },
+    top: { type: 'string', default: '25' },
+    'no-profile': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
-const work = await openWork(values.work ?? '');
+if (values.help || values.work === undefined) {
+  console.log(HELP);
+  process.exit(values.help ? 0 : 2);
+}
+const method: Method = values.full ? 'full' : 'lora';
+const work = await openWork(values.work);
 const prefix = join(await mkdtemp(join(tmpdir(), 'alphapo-profile-')), 'ort');
-const { tensors, trained } = await startOf(work, values.full ? 'full' : 'lora');
+const { tensors, trained } = await startOf(work, method);
 const computer = await Computer.open(work.model, {
   executionProvider: 'cpu',
   threads: Number(values.threads),
-  ...(values.profile ? { profilePrefix: prefix } : {}),
+  ...(values['no-profile'] ? {} : { profilePrefix: prefix }),
 });
-computer.loadPolicy('p', trained, tensors);
-const times: number[] = [];
-for (let step = 0; step < Number(values.steps); step++) {
-  const started = performance.now();
-  const cpu = process.cpuUsage();
+computer.loadPolicy('start', trained, tensors);
+const compute = { ...computeOf(method), activations: values.recompute ? 'recomputed' : 'kept' } as const;
+const steps = Number(values.steps);
+const taken: { readonly wallMs: number; readonly cpuMs: number }[] = [];
+for (let step = 0; step < steps; step++) {
   const pairs = batchOf(work, step);
-  const { loss } = await computer.gradient(
-    { pairs, ...batchTotals(pairs), objective: OBJECTIVE, policyDigest: 'p' },
-    async () => {},
-  );
-  const used = process.cpuUsage(cpu);
-  times.push(performance.now() - started);
-  console.log(step, loss, times.at(-1)?.toFixed(0), 'ms', ((used.user + used.system) / 1000).toFixed(0), 'cpu ms');
+  const [started, used] = [performance.now(), process.cpuUsage()];
+  const request = { pairs, ...batchTotals(pairs), objective: OBJECTIVE, policyDigest: 'start', compute };
+  await computer.gradient(request, async () => {});
+  const { user, system } = process.cpuUsage(used);
+  taken.push({ wallMs: performance.now() - started, cpuMs: (user + system) / 1000 });
 }
-const rest = times.slice(1).reduce((a, b) => a + b, 0);
-console.log('pairs/s', ((times.length - 1) * BATCH * 1000) / rest, 'peak MB', process.resourceUsage().maxRSS / 1024);
-if (values.profile) {
-  await computer.endProfiling();
-  const folder = join(prefix, '..');
-  const files = (await readdir(folder)).filter((f) => f.endsWith('.json'));
-  const byOp = new Map<string, { us: number; count: number }>();
-  for (const f of files) {
-    const events = JSON.parse(await readFile(join(folder, f), 'utf8'));
+// The first step makes the sessions.
+const rest = taken.slice(1);
+const mean = (of: (step: (typeof taken)[number]) => number) => rest.reduce((sum, s) => sum + of(s), 0) / rest.length;
+const [wallMs, cpuMs] = [mean((s) => s.wallMs), mean((s) => s.cpuMs)];
+const memory = process.resourceUsage().maxRSS / 1024;
+console.log(
+  `${method}: ${((1000 * BATCH) / wallMs).toFixed(2)} pairs/s, ${wallMs.toFixed(0)} ms and ${cpuMs.toFixed(0)} ms of processor time a step, peak ${memory.toFixed(0)} MB`,
+);
+// Profiles are written when the sessions end.
+await computer[Symbol.asyncDispose]();
+if (!values['no-profile']) await printProfile();
+await rm(dirname(prefix), { recursive: true });
+
+interface ProfileEvent {
+  readonly cat: string;
+  readonly name: string;
+  readonly dur: number;
+  readonly args: { readonly op_name: string; readonly input_type_shape?: readonly object[] };
+}
+
+async function printProfile(): Promise<void> {
+  const folder = dirname(prefix);
+  const times = new Map<string, { us: number; count: number }>();
+  for (const file of (await readdir(folder)).filter((name) => name.endsWith('.json'))) {
+    const events: ProfileEvent[] = JSON.parse(await readFile(join(folder, file), 'utf8'));
     for (const { cat, name, dur, args } of events) {
-      if (cat !== 'Node' || !name.endsWith('_kernel_time')) continue;
-      const op = args.op_name;
-      const shapes = process.env.SHAPES
-        ? ' ' + JSON.stringify(args.input_type_shape?.map((x: object) => Object.values(x)[0]))
-        : '';
-      const e = byOp.get(op + shapes) ?? { us: 0, count: 0 };
-      e.us += dur;
-      e.count++;
-      byOp.set(op + shapes, e);
+      if (cat !== 'Node' || !name.endsWith('_kernel_time') || args.op_name === 'Scan') continue;
+      const shapes = args.input_type_shape?.flatMap((input) => Object.values(input)) ?? [];
+      const key = values.shapes ? `${args.op_name} ${JSON.stringify(shapes)}` : args.op_name;
+      const known = times.get(key) ?? { us: 0, count: 0 };
+      times.set(key, { us: known.us + dur, count: known.count + 1 });
     }
   }
-  const total = [...byOp.values()].reduce((s, { us }) => s + us, 0);
-  for (const [op, { us, count }] of [...byOp]
-    .sort((a, b) => b[1].us - a[1].us)
-    .slice(0, Number(process.env.TOP ?? 30))) {
-    console.log(
-      op.padEnd(28),
-      (us / 1000 / times.length).toFixed(1).padStart(9),
-      'ms/step',
-      ((100 * us) / total).toFixed(1).padStart(6),
-      '%',
-      count / times.length,
-    );
+  const total = [...times.values()].reduce((sum, { us }) => sum + us, 0);
+  const rows = [...times].sort(([, a], [, b]) => b.us - a.us).slice(0, Number(values.top));
+  console.log('operator                          ms/step   share   calls');
+  for (const [name, { us, count }] of rows) {
+    const [ms, share] = [(us / 1000 / steps).toFixed(1), ((100 * us) / total).toFixed(1)];
+    console.log(`${name.padEnd(32)} ${ms.padStart(8)} ${share.padStart(6)}% ${(count / steps).toFixed(0).padStart(7)}`);
   }
 }

@@ -50,8 +50,10 @@ export class Scorer implements Disposable {
   /** Computes a gradient under the policy that the optimizer starts with. */
   async gradient(pairs: readonly PairTokens[]): Promise<void> {
     const request = {
-      ...{ runId: '', step: 1n, shard: 0, policy: this.#policy, ...batchTotals(pairs), referenceModelDigest: '' },
-      objective: objectiveToWire(OBJECTIVE),
+      ...{ runId: '', step: 1n, shard: 0, policy: this.#policy, referenceModelDigest: '', ...batchTotals(pairs) },
+      compute: undefined,
+      dtype: '',
+      objective: objectiveToWire({ kind: 'simpo', beta: 2.5, gamma: 0, labelSmoothing: 0 }),
       pairs: pairs.map(tokenized),
     };
     for await (const _part of callServerStream(this.#connection, 'gradient', request, CALL));

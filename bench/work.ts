@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type ComputeSettings, DEFAULT_COMPUTE } from '@alphapo/contracts';
 import type { PairTokens } from '@alphapo/engine';
 
 /** The work that all contestants do: a model folder, pairs of token ids in training order, a starting adapter. */
@@ -14,6 +15,11 @@ export const BATCH = 8;
 export const OBJECTIVE = { kind: 'alphapo', alpha: 0.25, beta: 2.5, gamma: 0.625 } as const;
 export const LEARNING_RATE = { lora: 1e-4, full: 1e-5 } as const;
 export type Method = keyof typeof LEARNING_RATE;
+
+/** How the gradient is computed: as `alphapo train` does by default. */
+export function computeOf(method: Method): ComputeSettings {
+  return { ...DEFAULT_COMPUTE, weights: method === 'lora' ? 'packed' : 'in-place' };
+}
 
 /** Opens a work folder that the peers made. */
 export async function openWork(folder: string): Promise<Work> {

@@ -2,6 +2,7 @@ import { AlphapoError } from '@alphapo/base';
 import { Command } from 'commander';
 import { demoCommand } from './commands/demo.ts';
 import { initModelCommand } from './commands/init-model.ts';
+import { planCommand } from './commands/plan.ts';
 import { produceCommand } from './commands/produce.ts';
 import { exportCommand, watchCommand } from './commands/run-control.ts';
 import { scoreCommand } from './commands/score.ts';
@@ -18,6 +19,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .showHelpAfterError('(--help shows what there is)')
     .addCommand(demoCommand())
     .addCommand(trainCommand())
+    .addCommand(planCommand())
     .addCommand(scoreCommand())
     .addCommand(initModelCommand())
     .addCommand(serveCommand())

@@ -11,3 +11,23 @@ function parse(text: string, accepts: (value: number) => boolean, what: string):
 export const share = (text: string) => parse(text, (x) => x > 0 && x < 1, 'a share between 0 and 1, such as 0.05');
 export const count = (text: string) => parse(text, (x) => Number.isInteger(x) && x >= 0, 'a whole number from 0 on');
 export const positive = (text: string) => parse(text, (x) => Number.isInteger(x) && x > 0, 'a whole number from 1 on');
+
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+};
+
+/** Sizes as people and Kubernetes write them: 16GB, 16G, 16Gi, 500M. */
+export function bytes(text: string): number {
+  const match = /^(\d+(?:\.\d+)?) *([kMGT]i?)?B?$/.exec(text);
+  const size = Number(match?.[1]) * (UNITS[match?.[2] ?? ''] ?? Number.NaN);
+  if (!(size > 0)) throw new InvalidArgumentError('It must be a size such as 16GB, 12Gi or 800M.');
+  return size;
+}

@@ -150,7 +150,7 @@ async function tokenizer(folder: string): Promise<string> {
 async function settings(folder: string): Promise<string> {
   const file = join(folder, 'run.yaml');
   const parsed = parseRunSettings(await readSettingsFile(file), (key) => `${file}: ${key}`);
-  const facts = { maxPositions: 2048, linearLayers: ['q_proj'], pairs: 100 };
+  const facts = { maxPositions: 2048, linearLayers: ['q_proj'], parameterCount: 1e6, pairs: 100 };
   const specification = resolveRunSpecification(parsed, facts);
   promise(Number.isSafeInteger(specification.schedule.totalSteps), 'steps');
   return specification.objective.kind;

@@ -1,5 +1,6 @@
 import { seededRandom } from '@alphapo/base';
 import { policyDigest } from '@alphapo/checkpoints';
+import { DEFAULT_COMPUTE } from '@alphapo/contracts';
 import { batchTotals, type Engine, openEngine, type PairTokens } from '@alphapo/engine';
 import { describeShared } from '../shared-data.ts';
 import { CASES, modelPath, readGolden, storiesPath, type Trained } from './golden-files.ts';
@@ -20,6 +21,7 @@ async function bitsOf(engine: Engine, pairs: readonly PairTokens[], batch = pair
     ...batchTotals(batch),
     objective: OBJECTIVE,
     policyDigest: 'start',
+    compute: DEFAULT_COMPUTE,
   });
   const sums = result.pairs.map(({ chosen, rejected, loss }) => [chosen.sum, rejected.sum, loss]);
   return `${await policyDigest(result.gradient)} ${JSON.stringify(sums)}`;

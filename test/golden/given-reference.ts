@@ -20,7 +20,8 @@ export async function gradientWithGivenReference(
 ): Promise<FloatTensors> {
   const folder = await ModelFolder.open(model);
   const { method, tensors } = await fullStart(model);
-  const program = gradientProgram(folder, method, objective, 'whole');
+  const style = { logits: 'whole', activations: 'kept', precision: 'f32', attention: 'blocks' } as const;
+  const program = gradientProgram(folder, method, objective, style);
   await using session = await Session.create(program.graph, { ...CPU, weightsFolder: folder.weightsFolder });
   const rows = golden.pairs.map(({ prompt, chosen, rejected }) => ({ prompt, responses: [chosen, rejected] }));
   const pack = packRows(rows, folder.definition, program.windows);

@@ -1,10 +1,10 @@
 import type { FloatTensors } from '@alphapo/base';
-import { averagesOverTokens, needsReference } from '@alphapo/contracts';
+import { averagesOverTokens, type ComputeSettings, DEFAULT_COMPUTE, needsReference } from '@alphapo/contracts';
 import { batchTotals, openEngine } from '@alphapo/engine';
-import { addInto, globalNorm } from '@alphapo/optim';
-import { openSafetensors } from '@alphapo/safetensors';
+import { addInto } from '@alphapo/optim';
 import { describeShared } from '../shared-data.ts';
-import { Comparison, largest, largestDifference, relativeL2, without } from './comparison.ts';
+import { Comparison } from './comparison.ts';
+import { compareNorms, expectGradient } from './expectations.ts';
 import { gradientWithGivenReference } from './given-reference.ts';
 import {
   CASES,
@@ -15,54 +15,36 @@ import {
   readStoriesGolden,
   referencePath,
   storiesPath,
-  tensorsPath,
   withObjective,
-  type ZeroGradientRanges,
 } from './golden-files.ts';
 import { CPU, load, startOf } from './policies.ts';
 
-/** Norms of a gradient: each differs from the exact one by no more than the gradient's own relative L2 difference. */
-async function compareNorms(
-  gradient: FloatTensors,
-  expected: { readonly grad_norm: number; readonly tensor_norms: Readonly<Record<string, number>> },
-  compared: Comparison,
-  limits: { readonly tolerance: number; readonly leftOut: ZeroGradientRanges; readonly place?: string },
-): Promise<void> {
-  const { tolerance, leftOut, place = '' } = limits;
-  compared.relative('global norm', await globalNorm(gradient), expected.grad_norm, tolerance, { floor: 0, place });
-  expect([...gradient.keys()].sort()).toEqual(Object.keys(expected.tensor_norms).sort());
-  for (const [name, { shape, data }] of gradient) {
-    const norm = await globalNorm(new Map([[name, { shape, data: without(data, leftOut[name]) }]]));
-    const reference = expected.tensor_norms[name] as number;
-    compared.relative('norm of a tensor', norm, reference, tolerance, { floor: 0, place: `${place} ${name}` });
-  }
-}
+const requestOf = ({ pairs }: Golden) => ({
+  pairs,
+  ...batchTotals(pairs),
+  policyDigest: 'start',
+  compute: DEFAULT_COMPUTE,
+});
 
-const requestOf = ({ pairs }: Golden) => ({ pairs, ...batchTotals(pairs), policyDigest: 'start' });
+/** Ways to compute a gradient; the second cuts the pairs into several packs. */
+const COMPUTE: readonly (readonly [string, ComputeSettings])[] = [
+  ['by default', DEFAULT_COMPUTE],
+  ['in small packs, activations computed again', { packTokens: 24, activations: 'recomputed', weights: 'packed' }],
+];
+const WAYS = CASES.flatMap(([family, trained]) =>
+  COMPUTE.map(([way, compute]) => [family, trained, way, compute] as const),
+);
 
 describeShared('golden/models', () => {
-  test.each(CASES)('the gradient of %s (%s) agrees with the reference, tensor by tensor', async (family, trained) => {
+  test.each(WAYS)('the gradient of %s (%s), %s, agrees with the reference', async (family, trained, _way, compute) => {
     const golden = await readGolden(family, trained);
-    const expected = await openSafetensors(tensorsPath(family, trained));
     await using engine = await openEngine(modelPath(family), CPU);
     await load(engine, 'start', await startOf(modelPath(family), trained));
     const objective = { kind: 'alphapo', ...golden.gradient.params } as const;
-    const { gradient, loss } = await engine.gradient({ ...requestOf(golden), objective });
-    const compared = new Comparison();
-    const row = golden.objectives.find(({ params }) => sameParameters(params, golden.gradient.params));
-    compared.relative('loss', loss, golden.gradient.loss, row?.tolerance.loss_rel.suggested ?? Number.NaN);
-    const { per_tensor_rel_l2, per_element_over_tensor_max } = golden.tolerance.gradient;
-    const leftOut = golden.zeroGradientRanges;
-    await compareNorms(gradient, golden.gradient, compared, { tolerance: per_tensor_rel_l2.suggested, leftOut });
-    for (const [name, { data }] of gradient) {
-      const reference = without(await expected.readFloat64(`grad.${trained}.${name}`), leftOut[name]);
-      const actual = without(data, leftOut[name]);
-      expect(actual).toHaveLength(reference.length);
-      compared.difference('tensor, relative L2', relativeL2(actual, reference), per_tensor_rel_l2.suggested, name);
-      const element = largestDifference(actual, reference) / largest(reference);
-      compared.difference('element', element, per_element_over_tensor_max.suggested, name);
-    }
-    compared.expectWithinTolerance();
+    await expectGradient(await engine.gradient({ ...requestOf(golden), objective, compute }), golden, {
+      family,
+      trained,
+    });
   });
 
   test.each(FAMILIES_WITH_OBJECTIVE_GRADIENTS)(
@@ -133,7 +115,3 @@ describeShared('data/models/stories260K', () => {
     compared.expectWithinTolerance();
   });
 });
-
-function sameParameters(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
-  return Object.keys({ ...a, ...b }).every((name) => a[name] === b[name]);
-}

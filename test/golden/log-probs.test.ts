@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
-import { type Engine, openEngine, type PairOutcome, type PolicyChoice, type SequenceLogProbs } from '@alphapo/engine';
+import { type Engine, openEngine, type PolicyChoice, type SequenceLogProbs } from '@alphapo/engine';
 import { describeShared } from '../shared-data.ts';
-import { Comparison } from './comparison.ts';
+import { expectLogProbs, type Scored } from './expectations.ts';
 import {
   CASES,
   FAMILIES,
@@ -14,30 +14,6 @@ import {
   storiesPath,
 } from './golden-files.ts';
 import { CPU, load, loadedAs, startOf } from './policies.ts';
-
-type Scored = Pick<PairOutcome, 'chosen' | 'rejected'>;
-
-function expectLogProbs(scored: readonly Scored[], golden: Golden): void {
-  const compared = new Comparison();
-  const token = golden.tolerance.token_logprob_abs.suggested;
-  const mean = golden.tolerance.mean_logprob_abs?.suggested ?? token;
-  expect(scored).toHaveLength(golden.pairs.length);
-  golden.logprobs.float64.forEach((pair, p) => {
-    for (const side of ['chosen', 'rejected'] as const) {
-      const actual = (scored[p] as Scored)[side];
-      const { response } = pair[side];
-      expect(actual.tokens).toBe(response.length);
-      expect(actual.logProbs).toHaveLength(response.length);
-      const place = `pair ${p} ${side}`;
-      response.forEach((logProb, t) => {
-        compared.absolute('token', actual.logProbs[t], logProb, token, `${place} token ${t}`);
-      });
-      compared.absolute('sum', actual.sum, pair[side].sum, mean * response.length, place);
-      compared.absolute('mean', actual.mean, pair[side].mean, mean, place);
-    }
-  });
-  compared.expectWithinTolerance();
-}
 
 /** Each response as a sequence of its own, its prompt computed again. */
 async function scoreApart(engine: Engine, golden: Golden, policy: PolicyChoice): Promise<Scored[]> {

@@ -1,5 +1,5 @@
 import type { Objective } from '@alphapo/contracts';
-import { needsReference } from '@alphapo/contracts';
+import { DEFAULT_COMPUTE, needsReference } from '@alphapo/contracts';
 import { batchTotals, evaluateObjective, openEngine, type PairOutcome } from '@alphapo/engine';
 import { describeShared } from '../shared-data.ts';
 import { Comparison } from './comparison.ts';
@@ -128,7 +128,13 @@ describeShared('golden/models', () => {
       if (!needsReference(objective)) continue;
       const scored = await engine.scorePairs(golden.pairs, loadedAs('start'), { objective });
       compare(scored, { golden, row, name }, compared, suggested(row));
-      const request = { pairs: golden.pairs, ...batchTotals(golden.pairs), objective, policyDigest: 'start' };
+      const request = {
+        pairs: golden.pairs,
+        ...batchTotals(golden.pairs),
+        objective,
+        policyDigest: 'start',
+        compute: DEFAULT_COMPUTE,
+      };
       compare((await engine.gradient(request)).pairs, { golden, row, name }, compared, suggested(row));
     }
     compared.expectWithinTolerance();

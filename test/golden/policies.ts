@@ -33,7 +33,7 @@ export async function loraStart(adapter: string): Promise<Start> {
 export const startOf = (model: string, trained: Trained): Promise<Start> =>
   trained === 'full' ? fullStart(model) : loraStart(join(model, 'adapter'));
 
-export const load = (engine: Engine, digest: string, { method, tensors }: Start): Promise<void> =>
+export const load = (engine: Pick<Engine, 'loadPolicy'>, digest: string, { method, tensors }: Start): Promise<void> =>
   engine.loadPolicy({ digest, method, tensors: copyOf(tensors) });
 
 export const loadedAs = (digest: string): PolicyChoice => ({ kind: 'policy', digest });

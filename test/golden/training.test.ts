@@ -1,4 +1,5 @@
 import { type FloatTensors, floatTensor } from '@alphapo/base';
+import { DEFAULT_COMPUTE } from '@alphapo/contracts';
 import { batchTotals, type Engine, openEngine, type PairOutcome, type PairTokens } from '@alphapo/engine';
 import { adamW, addInto, clipScale, globalNorm, initialAdamWState, learningRateAt } from '@alphapo/optim';
 import { openSafetensors } from '@alphapo/safetensors';
@@ -74,6 +75,7 @@ async function batchGradient(engine: Engine, run: GoldenRun, batch: readonly Pai
       ...batchTotals(batch),
       objective: objectiveOfRun(run),
       policyDigest: 'now',
+      compute: DEFAULT_COMPUTE,
     });
     outcomes.push(...pairs);
     if (total.size === 0) for (const [name, tensor] of gradient) total.set(name, tensor);

@@ -61,7 +61,9 @@ test('a scorer that compares with another model is refused, and does not change 
     ],
     batchPairs: 1,
     batchChosenTokens: 1,
+    dtype: '',
     referenceModelDigest: trainer.run.referenceDigest ?? '',
+    compute: undefined,
   };
   await expect(Array.fromAsync(callServerStream(connection, 'gradient', request, CALL))).rejects.toMatchObject({
     code: 'failed-precondition',

@@ -186,14 +186,18 @@ test('no scorer at all: the run waits for one, and says so', async () => {
   expect(await training).toBe(undisturbed);
 });
 
-test('a scorer with the weights of another model does not change the weights', async () => {
+test.each([
+  ['with the weights of another model', () => smallModel(8), 'float32'],
+  ['that computes in another element type', async () => model, 'bfloat16'],
+] as const)('a scorer %s does not change the weights', async (_what, modelOf, dtype) => {
   await using run = await startRun(model, SETTINGS);
   await using other = await startScorer(
     {
-      model: await smallModel(8),
+      model: await modelOf(),
       address: LOOPBACK,
       optimizerAddress: run.optimizer.address,
       executionProvider: 'cpu',
+      dtype,
       threads: 1,
     },
     silent,

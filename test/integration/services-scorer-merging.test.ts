@@ -49,16 +49,11 @@ function longGradient() {
   const policy = { runId: 'any', step: 0n, digest: run.optimizer.trainer.policy.digest };
   const tokens = (count: number) => Array.from({ length: count }, (_, i) => 5 + (i % 200));
   const whole: GradientRequest = {
-    ...{
-      runId: 'any',
-      step: 1n,
-      shard: 0,
-      policy,
-      batchPairs: LONG_PAIRS,
-      batchChosenTokens: 0,
-      referenceModelDigest: '',
-    },
-    objective: objectiveToWire({ kind: 'alphapo', alpha: 0.25, beta: 2.5, gamma: 0.25 }),
+    ...{ runId: 'any', step: 1n, shard: 0, policy, referenceModelDigest: '' },
+    ...{ batchPairs: LONG_PAIRS, batchChosenTokens: LONG_PAIRS * 40 },
+    compute: undefined,
+    dtype: '',
+    objective: objectiveToWire({ kind: 'simpo', beta: 2.5, gamma: 0, labelSmoothing: 0 }),
     pairs: Array.from({ length: LONG_PAIRS }, () => pair(tokens(40), tokens(40), tokens(40))),
   };
   const abort = new AbortController();
@@ -166,7 +161,10 @@ test('scores beyond what may wait are turned away; gradients are counted apart',
       connection,
       'gradient',
       {
-        ...{ runId: 'any', step: 1n, shard: 0, policy, batchPairs: 1, batchChosenTokens: 0, referenceModelDigest: '' },
+        ...{ runId: 'any', step: 1n, shard: 0, policy, referenceModelDigest: '' },
+        ...{ batchPairs: 1, batchChosenTokens: 1 },
+        compute: undefined,
+        dtype: '',
         objective: objectiveToWire({ kind: 'sft', average: 'pairs' }),
         pairs: [pair([0], [5], [6])],
       },

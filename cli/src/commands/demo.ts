@@ -43,7 +43,7 @@ async function runDemo(out: string, seed: number): Promise<TrainSummary> {
   return run('alphapo', join(out, 'sft', 'model'), ALPHAPO);
 }
 
-const REQUEST = {
+const REQUEST: Omit<TrainRequest, 'model' | 'data' | 'evalData' | 'out'> = {
   evalFraction: undefined,
   evalEvery: 0,
   initAdapter: undefined,
@@ -52,8 +52,10 @@ const REQUEST = {
   shuffle: true,
   strict: true,
   resume: false,
+  device: 'cpu',
   threads: undefined,
   checkpointEvery: 1000,
+  memoryLimit: undefined,
 };
 
 const SFT: Partial<RunSettings> = {

@@ -2,7 +2,13 @@ import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { AlphapoError } from '@alphapo/base';
 import { policyDigest, readAdapter } from '@alphapo/checkpoints';
-import { needsReference, type Objective, objectiveSettings, resolveRunSpecification } from '@alphapo/contracts';
+import {
+  type ExecutionProvider,
+  needsReference,
+  type Objective,
+  objectiveSettings,
+  resolveRunSpecification,
+} from '@alphapo/contracts';
 import {
   batchTotals,
   type Engine,
@@ -14,6 +20,7 @@ import {
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { openTokenizer } from '@alphapo/tokenization';
 import { Command } from 'commander';
+import { deviceOption } from '../device.ts';
 import { positive } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
 import { type DataPair, readDataset } from '../training/dataset.ts';
@@ -29,6 +36,7 @@ interface ScoreOptions extends Record<string, unknown> {
   readonly referenceModel?: string;
   readonly perToken?: boolean;
   readonly chatTemplate?: string;
+  readonly device: ExecutionProvider;
   readonly threads?: number;
   readonly objective?: string;
   readonly preset?: string;
@@ -48,12 +56,13 @@ export function scoreCommand(): Command {
     .option('--reference-model <folder>', 'model that dpo, ipo and hinge compare with (default: the model)')
     .option('--per-token', 'also the log-probability of every response token')
     .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
+    .addOption(deviceOption())
     .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
     .action(score);
   return addSettingsOptions(command, SETTINGS);
 }
 
-const SETTINGS = [...Object.keys(objectiveSettings), 'maxLength', 'maxPromptLength'];
+const SETTINGS = [...Object.keys(objectiveSettings), 'maxLength', 'maxPromptLength', 'dtype'];
 
 async function score(options: ScoreOptions): Promise<void> {
   const facts = runFacts(await readModelDefinition(options.model), 1);
@@ -69,7 +78,8 @@ async function score(options: ScoreOptions): Promise<void> {
   const tokenizer = await openTokenizer(options.model, { chatTemplate: options.chatTemplate });
   const { pairs, rejected } = await readDataset(options.data, tokenizer, specification.lengths);
   await using engine = await openEngine(options.model, {
-    executionProvider: 'cpu',
+    executionProvider: options.device,
+    dtype: specification.dtype,
     threads: options.threads,
     referenceModel: options.referenceModel,
   });

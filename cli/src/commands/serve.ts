@@ -46,6 +46,7 @@ const SERVICES = {
       TEMPLATE,
       ['--optimizer <host:port>', 'ALPHAPO_OPTIMIZER', 'where policies are fetched; without it: base model only'],
       ['--device <cpu|cuda|webgpu>', 'ALPHAPO_DEVICE', 'where to compute'],
+      ['--dtype <type>', 'ALPHAPO_DTYPE', "float32, bfloat16 or float16: the run's dtype"],
       ['--threads <n>', 'ALPHAPO_THREADS', 'threads of the computation'],
       ['--score-merging <on|off>', 'ALPHAPO_SCORE_MERGING', 'compute waiting Score calls together'],
       ['--score-linger-ms <n>', 'ALPHAPO_SCORE_LINGER_MS', 'longest wait of a Score call for others'],

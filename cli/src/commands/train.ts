@@ -1,9 +1,12 @@
 import { AlphapoError } from '@alphapo/base';
+import type { ExecutionProvider } from '@alphapo/contracts';
 import { createLogger, type LogLevel } from '@alphapo/telemetry';
 import { Command, Option } from 'commander';
-import { count, positive, share } from '../numbers.ts';
+import { deviceOption } from '../device.ts';
+import { bytes, count, positive, share } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
 import { describeEvaluation, stopSignal, trainingProgress } from '../terminal.ts';
+import { describeCompute, describePlan, sizeOf } from '../training/memory.ts';
 import { planTraining, type TrainRequest } from '../training/plan.ts';
 import { type TrainPlan, type TrainSummary, train } from '../training/train.ts';
 
@@ -42,8 +45,10 @@ interface TrainOptions extends Record<string, unknown> {
   readonly shuffle: boolean;
   readonly strict?: boolean;
   readonly resume?: boolean;
+  readonly device: ExecutionProvider;
   readonly threads?: number;
   readonly checkpointEvery: number;
+  readonly memoryLimit?: number;
   readonly logLevel: LogLevel;
 }
 
@@ -67,7 +72,13 @@ export function trainCommand(): Command {
     .option('--eval-every <steps>', 'evaluate also every so many steps; 0: before and after only', count, 0)
     .option('--no-shuffle', 'train in the order of the files')
     .option('--strict', 'stop at the first record that cannot be trained on')
+    .addOption(deviceOption())
     .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
+    .option(
+      '--memory-limit <size>',
+      "memory that training may take, e.g. 12GB: decides packs, packed weights and recomputation (default: the container's or the machine's)",
+      bytes,
+    )
     .option('--checkpoint-every <steps>', 'steps between checkpoints', positive, 50)
     .addOption(
       new Option('--log-level <level>', "the services' events on standard error")
@@ -97,8 +108,10 @@ async function run(options: TrainOptions): Promise<void> {
     shuffle: options.shuffle,
     strict: options.strict ?? false,
     resume: options.resume ?? false,
+    device: options.device,
     threads: options.threads,
     checkpointEvery: options.checkpointEvery,
+    memoryLimit: options.memoryLimit,
   };
   await trainAndReport(await planTraining(request, settings), options.logLevel);
 }
@@ -110,6 +123,9 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
   say(
     `${plan.train.length} pairs to train on, ${plan.evaluation.length} held out, ${plan.rejected.length} refused; ` +
       `${schedule.totalSteps} steps of ${batch.pairs} pairs; ${objective.kind}, ${method.kind}`,
+  );
+  say(
+    `memory: about ${sizeOf(plan.memory.totalBytes)} of ${sizeOf(plan.memoryLimit)} (${describePlan(plan.memory)}); ${describeCompute(plan.specification.compute)}`,
   );
   const cut = plan.train.filter(({ truncated: { prompt, chosen, rejected } }) => prompt + chosen + rejected > 0).length;
   const { maxLength, maxPromptLength } = plan.specification.lengths;

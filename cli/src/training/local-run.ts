@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type RunSpecification, topicsWithPrefix } from '@alphapo/contracts';
+import { type ExecutionProvider, type RunSpecification, topicsWithPrefix } from '@alphapo/contracts';
 import { type EventLog, openEmbeddedEventLog } from '@alphapo/messaging';
 import { type RunningOptimizer, startOptimizer } from '@alphapo/optimizer';
 import { inProcess } from '@alphapo/rpc';
@@ -16,6 +16,7 @@ export interface LocalRunOptions {
   readonly folder: string;
   readonly initialAdapter: string | undefined;
   readonly chatTemplate: string | undefined;
+  readonly device: ExecutionProvider;
   readonly threads: number | undefined;
   readonly checkpointEvery: number;
 }
@@ -80,7 +81,8 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger): P
         chatTemplate,
         address: LOOPBACK,
         optimizerAddress: inProcess(optimizer.address),
-        executionProvider: 'cpu',
+        executionProvider: options.device,
+        dtype: specification.dtype,
         threads: options.threads,
       },
       logger.with({ service: 'scorer' }),

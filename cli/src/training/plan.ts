@@ -1,11 +1,13 @@
 import { AlphapoError } from '@alphapo/base';
 import { readAdapter } from '@alphapo/checkpoints';
-import { type RunSettings, resolveRunSpecification } from '@alphapo/contracts';
+import { type ExecutionProvider, type RunSettings, resolveRunSpecification } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
 import { runFacts } from '@alphapo/models';
 import { identifyRun } from '@alphapo/optimizer';
 import { openTokenizer } from '@alphapo/tokenization';
 import { type DataPair, holdOut, type RejectedRecord, readDataset } from './dataset.ts';
+import { availableBytes, fitMemory, memoryPlanner, planInWay } from './memory.ts';
+import { computeOfRun } from './run-folder.ts';
 import type { TrainPlan } from './train.ts';
 
 /** What `train` is asked for, besides the settings of the run. */
@@ -22,8 +24,11 @@ export interface TrainRequest {
   readonly shuffle: boolean;
   readonly strict: boolean;
   readonly resume: boolean;
+  readonly device: ExecutionProvider;
   readonly threads: number | undefined;
   readonly checkpointEvery: number;
+  /** Bytes; those of the container or the machine where undefined. */
+  readonly memoryLimit: number | undefined;
 }
 
 /** Reads model, adapter and data, and works out the run. Nothing has been started or written yet. */
@@ -45,7 +50,18 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     settings.steps === undefined
       ? Math.max(1, Math.round(train.length * (settings.epochs ?? 1)))
       : settings.steps * settings.batchSize;
-  const specification = resolveRunSpecification(withAdapter, runFacts(model.definition, train.length));
+  const resolved = resolveRunSpecification(withAdapter, runFacts(model.definition, train.length));
+  const rows = train.map(({ prompt, chosen, rejected: other }) => ({ prompt, responses: [chosen, other] }));
+  const limit = request.memoryLimit ?? availableBytes();
+  const planned = { ...resolved, device: request.device };
+  const planner = memoryPlanner(model, planned, rows);
+  // A run goes on as it began, whatever memory there is now.
+  const begun = request.resume ? await computeOfRun(request.out) : undefined;
+  const { compute, plan: memory } =
+    begun === undefined
+      ? fitMemory(planner, { specification: planned, settings: withAdapter }, limit)
+      : planInWay(planner, begun, withAdapter);
+  const specification = { ...resolved, compute };
   const { id } = await identifyRun(specification, model, request.referenceModel);
   return {
     model: request.model,
@@ -55,6 +71,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     folder: request.out,
     initialAdapter: request.initAdapter,
     chatTemplate: request.chatTemplate,
+    device: request.device,
     threads: request.threads,
     checkpointEvery: request.checkpointEvery,
     train,
@@ -64,6 +81,8 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     shuffle: request.shuffle,
     totalPairs,
     resume: request.resume,
+    memory,
+    memoryLimit: limit,
   };
 }
 

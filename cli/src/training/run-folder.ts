@@ -1,6 +1,8 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AlphapoError, canonicalJson, sha256OfAll } from '@alphapo/base';
+import { type ComputeSettings, computeSettingsSchema } from '@alphapo/contracts';
+import { z } from 'zod';
 import type { DataPair } from './dataset.ts';
 
 /** What a run's folder remembers, so that it can be taken up again with the same data and settings only. */
@@ -8,6 +10,8 @@ export interface RunIdentity {
   readonly runId: string;
   /** Of the records in the order of training. */
   readonly dataDigest: string;
+  /** As it was chosen for the memory that there was when the run began. */
+  readonly compute: ComputeSettings;
 }
 
 const FILE = 'run.json';
@@ -15,6 +19,14 @@ const FILE = 'run.json';
 export function dataDigest(pairs: readonly DataPair[], held: readonly DataPair[], shuffle: boolean): string {
   const records = [...pairs, ...held].flatMap(({ bytes }) => [bytes, '\n']);
   return sha256OfAll([canonicalJson({ pairs: pairs.length, shuffle }), '\n', ...records]);
+}
+
+/** How the run in a folder computes; undefined where there is none. */
+export async function computeOfRun(folder: string): Promise<ComputeSettings | undefined> {
+  const text = await readFile(join(folder, FILE), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const known = z.object({ compute: computeSettingsSchema }).safeParse(JSON.parse(text));
+  return known.success ? known.data.compute : undefined;
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   type TrainingStep,
   trainingStepSchema,
 } from '@alphapo/contracts';
+import type { MemoryPlan } from '@alphapo/engine';
 import type { EventLog, OutgoingRecord } from '@alphapo/messaging';
 import type { Logger } from '@alphapo/telemetry';
 import { type DataPair, type Dataset, fitsInLog, trainingOrder } from './dataset.ts';
@@ -32,6 +33,9 @@ export interface TrainPlan extends LocalRunOptions {
   /** Pairs to train on, over all epochs. */
   readonly totalPairs: number;
   readonly resume: boolean;
+  /** What training is predicted to take, and the bytes that it may take. */
+  readonly memory: MemoryPlan;
+  readonly memoryLimit: number;
 }
 
 /** What a run tells while it goes on. */
@@ -71,7 +75,11 @@ export async function train(
   signal: AbortSignal,
 ): Promise<TrainSummary> {
   const digest = dataDigest(plan.train, plan.evaluation, plan.shuffle);
-  await claimRunFolder(plan.folder, { runId: plan.runId, dataDigest: digest }, plan.resume);
+  await claimRunFolder(
+    plan.folder,
+    { runId: plan.runId, dataDigest: digest, compute: plan.specification.compute },
+    plan.resume,
+  );
   await using run = await startLocalRun(plan, logger);
   await produce(run.log, plan);
   const done = new AbortController();

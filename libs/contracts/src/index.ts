@@ -1,3 +1,12 @@
+export {
+  type ComputeSettings,
+  computeSettingsSchema,
+  DEFAULT_COMPUTE,
+  DEFAULT_PACK_TOKENS,
+} from './compute-settings.ts';
+export { computeFromWire, computeToWire } from './compute-wire.ts';
+export { type Dtype, dtypeSchema } from './dtype.ts';
+export { type ExecutionProvider, executionProviderSchema } from './execution-provider.ts';
 export * from './generated/alphapo/v1/events.ts';
 export * from './generated/alphapo/v1/optimizer.ts';
 export type { PolicyVersion } from './generated/alphapo/v1/policy.ts';

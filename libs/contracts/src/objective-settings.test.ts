@@ -1,7 +1,7 @@
 import type { Objective } from './objective.ts';
 import { type RunSettings, resolveRunSpecification, runSettingsSchema } from './run-settings.ts';
 
-const facts = { maxPositions: 4096, linearLayers: ['q_proj'], pairs: 1000 };
+const facts = { maxPositions: 4096, linearLayers: ['q_proj'], parameterCount: 1e6, pairs: 1000 };
 const resolve = (settings: Partial<RunSettings>) => resolveRunSpecification(runSettingsSchema.parse(settings), facts);
 
 const TOKENS = { weight: 1, average: 'tokens' } as const;

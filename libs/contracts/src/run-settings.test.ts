@@ -4,7 +4,7 @@ import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import { type RunSettings, resolveRunSpecification, runSettingsSchema } from './run-settings.ts';
 import { readSettingsFile } from './run-settings-file.ts';
 
-const facts = { maxPositions: 4096, linearLayers: ['v_proj', 'q_proj'], pairs: 1000 };
+const facts = { maxPositions: 4096, linearLayers: ['v_proj', 'q_proj'], parameterCount: 1e6, pairs: 1000 };
 const resolve = (settings: Partial<RunSettings> = {}) =>
   resolveRunSpecification(runSettingsSchema.parse(settings), facts);
 

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { DEFAULT_PACK_TOKENS } from './compute-settings.ts';
+import { dtypeSchema } from './dtype.ts';
 import { objectiveSettings, resolveObjective } from './objective-settings.ts';
 import { type RunSpecification, runSpecificationSchema } from './run-specification.ts';
 import { settingError } from './setting-names.ts';
@@ -33,7 +35,20 @@ export const runSettingsSchema = z.strictObject({
   loraTargets: z.array(z.string().min(1)).min(1).optional().describe('modules with LoRA (default: all linear layers)'),
   maxLength: z.int().min(2).optional().describe("longest prompt + response in tokens (default: 2048 or the model's)"),
   maxPromptLength: z.int().positive().optional().describe('longest prompt in tokens (default: 1800 of 2048)'),
+  packTokens: z
+    .int()
+    .positive()
+    .optional()
+    .describe('most tokens that are computed at once, unless one pair alone has more (default: 1024)'),
+  recompute: z.boolean().optional().describe('compute activations again for the gradient: less memory, more time'),
+  packWeights: z
+    .boolean()
+    .optional()
+    .describe(
+      'keep packed copies of frozen weights: faster, two to three times their memory (default: up to 250M parameters)',
+    ),
   shards: z.int().positive().default(4).describe('parts of a batch that scorers compute independently'),
+  dtype: dtypeSchema.default('float32').describe('element type of frozen weights and activations'),
   seed: z.int().nonnegative().default(42).describe('of the shuffle and of fresh LoRA factors'),
 });
 
@@ -45,6 +60,7 @@ export interface RunFacts {
   readonly maxPositions: number;
   /** Names of the model's linear layers. */
   readonly linearLayers: readonly string[];
+  readonly parameterCount: number;
   /** Pairs that will be trained on in one epoch, where known. */
   readonly pairs: number | undefined;
 }
@@ -52,6 +68,8 @@ export interface RunFacts {
 const DEFAULT_LENGTH = 2048;
 const DEFAULT_PROMPT_LENGTH = 1800;
 const LORA_RATE_FACTOR = 10;
+/** Packed copies take some eight bytes a parameter: 2 GB. */
+const MOST_PACKED_PARAMETERS = 250e6;
 
 /** The specification that settings mean for a model and data. Errors: INVALID_SETTING with the key. */
 export function resolveRunSpecification(settings: RunSettings, facts: RunFacts): RunSpecification {
@@ -87,6 +105,12 @@ export function resolveRunSpecification(settings: RunSettings, facts: RunFacts):
     schedule: { kind: settings.scheduler, warmupSteps: warmupStepsOf(settings, totalSteps), totalSteps },
     batch: { pairs: settings.batchSize, shards: settings.shards },
     lengths: { maxLength, maxPromptLength },
+    compute: {
+      packTokens: settings.packTokens ?? DEFAULT_PACK_TOKENS,
+      activations: settings.recompute ? 'recomputed' : 'kept',
+      weights: packsWeights(settings, facts) ? 'packed' : 'in-place',
+    },
+    dtype: settings.dtype,
     seed: settings.seed,
   } satisfies RunSpecification);
   if (specification.success) return specification.data;
@@ -95,6 +119,11 @@ export function resolveRunSpecification(settings: RunSettings, facts: RunFacts):
     issue?.path.join('.') ?? '',
     `is refused as the settings come to it: ${issue?.message ?? 'not valid'}`,
   );
+}
+
+function packsWeights({ packWeights, full }: RunSettings, { parameterCount }: RunFacts): boolean {
+  if (full && packWeights) settingError('packWeights', 'is for frozen weights: there are none with full');
+  return packWeights ?? (!full && parameterCount <= MOST_PACKED_PARAMETERS);
 }
 
 function totalStepsOf({ steps, epochs, batchSize }: RunSettings, { pairs }: RunFacts): number {

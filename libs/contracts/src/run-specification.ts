@@ -1,5 +1,7 @@
 import { canonicalJson, sha256 } from '@alphapo/base';
 import { z } from 'zod';
+import { computeSettingsSchema } from './compute-settings.ts';
+import { dtypeSchema } from './dtype.ts';
 import { objectiveSchema } from './objective.ts';
 
 /** What is trained: low-rank factors beside frozen weights (arXiv:2106.09685), or every weight. */
@@ -50,6 +52,8 @@ export const runSpecificationSchema = z.strictObject({
     maxLength: z.int().min(2),
     maxPromptLength: z.int().positive(),
   }),
+  compute: computeSettingsSchema,
+  dtype: dtypeSchema.default('float32'),
   seed: z.int().nonnegative(),
 });
 

@@ -42,8 +42,8 @@ export function attentionBlocks(rows: readonly Row[], slidingWindow: number | un
   return blocks;
 }
 
-const queryCount = ({ queryStart, end }: AttentionBlock): number => end - queryStart;
-const keyCount = ({ prefixStart, prefixEnd, ownStart, end }: AttentionBlock): number =>
+export const queryCount = ({ queryStart, end }: AttentionBlock): number => end - queryStart;
+export const keyCount = ({ prefixStart, prefixEnd, ownStart, end }: AttentionBlock): number =>
   prefixEnd - prefixStart + end - ownStart;
 
 /** The prompt by itself, each response over the prompt and itself, each in pieces of at most MAX_QUERIES. */

@@ -1,5 +1,6 @@
 import { AlphapoError, type FloatTensor, type FloatTensors, sameShape } from '@alphapo/base';
-import { needsReference, type TrainingMethod } from '@alphapo/contracts';
+import { type ComputeSettings, type Dtype, needsReference, type TrainingMethod } from '@alphapo/contracts';
+import { probeDevice } from './device-probe.ts';
 import type {
   AppliedObjective,
   GradientRequest,
@@ -12,22 +13,23 @@ import type {
   ShardGradient,
 } from './engine.ts';
 import { GradientSum } from './gradient-sum.ts';
+import { lossScaleFeed } from './loss-scale.ts';
 import { batchFeeds, batchPairsFeed, pairFeeds, type ReferenceSums, referenceFeeds } from './objective-feeds.ts';
 import { PAIR_OUTPUTS } from './objective-program.ts';
 import { ObjectiveSession } from './objective-session.ts';
-import { checkRow, groupRows, logitLayout, PACK_TOKENS, type Pack, PackRoom, packRows } from './pack.ts';
-import { type Policy, PolicyStore } from './policy-store.ts';
+import { checkRow, groupRows, logitLayout, type Pack, type PackLimits, packLimits, packRows } from './pack.ts';
+import { Prepared } from './prepared.ts';
 import { type GradientProgram, gradientProgram, type Program, scoringProgram, trainableParameters } from './program.ts';
+import { type ProgramStyle, programStyle } from './program-style.ts';
 import { openReference } from './reference.ts';
-import { type Lease, ResourceCache } from './resource-cache.ts';
-import type { Row } from './row.ts';
-import type { RowChoice, ScoreQueueOptions } from './score-queue.ts';
-import { type Feeds, Session, type SessionOptions, type TensorData } from './session.ts';
+import { ResourceCache } from './resource-cache.ts';
+import type { Row, RowChoice } from './row.ts';
+import type { Feeds, SessionOptions, TensorData } from './session.ts';
 import { ModelFolder } from './weights.ts';
 
 /**
- * Sessions kept at a time. Each holds the memory of its largest pack. A run needs those of one objective: for whole logits,
- * and for chunks of them where a response is very long; and as many for each of base model, policy and reference.
+ * Sessions kept at a time. Each holds the memory of its largest pack: what a run needs is one for gradients, and one for
+ * scoring under the base model, the policy and the reference each.
  */
 const GRADIENT_SESSIONS_KEPT = 2;
 const SCORING_SESSIONS_KEPT = 6;
@@ -37,39 +39,50 @@ const OBJECTIVE_SESSIONS_KEPT = 16;
 /** Tokens up to which calls are merged on cores: they run at full speed with these. Accelerators take whole packs. */
 const CPU_MERGE_TOKENS = 256;
 
+/** How a model is computed with. */
+export interface ComputeOptions extends SessionOptions {
+  /** Element type of frozen weights and activations; float32 where absent. */
+  readonly dtype?: Dtype | undefined;
+}
+
 /** Says whether the caller of a computation still wants it, and lets others compute. Called between packs. */
 export type Checkpoint = () => Promise<void>;
 
 /** Has rows scored, by themselves or together with those of other calls. */
 export type ScoreRows = (rows: readonly Row[], choice: RowChoice) => Promise<SequenceLogProbs[][]>;
 
-/** A program, and the session that runs it. */
-interface Prepared<P extends Program> extends AsyncDisposable {
-  readonly program: P;
-  readonly session: Session;
-}
-
 /** Computes on the calling thread. Sessions are made when they are first needed; the last ones used are kept. */
 export class Computer implements AsyncDisposable {
   readonly #folder: ModelFolder;
   /** The model that objectives compare with: the same folder where no other was given. */
   readonly #reference: ModelFolder;
-  readonly #options: SessionOptions;
+  readonly #options: ComputeOptions;
+  readonly #style: ProgramStyle;
   readonly #gradients = new ResourceCache<Prepared<GradientProgram>>(GRADIENT_SESSIONS_KEPT);
   readonly #scoring = new ResourceCache<Prepared<Program>>(SCORING_SESSIONS_KEPT);
   readonly #objectives = new ResourceCache<ObjectiveSession>(OBJECTIVE_SESSIONS_KEPT);
-  readonly #policies = new PolicyStore();
+  /** In the order of use, the least recently used first. */
+  readonly #policies = new Map<string, Policy>();
+  /** Calls that need a policy, by its digest. */
+  readonly #holds = new Map<string, number>();
 
-  private constructor(folder: ModelFolder, reference: ModelFolder, options: SessionOptions) {
+  private constructor(
+    folder: ModelFolder,
+    reference: ModelFolder,
+    { options, style }: { options: ComputeOptions; style: ProgramStyle },
+  ) {
     this.#folder = folder;
     this.#reference = reference;
     this.#options = options;
+    this.#style = style;
   }
 
   /** `referenceModel`: folder of the model that objectives compare with; absent: the model itself. */
-  static async open(folder: string, options: SessionOptions, referenceModel?: string): Promise<Computer> {
+  static async open(folder: string, options: ComputeOptions, referenceModel?: string): Promise<Computer> {
+    const style = programStyle(options.executionProvider, options.dtype ?? 'float32');
+    await probeDevice(options, style);
     const model = await ModelFolder.open(folder);
-    return new Computer(model, await openReference(model, referenceModel), options);
+    return new Computer(model, await openReference(model, referenceModel), { options, style });
   }
 
   get description(): ModelDescription {
@@ -82,14 +95,14 @@ export class Computer implements AsyncDisposable {
       vocabularySize: definition.vocabularySize,
       maxPositions: definition.maxPositions,
       executionProvider: this.#options.executionProvider,
+      dtype: this.#options.dtype ?? 'float32',
       threads: this.#options.threads,
     };
   }
 
-  /** How much of the rows that wait one execution takes. */
-  get executionSize(): Pick<ScoreQueueOptions, 'newRoom' | 'mergeTokens'> {
-    const newRoom = () => PackRoom.of(this.#folder.definition);
-    return { newRoom, mergeTokens: this.#options.executionProvider === 'cpu' ? CPU_MERGE_TOKENS : PACK_TOKENS };
+  /** How large packs may be. */
+  get packLimits(): PackLimits {
+    return packLimits(this.#folder.definition);
   }
 
   /** Keeps a policy; returns the digests of those that had to go. */
@@ -105,7 +118,11 @@ export class Computer implements AsyncDisposable {
     }
     const unknown = [...tensors.keys()].find((name) => !ordered.has(name));
     if (unknown !== undefined) throw policyError(`${unknown} is not trained by this method`);
-    return this.#policies.add(digest, { method, tensors: ordered });
+    this.#policies.delete(digest);
+    this.#policies.set(digest, { method, tensors: ordered });
+    const gone = this.#superfluousPolicies();
+    for (const old of gone) this.#policies.delete(old);
+    return gone;
   }
 
   /** Keeps a policy as long as a call needs it. Errors: POLICY_NOT_LOADED. */
@@ -130,8 +147,9 @@ export class Computer implements AsyncDisposable {
     scoreRows: ScoreRows,
   ): Promise<PairOutcome[]> {
     const rows = pairs.map(pairRow);
+    const compares = applied !== undefined && needsReference(applied.objective);
     checkRows(rows, this.#folder);
-    if (applied !== undefined && needsReference(applied.objective)) checkRows(rows, this.#reference);
+    if (compares) checkRows(rows, this.#reference);
     const scored = (await scoreRows(rows, choice)) as [SequenceLogProbs, SequenceLogProbs][];
     if (applied === undefined || pairs.length === 0) {
       return scored.map(([chosen, rejected]) => outcome(chosen, rejected, Number.NaN, Number.NaN, Number.NaN));
@@ -140,7 +158,7 @@ export class Computer implements AsyncDisposable {
     const sums = {
       chosen: scored.map(([chosen]) => chosen),
       rejected: scored.map(([, rejected]) => rejected),
-      reference: needsReference(objective) ? await referenceSums(rows, scoreRows) : undefined,
+      reference: compares ? referenceSums(await scoreRows(rows, this.#referenceChoice)) : undefined,
     };
     using session = await this.#objectives.acquire(JSON.stringify(objective), () => ObjectiveSession.open(objective));
     const values = await session.value.evaluate(sums, batch);
@@ -164,20 +182,28 @@ export class Computer implements AsyncDisposable {
     if (needsReference(objective)) checkRows(rows, this.#reference);
     const sum = new GradientSum();
     const outcomes: PairOutcome[] = [];
-    for (const group of groupRows(rows, this.#folder.definition)) {
+    const { packTokens, activations, weights } = request.compute;
+    for (const group of groupRows(rows, this.#folder.definition, packTokens)) {
       await checkpoint();
       const logits = logitLayout(group, this.#folder.definition);
-      using prepared = await this.#prepare(this.#gradients, [policy.method, objective, logits], this.#folder, () =>
-        gradientProgram(this.#folder, policy.method, objective, logits),
-      );
+      const key = JSON.stringify([policy.method, objective, logits, activations, weights]);
+      using prepared = await this.#gradients.acquire(key, () => {
+        const program = gradientProgram(this.#folder, policy.method, objective, {
+          ...this.#style,
+          logits,
+          activations,
+        });
+        return this.#prepare(this.#folder, program, weights);
+      });
       const { program, session } = prepared.value;
       const pack = packRows(group, this.#folder.definition, program.windows);
       const outputs = await session.run({
         ...pack.feeds,
         ...pairFeeds(pack),
         ...batchPairsFeed(request),
+        ...lossScaleFeed(request, this.#style),
         ...batchFeeds(objective, request),
-        ...(needsReference(objective) ? referenceFeeds(await referenceSums(group, this.inOwnPacks(checkpoint))) : {}),
+        ...(needsReference(objective) ? referenceFeeds(await this.#gradientReference(group, checkpoint)) : {}),
         ...policyFeeds(policy),
       });
       const scored = sequenceLogProbs(pack, outputs.log_probs as TensorData) as [SequenceLogProbs, SequenceLogProbs][];
@@ -194,25 +220,13 @@ export class Computer implements AsyncDisposable {
     };
   }
 
-  /** Writes the profiles of all sessions, where they were asked for. */
-  async endProfiling(): Promise<void> {
-    for (const cache of [this.#gradients, this.#scoring]) {
-      for (const { session } of await cache.kept()) session.endProfiling();
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const cache of [this.#gradients, this.#scoring, this.#objectives]) await cache[Symbol.asyncDispose]();
-  }
-
-  /** Scores rows that fit into one pack. */
+  /** Scores rows that are one pack. */
   async scorePack(rows: readonly Row[], choice: RowChoice): Promise<SequenceLogProbs[][]> {
     const folder = choice.kind === 'reference' ? this.#reference : this.#folder;
-    const policy = choice.kind === 'policy' ? this.#policies.get(choice.digest) : undefined;
-    const weights = folder === this.#folder ? 'model' : 'reference';
+    const policy = choice.kind === 'policy' ? this.#policy(choice.digest) : undefined;
     const logits = logitLayout(rows, folder.definition);
-    using prepared = await this.#prepare(this.#scoring, [weights, policy?.method, logits], folder, () =>
-      scoringProgram(folder, policy?.method, logits),
+    using prepared = await this.#scoring.acquire(JSON.stringify([policy?.method ?? choice.kind, logits]), () =>
+      this.#prepare(folder, scoringProgram(folder, policy?.method, { ...this.#style, logits }), 'in-place'),
     );
     const { program, session } = prepared.value;
     const pack = packRows(rows, folder.definition, program.windows);
@@ -220,29 +234,56 @@ export class Computer implements AsyncDisposable {
     return sequenceLogProbs(pack, outputs.log_probs as TensorData);
   }
 
-  /** Scores rows in packs that depend on them alone, as the reference of a gradient must be. */
-  inOwnPacks(checkpoint: Checkpoint): ScoreRows {
-    return async (rows, choice) => {
-      const results: SequenceLogProbs[][] = [];
-      for (const group of groupRows(rows, this.#folder.definition)) {
-        await checkpoint();
-        results.push(...(await this.scorePack(group, choice)));
-      }
-      return results;
-    };
+  /** Profiles that were asked for are written. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const cache of [this.#gradients, this.#scoring, this.#objectives]) await cache[Symbol.asyncDispose]();
+  }
+
+  /** The model itself, where no other is compared with, has one session for both. */
+  get #referenceChoice(): RowChoice {
+    return { kind: this.#reference === this.#folder ? 'base' : 'reference' };
+  }
+
+  /** The reference of a gradient's pairs, in packs of their own: what else is scored must not change its bits. */
+  async #gradientReference(pairs: readonly Row[], checkpoint: Checkpoint): Promise<ReferenceSums> {
+    const scored: SequenceLogProbs[][] = [];
+    for (const group of groupRows(pairs, this.#reference.definition)) {
+      await checkpoint();
+      scored.push(...(await this.scorePack(group, this.#referenceChoice)));
+    }
+    return referenceSums(scored);
+  }
+
+  #superfluousPolicies(): string[] {
+    let bytes = 0;
+    const newestFirst = [...this.#policies].toReversed();
+    const superfluous = newestFirst.filter(([digest, { tensors }], i) => {
+      for (const { data } of tensors.values()) bytes += data.byteLength;
+      return i > 0 && (i >= POLICIES_KEPT || bytes > POLICY_BYTES_KEPT) && !this.#holds.has(digest);
+    });
+    return superfluous.map(([digest]) => digest);
+  }
+
+  #policy(digest: string): Policy {
+    const policy = this.#policies.get(digest);
+    if (policy === undefined) {
+      throw new AlphapoError(
+        'failed-precondition',
+        'POLICY_NOT_LOADED',
+        `policy ${digest} is not loaded; load it again`,
+      );
+    }
+    this.#policies.delete(digest);
+    this.#policies.set(digest, policy);
+    return policy;
   }
 
   #prepare<P extends Program>(
-    cache: ResourceCache<Prepared<P>>,
-    key: readonly unknown[],
     folder: ModelFolder,
-    build: () => P,
-  ): Promise<Lease<Prepared<P>>> {
-    return cache.acquire(JSON.stringify(key), async () => {
-      const program = build();
-      const session = await Session.create(program.graph, { ...this.#options, weightsFolder: folder.weightsFolder });
-      return { program, session, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
-    });
+    program: P,
+    weights: ComputeSettings['weights'],
+  ): Promise<Prepared<P>> {
+    return Prepared.create(program, { ...this.#options, weights, weightsFolder: folder.weightsFolder });
   }
 }
 
@@ -253,8 +294,7 @@ function checkRows(rows: readonly Row[], { definition }: ModelFolder): void {
 }
 
 /** Summed log-probabilities of pairs under the reference. */
-async function referenceSums(rows: readonly Row[], scoreRows: ScoreRows): Promise<ReferenceSums> {
-  const scored = await scoreRows(rows, { kind: 'reference' });
+function referenceSums(scored: readonly (readonly SequenceLogProbs[])[]): ReferenceSums {
   const side = (index: 0 | 1) => scored.map((both) => both[index]?.sum ?? Number.NaN);
   return { chosen: side(0), rejected: side(1) };
 }

@@ -1,5 +1,5 @@
 import type { FloatTensors } from '@alphapo/base';
-import type { Objective, TrainingMethod } from '@alphapo/contracts';
+import type { ComputeSettings, Dtype, Objective, TrainingMethod } from '@alphapo/contracts';
 import type { BatchTotals } from './batch-totals.ts';
 
 /** A preference pair as token ids. */
@@ -57,6 +57,7 @@ export interface GradientRequest extends BatchTotals {
   readonly pairs: readonly PairTokens[];
   readonly objective: Objective;
   readonly policyDigest: string;
+  readonly compute: ComputeSettings;
 }
 
 /** Which weights to compute with: the folder's own, or those with the trainable tensors of a loaded policy. */
@@ -73,6 +74,8 @@ export interface ModelDescription {
   /** Longest sequence that the positions of the model allow. */
   readonly maxPositions: number;
   readonly executionProvider: string;
+  /** Element type of frozen weights and activations. */
+  readonly dtype: Dtype;
   readonly threads: number;
 }
 
@@ -98,8 +101,8 @@ export interface Engine extends AsyncDisposable {
   readonly scoring: ScoringStatistics;
   /**
    * Keeps the trainable tensors of a policy under its digest. At most a few are held, the least recently used one goes
-   * first, but not while a call needs it. The tensors' buffers are moved to the engine's thread: don't use them afterwards. Errors: POLICY_MISMATCH
-   * with the name where a tensor is missing, unknown or of another shape.
+   * first, but not while a call needs it. The tensors' buffers are moved to the engine's thread: don't use them afterwards.
+   * Errors: POLICY_MISMATCH with the name where a tensor is missing, unknown or of another shape.
    */
   loadPolicy(policy: { digest: string; method: TrainingMethod; tensors: FloatTensors }): Promise<void>;
   hasPolicy(digest: string): boolean;

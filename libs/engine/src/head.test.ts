@@ -15,7 +15,7 @@ async function openHead(softCap: number | undefined, training: HeadTraining, log
   const hidden = graph.input('hidden', 'f64', [K, C, D]);
   const weight = graph.input('weight', 'f64', [V, D]);
   const targets = graph.constant('i64', [K, C], TARGETS);
-  const logProbs = targetLogProbs(hidden, { weight, softCap }, targets, { training, logits });
+  const logProbs = targetLogProbs(hidden, { weight, trained: weight, softCap }, targets, { training, logits });
   const uneven = graph.constant(
     'f64',
     [K, C],

@@ -1,6 +1,8 @@
 import {
   add,
+  addTo,
   type Contribution,
+  cast,
   customDerivative,
   div,
   gather,
@@ -18,13 +20,16 @@ import {
   sub,
   tanh,
   type Value,
+  widened,
   zeros,
 } from '@alphapo/graph';
 
 /** What turns hidden states into logits. */
 export interface Head {
-  /** [V, D] */
+  /** [V, D], in the element type of the hidden states. */
   readonly weight: Value;
+  /** The same as it is trained, in float32; the weight itself where it is not. */
+  readonly trained: Value;
   /** Logits are cap * tanh(z / cap) of the products z with the weight, where there is a cap. arXiv:2408.00118. */
   readonly softCap: number | undefined;
 }
@@ -36,7 +41,8 @@ export interface Head {
  *     d log p(y) / d h = s_y W[y] - sum_v p_v s_v W[v],
  *
  * their unscaled gradients; those are scaled by what arrives from the objective, once it is known. s_v is the slope of
- * the soft cap at v, 1 - tanh(z_v / cap)^2, and 1 without one.
+ * the soft cap at v, 1 - tanh(z_v / cap)^2, and 1 without one. Products of matrices are of the hidden states' type,
+ * everything else float32 at least.
  *
  * @param hidden [K, C, D]
  * @param targets token ids [K, C]
@@ -55,10 +61,13 @@ export function targetLogProbs(
     case 'frozen-weight': {
       const { weight } = head;
       const [logProbs, gradients] = over(hidden, head, targets, (chunk, target) => [
-        sub(timesSlope(gather(weight, target), targetSlope(chunk, target)), gemm(sloped(chunk), weight)),
+        sub(
+          timesSlope(widened(gather(weight, target)), targetSlope(chunk, target)),
+          widened(gemm(cast(sloped(chunk), weight.type), weight)),
+        ),
       ]) as [Value, Value];
       return customDerivative(reshape(logProbs, targets.shape), [hidden], (arriving) => [
-        mul(gradients, reshape(arriving, columnShape(targets))),
+        cast(mul(gradients, reshape(arriving, columnShape(targets))), hidden.type),
       ]);
     }
     case 'trained-weight': {
@@ -98,7 +107,7 @@ interface Chunk {
 }
 
 function chunkOf(hidden: Value, { weight, softCap }: Head): Chunk {
-  const products = gemm(hidden, weight, { transB: true });
+  const products = widened(gemm(hidden, weight, { transB: true }));
   if (softCap === undefined) return { logits: products, probabilities: softmax(products), slopes: undefined };
   const bent = tanh(div(products, softCap));
   const logits = mul(bent, softCap);
@@ -162,9 +171,9 @@ function fromProbabilities(
   minusScales: Value,
   sum?: Value,
 ): HeadGradients {
-  const scaled = mul(slopedProbabilities, minusScales);
-  const plus = sum === undefined ? {} : { plus: sum };
-  return { hidden: gemm(scaled, weight), weight: gemm(scaled, h, { transA: true, ...plus }) };
+  const scaled = cast(mul(slopedProbabilities, minusScales), weight.type);
+  const ofWeight = widened(gemm(scaled, h, { transA: true }));
+  return { hidden: widened(gemm(scaled, weight)), weight: sum === undefined ? ofWeight : addTo(sum, ofWeight) };
 }
 
 /**
@@ -176,19 +185,20 @@ function trained(
   { hidden, head, targets }: { hidden: Value; head: Head; targets: Value },
   probabilityPart: (scales: Value) => HeadGradients & { readonly targetSlopes: Value | undefined },
 ): Value {
-  const { weight } = head;
-  return customDerivative(reshape(logProbs, targets.shape), [hidden, weight, weight], (arriving) => {
+  const { weight, trained: table } = head;
+  return customDerivative(reshape(logProbs, targets.shape), [hidden, table, table], (arriving) => {
     const scales = reshape(arriving, columnShape(targets));
     const part = probabilityPart(scales);
     const ofTarget = timesSlope(scales, part.targetSlopes && reshape(part.targetSlopes, columnShape(targets)));
-    const rows: Contribution = { indices: flat(targets), rows: flat(mul(hidden, ofTarget)) };
-    return [add(reshape(part.hidden, hidden.shape), mul(gather(weight, targets), ofTarget)), part.weight, rows];
+    const rows: Contribution = { indices: flat(targets), rows: flat(mul(widened(hidden), ofTarget)) };
+    const ofHidden = add(reshape(part.hidden, hidden.shape), mul(widened(gather(weight, targets)), ofTarget));
+    return [cast(ofHidden, hidden.type), part.weight, rows];
   });
 }
 
 /** Computes the logits once more, chunk by chunk, because the scales were not known before. */
 function recomputed(hidden: Value, head: Head, targets: Value, scales: Value) {
-  const start = zeros(hidden.graph, head.weight.type, head.weight.shape);
+  const start = zeros(hidden.graph, head.trained.type, head.trained.shape);
   const { states, outputs } = scan(hidden.graph, [start], [hidden, neg(scales), targets], ([sum], slices) => {
     const [h, minusScales, target] = slices as [Value, Value, Value];
     const chunk = chunkOf(h, head);

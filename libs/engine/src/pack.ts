@@ -1,4 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
+import { DEFAULT_PACK_TOKENS } from '@alphapo/contracts';
 import { type ModelDefinition, rotaryTables } from '@alphapo/models';
 import { attentionBlocks, attentionFeeds } from './attention-blocks.ts';
 import type { LogitLayout } from './head.ts';
@@ -15,8 +16,22 @@ export interface Pack {
   readonly headRows: number;
 }
 
-/** Tokens a pack may hold, unless one row alone has more: enough for matrix products to run at full speed. */
-export const PACK_TOKENS = 1024;
+/** Tokens, and those of them that are responses', of rows in a pack. */
+export interface PackSize {
+  readonly tokens: number;
+  readonly responseTokens: number;
+}
+
+/** What packs of a model may hold when scoring, unless one row alone has more. */
+export interface PackLimits {
+  /** Of any pack. */
+  readonly pack: PackSize;
+  /** Of a pack with rows of several calls. */
+  readonly merged: PackSize;
+}
+
+/** Tokens with which scoring runs at full speed: with more, callers would wait for each other and gain nothing. */
+const MERGED_TOKENS = 256;
 
 /** Logits that are held at once, in elements (128 MiB): with this bound memory does not grow with the vocabulary. */
 const WHOLE_LOGIT_ELEMENTS = 2 ** 25;
@@ -30,46 +45,40 @@ export function logitLayout(rows: readonly Row[], { vocabularySize }: ModelDefin
   return responses * vocabularySize <= WHOLE_LOGIT_ELEMENTS ? 'whole' : 'chunks';
 }
 
-/** What a pack still has room for. Its first row has room however large it is. */
-export class PackRoom {
-  #tokens: number;
-  #responseTokens: number;
-  #isEmpty = true;
-
-  constructor({ tokens, responseTokens }: { tokens: number; responseTokens: number }) {
-    this.#tokens = tokens;
-    this.#responseTokens = responseTokens;
-  }
-
-  static of({ vocabularySize }: ModelDefinition): PackRoom {
-    return new PackRoom({
-      tokens: PACK_TOKENS,
-      responseTokens: Math.floor(WHOLE_LOGIT_ELEMENTS / vocabularySize),
-    });
-  }
-
-  /** Takes a row if there is room for it; says whether there was. */
-  take(row: Row): boolean {
-    const fits = rowTokens(row) <= this.#tokens && responseTokens(row) <= this.#responseTokens;
-    if (!fits && !this.#isEmpty) return false;
-    this.#isEmpty = false;
-    this.#tokens -= rowTokens(row);
-    this.#responseTokens -= responseTokens(row);
-    return true;
-  }
+/** The size to which packs of a model are filled: so many tokens, and no more logits than are held whole. */
+function packLimit({ vocabularySize }: ModelDefinition, tokens: number): PackSize {
+  return { tokens, responseTokens: Math.floor(WHOLE_LOGIT_ELEMENTS / vocabularySize) };
 }
 
-/** Groups rows, in their order, into packs. The groups depend on the rows and the model alone. */
-export function groupRows(rows: readonly Row[], model: ModelDefinition): Row[][] {
+export function packLimits(model: ModelDefinition): PackLimits {
+  return { pack: packLimit(model, DEFAULT_PACK_TOKENS), merged: packLimit(model, MERGED_TOKENS) };
+}
+
+export const EMPTY_PACK: PackSize = { tokens: 0, responseTokens: 0 };
+
+/** The size of a pack with one more row. */
+export function withRow({ tokens, responseTokens: responses }: PackSize, row: Row): PackSize {
+  return { tokens: tokens + rowTokens(row), responseTokens: responses + responseTokens(row) };
+}
+
+export function fitsInto({ tokens, responseTokens }: PackSize, limit: PackSize): boolean {
+  return tokens <= limit.tokens && responseTokens <= limit.responseTokens;
+}
+
+/** Groups rows, in their order, into packs of at most `packTokens`, unless one row alone has more. */
+export function groupRows(rows: readonly Row[], model: ModelDefinition, packTokens = DEFAULT_PACK_TOKENS): Row[][] {
+  const limit = packLimit(model, packTokens);
   const groups: Row[][] = [];
-  let room = PackRoom.of(model);
+  let size = EMPTY_PACK;
   for (const row of rows) {
+    const grown = withRow(size, row);
     const open = groups.at(-1);
-    if (open !== undefined && room.take(row)) open.push(row);
-    else {
+    if (open !== undefined && fitsInto(grown, limit)) {
+      open.push(row);
+      size = grown;
+    } else {
       groups.push([row]);
-      room = PackRoom.of(model);
-      room.take(row);
+      size = withRow(EMPTY_PACK, row);
     }
   }
   return groups;

@@ -1,5 +1,6 @@
-import type { Objective, TrainingMethod } from '@alphapo/contracts';
+import type { ComputeSettings, Objective, TrainingMethod } from '@alphapo/contracts';
 import {
+  addTo,
   cast,
   differentiate,
   div,
@@ -10,6 +11,7 @@ import {
   gemm,
   matmul,
   mul,
+  recomputed,
   reshape,
   type Shape,
   type Value,
@@ -22,11 +24,17 @@ import {
   type LoraFactors,
   loraFactors,
   type TokenInputs,
+  type WholePack,
+  wholeMask,
 } from '@alphapo/models';
 import { type HeadTraining, type LogitLayout, targetLogProbs } from './head.ts';
 import { addObjective } from './objective-program.ts';
 import { blockPrefix } from './pack.ts';
+import type { ProgramStyle } from './program-style.ts';
 import type { ModelFolder } from './weights.ts';
+
+/** A model's definition, and its parameters as frozen weights of a graph. */
+export type WeightSource = Pick<ModelFolder, 'definition' | 'addWeight'>;
 
 /** Axis names: T tokens, K chunks of C head rows, P pairs. */
 const HEAD_ROWS = 'C*K';
@@ -40,19 +48,33 @@ export function trainableParameters(
   return loraFactors(model, method).flatMap(({ a, b }) => [a, b]);
 }
 
+/** What a program is built as, besides what suits its device. */
+interface LayoutStyle extends ProgramStyle {
+  readonly logits: LogitLayout;
+}
+
 /** A model in a graph, with its inputs and parameters in place. */
 class ModelGraph implements Computation {
   readonly graph = new Graph();
   readonly inputs: TokenInputs;
   /** The trained parameters, as inputs of the graph, by name. */
   readonly trainable: ReadonlyMap<string, Value>;
-  readonly #folder: ModelFolder;
+  readonly #folder: WeightSource;
+  readonly #style: ProgramStyle;
+  readonly #activations: ComputeSettings['activations'];
   readonly #factors: ReadonlyMap<string, LoraFactors>;
   readonly #scaling: number;
   readonly #parameters = new Map<string, Value>();
   readonly #blocks = new Map<number | undefined, AttentionBlocks>();
+  readonly #whole = new Map<number | undefined, WholePack>();
 
-  constructor(folder: ModelFolder, method: TrainingMethod | undefined) {
+  constructor(
+    folder: WeightSource,
+    method: TrainingMethod | undefined,
+    { activations, ...style }: ProgramStyle & Pick<ComputeSettings, 'activations'>,
+  ) {
+    this.#activations = activations;
+    this.#style = style;
     this.#folder = folder;
     const factors = method?.kind === 'lora' ? loraFactors(folder.definition, method) : [];
     this.#factors = new Map(factors.map((pair) => [pair.layer.name, pair]));
@@ -73,9 +95,10 @@ class ModelGraph implements Computation {
   }
 
   parameter(name: string): Value {
-    const known = this.trainable.get(name) ?? this.#parameters.get(name);
+    const known = this.#parameters.get(name);
     if (known !== undefined) return known;
-    const value = cast(this.#folder.addWeight(this.graph, name), 'f32');
+    const stored = this.trainable.get(name) ?? this.#folder.addWeight(this.graph, name);
+    const value = cast(stored, stored.shape.length > 1 ? this.#style.precision : 'f32');
     this.#parameters.set(name, value);
     return value;
   }
@@ -83,20 +106,42 @@ class ModelGraph implements Computation {
   linear(name: string, x: Value): Value {
     const layer = this.#folder.definition.linears.find((linear) => linear.name === name);
     const weight = this.parameter(`${name}.weight`);
-    const bias = layer?.bias ? { plus: this.parameter(`${name}.bias`) } : {};
+    const bias = layer?.bias ? { plus: cast(this.parameter(`${name}.bias`), x.type) } : {};
     const y = gemm(x, weight, { transB: layer?.layout === 'out-in', ...bias });
     const factors = this.#factors.get(name);
     if (factors === undefined) return y;
-    const down = gemm(x, this.parameter(factors.a.name), { transB: true });
-    return gemm(mul(down, this.#scaling), this.parameter(factors.b.name), { transB: true, plus: y });
+    const [a, b] = [factors.a, factors.b].map((factor) => this.trainable.get(factor.name)) as [Value, Value];
+    const down = gemm(cast(x, 'f32'), a, { transB: true });
+    return addTo(y, cast(gemm(mul(down, this.#scaling), b, { transB: true }), y.type));
   }
 
-  attentionBlocks(slidingWindow: number | undefined): AttentionBlocks {
+  layer(x: Value, compute: (x: Value) => Value): Value {
+    return this.#activations === 'kept' ? compute(x) : recomputed(x, this.#trainedAsUsed(), compute);
+  }
+
+  /** What is trained as layers use it: in the activations' type where they have one of their own. */
+  *#trainedAsUsed(): Generator<Value> {
+    for (const [name, value] of this.trainable) yield this.#parameters.get(name) ?? value;
+  }
+
+  attentionBlocks(slidingWindow: number | undefined): AttentionBlocks | WholePack {
+    return this.#style.attention === 'whole' ? this.#wholePack(slidingWindow) : this.#packBlocks(slidingWindow);
+  }
+
+  #wholePack(slidingWindow: number | undefined): WholePack {
+    const known = this.#whole.get(slidingWindow) ?? { mask: wholeMask(this.inputs, slidingWindow) };
+    this.#whole.set(slidingWindow, known);
+    return known;
+  }
+
+  #packBlocks(slidingWindow: number | undefined): AttentionBlocks {
     const known = this.#blocks.get(slidingWindow);
     if (known !== undefined) return known;
     const prefix = blockPrefix(slidingWindow);
     const index = (name: string, shape: Shape) => this.graph.input(prefix + name, 'i64', shape);
-    const place = (name: string) => index(name, ['N', 1]);
+    // Named after the window, like the extents of the masks: see attentionMasks.
+    const [N, M] = [`N${slidingWindow ?? ''}`, `M${slidingWindow ?? ''}`];
+    const place = (name: string) => index(name, [N, 1]);
     const places: BlockPlaces = {
       queryStart: place('queryStart'),
       prefixStart: place('prefixStart'),
@@ -105,15 +150,15 @@ class ModelGraph implements Computation {
       end: place('end'),
       queryCount: place('queryCount'),
       keyCount: place('keyCount'),
-      queryPads: index('queryPads', ['N', 4]),
-      keyPads: index('keyPads', ['N', 4]),
-      maskPads: index('maskPads', ['N', 4]),
+      queryPads: index('queryPads', [N, 4]),
+      keyPads: index('keyPads', [N, 4]),
+      maskPads: index('maskPads', [N, 4]),
     };
     const blocks: AttentionBlocks = {
       places,
       masks: attentionMasks(this.inputs, places, slidingWindow),
       queryRows: index('queryRows', ['T']),
-      keyRows: index('keyRows', ['M', 'T']),
+      keyRows: index('keyRows', [M, 'T']),
     };
     this.#blocks.set(slidingWindow, blocks);
     return blocks;
@@ -131,7 +176,9 @@ class ModelGraph implements Computation {
     const sources = this.graph.input('head_sources', 'i64', ['S', 'T']);
     const targets = this.graph.input('targets', 'i64', ['K', 'C']);
     const hidden = gatherRows(definition.hidden(this), headRows, sources);
-    const head = { weight: this.parameter(definition.headWeight), softCap: definition.logitSoftCap };
+    const weight = this.parameter(definition.headWeight);
+    const trained = this.trainable.get(definition.headWeight) ?? weight;
+    const head = { weight, trained, softCap: definition.logitSoftCap };
     return targetLogProbs(hidden, head, targets, { training, logits });
   }
 }
@@ -143,8 +190,12 @@ export interface Program {
 }
 
 /** Log-probabilities only: output `log_probs` [K, C]. */
-export function scoringProgram(folder: ModelFolder, method: TrainingMethod | undefined, logits: LogitLayout): Program {
-  const model = new ModelGraph(folder, method);
+export function scoringProgram(
+  folder: WeightSource,
+  method: TrainingMethod | undefined,
+  { logits, ...style }: LayoutStyle,
+): Program {
+  const model = new ModelGraph(folder, method, { ...style, activations: 'kept' });
   const { graph } = model;
   graph.output('log_probs', model.logProbs('none', logits));
   return { graph, windows: model.windows };
@@ -166,16 +217,17 @@ export interface GradientProgram extends Program {
 
 /**
  * Forward, objective and backward. Besides the pack it takes `members_chosen` and `members_rejected` [P, K C], the
- * counts of their tokens [P], `batch_pairs` [], and what the objective needs beside them (`addObjective`); it gives back
- * `log_probs` [K, C], the PAIR_OUTPUTS and the gradients of the trained parameters.
+ * counts of their tokens [P], `batch_pairs` [], what the objective needs beside them (`addObjective`), and in float16
+ * `loss_scale` [] (`lossScaleFeed`); it gives back `log_probs` [K, C], the PAIR_OUTPUTS and the gradients of the trained
+ * parameters.
  */
 export function gradientProgram(
-  folder: ModelFolder,
+  folder: WeightSource,
   method: TrainingMethod,
   objective: Objective,
-  logits: LogitLayout,
+  { logits, ...style }: LayoutStyle & Pick<ComputeSettings, 'activations'>,
 ): GradientProgram {
-  const model = new ModelGraph(folder, method);
+  const model = new ModelGraph(folder, method, style);
   const { graph } = model;
   const trainsHead = model.trainable.has(folder.definition.headWeight);
   const logProbs = model.logProbs(trainsHead ? 'trained-weight' : 'frozen-weight', logits);
@@ -186,13 +238,24 @@ export function gradientProgram(
   const loss = addObjective(graph, objective, { chosen: sums('chosen'), rejected: sums('rejected') });
   graph.output('log_probs', logProbs);
 
-  const share = expand(div(1, graph.input('batch_pairs', 'f64', [])), ['P']);
+  const scale = style.precision === 'f16' ? graph.input('loss_scale', 'f64', []) : undefined;
+  const share = expand(div(scale ?? 1, graph.input('batch_pairs', 'f64', [])), ['P']);
   const trained = [...model.trainable.values()];
   const gradients = differentiate(graph, [{ output: loss, gradient: share }], trained);
   return {
     graph,
     windows: model.windows,
-    gradients: trained.map((parameter, i) => addGradientOutputs(parameter, gradients[i] as Gradient)),
+    gradients: trained.map((parameter, i) => addGradientOutputs(parameter, unscaled(gradients[i] as Gradient, scale))),
+  };
+}
+
+/** A gradient without the scale of the loss. */
+function unscaled(gradient: Gradient, scale: Value | undefined): Gradient {
+  if (scale === undefined) return gradient;
+  const factor = cast(div(1, scale), 'f32');
+  return {
+    dense: gradient.dense && mul(gradient.dense, factor),
+    rows: gradient.rows.map(({ indices, rows }) => ({ indices, rows: mul(rows, factor) })),
   };
 }
 

@@ -1,12 +1,17 @@
 import type { PolicyChoice, ScoringStatistics, SequenceLogProbs } from './engine.ts';
-import { PackRoom } from './pack.ts';
+import type { PackLimits } from './pack.ts';
 import type { Row } from './row.ts';
 import { Scheduler, type SchedulerOptions } from './scheduler.ts';
 
 const BASE: PolicyChoice = { kind: 'base' };
 const never = new AbortController().signal;
 
-/** A row of one token, known by a number. */
+function packsOf(tokens: number): PackLimits {
+  const size = { tokens, responseTokens: Number.POSITIVE_INFINITY };
+  return { pack: size, merged: size };
+}
+
+/** A row of a hundredth of a pack, known by a number. */
 const row = (id: number): Row => ({ prompt: [id], responses: [[]] });
 const resultOf = ({ prompt }: Row): SequenceLogProbs[] => [
   { sum: prompt[0] as number, mean: 0, tokens: 1, logProbs: new Float32Array() },
@@ -28,7 +33,7 @@ function noting(options: Partial<SchedulerOptions> = {}) {
     return rows.map(resultOf);
   };
   const scheduler = new Scheduler({
-    ...{ ...sizes(100), merging: 'on', lingerMs: 0, execute },
+    ...{ ...packsOf(100), merging: 'on', lingerMs: 0, execute },
     onStatistics: (latest) => {
       statistics = latest;
     },
@@ -60,7 +65,7 @@ test('a call without rows has no results, and needs no execution', async () => {
 });
 
 test('a call that is larger than an execution gets its results in order', async () => {
-  const { score, turns } = noting(sizes(3));
+  const { score, turns } = noting(packsOf(3));
   expect(await Promise.all([score(1, 2, 3, 4, 5), score(6)])).toEqual([[1, 2, 3, 4, 5], [6]]);
   expect(turns).toEqual([
     [1, 2, 3],
@@ -75,7 +80,7 @@ test('computations in pieces come one after the other', async () => {
 });
 
 test('waiting scores are computed between two pieces, one execution at a time', async () => {
-  const { pieces, score, turns } = noting(sizes(1));
+  const { pieces, score, turns } = noting(packsOf(1));
   await Promise.all([pieces('a', 3), score(1, 2, 3, 4, 5)]);
   expect(turns).toEqual([[1], [2], 'a', [3], 'a', [4], 'a', [5]]);
 });
@@ -95,7 +100,7 @@ test('a call that is cancelled while it is computed is not computed further', as
   const abort = new AbortController();
   const taken: number[] = [];
   const { scheduler, score } = noting({
-    ...sizes(1),
+    ...packsOf(1),
     execute: async (rows) => {
       taken.push(...rows.map(({ prompt }) => prompt[0] as number));
       if (taken.length === 1) abort.abort(new Error('gone'));

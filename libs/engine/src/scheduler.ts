@@ -2,8 +2,8 @@ import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
 import type { Checkpoint } from './compute.ts';
 import type { ScoringStatistics, SequenceLogProbs } from './engine.ts';
 import { Piecewise } from './piecewise.ts';
-import type { Row } from './row.ts';
-import { type Merging, type RowChoice, type ScoreCall, ScoreQueue, type ScoreQueueOptions } from './score-queue.ts';
+import type { Row, RowChoice } from './row.ts';
+import { type Merging, ScoreQueue, type ScoreQueueOptions } from './score-queue.ts';
 import { nextTurn, type Turn } from './turns.ts';
 
 /** How score calls share executions. */
@@ -20,7 +20,9 @@ export interface SchedulerOptions extends ScoringOptions, ScoreQueueOptions {
 }
 
 /** A score call under way: its rows' results as they come. */
-interface Call extends ScoreCall {
+interface Call {
+  readonly rows: readonly Row[];
+  readonly choice: RowChoice;
   readonly results: SequenceLogProbs[][];
   resolve(results: SequenceLogProbs[][]): void;
   reject(error: unknown): void;

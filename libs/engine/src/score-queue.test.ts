@@ -1,29 +1,29 @@
 import { seededRandom } from '@alphapo/base';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
-import type { PolicyChoice } from './engine.ts';
 import { writeTinyModel } from './model-fixture.ts';
-import { groupRows, PackRoom } from './pack.ts';
-import type { Row } from './row.ts';
+import { groupRows, packLimits } from './pack.ts';
+import type { Row, RowChoice } from './row.ts';
 import { type Merging, ScoreQueue, type Share } from './score-queue.ts';
 import { ModelFolder } from './weights.ts';
 
 interface NamedCall {
   readonly name: string;
   readonly rows: readonly Row[];
-  readonly choice: PolicyChoice;
+  readonly choice: RowChoice;
 }
 
-const roomOf100Tokens = () => new PackRoom({ tokens: 100, responseTokens: 100 });
+const LIMITS = { pack: { tokens: 100, responseTokens: 30 }, merged: { tokens: 80, responseTokens: 20 } };
 
+/** A row with one response token. */
 const row = (tokens: number): Row => ({ prompt: Array(tokens - 1).fill(1), responses: [[2]] });
 
 function call(name: string, sizes: readonly number[], digest?: string): NamedCall {
-  const choice: PolicyChoice = digest === undefined ? { kind: 'base' } : { kind: 'policy', digest };
+  const choice: RowChoice = digest === undefined ? { kind: 'base' } : { kind: 'policy', digest };
   return { name, rows: sizes.map(row), choice };
 }
 
 function queueOf(calls: readonly NamedCall[], merging: Merging = 'on'): ScoreQueue<NamedCall> {
-  const queue = new ScoreQueue<NamedCall>({ newRoom: roomOf100Tokens, mergeTokens: 80, merging });
+  const queue = new ScoreQueue<NamedCall>({ ...LIMITS, merging });
   for (const each of calls) queue.add(each);
   return queue;
 }
@@ -54,6 +54,23 @@ test('a call by itself has a pack of tokens in an execution', () => {
 test('a row that is larger than a pack is computed alone', () => {
   expect(executions(queueOf([call('a', [150]), call('b', [10])]))).toEqual(['a1', 'b1']);
   expect(executions(queueOf([call('a', [10]), call('b', [150])]))).toEqual(['a1', 'b1']);
+});
+
+test('no more response tokens are computed together than logits are held whole', () => {
+  const wide: Row = { prompt: [1], responses: [Array(15).fill(2)] };
+  const wideCall = (name: string, rows: number): NamedCall => ({ ...call(name, []), rows: Array(rows).fill(wide) });
+  expect(executions(queueOf([wideCall('a', 3)]))).toEqual(['a2', 'a1']);
+  expect(executions(queueOf([wideCall('a', 1), wideCall('b', 1), call('c', [5])]))).toEqual(['a1 c1', 'b1']);
+  expect(queueOf([wideCall('a', 1), wideCall('b', 1)]).isFull).toBe(true);
+});
+
+test('the reference is not computed with the model or a policy', () => {
+  const reference = { ...call('r', [10]), choice: { kind: 'reference' } as const };
+  expect(executions(queueOf([call('a', [10]), reference, call('b', [10], 'x'), reference]))).toEqual([
+    'a1',
+    'r1 r1',
+    'b1',
+  ]);
 });
 
 test('calls under different policies are not computed together', () => {
@@ -99,7 +116,7 @@ test.each<Merging>(['on', 'off'])('a call alone is cut as gradients cut their ro
   const { definition: model } = await ModelFolder.open(await writeTinyModel(await temporaryFolder()));
   const random = seededRandom(4);
   const rows = Array.from({ length: 60 }, () => row(2 + random.below(300)));
-  const queue = new ScoreQueue({ newRoom: () => PackRoom.of(model), mergeTokens: 256, merging });
+  const queue = new ScoreQueue({ ...packLimits(model), merging });
   queue.add({ rows, choice: { kind: 'base' } });
   const packs: (readonly Row[])[] = [];
   while (queue.size > 0) packs.push(queue.take().flatMap((share) => share.rows));

@@ -1,9 +1,5 @@
-import type { PolicyChoice } from './engine.ts';
-import type { PackRoom } from './pack.ts';
-import { type Row, rowTokens } from './row.ts';
-
-/** Which weights rows are scored with: a caller's choice, or the model that objectives compare with. */
-export type RowChoice = PolicyChoice | { readonly kind: 'reference' };
+import { EMPTY_PACK, fitsInto, type PackLimits, withRow } from './pack.ts';
+import type { Row, RowChoice } from './row.ts';
 
 /** Rows to be scored with the same weights. */
 export interface ScoreCall {
@@ -20,17 +16,14 @@ export interface Share<Call extends ScoreCall> {
 /** Whether rows of different calls may be computed in one execution. */
 export type Merging = 'on' | 'off';
 
-export interface ScoreQueueOptions {
+/** The limits of packs: the rows of one call fill a pack, those of others are added up to the limit of merged ones. */
+export interface ScoreQueueOptions extends PackLimits {
   readonly merging: Merging;
-  /** The room of an execution without rows. */
-  readonly newRoom: () => PackRoom;
-  /** Tokens up to which rows of other calls are added: beyond that they gain nothing, and make each other wait. */
-  readonly mergeTokens: number;
 }
 
 /**
  * Calls that wait to be scored. An execution takes the rows of the call that has waited longest, and where they are few
- * adds those of other calls with the same weights. A call that is larger than a pack then goes to the end of the queue, so
+ * adds those of other calls under the same weights. A call that is larger than a pack then goes to the end of the queue, so
  * that small calls wait for a pack of it and not for all of it.
  */
 export class ScoreQueue<Call extends ScoreCall> {
@@ -49,14 +42,10 @@ export class ScoreQueue<Call extends ScoreCall> {
   /** Whether the next execution takes no more calls: waiting for them gains nothing. */
   get isFull(): boolean {
     if (this.#options.merging === 'off') return this.size > 0;
-    let tokens = 0;
-    for (const { call, next } of this.#mergeable()) {
-      for (const row of call.rows.slice(next)) {
-        tokens += rowTokens(row);
-        if (tokens >= this.#options.mergeTokens) return true;
-      }
-    }
-    return false;
+    const { merged } = this.#options;
+    const rows = this.#mergeable().flatMap(({ call, next }) => call.rows.slice(next));
+    const { tokens, responseTokens } = rows.reduce(withRow, EMPTY_PACK);
+    return tokens >= merged.tokens || responseTokens >= merged.responseTokens;
   }
 
   add(call: Call): void {
@@ -69,16 +58,17 @@ export class ScoreQueue<Call extends ScoreCall> {
 
   /** Takes the rows of the next execution, one at least. A call by itself is cut into packs as `groupRows` cuts it. */
   take(): Share<Call>[] {
-    const room = this.#options.newRoom();
+    const { pack, merged } = this.#options;
     const shares: Share<Call>[] = [];
     const head = this.#waiting[0];
-    let tokens = 0;
+    let size = EMPTY_PACK;
     for (const waiting of this.#mergeable()) {
-      const limit = waiting === head ? Number.POSITIVE_INFINITY : this.#options.mergeTokens;
+      const limit = waiting === head ? pack : merged;
       const { call, next: from } = waiting;
       for (const row of call.rows.slice(from)) {
-        if (tokens + rowTokens(row) > limit || !room.take(row)) break;
-        tokens += rowTokens(row);
+        const grown = withRow(size, row);
+        if (size !== EMPTY_PACK && !fitsInto(grown, limit)) break;
+        size = grown;
         waiting.next++;
       }
       if (waiting.next > from) shares.push({ call, rows: call.rows.slice(from, waiting.next) });

@@ -1,10 +1,10 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
+import type { ComputeSettings, ExecutionProvider } from '@alphapo/contracts';
 import { type Graph, writeOnnx } from '@alphapo/graph';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { env, InferenceSession, Tensor } from 'onnxruntime-node';
+import { deviceFailure, providerOptions } from './providers.ts';
 
 /** The one door to ONNX Runtime. */
-
-export type ExecutionProvider = 'cpu' | 'cuda' | 'webgpu';
 
 /** Elements of a tensor that crosses into or out of a session, with its shape. */
 export type TensorData =
@@ -18,47 +18,58 @@ export interface SessionOptions {
   readonly executionProvider: ExecutionProvider;
   /** Threads inside an operator. The order of sums may depend on it, so it is fixed for a run. */
   readonly threads: number;
+  /** Packed copies of constant matrices: see ComputeSettings. */
+  readonly weights?: ComputeSettings['weights'];
   /** Folder of the files that the graph's weights lie in. */
   readonly weightsFolder?: string;
   /** Writes a profile of every run in Chrome's trace format, to a file that starts with this. */
   readonly profilePrefix?: string;
 }
 
+/** What ONNX Runtime would print about a failure is also in the error that it throws. */
+const LOG_NOTHING = 4;
+env.logLevel = 'fatal';
+
 const ORT_TYPE = { f32: 'float32', f64: 'float64', i64: 'int64' } as const;
 
 /** A graph ready to run. `run` blocks the calling thread: use it in a worker. */
 export class Session implements AsyncDisposable {
   readonly #session: InferenceSession;
+  readonly #provider: ExecutionProvider;
 
-  private constructor(session: InferenceSession) {
+  private constructor(session: InferenceSession, provider: ExecutionProvider) {
     this.#session = session;
+    this.#provider = provider;
   }
 
   static async create(graph: Graph, options: SessionOptions): Promise<Session> {
+    const provider = providerOptions(options.executionProvider);
     const extra: Record<string, unknown> = {
       session: {
-        // Packed copies of the weights would double their memory; GEMMs of hundreds of rows gain nothing from them.
-        disable_prepacking: '1',
+        disable_prepacking: options.weights === 'packed' ? '0' : '1',
+        ...provider.session,
         ...(options.weightsFolder === undefined
           ? {}
           : { model_external_initializers_file_folder_path: options.weightsFolder }),
       },
     };
     try {
-      const session = await InferenceSession.create(writeOnnx(graph), {
-        executionProviders: [options.executionProvider],
+      const session = await InferenceSession.create(writeOnnx(graph, provider), {
+        executionProviders: provider.executionProviders,
         intraOpNumThreads: options.threads,
         interOpNumThreads: 1,
         executionMode: 'sequential',
         graphOptimizationLevel: 'all',
-        logSeverityLevel: 3,
+        logSeverityLevel: LOG_NOTHING,
         extra,
         ...(options.profilePrefix === undefined
           ? {}
           : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
       });
-      return new Session(session);
+      return new Session(session, options.executionProvider);
     } catch (error) {
+      const failure = deviceFailure(options.executionProvider, error);
+      if (failure !== undefined) throw failure;
       throw new AlphapoError(
         'failed-precondition',
         'SESSION_NOT_CREATED',
@@ -77,6 +88,8 @@ export class Session implements AsyncDisposable {
       const outputs = await this.#session.run(inputs);
       return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, fromTensor(tensor)]));
     } catch (error) {
+      const failure = deviceFailure(this.#provider, error);
+      if (failure !== undefined) throw failure;
       throw new AlphapoError('internal', 'SESSION_RUN_FAILED', `ONNX Runtime stopped: ${messageOf(error)}`, {
         cause: error,
       });
@@ -84,10 +97,6 @@ export class Session implements AsyncDisposable {
   }
 
   /** Writes the profile, where one was asked for. */
-  endProfiling(): void {
-    this.#session.endProfiling();
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.release();
   }

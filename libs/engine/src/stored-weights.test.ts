@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { floatTensor, seededRandom } from '@alphapo/base';
+import type { Dtype } from '@alphapo/contracts';
 import { openCheckpoint } from '@alphapo/safetensors';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import { Computer } from './compute.ts';
@@ -19,10 +20,9 @@ const pairs: readonly PairTokens[] = Array.from({ length: 3 }, () => ({
 }));
 
 /** Log-probabilities of all tokens of the pairs. */
-async function scoresOf(folder: string): Promise<number[]> {
-  await using computer = await Computer.open(folder, CPU);
-  const scoreRows = computer.inOwnPacks(async () => {});
-  const scored = await computer.scorePairs(pairs, { kind: 'base' }, undefined, scoreRows);
+async function scoresOf(folder: string, dtype?: Dtype): Promise<number[]> {
+  await using computer = await Computer.open(folder, { ...CPU, dtype });
+  const scored = await computer.scorePairs(pairs, { kind: 'base' }, undefined, computer.scorePack.bind(computer));
   return scored.flatMap(({ chosen, rejected }) => [...chosen.logProbs, ...rejected.logProbs]);
 }
 
@@ -45,16 +45,26 @@ test.each(ARCHITECTURES)('%s scores the same to the bit from one file and from s
 });
 
 test.each(
-  ARCHITECTURES.flatMap(([name, config]) => (['f16', 'bf16'] as const).map((type) => [name, type, config] as const)),
+  ARCHITECTURES.flatMap(([name, config]) =>
+    (
+      [
+        ['f16', 'float32'],
+        ['f16', 'float16'],
+        ['bf16', 'float32'],
+        ['bf16', 'bfloat16'],
+        ['bf16', 'float16'],
+      ] as const
+    ).map(([stored, dtype]) => [name, stored, dtype, config] as const),
+  ),
 )(
-  '%s scores weights stored as %s as it scores the same numbers stored as f32, to the bit',
-  async (_name, dataType, config) => {
+  '%s scores weights stored as %s as it scores the same numbers stored as f32, to the bit, in %s',
+  async (_name, dataType, dtype, config) => {
     const storage = { dataType, maxShardBytes: 9000 };
     const half = await writeTinyModel(await temporaryFolder(), config, { storage });
     const single = await writeTinyModel(await temporaryFolder(), config, { weights: await storedWeights(half) });
-    const scores = await scoresOf(half);
+    const scores = await scoresOf(half, dtype);
     expect(scores.every(Number.isFinite)).toBe(true);
-    expect(scores).toEqual(await scoresOf(single));
+    expect(scores).toEqual(await scoresOf(single, dtype));
   },
 );
 

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seededRandom } from '@alphapo/base';
+import { DEFAULT_COMPUTE } from '@alphapo/contracts';
 import { defaultLoraTargets, freshLora } from '@alphapo/models';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import { batchTotals } from './batch-totals.ts';
@@ -60,7 +61,13 @@ test('the event loop stays free while the engine computes', async () => {
     last = performance.now();
   }, 5);
   const long = randomPairs(400, 60);
-  const result = await engine.gradient({ pairs: long, ...batchTotals(long), objective: SFT, policyDigest: 'a' });
+  const result = await engine.gradient({
+    pairs: long,
+    ...batchTotals(long),
+    objective: SFT,
+    policyDigest: 'a',
+    compute: DEFAULT_COMPUTE,
+  });
   clearInterval(timer);
   expect(result.computeMs).toBeGreaterThan(200);
   expect(longest).toBeLessThan(result.computeMs / 2);
@@ -72,7 +79,7 @@ test('an aborted computation stops, and the next one runs', async () => {
   await engine.loadPolicy(policy('a'));
   const abort = new AbortController();
   const pairs = randomPairs(2000, 60);
-  const request = { pairs, ...batchTotals(pairs), objective: SFT, policyDigest: 'a' };
+  const request = { pairs, ...batchTotals(pairs), objective: SFT, policyDigest: 'a', compute: DEFAULT_COMPUTE };
   const started = performance.now();
   const long = engine.gradient(request, { signal: abort.signal });
   setTimeout(() => abort.abort(), 100);
@@ -83,7 +90,7 @@ test('an aborted computation stops, and the next one runs', async () => {
 
 /** A gradient of many packs. */
 const longRequest = (policyDigest: string, pairs = randomPairs(150, 60)) => ({
-  ...{ pairs, ...batchTotals(pairs), objective: SFT, policyDigest },
+  ...{ pairs, ...batchTotals(pairs), objective: SFT, policyDigest, compute: DEFAULT_COMPUTE },
 });
 
 test('calls that wait under one policy are computed together, those under another one are not', async () => {
@@ -134,7 +141,10 @@ test('scores that are computed meanwhile do not change the bits of a gradient', 
   const { engine, policy } = await tinyEngine();
   await using _ = engine;
   await engine.loadPolicy(policy('a'));
-  const request = { ...longRequest('a', randomPairs(60, 60)), objective: { kind: 'dpo', beta: 0.1 } as const };
+  const request = {
+    ...longRequest('a', randomPairs(60, 60)),
+    objective: { kind: 'dpo', beta: 0.1, labelSmoothing: 0 } as const,
+  };
   const alone = await engine.gradient(request);
   const executions = engine.scoring.executions;
   const disturbed = engine.gradient(request);
@@ -212,7 +222,10 @@ test('objectives by the hundred leave no sessions behind that computing needs', 
   await using _ = engine;
   await engine.loadPolicy(policy('a'));
   const pairs = randomPairs(2, 5);
-  const sweep = Array.from({ length: 40 }, (_, i) => ({ kind: 'simpo', beta: 1 + i / 10, gamma: 0 }) as const);
+  const sweep = Array.from(
+    { length: 40 },
+    (_, i) => ({ kind: 'simpo', beta: 1 + i / 10, gamma: 0, labelSmoothing: 0 }) as const,
+  );
   const losses = async () =>
     await Promise.all(
       sweep.map(async (objective, i) => {
@@ -223,6 +236,7 @@ test('objectives by the hundred leave no sessions behind that computing needs', 
           ...batchTotals(pairs),
           objective,
           policyDigest: 'a',
+          compute: DEFAULT_COMPUTE,
         });
         expect(trained[0]?.loss).toBeCloseTo(scored?.loss as number, 4);
         return scored?.loss;
@@ -242,14 +256,14 @@ test('a policy that a waiting call needs is not dropped for newer ones', async (
   await engine.loadPolicy(policy('a'));
   await engine.loadPolicy(policy('b'));
   const calls = [
-    engine.gradient(longRequest('a', randomPairs(60, 60))),
+    engine.gradient(longRequest('a', randomPairs(240, 60))),
     engine.gradient(longRequest('b', randomPairs(2, 5))),
   ];
   for (const digest of ['c', 'd', 'e', 'f', 'g']) await engine.loadPolicy(policy(digest));
   expect(['a', 'b', 'g'].filter((digest) => engine.hasPolicy(digest))).toEqual(['a', 'b', 'g']);
   await Promise.all(calls);
-  await engine.loadPolicy(policy('h'));
-  expect(['a', 'h'].filter((digest) => engine.hasPolicy(digest))).toEqual(['h']);
+  for (const digest of ['h', 'i', 'j', 'k']) await engine.loadPolicy(policy(digest));
+  expect(['a', 'b', 'h', 'k'].filter((digest) => engine.hasPolicy(digest))).toEqual(['h', 'k']);
 });
 
 test('only a few policies are kept, the last ones used', async () => {

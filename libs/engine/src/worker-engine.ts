@@ -2,10 +2,12 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { AlphapoError } from '@alphapo/base';
+import type { Dtype, ExecutionProvider } from '@alphapo/contracts';
 import { batchTotals } from './batch-totals.ts';
+import type { ComputeOptions } from './compute.ts';
 import type { Engine, ModelDescription, ScoringStatistics } from './engine.ts';
+import { prepareProcess } from './providers.ts';
 import type { ScoringOptions } from './scheduler.ts';
-import type { ExecutionProvider, SessionOptions } from './session.ts';
 import { type CallName, type Calls, type FromWorker, fromWireError, type WorkerData } from './worker-protocol.ts';
 
 interface PendingCall {
@@ -18,6 +20,8 @@ export const DEFAULT_SCORING: ScoringOptions = { merging: 'on', lingerMs: 2 };
 
 export interface EngineOptions {
   readonly executionProvider: ExecutionProvider;
+  /** Element type of frozen weights and activations; float32 where absent. */
+  readonly dtype?: Dtype | undefined;
   /** All cores where absent. */
   readonly threads?: number | undefined;
   /** Folder of the model that objectives with a reference compare with; absent: the model itself, without any training. */
@@ -28,13 +32,21 @@ export interface EngineOptions {
 /**
  * Opens a Hugging Face model folder for computing in a worker thread of its own.
  *
- * Errors: MODEL_NOT_FOUND, MODEL_CONFIG, PARAMETER_MISSING, REFERENCE_VOCABULARY and others that name the file and the field.
+ * Errors: MODEL_NOT_FOUND, MODEL_CONFIG, PARAMETER_MISSING, REFERENCE_VOCABULARY and others that name the file and the field;
+ * DEVICE_NOT_AVAILABLE with what the machine lacks, DTYPE_NOT_AVAILABLE.
  */
 export async function openEngine(
   folder: string,
-  { executionProvider, referenceModel, threads = availableParallelism(), scoring = DEFAULT_SCORING }: EngineOptions,
+  {
+    executionProvider,
+    dtype,
+    threads = availableParallelism(),
+    referenceModel,
+    scoring = DEFAULT_SCORING,
+  }: EngineOptions,
 ): Promise<Engine> {
-  const options: SessionOptions = { executionProvider, threads };
+  prepareProcess(executionProvider);
+  const options: ComputeOptions = { executionProvider, dtype, threads };
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
     workerData: { folder, referenceModel, options, scoring } satisfies WorkerData,
   });

@@ -1,5 +1,6 @@
 import { AlphapoError, type ErrorCode, type FloatTensors, messageOf } from '@alphapo/base';
 import type { TrainingMethod } from '@alphapo/contracts';
+import type { ComputeOptions } from './compute.ts';
 import type {
   AppliedObjective,
   GradientRequest,
@@ -13,14 +14,13 @@ import type {
   ShardGradient,
 } from './engine.ts';
 import type { ScoringOptions } from './scheduler.ts';
-import type { SessionOptions } from './session.ts';
 
 /** What a worker is started with. */
 export interface WorkerData {
   readonly folder: string;
   /** Folder of the model that objectives compare with; undefined: the model itself. */
   readonly referenceModel: string | undefined;
-  readonly options: SessionOptions;
+  readonly options: ComputeOptions;
   readonly scoring: ScoringOptions;
 }
 

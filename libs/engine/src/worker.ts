@@ -22,7 +22,7 @@ const { folder, referenceModel, options, scoring } = workerData as WorkerData;
 const opening = Computer.open(folder, options, referenceModel).then((computer) => {
   const execute = computer.scorePack.bind(computer);
   const onStatistics = (statistics: ScoringStatistics) => post({ scoring: statistics });
-  return { computer, scheduler: new Scheduler({ ...scoring, ...computer.executionSize, execute, onStatistics }) };
+  return { computer, scheduler: new Scheduler({ ...scoring, ...computer.packLimits, execute, onStatistics }) };
 });
 // The first call reports it.
 opening.catch(() => {});

@@ -1,7 +1,7 @@
 import { infer, type OperatorAttributes, type OperatorName } from './operators.ts';
 import { equalShapes, productOf, shapeError, stretchedAxes } from './shapes.ts';
 import type { Contribution, Dimension, ElementType, Graph, Shape, Value } from './value.ts';
-import { Graph as GraphClass } from './value.ts';
+import { Graph as GraphClass, isNarrow } from './value.ts';
 
 /** Functions that add one operator to the graph of their inputs. A number beside a value is a constant of its type. */
 type Operand = Value | number;
@@ -68,6 +68,12 @@ export const reciprocal = (x: Value): Value => apply('Reciprocal', [x], {});
 export const softmax = (x: Value): Value => apply('Softmax', [x], {});
 export const cast = (x: Value, to: ElementType): Value => (x.type === to ? x : apply('Cast', [x], { to }));
 
+/** x in float32, where it has fewer bits. */
+export const widened = (x: Value): Value => (isNarrow(x.type) ? cast(x, 'f32') : x);
+
+/** f(x) computed in float32, where x has fewer bits: for sums over many elements, and for what narrow types can't hold. */
+export const inFloat32 = (x: Value, f: (wide: Value) => Value): Value => cast(f(widened(x)), x.type);
+
 /** `yes` where the condition holds, else `no`; one of the two may be a number. */
 export function where(condition: Value, yes: Operand, no: Operand): Value {
   return apply('Where', [condition, ...operands(yes, no)], {});
@@ -118,7 +124,16 @@ export const concat = (parts: readonly Value[], axis: number): Value =>
 export const slice = (x: Value, axis: number, start: number, end: number): Value =>
   apply('Slice', [x], { axis, start, end });
 
-export const gather = (rows: Value, indices: Value): Value => apply('Gather', [rows, indices], {});
+/**
+ * Rows of a table at indices. Of a table that was cast only the rows are cast; but not from float16, which not every GPU can
+ * read: such a table is cast as a whole, once, when a session is made.
+ */
+export function gather(table: Value, indices: Value): Value {
+  const [before] = table.node?.operator === 'Cast' ? table.node.inputs : [];
+  if (before !== undefined && before.type !== 'f16') return cast(gather(before, indices), table.type);
+  return apply('Gather', [table, indices], {});
+}
+
 export const gatherElements = (x: Value, indices: Value, axis: number): Value =>
   apply('GatherElements', [x, indices], { axis });
 
@@ -134,11 +149,13 @@ export const reduceSum = (x: Value, axes: readonly number[]): Value =>
 export const reduceMean = (x: Value, axes: readonly number[]): Value => apply('ReduceMean', [x], { axes });
 export const reduceMax = (x: Value, axes: readonly number[]): Value => apply('ReduceMax', [x], { axes });
 
+/** In float32 at least. */
 export const rmsNorm = (x: Value, weight: Value, epsilon: number): Value =>
-  apply('RMSNormalization', [x, weight], { epsilon });
+  inFloat32(x, (wide) => apply('RMSNormalization', [wide, weight], { epsilon }));
 
+/** In float32 at least: angles have more digits than a narrow type. */
 export const rotaryEmbedding = (x: Value, cos: Value, sin: Value, heads: number): Value =>
-  apply('RotaryEmbedding', [x, cos, sin], { heads });
+  inFloat32(x, (wide) => apply('RotaryEmbedding', [wide, cos, sin], { heads }));
 
 /** Zeros of any shape. */
 export function zeros(graph: Graph, type: ElementType, shape: Shape): Value {
@@ -158,7 +175,8 @@ export function addTo(base: Value, x: Value): Value {
 
 /** Sums a tensor over the axes along which `shape` was stretched to its shape, and gives it `shape`. */
 export function sumTo(x: Value, shape: Shape): Value {
-  return reshape(reduceSum(x, stretchedAxes(x.shape, shape)), shape);
+  const axes = stretchedAxes(x.shape, shape);
+  return reshape(axes.length === 0 ? x : inFloat32(x, (wide) => reduceSum(wide, axes)), shape);
 }
 
 /** `result`, with a derivative of one's own: `pullback` turns its gradient into one gradient per input. */
@@ -181,11 +199,12 @@ export function customDerivative(
  */
 export function gatherSum(x: Value, sources: Value): Value {
   const [, rows = 0] = sources.shape;
-  const start = zeros(x.graph, x.type, [rows, ...x.shape.slice(1)]);
-  return scan(x.graph, [start], [sources], ([sum], [indices]) => ({
-    states: [add(sum as Value, gather(x, indices as Value))],
+  const start = zeros(x.graph, isNarrow(x.type) ? 'f32' : x.type, [rows, ...x.shape.slice(1)]);
+  const { states } = scan(x.graph, [start], [sources], ([sum], [indices]) => ({
+    states: [add(sum as Value, widened(gather(x, indices as Value)))],
     outputs: [],
-  })).states[0] as Value;
+  }));
+  return cast(states[0] as Value, x.type);
 }
 
 /** Rows of x at `indices`, differentiable: `sources` [M, rows of x] says where each row of x went; see gatherSum. */

@@ -3,6 +3,9 @@ import { AlphapoError } from '@alphapo/base';
 /** The element types of values in a graph; `i64` are indices, `bool` are masks. */
 export type ElementType = 'f32' | 'f64' | 'f16' | 'bf16' | 'i64' | 'bool';
 
+/** Whether a type has fewer bits than float32: what to multiply in, not what to sum in. */
+export const isNarrow = (type: ElementType): boolean => type === 'f16' || type === 'bf16';
+
 /** An extent: a number, or the name of one that is known only when the graph runs. */
 export type Dimension = number | string;
 export type Shape = readonly Dimension[];
@@ -106,9 +109,13 @@ export class Graph {
     const key = `${type}:${Object.is(element, -0) ? '-0' : element}`;
     const known = this.#scalars.get(key);
     if (known !== undefined) return known;
-    const value = this.constant(type, [], [element]);
+    const value = isNarrow(type) ? this.#narrowed(type, element) : this.constant(type, [], [element]);
     this.#scalars.set(key, value);
     return value;
+  }
+
+  #narrowed(type: ElementType, element: number): Value {
+    return this.append('Cast', [this.scalar('f32', element)], { to: type }, [{ type, shape: [] }])[0] as Value;
   }
 
   /** Adds a node and returns its outputs. */

@@ -19,26 +19,45 @@ import type { BlockPlaces, TokenInputs } from './definition.ts';
 const UNSEEN = -1e9;
 
 /**
- * Additive masks of a pack's blocks, padded to one extent: [N, Q, R]. A token sees the earlier tokens of its own row that
- * belong to the prompt or to its own response, and within a sliding window w only positions p with 0 <= own - p < w.
+ * Additive masks of a pack's blocks, padded to one extent: [N, Q, R]. Dimensions are named after the window, since blocks of
+ * another window have other extents: ONNX Runtime takes equal names for equal sizes when it uses memory again.
  */
 export function attentionMasks(inputs: TokenInputs, places: BlockPlaces, slidingWindow: number | undefined): Value {
-  const { positions, rows, branches } = inputs;
+  const padded = { queries: `Q${slidingWindow ?? ''}`, keys: `R${slidingWindow ?? ''}` };
   const names = Object.keys(places);
-  const { outputs } = scan(positions.graph, [], Object.values(places), (_states, slices) => {
+  const { outputs } = scan(inputs.positions.graph, [], Object.values(places), (_states, slices) => {
     const own = Object.fromEntries(names.map((name, i) => [name, slices[i]])) as unknown as BlockPlaces;
-    const ofQueries = (x: Value) => reshape(sliceRange(x, 0, own.queryStart, own.end, 'B'), ['B', 1]);
-    const ofKeys = (x: Value) => {
-      const prefix = sliceRange(x, 0, own.prefixStart, own.prefixEnd, 'C1');
-      return reshape(concat([prefix, sliceRange(x, 0, own.ownStart, own.end, 'C2')], 0), [1, 'C']);
-    };
-    const [position, keyPosition, keyBranch] = [ofQueries(positions), ofKeys(positions), ofKeys(branches)];
-    const seesBranch = or(equal(keyBranch, 0), equal(ofQueries(branches), keyBranch));
-    const causal = lessOrEqual(keyPosition, position);
-    let seen = and(and(equal(ofQueries(rows), ofKeys(rows)), causal), seesBranch);
-    if (slidingWindow !== undefined) seen = and(seen, less(sub(position, keyPosition), slidingWindow));
-    const mask = where(seen, positions.graph.scalar('f32', 0), UNSEEN);
-    return { states: [], outputs: [padTo(mask, own.maskPads, ['Q', 'R'])] };
+    const mask = maskOf(inputs, slidingWindow, {
+      ofQueries: (x) => reshape(sliceRange(x, 0, own.queryStart, own.end, 'queries'), ['queries', 1]),
+      ofKeys: (x) => {
+        const prefix = sliceRange(x, 0, own.prefixStart, own.prefixEnd, 'prefix');
+        return reshape(concat([prefix, sliceRange(x, 0, own.ownStart, own.end, 'own')], 0), [1, 'keys']);
+      },
+    });
+    return { states: [], outputs: [padTo(mask, own.maskPads, [padded.queries, padded.keys])] };
   });
   return outputs[0] as Value;
+}
+
+/** Additive mask of a whole pack: [T, T]. */
+export function wholeMask(inputs: TokenInputs, slidingWindow: number | undefined): Value {
+  const T = inputs.positions.shape[0] as string;
+  return maskOf(inputs, slidingWindow, { ofQueries: (x) => reshape(x, [T, 1]), ofKeys: (x) => reshape(x, [1, T]) });
+}
+
+/**
+ * A token sees the earlier tokens of its own row that belong to the prompt or to its own response, and within a sliding
+ * window w only positions p with 0 <= own - p < w.
+ */
+function maskOf(
+  { positions, rows, branches }: TokenInputs,
+  slidingWindow: number | undefined,
+  { ofQueries, ofKeys }: { ofQueries(x: Value): Value; ofKeys(x: Value): Value },
+): Value {
+  const [position, keyPosition, keyBranch] = [ofQueries(positions), ofKeys(positions), ofKeys(branches)];
+  const seesBranch = or(equal(keyBranch, 0), equal(ofQueries(branches), keyBranch));
+  const causal = lessOrEqual(keyPosition, position);
+  let seen = and(and(equal(ofQueries(rows), ofKeys(rows)), causal), seesBranch);
+  if (slidingWindow !== undefined) seen = and(seen, less(sub(position, keyPosition), slidingWindow));
+  return where(seen, positions.graph.scalar('f32', 0), UNSEEN);
 }

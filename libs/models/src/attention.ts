@@ -2,10 +2,9 @@ import {
   add,
   concat,
   customDerivative,
-  div,
+  type Dimension,
   gather,
   gatherSum,
-  matmul,
   mul,
   padTo,
   productOf,
@@ -13,69 +12,74 @@ import {
   reshape,
   scan,
   sliceRange,
-  softmax,
-  sub,
-  tanh,
-  transpose,
-  transposeMatrix,
   type Value,
+  widened,
 } from '@alphapo/graph';
-import type { AttentionBlocks, BlockPlaces } from './definition.ts';
+import { Attending, type AttentionShape, timesScale } from './attending.ts';
+import type { AttentionBlocks, BlockPlaces, WholePack } from './definition.ts';
 
-export interface AttentionShape {
-  readonly heads: number;
-  readonly keyValueHeads: number;
-  readonly headDim: number;
-  /** Factor of the scores, usually headDim ** -0.5. */
-  readonly scale: number;
-  /** Scores are bent to stay within this, by cap * tanh(score / cap). arXiv:2408.00118. */
-  readonly softCap?: number | undefined;
+/** Queries [T, H * headDim], rotated where the model rotates, keys and values [T, K * headDim]. */
+interface AttentionParts {
+  readonly q: Value;
+  readonly k: Value;
+  readonly v: Value;
+}
+
+/** Grouped-query attention over the tokens of a pack: [T, H * headDim]. */
+export function attention(parts: AttentionParts, shape: AttentionShape, over: AttentionBlocks | WholePack): Value {
+  return 'places' in over ? blockAttention(parts, shape, over) : wholeAttention(parts, shape, over);
 }
 
 /**
- * Grouped-query attention over the tokens of a pack, block by block: a block is a range of queries with the keys that any of
- * them may see, so that neither time nor memory is spent on others. A block's weights P live only inside a loop; for the
- * gradient they are computed again, and with D = rowsum(dO * O), as in FlashAttention (arXiv:2205.14135, section B.4),
- *
- *     dV = P' dO,   dS = P * (dO V' - D),   dQ = scale dS K,   dK = scale dS' Q.
- *
- * @param q queries [T, H * headDim], rotated where the model rotates
- * @param k keys [T, K * headDim]
- * @param v values [T, K * headDim]
- * @returns [T, H * headDim]
+ * Block by block: a block is a range of queries with the keys that any of them may see, so that neither time nor memory is
+ * spent on others. A block's weights live only inside a loop; for the gradient they are computed again.
  */
-export function attention(
-  { q, k, v }: { q: Value; k: Value; v: Value },
-  shape: AttentionShape,
-  blocks: AttentionBlocks,
-): Value {
-  const { heads, headDim } = shape;
-  const T = q.shape[0] as string;
-  const scaled = mul(q, shape.scale);
+function blockAttention({ q, k, v }: AttentionParts, shape: AttentionShape, blocks: AttentionBlocks): Value {
+  const scaled = timesScale(q, shape);
   const [stack] = overBlocks(q, blocks, (places, mask) => {
     const block = new Block(places, mask, shape);
-    const weights = block.weights(block.scores(block.queries(scaled), block.keys(k)));
-    return [block.padQueries(block.joinHeads(matmul(weights, block.keys(v))))];
+    return [block.padQueries(block.attending.forward(block.parts(scaled, k, v)))];
   }) as [Value];
   const mixed = gather(stack, blocks.queryRows);
   return customDerivative(mixed, [q, k, v], (arriving) => {
-    const products = reduceSum(reshape(mul(arriving, mixed), [T, heads, headDim]), [2]);
-    const perHead = reshape(products, [T, heads]);
+    const products = headProducts(arriving, mixed, shape);
     const [dq, dk, dv] = overBlocks(q, blocks, (places, mask) => {
       const block = new Block(places, mask, shape);
-      const [queries, keys, gradient] = [block.queries(scaled), block.keys(k), block.queries(arriving)];
-      const scores = block.scores(queries, keys);
-      const weights = block.weights(scores);
-      const ofWeights = matmul(gradient, transposeMatrix(block.keys(v)));
-      const ofScores = block.throughSoftCap(mul(weights, sub(ofWeights, block.queries(perHead))), scores);
-      return [
-        block.padQueries(mul(block.joinHeads(matmul(ofScores, keys)), shape.scale)),
-        block.padKeys(matmul(transposeMatrix(ofScores), queries)),
-        block.padKeys(matmul(transposeMatrix(weights), gradient)),
-      ];
+      const parts = block.parts(scaled, k, v);
+      const gradients = block.attending.backward(parts, block.queries(arriving), block.queries(products));
+      return [block.padQueries(gradients.q), block.padKeys(gradients.k), block.padKeys(gradients.v)];
     }) as [Value, Value, Value];
     return [gather(dq, blocks.queryRows), gatherSum(dk, blocks.keyRows), gatherSum(dv, blocks.keyRows)];
   });
+}
+
+/**
+ * The whole pack at once, for devices that do a large product faster than a loop with small ones. For the gradient the
+ * weights are computed again: from queries to which zero times what arrives was added, so that ONNX Runtime neither sees
+ * that it computes the same twice, and keeps the weights, nor computes them early.
+ */
+function wholeAttention({ q, k, v }: AttentionParts, shape: AttentionShape, { mask }: WholePack): Value {
+  const attending = new Attending(shape, mask);
+  const scaled = timesScale(q, shape);
+  const partsOf = (queries: Value) => ({
+    queries: attending.queries(queries),
+    keys: attending.keys(k),
+    values: attending.keys(v),
+  });
+  const mixed = attending.forward(partsOf(scaled));
+  return customDerivative(mixed, [q, k, v], (arriving) => {
+    const products = attending.queries(headProducts(arriving, mixed, shape));
+    const again = partsOf(add(scaled, mul(arriving, 0)));
+    const gradients = attending.backward(again, attending.queries(arriving), products);
+    return [gradients.q, gradients.k, gradients.v];
+  });
+}
+
+/** Sums of dO * O over each head's dimensions: [T, H]. */
+function headProducts(arriving: Value, mixed: Value, { heads, headDim }: AttentionShape): Value {
+  const T = mixed.shape[0] as string;
+  const products = mul(widened(arriving), widened(mixed));
+  return reshape(reduceSum(reshape(products, [T, heads, headDim]), [2]), [T, heads]);
 }
 
 /** Runs over the blocks of a pack; the padded results of all blocks come back as the rows of matrices. */
@@ -92,79 +96,43 @@ function overBlocks(
   return outputs.map((stack) => reshape(stack, [productOf(stack.shape.slice(0, 2)), stack.shape[2] as number]));
 }
 
-/**
- * One block inside the loop. Axes: B its queries, C its keys; Q and R the most that a block of the pack has of each. Queries
- * that share a key-value head are one matrix: what is per query has the shape [K, groups * B, …], keys have [K, C, …].
- */
+/** One block inside the loop, of some queries and keys; Q and R are the most that a block of the pack has of each. */
 class Block {
+  readonly attending: Attending;
   readonly #places: BlockPlaces;
-  readonly #mask: Value;
-  readonly #shape: AttentionShape;
-  readonly #groups: number;
+  readonly #padded: { readonly queries: Dimension; readonly keys: Dimension };
 
+  /** `mask`: the block's, padded to [Q, R]. */
   constructor(places: BlockPlaces, mask: Value, shape: AttentionShape) {
     this.#places = places;
-    this.#mask = mask;
-    this.#shape = shape;
-    this.#groups = shape.heads / shape.keyValueHeads;
+    const [queries = 0, keys = 0] = mask.shape;
+    this.#padded = { queries, keys };
+    const zero = mask.graph.constant('i64', [1], [0]);
+    const rows = sliceRange(mask, 0, zero, places.queryCount, 'queries');
+    this.attending = new Attending(shape, sliceRange(rows, 1, zero, places.keyCount, 'keys'));
   }
 
-  /** The block's part of x [T, H * width]: [K, groups * B, width]. */
+  parts(scaled: Value, k: Value, v: Value) {
+    return { queries: this.queries(scaled), keys: this.#keys(k), values: this.#keys(v) };
+  }
+
+  /** The block's part of x [T, H * width], heads apart. */
   queries(x: Value): Value {
-    const { keyValueHeads: K, heads } = this.#shape;
-    const width = (x.shape[1] as number) / heads;
-    const rows = sliceRange(x, 0, this.#places.queryStart, this.#places.end, 'B');
-    const split = transpose(reshape(rows, ['B', K, this.#groups, width]), [1, 2, 0, 3]);
-    return reshape(split, [K, productOf([this.#groups, 'B']), width]);
+    return this.attending.queries(sliceRange(x, 0, this.#places.queryStart, this.#places.end, 'queries'));
   }
 
-  /** The block's part of x [T, K * headDim]: the prompt's rows, then those of the queries' own part, [K, C, headDim]. */
-  keys(x: Value): Value {
+  /** The block's part of x [T, K * headDim], heads apart: the prompt's rows, then those of the queries' own part. */
+  #keys(x: Value): Value {
     const { prefixStart, prefixEnd, ownStart, end } = this.#places;
-    const { keyValueHeads: K, headDim } = this.#shape;
-    const rows = concat([sliceRange(x, 0, prefixStart, prefixEnd, 'C1'), sliceRange(x, 0, ownStart, end, 'C2')], 0);
-    return transpose(reshape(rows, ['C', K, headDim]), [1, 0, 2]);
-  }
-
-  /** Products of queries and keys [K, groups * B, C]. */
-  scores(queries: Value, keys: Value): Value {
-    return matmul(queries, transposeMatrix(keys));
-  }
-
-  /** Each query's weights of the keys [K, groups * B, C]. */
-  weights(scores: Value): Value {
-    const { softCap } = this.#shape;
-    const { queryCount, keyCount } = this.#places;
-    const zero = this.#mask.graph.constant('i64', [1], [0]);
-    const rows = sliceRange(this.#mask, 0, zero, queryCount, 'B');
-    const own = sliceRange(rows, 1, zero, keyCount, 'C');
-    const capped = softCap === undefined ? scores : mul(tanh(div(scores, softCap)), softCap);
-    return softmax(add(capped, concat(new Array<Value>(this.#groups).fill(own), 0)));
-  }
-
-  /** The gradient of the scores from that of the capped scores. */
-  throughSoftCap(gradient: Value, scores: Value): Value {
-    const { softCap } = this.#shape;
-    if (softCap === undefined) return gradient;
-    const bent = tanh(div(scores, softCap));
-    return mul(gradient, sub(1, mul(bent, bent)));
-  }
-
-  /** [K, groups * B, headDim] as [B, H * headDim]. */
-  joinHeads(x: Value): Value {
-    const { heads, keyValueHeads: K, headDim } = this.#shape;
-    const split = reshape(x, [K, this.#groups, 'B', headDim]);
-    return reshape(transpose(split, [2, 0, 1, 3]), ['B', heads * headDim]);
+    const parts = [sliceRange(x, 0, prefixStart, prefixEnd, 'prefix'), sliceRange(x, 0, ownStart, end, 'own')];
+    return this.attending.keys(reshape(concat(parts, 0), ['keys', ...x.shape.slice(1)]));
   }
 
   padQueries(x: Value): Value {
-    return padTo(x, this.#places.queryPads, ['Q', ...x.shape.slice(1)]);
+    return padTo(x, this.#places.queryPads, [this.#padded.queries, ...x.shape.slice(1)]);
   }
 
-  /** [K, C, headDim] as [R, K * headDim]. */
   padKeys(x: Value): Value {
-    const { keyValueHeads: K, headDim } = this.#shape;
-    const rows = reshape(transpose(x, [1, 0, 2]), ['C', K * headDim]);
-    return padTo(rows, this.#places.keyPads, ['R', K * headDim]);
+    return padTo(x, this.#places.keyPads, [this.#padded.keys, ...x.shape.slice(1)]);
   }
 }

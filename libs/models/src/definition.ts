@@ -66,15 +66,23 @@ export interface AttentionBlocks {
   readonly keyRows: Value;
 }
 
+/** A pack as a single block. */
+export interface WholePack {
+  /** Additive mask [T, T]: 0 where a token sees another, very negative elsewhere. */
+  readonly mask: Value;
+}
+
 /** What an architecture computes with: its parameters, frozen or trained, and the pack's inputs. */
 export interface Computation {
   readonly inputs: TokenInputs;
-  /** A parameter in float32. */
+  /** A parameter: a matrix in the element type of the activations, a vector (of norms and biases) in float32. */
   parameter(name: string): Value;
   /** x [T, in] through a linear layer, its bias and its low-rank factors, if any: [T, out]. */
   linear(name: string, x: Value): Value;
-  /** The blocks of attention within a sliding window, or over all earlier positions. */
-  attentionBlocks(slidingWindow: number | undefined): AttentionBlocks;
+  /** A layer's result for x [T, D]; what it computes on the way is kept for the gradient, or computed again. */
+  layer(x: Value, compute: (x: Value) => Value): Value;
+  /** What attention within a sliding window, or over all earlier positions, is computed over: blocks, or all at once. */
+  attentionBlocks(slidingWindow: number | undefined): AttentionBlocks | WholePack;
 }
 
 /** Rotary frequencies: the angle of position p in dimension pair i is p * inverseFrequencies[i], in radians. */

@@ -84,7 +84,7 @@ export function gemma2(raw: unknown): ModelDefinition {
     logitSoftCap: config.final_logit_softcapping ?? undefined,
     hidden(c) {
       let x = mul(gather(c.parameter(EMBEDDING), c.inputs.tokens), Math.sqrt(D));
-      for (let i = 0; i < layers; i++) x = layer(c, i, x, config, shape);
+      for (let i = 0; i < layers; i++) x = c.layer(x, (given) => layer(c, i, given, config, shape));
       return norm(c, 'model.norm', x, config.rms_norm_eps);
     },
   });

@@ -1,4 +1,4 @@
-import { add, gather, mul, reciprocal, reduceMean, slice, sqrt, sub, type Value } from '@alphapo/graph';
+import { add, gather, inFloat32, mul, reciprocal, reduceMean, slice, sqrt, sub, type Value } from '@alphapo/graph';
 import { z } from 'zod';
 import { geluTanh } from './activations.ts';
 import { attention } from './attention.ts';
@@ -31,9 +31,11 @@ type Config = z.infer<typeof configSchema>;
 
 /** (x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis. arXiv:1607.06450. */
 function layerNorm(c: Computation, module: string, x: Value, epsilon: number): Value {
-  const centred = sub(x, reduceMean(x, [1]));
-  const scale = reciprocal(sqrt(add(reduceMean(mul(centred, centred), [1]), epsilon)));
-  return add(mul(mul(centred, scale), c.parameter(`${module}.weight`)), c.parameter(`${module}.bias`));
+  return inFloat32(x, (wide) => {
+    const centred = sub(wide, reduceMean(wide, [1]));
+    const scale = reciprocal(sqrt(add(reduceMean(mul(centred, centred), [1]), epsilon)));
+    return add(mul(mul(centred, scale), c.parameter(`${module}.weight`)), c.parameter(`${module}.bias`));
+  });
 }
 
 function block(c: Computation, i: number, x: Value, config: Config): Value {
@@ -109,7 +111,7 @@ export function gpt2(raw: unknown): ModelDefinition {
     hidden(c) {
       const embedded = gather(c.parameter('transformer.wte.weight'), c.inputs.tokens);
       let x = add(embedded, gather(c.parameter('transformer.wpe.weight'), c.inputs.positions));
-      for (let i = 0; i < layers; i++) x = block(c, i, x, config);
+      for (let i = 0; i < layers; i++) x = c.layer(x, (given) => block(c, i, given, config));
       return layerNorm(c, 'transformer.ln_f', x, config.layer_norm_epsilon);
     },
   };

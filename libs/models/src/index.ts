@@ -1,4 +1,4 @@
-export { attentionMasks } from './attention-mask.ts';
+export { attentionMasks, wholeMask } from './attention-mask.ts';
 export type {
   AttentionBlocks,
   BlockPlaces,
@@ -7,6 +7,7 @@ export type {
   ModelDefinition,
   Parameter,
   TokenInputs,
+  WholePack,
 } from './definition.ts';
 export { freshParameters } from './fresh.ts';
 export { defaultLoraTargets, freshLora, type LoraFactors, loraFactors } from './lora.ts';

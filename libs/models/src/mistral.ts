@@ -44,7 +44,7 @@ export function mistral(raw: unknown): ModelDefinition {
     norms: [...layerNorms(layers, D, ['input_layernorm', 'post_attention_layernorm']), finalNorm(D)],
     hidden(c) {
       let x = gather(c.parameter(EMBEDDING), c.inputs.tokens);
-      for (let i = 0; i < layers; i++) x = layer(c, i, x, config, shape);
+      for (let i = 0; i < layers; i++) x = c.layer(x, (given) => layer(c, i, given, config, shape));
       return rmsNorm(x, c.parameter('model.norm.weight'), config.rms_norm_eps);
     },
   });

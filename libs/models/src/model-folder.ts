@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { AlphapoError, messageOf } from '@alphapo/base';
+import { AlphapoError, elementCount, messageOf } from '@alphapo/base';
 import type { RunFacts } from '@alphapo/contracts';
 import { parseStrictJson, readSmallFile } from '@alphapo/safetensors';
 import type { ModelDefinition } from './definition.ts';
@@ -28,5 +28,10 @@ async function readConfig(file: string): Promise<unknown> {
 
 /** What the defaults of a run depend on. `pairs`: those of one epoch, where known. */
 export function runFacts(model: ModelDefinition, pairs: number | undefined): RunFacts {
-  return { maxPositions: model.maxPositions, linearLayers: defaultLoraTargets(model), pairs };
+  return {
+    maxPositions: model.maxPositions,
+    linearLayers: defaultLoraTargets(model),
+    parameterCount: model.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+    pairs,
+  };
 }

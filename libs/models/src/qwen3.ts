@@ -63,7 +63,7 @@ export function qwen3(raw: unknown): ModelDefinition {
     ],
     hidden(c) {
       let x = gather(c.parameter(EMBEDDING), c.inputs.tokens);
-      for (let i = 0; i < layers; i++) x = layer(c, i, x, config, shape);
+      for (let i = 0; i < layers; i++) x = c.layer(x, (given) => layer(c, i, given, config, shape));
       return rmsNorm(x, c.parameter('model.norm.weight'), config.rms_norm_eps);
     },
   });

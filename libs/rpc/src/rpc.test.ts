@@ -32,6 +32,8 @@ const GRADIENT = {
   batchPairs: 0,
   batchChosenTokens: 0,
   referenceModelDigest: '',
+  compute: undefined,
+  dtype: '',
 };
 const chunk = (n: number): TensorChunk => ({
   name: `${n}`,

@@ -1,5 +1,5 @@
 import { AlphapoError, type FloatTensors } from '@alphapo/base';
-import type { GradientSummary, ScorerServiceClient, wire } from '@alphapo/contracts';
+import { computeToWire, type GradientSummary, type ScorerServiceClient, type wire } from '@alphapo/contracts';
 import { type CallSettings, type Connection, callServerStream, TensorAssembler } from '@alphapo/rpc';
 import type { ComputedShard, Shard, ShardWork } from './shards.ts';
 
@@ -46,6 +46,8 @@ async function callScorer(
     pairs: [...shard.pairs],
     ...batch,
     referenceModelDigest: run.referenceDigest ?? '',
+    compute: computeToWire(run.specification.compute),
+    dtype: run.specification.dtype,
   };
   const started = performance.now();
   let summary: GradientSummary | undefined;

@@ -25,7 +25,7 @@ export function batchFacts(batch: PreferenceBatch, results: readonly PairResult[
     throw new AlphapoError(
       'failed-precondition',
       'NON_FINITE_LOSS',
-      `the loss is not finite for ${broken.map(({ id }) => id).join(', ')}: look at these pairs, or lower the learning rate`,
+      `the loss is not finite for ${broken.map(({ id }) => id).join(', ')}: look at these pairs, lower the learning rate, or take another dtype than float16`,
     );
   }
   const mean = (of: (result: PairResult) => number | undefined) =>

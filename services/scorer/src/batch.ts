@@ -31,6 +31,16 @@ export function checkReference(wanted: string, found: string): void {
   );
 }
 
+/** Refuses to compute in another element type than the run does: it decides the bits. */
+export function checkDtype(wanted: string, found: string): void {
+  if (wanted === '' || wanted === found) return;
+  throw new AlphapoError(
+    'failed-precondition',
+    'DTYPE_MISMATCH',
+    `the run computes in ${wanted}, but this scorer in ${found}: start it with --dtype ${wanted}`,
+  );
+}
+
 function invalid(field: string, problem: string): AlphapoError {
   return new AlphapoError('invalid-argument', 'INVALID_REQUEST', `${field}: ${problem}`, { metadata: { field } });
 }

@@ -1,4 +1,4 @@
-import { parseEnvironment } from '@alphapo/contracts';
+import { dtypeSchema, executionProviderSchema, parseEnvironment } from '@alphapo/contracts';
 import { DEFAULT_SCORING } from '@alphapo/engine';
 import { z } from 'zod';
 import type { ScorerConfig } from './start.ts';
@@ -14,7 +14,8 @@ const environmentSchema = z.object({
     .describe('folder of the model that dpo, ipo and hinge compare with, the same for optimizer and scorers'),
   ALPHAPO_ADDRESS: z.string().default('0.0.0.0:50052').describe('host and port to listen on'),
   ALPHAPO_OPTIMIZER: z.string().optional().describe('host and port of the optimizer'),
-  ALPHAPO_DEVICE: z.enum(['cpu', 'cuda', 'webgpu']).default('cpu'),
+  ALPHAPO_DEVICE: executionProviderSchema.default('cpu').describe('where to compute'),
+  ALPHAPO_DTYPE: dtypeSchema.default('float32').describe('element type of frozen weights and activations'),
   ALPHAPO_THREADS: z.coerce.number().int().positive().optional(),
   ALPHAPO_CHAT_TEMPLATE: z.string().optional().describe('plain, chatml, or the path of a Jinja file'),
   ALPHAPO_SCORE_MERGING: z
@@ -38,6 +39,7 @@ export function scorerConfigFrom(environment: NodeJS.ProcessEnv): ScorerConfig {
     address: parsed.ALPHAPO_ADDRESS,
     optimizerAddress: parsed.ALPHAPO_OPTIMIZER,
     executionProvider: parsed.ALPHAPO_DEVICE,
+    dtype: parsed.ALPHAPO_DTYPE,
     threads: parsed.ALPHAPO_THREADS,
     chatTemplate: parsed.ALPHAPO_CHAT_TEMPLATE,
     scoring: { merging: parsed.ALPHAPO_SCORE_MERGING, lingerMs: parsed.ALPHAPO_SCORE_LINGER_MS },

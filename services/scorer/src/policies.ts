@@ -20,9 +20,9 @@ export class PolicySource implements Disposable {
   /** Fetches under way, by digest (or "latest"): whoever asks meanwhile waits for the same one. */
   readonly #fetching = new Map<string, Promise<PolicyVersion>>();
   readonly #loaded = new Map<string, PolicyVersion>();
-  readonly #closing = new AbortController();
   /** Memory for the next policy. */
   #spare: FloatTensors | undefined;
+  readonly #closing = new AbortController();
 
   constructor(engine: Engine, optimizer: Connection<OptimizerServiceClient> | undefined) {
     this.#engine = engine;

@@ -1,5 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import {
+  computeFromWire,
   type DescribeScorerResponse,
   type GradientRequest,
   type GradientResponse,
@@ -12,7 +13,7 @@ import {
 } from '@alphapo/contracts';
 import type { Engine, PolicyChoice } from '@alphapo/engine';
 import { Admission, type CallContext, tensorsToChunks } from '@alphapo/rpc';
-import { batchOf, checkBatchTokens, checkReference } from './batch.ts';
+import { batchOf, checkBatchTokens, checkDtype, checkReference } from './batch.ts';
 import { namingItem, type TextOptions, type TokenItem, tokensOfItem } from './items.ts';
 import { pairResult, sequenceScore } from './messages.ts';
 import type { PolicySource } from './policies.ts';
@@ -49,12 +50,13 @@ export class ScorerService {
       executionProvider: model.executionProvider,
       threads: model.threads,
       policies: this.#policies.loaded,
+      referenceModelDigest: model.referenceDigest,
+      dtype: model.dtype,
       scoring: {
         calls: BigInt(scoring.calls),
         executions: BigInt(scoring.executions),
         mergedExecutions: BigInt(scoring.mergedExecutions),
       },
-      referenceModelDigest: model.referenceDigest,
     };
   }
 
@@ -79,8 +81,16 @@ export class ScorerService {
     if (batchPairs < pairs.length) throw invalid('batch_pairs', `${batchPairs} is less than the ${pairs.length} pairs`);
     const parsed = objectiveFromWire(objective);
     checkBatchTokens(parsed, request);
+    checkDtype(request.dtype, this.#engine.model.dtype);
     if (needsReference(parsed)) checkReference(request.referenceModelDigest, this.#engine.model.referenceDigest);
-    const shard = { pairs, batchPairs, batchChosenTokens, objective: parsed, policyDigest: policy.digest };
+    const shard = {
+      pairs,
+      batchPairs,
+      batchChosenTokens,
+      objective: parsed,
+      policyDigest: policy.digest,
+      compute: computeFromWire(request.compute),
+    };
     let policyMs = 0;
     const result = await this.#gradients.run(async () => {
       const started = performance.now();

@@ -1,5 +1,5 @@
-import { OptimizerServiceClient, ScorerServiceService } from '@alphapo/contracts';
-import { type EngineOptions, type ExecutionProvider, openEngine } from '@alphapo/engine';
+import { type Dtype, type ExecutionProvider, OptimizerServiceClient, ScorerServiceService } from '@alphapo/contracts';
+import { type EngineOptions, openEngine } from '@alphapo/engine';
 import { connect, Handlers, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { openTokenizer } from '@alphapo/tokenization';
@@ -16,6 +16,8 @@ export interface ScorerConfig {
   /** Where policies are fetched; without it only the base model is scored. */
   readonly optimizerAddress?: string | undefined;
   readonly executionProvider: ExecutionProvider;
+  /** Element type of frozen weights and activations; float32 where absent. */
+  readonly dtype?: Dtype | undefined;
   /** Threads of the computation; all cores where absent. */
   readonly threads?: number | undefined;
   readonly chatTemplate?: string | undefined;

@@ -1,6 +1,6 @@
 import type { NodeOf, OperatorAttributes, OperatorName } from '../operators.ts';
 import type { Dimension, Node, Shape } from '../value.ts';
-import type { OnnxAttribute, OnnxGraph, OnnxNode } from './protobuf.ts';
+import { ELEMENT_TYPE, type OnnxAttribute, type OnnxGraph, type OnnxNode } from './protobuf.ts';
 
 /** What a lowering may use besides its node: names of constants and of shape vectors. */
 export interface LoweringContext {
@@ -40,8 +40,6 @@ const reduction = <K extends 'ReduceMax' | 'ReduceMean' | 'ReduceSum'>(operator:
     () => ({ keepdims: { int: 1 } }),
     (node, context) => [context.indices(node.attributes.axes)],
   );
-
-const ELEMENT_TYPE = { f32: 1, i64: 7, bool: 9, f16: 10, f64: 11, bf16: 16 } as const;
 
 /** Reshape's target: -1 stands for the only unknown extent, otherwise extents are computed when the graph runs. */
 function reshapeTarget(shape: Shape, context: LoweringContext): string {

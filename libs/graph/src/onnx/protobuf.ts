@@ -46,7 +46,15 @@ const IR_VERSION = 10;
 /** RotaryEmbedding and RMSNormalization came with opset 23. */
 const OPSET_VERSION = 23;
 
-const ELEMENT_TYPE: Readonly<Record<ElementType, number>> = { f32: 1, i64: 7, bool: 9, f16: 10, f64: 11, bf16: 16 };
+/** ONNX's numbers of the types. */
+export const ELEMENT_TYPE: Readonly<Record<ElementType, number>> = {
+  f32: 1,
+  i64: 7,
+  bool: 9,
+  f16: 10,
+  f64: 11,
+  bf16: 16,
+};
 const EXTERNAL = 1;
 
 /** Writes a length-delimited field. */

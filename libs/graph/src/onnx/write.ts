@@ -1,40 +1,25 @@
-import type { NodeOf, OperatorName } from '../operators.ts';
+import type { OperatorName } from '../operators.ts';
+import { reachable } from '../reachable.ts';
 import { shapeError } from '../shapes.ts';
-import type { Dimension, Graph, Node, Shape, Value } from '../value.ts';
+import type { Dimension, ElementType, Graph, Node, Shape } from '../value.ts';
 import { type LoweringContext, lowerings } from './lower.ts';
 import { encodeModel, type OnnxGraph, type OnnxNode, type OnnxTensor } from './protobuf.ts';
+import { Rounding } from './rounding.ts';
 
 /**
  * Encodes a graph as an ONNX model. Only what its outputs need is written. Weights are external data: their files are
  * found by ONNX Runtime in the folder given when a session is made.
+ *
+ * @param rounded element types that are computed in float32 and rounded after every operator
  */
-export function writeOnnx(graph: Graph): Uint8Array {
-  return encodeModel(new Writer(graph, undefined).write('alphapo'));
-}
-
-/** Values that the graph's outputs are computed from; of outer graphs, only those that this one uses directly. */
-function reachable(graph: Graph): Set<Value> {
-  const found = new Set<Value>();
-  const bodies = new Set<Graph>();
-  const pending = graph.outputs.map(({ value }) => value);
-  for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
-    if (found.has(value)) continue;
-    found.add(value);
-    if (value.node === undefined || value.graph !== graph) continue;
-    const inputs = value.node.operator === 'CustomDerivative' ? value.node.inputs.slice(0, 1) : value.node.inputs;
-    pending.push(...inputs);
-    if (value.node.operator !== 'Scan') continue;
-    const { body } = (value.node as NodeOf<'Scan'>).attributes;
-    if (bodies.has(body)) continue;
-    bodies.add(body);
-    for (const inner of reachable(body)) if (inner.graph !== body) pending.push(inner);
-  }
-  return found;
+export function writeOnnx(graph: Graph, { rounded }: { readonly rounded: readonly ElementType[] }): Uint8Array {
+  return encodeModel(new Writer(graph, undefined, new Rounding(rounded, graph)).write('alphapo'));
 }
 
 class Writer implements LoweringContext {
   readonly #graph: Graph;
   readonly #outer: Writer | undefined;
+  readonly #rounding: Rounding;
   readonly #vectors: OnnxTensor[] = [];
   readonly #vectorNames = new Map<string, string>();
   /** Nodes that compute extents; they come before all others. */
@@ -42,9 +27,10 @@ class Writer implements LoweringContext {
   readonly #extentNames = new Map<string, string>();
   #counter = 0;
 
-  constructor(graph: Graph, outer: Writer | undefined) {
+  constructor(graph: Graph, outer: Writer | undefined, rounding: Rounding) {
     this.#graph = graph;
     this.#outer = outer;
+    this.#rounding = rounding;
   }
 
   write(name: string): OnnxGraph {
@@ -53,7 +39,7 @@ class Writer implements LoweringContext {
     const nodes: OnnxNode[] = [];
     for (const node of graph.nodes) {
       if (!node.outputs.some((output) => used.has(output))) continue;
-      nodes.push(...lower(node, this));
+      nodes.push(...this.#rounding.round(node, lower(node, this)));
     }
     for (const output of graph.outputs) {
       nodes.push({ operator: 'Identity', inputs: [output.value.name], outputs: [output.name] });
@@ -76,12 +62,16 @@ class Writer implements LoweringContext {
       }));
     return {
       name,
-      nodes: [...this.#prologue, ...nodes],
+      nodes: [...this.#prologue, ...(this.#outer === undefined ? this.#rounding.widening : []), ...nodes],
       initializers: [...constants, ...weights, ...this.#vectors],
-      inputs: graph.inputs,
+      inputs: graph.inputs.map(({ name: input, type, shape }) => ({
+        name: input,
+        type: this.#rounding.written(type),
+        shape,
+      })),
       outputs: graph.outputs.map((output) => ({
         name: output.name,
-        type: output.value.type,
+        type: this.#rounding.written(output.value.type),
         shape: output.value.shape,
       })),
     };
@@ -111,7 +101,7 @@ class Writer implements LoweringContext {
   }
 
   body(graph: Graph): OnnxGraph {
-    return new Writer(graph, this).write('body');
+    return new Writer(graph, this, this.#rounding).write('body');
   }
 
   /** A vector with one extent: of an input's axis that has this name, or a product of such extents. */

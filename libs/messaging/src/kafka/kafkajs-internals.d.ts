@@ -23,12 +23,19 @@ declare module 'kafkajs/src/cluster/index.js' {
     removeBroker(address: { host: string; port: number }): void;
     findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
     findBroker(node: { nodeId: string }): Promise<Broker>;
+    findGroupCoordinator(group: { groupId: string }): Promise<Broker>;
   }
 }
 
 declare module 'kafkajs/src/protocol/requests/fetch/v11/request.js' {
   const request: (options: Readonly<Record<string, unknown>>) => unknown;
   export default request;
+}
+
+declare module 'kafkajs/src/protocol/encoder.js' {
+  export default class Encoder {
+    writeBufferInternal(buffer: Buffer): void;
+  }
 }
 
 declare module 'kafkajs/src/protocol/error.js' {

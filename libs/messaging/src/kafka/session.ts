@@ -4,7 +4,9 @@ import type { PartitionSession } from '../transform/backend.ts';
 import type { KafkaAdmin } from './admin.ts';
 import type { KafkaClients } from './client.ts';
 import { Fetcher } from './fetcher.ts';
+import { DEFAULT_TRANSACTION_TIMEOUT_MS } from './options.ts';
 import { FETCH_WAIT_MS } from './reader.ts';
+import { stableOffset } from './stable-offset.ts';
 import { Transactions } from './transactions.ts';
 
 /**
@@ -22,7 +24,8 @@ export async function openSession(
   const transactions = await Transactions.open(clients, admin, `${group}.${topic}.${partition}`);
   try {
     const { first } = await admin.bounds(topic, partition);
-    const startOffset = (await admin.committed(group, topic)).get(partition) ?? first;
+    const settledMs = clients.options.transactionTimeoutMs ?? DEFAULT_TRANSACTION_TIMEOUT_MS;
+    const startOffset = (await stableOffset(clients, { group, topic, partition }, settledMs)) ?? first;
     if (startOffset < first) throw recordsExpired(group, topic, partition, startOffset, first);
     return new KafkaSession(transactions, new Fetcher(clients), { group, topic, partition }, startOffset);
   } catch (error) {

@@ -37,7 +37,7 @@ export interface DescribeScorerResponse {
   vocabularySize: number;
   /** Longest prompt + response, in tokens. */
   maxLength: number;
-  /** "cpu", "cuda" or "webgpu". */
+  /** "cpu", "cuda" ("cuda:1" for the second GPU) or "webgpu". */
   executionProvider: string;
   threads: number;
   /** Policy versions that are loaded. */
@@ -47,6 +47,8 @@ export interface DescribeScorerResponse {
     | undefined;
   /** Digest of the model that objectives with a reference compare with: the model's own where no other was given. */
   referenceModelDigest: string;
+  /** Element type of frozen weights and activations: "float32", "bfloat16" or "float16". */
+  dtype: string;
 }
 
 /** What Score has computed since the scorer was started. */
@@ -160,6 +162,16 @@ export interface ScoreResponse {
   policy: PolicyVersion | undefined;
 }
 
+/** How a gradient is computed, as far as it may decide its bits. */
+export interface ComputeSettings {
+  /** Most tokens that are computed at once, unless one pair alone has more; 0: 1024. */
+  packTokens: number;
+  /** Computes what layers have on the way again when the gradient arrives, instead of keeping it. */
+  recomputeActivations: boolean;
+  /** Packs copies of frozen weights, which products go through faster, instead of using them as they lie in their files. */
+  packWeights: boolean;
+}
+
 export interface GradientRequest {
   /** Results are keyed by (run, step, shard): asking twice gives the same answer twice. */
   runId: string;
@@ -181,6 +193,10 @@ export interface GradientRequest {
    * scorer has.
    */
   referenceModelDigest: string;
+  /** Refuses to compute in another element type than this (see DescribeScorerResponse); empty: whichever the scorer has. */
+  dtype: string;
+  /** The same for all shards of a run. Absent: all fields have their defaults. */
+  compute: ComputeSettings | undefined;
 }
 
 /** What one pair did in the forward pass, before the update. */
@@ -272,6 +288,7 @@ function createBaseDescribeScorerResponse(): DescribeScorerResponse {
     policies: [],
     scoring: undefined,
     referenceModelDigest: "",
+    dtype: "",
   };
 }
 
@@ -309,6 +326,9 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
     }
     if (message.referenceModelDigest !== "") {
       writer.uint32(82).string(message.referenceModelDigest);
+    }
+    if (message.dtype !== "") {
+      writer.uint32(90).string(message.dtype);
     }
     return writer;
   },
@@ -406,6 +426,14 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
             message.referenceModelDigest = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.dtype = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -460,6 +488,7 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
         : isSet(object.reference_model_digest)
         ? globalThis.String(object.reference_model_digest)
         : "",
+      dtype: isSet(object.dtype) ? globalThis.String(object.dtype) : "",
     };
   },
 
@@ -495,6 +524,9 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
     if (message.referenceModelDigest !== "") {
       obj.referenceModelDigest = message.referenceModelDigest;
     }
+    if (message.dtype !== "") {
+      obj.dtype = message.dtype;
+    }
     return obj;
   },
 
@@ -517,6 +549,7 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
       ? ScoringStatistics.fromPartial(object.scoring)
       : undefined;
     message.referenceModelDigest = object.referenceModelDigest ?? "";
+    message.dtype = object.dtype ?? "";
     return message;
   },
 };
@@ -2097,6 +2130,119 @@ export const ScoreResponse: MessageFns<ScoreResponse> = {
   },
 };
 
+function createBaseComputeSettings(): ComputeSettings {
+  return { packTokens: 0, recomputeActivations: false, packWeights: false };
+}
+
+export const ComputeSettings: MessageFns<ComputeSettings> = {
+  encode(message: ComputeSettings, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.packTokens !== 0) {
+      writer.uint32(8).uint32(message.packTokens);
+    }
+    if (message.recomputeActivations !== false) {
+      writer.uint32(16).bool(message.recomputeActivations);
+    }
+    if (message.packWeights !== false) {
+      writer.uint32(24).bool(message.packWeights);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ComputeSettings {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseComputeSettings();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.packTokens = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.recomputeActivations = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.packWeights = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ComputeSettings {
+    return {
+      packTokens: isSet(object.packTokens)
+        ? globalThis.Number(object.packTokens)
+        : isSet(object.pack_tokens)
+        ? globalThis.Number(object.pack_tokens)
+        : 0,
+      recomputeActivations: isSet(object.recomputeActivations)
+        ? globalThis.Boolean(object.recomputeActivations)
+        : isSet(object.recompute_activations)
+        ? globalThis.Boolean(object.recompute_activations)
+        : false,
+      packWeights: isSet(object.packWeights)
+        ? globalThis.Boolean(object.packWeights)
+        : isSet(object.pack_weights)
+        ? globalThis.Boolean(object.pack_weights)
+        : false,
+    };
+  },
+
+  toJSON(message: ComputeSettings): unknown {
+    const obj: any = {};
+    if (message.packTokens !== 0) {
+      obj.packTokens = Math.round(message.packTokens);
+    }
+    if (message.recomputeActivations !== false) {
+      obj.recomputeActivations = message.recomputeActivations;
+    }
+    if (message.packWeights !== false) {
+      obj.packWeights = message.packWeights;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ComputeSettings>, I>>(base?: I): ComputeSettings {
+    return ComputeSettings.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ComputeSettings>, I>>(object: I): ComputeSettings {
+    const message = createBaseComputeSettings();
+    message.packTokens = object.packTokens ?? 0;
+    message.recomputeActivations = object.recomputeActivations ?? false;
+    message.packWeights = object.packWeights ?? false;
+    return message;
+  },
+};
+
 function createBaseGradientRequest(): GradientRequest {
   return {
     runId: "",
@@ -2108,6 +2254,8 @@ function createBaseGradientRequest(): GradientRequest {
     batchPairs: 0,
     batchChosenTokens: 0,
     referenceModelDigest: "",
+    dtype: "",
+    compute: undefined,
   };
 }
 
@@ -2142,6 +2290,12 @@ export const GradientRequest: MessageFns<GradientRequest> = {
     }
     if (message.referenceModelDigest !== "") {
       writer.uint32(74).string(message.referenceModelDigest);
+    }
+    if (message.dtype !== "") {
+      writer.uint32(82).string(message.dtype);
+    }
+    if (message.compute !== undefined) {
+      ComputeSettings.encode(message.compute, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -2231,6 +2385,22 @@ export const GradientRequest: MessageFns<GradientRequest> = {
             message.referenceModelDigest = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.dtype = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.compute = ComputeSettings.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2270,6 +2440,8 @@ export const GradientRequest: MessageFns<GradientRequest> = {
         : isSet(object.reference_model_digest)
         ? globalThis.String(object.reference_model_digest)
         : "",
+      dtype: isSet(object.dtype) ? globalThis.String(object.dtype) : "",
+      compute: isSet(object.compute) ? ComputeSettings.fromJSON(object.compute) : undefined,
     };
   },
 
@@ -2302,6 +2474,12 @@ export const GradientRequest: MessageFns<GradientRequest> = {
     if (message.referenceModelDigest !== "") {
       obj.referenceModelDigest = message.referenceModelDigest;
     }
+    if (message.dtype !== "") {
+      obj.dtype = message.dtype;
+    }
+    if (message.compute !== undefined) {
+      obj.compute = ComputeSettings.toJSON(message.compute);
+    }
     return obj;
   },
 
@@ -2323,6 +2501,10 @@ export const GradientRequest: MessageFns<GradientRequest> = {
     message.batchPairs = object.batchPairs ?? 0;
     message.batchChosenTokens = object.batchChosenTokens ?? 0;
     message.referenceModelDigest = object.referenceModelDigest ?? "";
+    message.dtype = object.dtype ?? "";
+    message.compute = (object.compute !== undefined && object.compute !== null)
+      ? ComputeSettings.fromPartial(object.compute)
+      : undefined;
     return message;
   },
 };

@@ -1,0 +1,92 @@
+import { AlphapoError } from '@alphapo/base';
+import { type ExecutionProvider, resolveRunSpecification } from '@alphapo/contracts';
+import { ModelFolder, plannedWeights, type WeightSource } from '@alphapo/engine';
+import { readModelDefinition, runFacts } from '@alphapo/models';
+import { Command, Option } from 'commander';
+import { deviceOption } from '../device.ts';
+import { bytes } from '../numbers.ts';
+import { addSettingsOptions, readSettings } from '../settings.ts';
+import { describeCompute, describePlan, fitMemory, memoryPlanner, type Planner, sizeOf } from '../training/memory.ts';
+
+const DESCRIPTION = `Show how much memory training takes, and how it would be computed within given limits.
+
+Builds the graph of model, objective and gradient, and follows what is alive at each of its nodes for the longest pairs
+that the settings allow. A folder with just a config.json is enough: weights are then taken to be stored as --stored says.`;
+
+const EXAMPLES = `
+Examples:
+  alphapo plan --model ./llama-3-8b-instruct
+  alphapo plan --model ./llama-3-8b-instruct --device cuda --dtype bfloat16 --max-length 1024 --memory 24GB 48GB
+  alphapo plan --model ./qwen2-0.5b --full --objective dpo`;
+
+const DEFAULT_SIZES = [16e9, 24e9, 48e9, 80e9];
+
+interface PlanOptions extends Record<string, unknown> {
+  readonly model: string;
+  readonly device: ExecutionProvider;
+  readonly memory?: number[];
+  readonly stored: 'bf16' | 'f16' | 'f32';
+  readonly config?: string;
+}
+
+export function planCommand(): Command {
+  const command = new Command('plan')
+    .summary('show how much memory training takes')
+    .description(DESCRIPTION)
+    .requiredOption('--model <folder>', 'Hugging Face model folder; config.json is enough')
+    .option('--config <file>', 'settings in YAML, by the names of the options; the command line wins')
+    .option(
+      '--memory <sizes...>',
+      'limits to plan for, e.g. 16GB 24GB (default: 16, 24, 48 and 80 GB)',
+      (text: string, sizes: number[] | undefined) => [...(sizes ?? []), bytes(text)],
+    )
+    .addOption(
+      new Option('--stored <type>', 'how weights are stored, where the folder has none')
+        .choices(['bf16', 'f16', 'f32'])
+        .default('bf16'),
+    )
+    .addOption(deviceOption())
+    .addHelpText('after', EXAMPLES)
+    .action(run);
+  return addSettingsOptions(command);
+}
+
+async function run(options: PlanOptions): Promise<void> {
+  const started = performance.now();
+  const settings = await readSettings(options.config, options);
+  const model = await openWeights(options);
+  const { definition } = model;
+  const specification = resolveRunSpecification(settings, runFacts(definition, 1));
+  const { lengths, method, objective } = specification;
+  const facts = runFacts(definition, 1);
+  console.log(
+    `${definition.modelType}, ${(facts.parameterCount / 1e9).toFixed(2)} billion parameters; ${objective.kind}, ${method.kind}; ` +
+      `pairs of up to ${lengths.maxPromptLength} prompt tokens and ${lengths.maxLength} tokens a sequence`,
+  );
+  const run = { ...specification, device: options.device };
+  const planner = memoryPlanner(model, run);
+  for (const limit of options.memory ?? DEFAULT_SIZES) {
+    console.log(`\n${sizeOf(limit)}: ${lineFor(planner, { specification: run, settings }, limit)}`);
+  }
+  console.log(`\nplanned in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
+
+function lineFor(planner: Planner, run: Parameters<typeof fitMemory>[1], limit: number): string {
+  try {
+    const { compute, plan } = fitMemory(planner, run, limit);
+    return `${describeCompute(compute)}: about ${sizeOf(plan.totalBytes)} (${describePlan(plan)})`;
+  } catch (error) {
+    if (error instanceof AlphapoError && error.reason === 'MEMORY_LIMIT') return error.message;
+    throw error;
+  }
+}
+
+/** The folder's own weights, or such as its config.json describes. */
+async function openWeights({ model, stored }: PlanOptions): Promise<WeightSource> {
+  try {
+    return await ModelFolder.open(model);
+  } catch (error) {
+    if (!(error instanceof AlphapoError) || error.code !== 'not-found') throw error;
+    return plannedWeights(await readModelDefinition(model), stored);
+  }
+}

@@ -1,0 +1,12 @@
+import { executionProviderSchema } from '@alphapo/contracts';
+import { InvalidArgumentError, Option } from 'commander';
+
+/** `--device`: where to compute. */
+export const deviceOption = (): Option =>
+  new Option('--device <cpu|cuda|webgpu>', 'where to compute; cuda:1 is the second NVIDIA GPU')
+    .default('cpu')
+    .argParser((text) => {
+      const parsed = executionProviderSchema.safeParse(text);
+      if (parsed.success) return parsed.data;
+      throw new InvalidArgumentError(`It ${parsed.error.issues[0]?.message}.`);
+    });

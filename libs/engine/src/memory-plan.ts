@@ -1,0 +1,154 @@
+import { elementCount } from '@alphapo/base';
+import {
+  type ComputeSettings,
+  type ExecutionProvider,
+  needsReference,
+  type RunSpecification,
+} from '@alphapo/contracts';
+import { type Graph, peakBytes, type Value } from '@alphapo/graph';
+import type { ModelDefinition } from '@alphapo/models';
+import { attentionBlocks, keyCount, queryCount } from './attention-blocks.ts';
+import { batchFeeds, batchPairsFeed, pairFeeds, referenceFeeds } from './objective-feeds.ts';
+import { groupRows, logitLayout, packRows } from './pack.ts';
+import { gradientProgram, trainableParameters, type WeightSource } from './program.ts';
+import { programStyle } from './program-style.ts';
+import { type Row, rowTokens } from './row.ts';
+import type { Feeds } from './session.ts';
+
+/** Bytes that training takes at its peak, by what takes them. */
+export interface MemoryPlan {
+  /** Frozen weights as they lie in their files. */
+  readonly frozenBytes: number;
+  /** Copies of frozen weights: in float32 where they are stored narrower, and packed for products. */
+  readonly copiedBytes: number;
+  /** Trained weights, their gradients, and AdamW's moments. */
+  readonly trainedBytes: number;
+  /** What the largest pack computes and keeps, at the moment when it is most. */
+  readonly activationBytes: number;
+  /** The program and its libraries. */
+  readonly restBytes: number;
+  readonly totalBytes: number;
+}
+
+/** Node.js, ONNX Runtime and gRPC before a model is opened. */
+const REST_BYTES = 200 * 2 ** 20;
+/** Sets of float32 tensors of the trained parameters: weights, their copy to compute with, gradient, sum, two moments. */
+const TRAINED_COPIES = 6;
+/** ONNX Runtime's arena grows in steps and cannot fill every gap: measured at up to a third more than what is in use. */
+const ARENA_FACTOR = 1.35;
+
+type Planned = Pick<RunSpecification, 'objective' | 'method' | 'lengths' | 'dtype' | 'compute'> & {
+  readonly device: ExecutionProvider;
+};
+
+/**
+ * Predicts the peak memory of training in one process, from the graph itself: the values that are alive at each
+ * of its nodes, for the largest of the packs that rows make. Without rows, for the longest rows that the lengths allow.
+ */
+export function planMemory(model: WeightSource, run: Planned, rows?: readonly Row[]): MemoryPlan {
+  const { definition } = model;
+  const largest = largestPack(rows ?? longestRows(run), definition, run.compute.packTokens);
+  const { graph, windows } = gradientProgram(model, run.method, run.objective, {
+    ...programStyle(run.device, run.dtype),
+    logits: logitLayout(largest, definition),
+    activations: run.compute.activations,
+  });
+  const extents = extentsOf(graph, feedsOf(largest, definition, run, windows), largest, windows);
+  const activationBytes = ARENA_FACTOR * peakBytes(graph, extents);
+  const trained = trainableParameters(definition, run.method);
+  const trainedBytes = TRAINED_COPIES * 4 * trained.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const { frozenBytes, copiedBytes } = weightBytes(graph, run.compute.weights);
+  const totalBytes = frozenBytes + copiedBytes + trainedBytes + activationBytes + REST_BYTES;
+  return { frozenBytes, copiedBytes, trainedBytes, activationBytes, restBytes: REST_BYTES, totalBytes };
+}
+
+/** Weights that a graph takes from files, and the copies of them: a packed one for each product outside of loops. */
+function weightBytes(graph: Graph, weights: ComputeSettings['weights']): { frozenBytes: number; copiedBytes: number } {
+  const float32 = (value: Value) => 4 * elementCount(value.shape as readonly number[]);
+  const frozen = new Map(graph.weights.map(({ value, byteLength }) => [value, byteLength]));
+  const cast = graph.nodes.flatMap(({ operator, inputs }) => {
+    const [weight] = inputs;
+    return operator === 'Cast' && weight !== undefined && frozen.has(weight) ? [weight] : [];
+  });
+  const multiplied = graph.nodes.flatMap(({ operator, inputs }) => {
+    const matrix = operator === 'Gemm' ? inputs[1] : undefined;
+    const weight = matrix?.node?.operator === 'Cast' ? matrix.node.inputs[0] : matrix;
+    return weight !== undefined && frozen.has(weight) ? [weight] : [];
+  });
+  const copied = [...cast, ...(weights === 'packed' ? multiplied : [])];
+  return {
+    frozenBytes: [...frozen.values()].reduce((sum, bytes) => sum + bytes, 0),
+    copiedBytes: copied.reduce((sum, value) => sum + float32(value), 0),
+  };
+}
+
+/** The longest pairs that the limits allow: a prompt of one token and two responses, as many as a pack may hold. */
+function longestRows({ lengths, compute }: Planned): Row[] {
+  const response = new Array<number>(lengths.maxLength - 1).fill(0);
+  const row: Row = { prompt: [0], responses: [response, response] };
+  const count = Math.max(1, Math.floor(compute.packTokens / rowTokens(row)));
+  return new Array<Row>(count).fill(row);
+}
+
+function largestPack(rows: readonly Row[], definition: ModelDefinition, packTokens: number): Row[] {
+  const size = (pack: readonly Row[]) => pack.reduce((sum, row) => sum + rowTokens(row), 0);
+  return groupRows(rows, definition, packTokens).reduce((best, pack) => (size(pack) > size(best) ? pack : best), []);
+}
+
+function feedsOf(
+  rows: readonly Row[],
+  definition: ModelDefinition,
+  { objective }: Planned,
+  windows: readonly (number | undefined)[],
+): Feeds {
+  const pack = packRows(rows, definition, windows);
+  const batch = { batchPairs: rows.length, batchChosenTokens: rows.length };
+  const zeros = rows.map(() => 0);
+  return {
+    ...pack.feeds,
+    ...pairFeeds(pack),
+    ...batchPairsFeed(batch),
+    ...batchFeeds(objective, batch),
+    ...(needsReference(objective) ? referenceFeeds({ chosen: zeros, rejected: zeros }) : {}),
+  };
+}
+
+/** The numbers behind the names of dimensions: read off what the graph is fed, and those of blocks of attention. */
+function extentsOf(
+  graph: Graph,
+  feeds: Feeds,
+  rows: readonly Row[],
+  windows: readonly (number | undefined)[],
+): Record<string, number> {
+  const extents: Record<string, number> = {};
+  for (const { name, shape } of graph.inputs) {
+    shape.forEach((dimension, axis) => {
+      const extent = feeds[name]?.shape[axis];
+      if (typeof dimension === 'string' && extent !== undefined) {
+        extents[dimension] = Math.max(extents[dimension] ?? 0, extent);
+      }
+    });
+  }
+  for (const window of windows) {
+    const blocks = attentionBlocks(rows, window);
+    const [queries, keys] = [Math.max(...blocks.map(queryCount)), Math.max(...blocks.map(keyCount))];
+    extents[`Q${window ?? ''}`] = queries;
+    extents[`R${window ?? ''}`] = keys + 1;
+    extents.queries = Math.max(queries, extents.queries ?? 0);
+    for (const name of ['keys', 'prefix', 'own']) extents[name] = Math.max(keys, extents[name] ?? 0);
+  }
+  return extents;
+}
+
+/** A model's weights as they would lie in files, for plans without them. */
+export function plannedWeights(definition: ModelDefinition, type: 'f32' | 'bf16' | 'f16'): WeightSource {
+  const shapes = new Map(definition.parameters.map(({ name, shape }) => [name, shape]));
+  return {
+    definition,
+    addWeight(graph: Graph, name) {
+      const shape = shapes.get(name) ?? [];
+      const byteLength = (type === 'f32' ? 4 : 2) * elementCount(shape);
+      return graph.weight(name, type, shape, { location: 'model.safetensors', byteOffset: 0, byteLength });
+    },
+  };
+}
