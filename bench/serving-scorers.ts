@@ -5,7 +5,6 @@ import { batchTotals, type PairTokens } from '@alphapo/engine';
 import { type Connection, callServerStream, callUnary, connect, HealthClient } from '@alphapo/rpc';
 import { ServiceProcess } from '../test/integration/processes.ts';
 import { writeRunSettings } from './serving-work.ts';
-import { OBJECTIVE } from './work.ts';
 
 /** Whether a scorer merges calls. */
 export const MERGING = ['on', 'off'] as const;

@@ -27,17 +27,25 @@ import type { Row, RowChoice } from './row.ts';
 import type { Feeds, SessionOptions, TensorData } from './session.ts';
 import { ModelFolder } from './weights.ts';
 
+/** Policies kept at a time: the one being trained, the one before it, and some that are being scored. */
+const POLICIES_KEPT = 4;
+/** Bytes that they may take together; the newest is kept in any case, so with all weights trained often no other. */
+const POLICY_BYTES_KEPT = 2 ** 28;
+
 /**
- * Sessions kept at a time. Each holds the memory of its largest pack: what a run needs is one for gradients, and one for
- * scoring under the base model, the policy and the reference each.
+ * Sessions kept at a time. Each holds the memory of its largest pack. What a run needs is one for gradients, and one for
+ * scoring under the base model, the policy and the reference each; twice as many where some responses are so long that
+ * their logits come in chunks.
  */
 const GRADIENT_SESSIONS_KEPT = 2;
 const SCORING_SESSIONS_KEPT = 6;
 /** Objectives are small graphs. */
 const OBJECTIVE_SESSIONS_KEPT = 16;
 
-/** Tokens up to which calls are merged on cores: they run at full speed with these. Accelerators take whole packs. */
-const CPU_MERGE_TOKENS = 256;
+interface Policy {
+  readonly method: TrainingMethod;
+  readonly tensors: FloatTensors;
+}
 
 /** How a model is computed with. */
 export interface ComputeOptions extends SessionOptions {
@@ -127,7 +135,16 @@ export class Computer implements AsyncDisposable {
 
   /** Keeps a policy as long as a call needs it. Errors: POLICY_NOT_LOADED. */
   hold(choice: PolicyChoice): Disposable {
-    return choice.kind === 'policy' ? this.#policies.hold(choice.digest) : { [Symbol.dispose]: () => {} };
+    if (choice.kind === 'base') return { [Symbol.dispose]: () => {} };
+    const { digest } = choice;
+    this.#policy(digest);
+    const count = (change: 1 | -1) => {
+      const holds = (this.#holds.get(digest) ?? 0) + change;
+      if (holds > 0) this.#holds.set(digest, holds);
+      else this.#holds.delete(digest);
+    };
+    count(1);
+    return { [Symbol.dispose]: () => count(-1) };
   }
 
   async score(
@@ -176,7 +193,7 @@ export class Computer implements AsyncDisposable {
   async gradient(request: GradientRequest, checkpoint: Checkpoint): Promise<ShardGradient> {
     const started = performance.now();
     const { pairs, objective } = request;
-    const policy = this.#policies.get(request.policyDigest);
+    const policy = this.#policy(request.policyDigest);
     const rows = pairs.map(pairRow);
     checkRows(rows, this.#folder);
     if (needsReference(objective)) checkRows(rows, this.#reference);

@@ -36,15 +36,10 @@ export class ResourceCache<T extends AsyncDisposable> implements AsyncDisposable
     }
   }
 
-  /** All that is kept now. */
-  kept(): Promise<T[]> {
-    return Promise.all([...this.#entries.values()].map(({ resource }) => resource));
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    const all = await this.kept();
+    const entries = [...this.#entries.values()];
     this.#entries.clear();
-    for (const resource of all) await resource[Symbol.asyncDispose]();
+    for (const { resource } of entries) await (await resource)[Symbol.asyncDispose]();
   }
 
   /** Disposes what is not in use, so that one more resource fits. */

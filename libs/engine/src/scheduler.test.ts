@@ -18,12 +18,6 @@ const resultOf = ({ prompt }: Row): SequenceLogProbs[] => [
 ];
 const sums = (results: readonly (readonly SequenceLogProbs[])[]) => results.map(([first]) => first?.sum);
 
-/** Executions of so many rows. */
-const sizes = (tokens: number) => ({
-  newRoom: () => new PackRoom({ tokens, responseTokens: tokens }),
-  mergeTokens: tokens,
-});
-
 /** A scheduler whose executions are noted, as is each piece of its computations. */
 function noting(options: Partial<SchedulerOptions> = {}) {
   const turns: (string | number[])[] = [];

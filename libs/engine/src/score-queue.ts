@@ -43,9 +43,14 @@ export class ScoreQueue<Call extends ScoreCall> {
   get isFull(): boolean {
     if (this.#options.merging === 'off') return this.size > 0;
     const { merged } = this.#options;
-    const rows = this.#mergeable().flatMap(({ call, next }) => call.rows.slice(next));
-    const { tokens, responseTokens } = rows.reduce(withRow, EMPTY_PACK);
-    return tokens >= merged.tokens || responseTokens >= merged.responseTokens;
+    let size = EMPTY_PACK;
+    for (const { call, next } of this.#mergeable()) {
+      for (let i = next; i < call.rows.length; i++) {
+        size = withRow(size, call.rows[i] as Row);
+        if (size.tokens >= merged.tokens || size.responseTokens >= merged.responseTokens) return true;
+      }
+    }
+    return false;
   }
 
   add(call: Call): void {
