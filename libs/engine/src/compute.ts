@@ -33,11 +33,12 @@ const POLICIES_KEPT = 4;
 const POLICY_BYTES_KEPT = 2 ** 28;
 
 /**
- * Sessions kept at a time. Each holds the memory of its largest pack: what a run needs is one for gradients, and one for
- * scoring under the base model, the policy and the reference each.
+ * Sessions kept at a time. Each holds the memory of its largest pack. What a run needs is one for gradients, and one for
+ * scoring under the base model, the policy and the reference each; twice as many where some responses are so long that
+ * their logits come in chunks.
  */
 const GRADIENT_SESSIONS_KEPT = 2;
-const SCORING_SESSIONS_KEPT = 4;
+const SCORING_SESSIONS_KEPT = 6;
 /** Objectives are small graphs. */
 const OBJECTIVE_SESSIONS_KEPT = 16;
 

@@ -43,9 +43,14 @@ export class ScoreQueue<Call extends ScoreCall> {
   get isFull(): boolean {
     if (this.#options.merging === 'off') return this.size > 0;
     const { merged } = this.#options;
-    const rows = this.#mergeable().flatMap(({ call, next }) => call.rows.slice(next));
-    const { tokens, responseTokens } = rows.reduce(withRow, EMPTY_PACK);
-    return tokens >= merged.tokens || responseTokens >= merged.responseTokens;
+    let size = EMPTY_PACK;
+    for (const { call, next } of this.#mergeable()) {
+      for (let i = next; i < call.rows.length; i++) {
+        size = withRow(size, call.rows[i] as Row);
+        if (size.tokens >= merged.tokens || size.responseTokens >= merged.responseTokens) return true;
+      }
+    }
+    return false;
   }
 
   add(call: Call): void {
@@ -56,9 +61,7 @@ export class ScoreQueue<Call extends ScoreCall> {
     this.#waiting = this.#waiting.filter((waiting) => waiting.call !== call);
   }
 
-  /**
-   * Takes the rows of the next execution, one at least. A call by itself is cut into packs as `groupRows` cuts it.
-   */
+  /** Takes the rows of the next execution, one at least. A call by itself is cut into packs as `groupRows` cuts it. */
   take(): Share<Call>[] {
     const { pack, merged } = this.#options;
     const shares: Share<Call>[] = [];
