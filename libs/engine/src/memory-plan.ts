@@ -8,11 +8,12 @@ import {
 import { type Graph, peakBytes, type Value } from '@alphapo/graph';
 import type { ModelDefinition } from '@alphapo/models';
 import { attentionBlocks, keyCount, queryCount } from './attention-blocks.ts';
+import type { LogitLayout } from './head.ts';
 import { batchFeeds, batchPairsFeed, pairFeeds, referenceFeeds } from './objective-feeds.ts';
 import { groupRows, logitLayout, packRows } from './pack.ts';
-import { gradientProgram, trainableParameters, type WeightSource } from './program.ts';
+import { gradientProgram, type Program, scoringProgram, trainableParameters, type WeightSource } from './program.ts';
 import { programStyle } from './program-style.ts';
-import { type Row, rowTokens } from './row.ts';
+import { type Row, responseTokens, rowTokens } from './row.ts';
 import type { Feeds } from './session.ts';
 
 /** Bytes that training takes at its peak, by what takes them. */
@@ -31,7 +32,7 @@ export interface MemoryPlan {
 }
 
 /** Node.js, ONNX Runtime and gRPC before a model is opened. */
-const REST_BYTES = 200 * 2 ** 20;
+const REST_BYTES = 240 * 2 ** 20;
 /** Sets of float32 tensors of the trained parameters: weights, their copy to compute with, gradient, sum, two moments. */
 const TRAINED_COPIES = 6;
 /** ONNX Runtime's arena grows in steps and cannot fill every gap: measured at up to a third more than what is in use. */
@@ -42,24 +43,48 @@ type Planned = Pick<RunSpecification, 'objective' | 'method' | 'lengths' | 'dtyp
 };
 
 /**
- * Predicts the peak memory of training in one process, from the graph itself: the values that are alive at each
- * of its nodes, for the largest of the packs that rows make. Without rows, for the longest rows that the lengths allow.
+ * Predicts the peak memory of training in one process, from the graphs themselves: the values that are alive at each of
+ * their nodes, for the largest of the packs that rows make. Without rows, for the longest rows that the lengths allow.
+ * Each graph has a session with memory of its own: for gradients, for the reference where there is one, and both again
+ * where some packs have their logits whole and others in chunks.
  */
 export function planMemory(model: WeightSource, run: Planned, rows?: readonly Row[]): MemoryPlan {
   const { definition } = model;
-  const largest = largestPack(rows ?? longestRows(run), definition, run.compute.packTokens);
-  const { graph, windows } = gradientProgram(model, run.method, run.objective, {
-    ...programStyle(run.device, run.dtype),
-    logits: logitLayout(largest, definition),
-    activations: run.compute.activations,
-  });
-  const extents = extentsOf(graph, feedsOf(largest, definition, run, windows), largest, windows);
-  const activationBytes = ARENA_FACTOR * peakBytes(graph, extents);
+  const packs = groupRows(rows ?? longestRows(run), definition, run.compute.packTokens);
+  const byLayout = Map.groupBy(packs, (pack) => logitLayout(pack, definition));
+  const sessions = [...byLayout].flatMap(([logits, some]) => sessionsOf(model, run, logits, largestPacks(some)));
+  const sum = (of: (session: SessionMemory) => number) => sessions.reduce((total, session) => total + of(session), 0);
   const trained = trainableParameters(definition, run.method);
-  const trainedBytes = TRAINED_COPIES * 4 * trained.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  const { frozenBytes, copiedBytes } = weightBytes(graph, run.compute.weights);
-  const totalBytes = frozenBytes + copiedBytes + trainedBytes + activationBytes + REST_BYTES;
-  return { frozenBytes, copiedBytes, trainedBytes, activationBytes, restBytes: REST_BYTES, totalBytes };
+  const parts = {
+    frozenBytes: Math.max(...sessions.map((session) => session.frozenBytes)),
+    copiedBytes: sum((session) => session.copiedBytes),
+    trainedBytes: TRAINED_COPIES * 4 * trained.reduce((total, { shape }) => total + elementCount(shape), 0),
+    activationBytes: sum((session) => session.activationBytes),
+    restBytes: REST_BYTES,
+  };
+  return { ...parts, totalBytes: Object.values(parts).reduce((total, bytes) => total + bytes, 0) };
+}
+
+type SessionMemory = Pick<MemoryPlan, 'frozenBytes' | 'copiedBytes' | 'activationBytes'>;
+
+/** The sessions that packs of one layout of logits need. */
+function sessionsOf(
+  model: WeightSource,
+  run: Planned,
+  logits: LogitLayout,
+  packs: readonly (readonly Row[])[],
+): SessionMemory[] {
+  const style = { ...programStyle(run.device, run.dtype), logits };
+  const { activations, weights } = run.compute;
+  const memoryOf = ({ graph, windows }: Program, packed: ComputeSettings['weights']): SessionMemory => {
+    const peaks = packs.map((rows) =>
+      peakBytes(graph, extentsOf(graph, feedsOf(rows, model.definition, run, windows), rows, windows)),
+    );
+    return { ...weightBytes(graph, packed), activationBytes: ARENA_FACTOR * Math.max(...peaks) };
+  };
+  const gradient = gradientProgram(model, run.method, run.objective, { ...style, activations });
+  const reference = needsReference(run.objective) ? [scoringProgram(model, undefined, style)] : [];
+  return [memoryOf(gradient, weights), ...reference.map((program) => memoryOf(program, 'in-place'))];
 }
 
 /** Weights that a graph takes from files, and the copies of them: a packed one for each product outside of loops. */
@@ -90,9 +115,13 @@ function longestRows({ lengths, compute }: Planned): Row[] {
   return new Array<Row>(count).fill(row);
 }
 
-function largestPack(rows: readonly Row[], definition: ModelDefinition, packTokens: number): Row[] {
-  const size = (pack: readonly Row[]) => pack.reduce((sum, row) => sum + rowTokens(row), 0);
-  return groupRows(rows, definition, packTokens).reduce((best, pack) => (size(pack) > size(best) ? pack : best), []);
+/** The pack with most tokens, and the one with most tokens of responses: either may take most memory. */
+function largestPacks(packs: readonly (readonly Row[])[]): (readonly Row[])[] {
+  const most = (of: (row: Row) => number) => {
+    const size = (pack: readonly Row[]) => pack.reduce((sum, row) => sum + of(row), 0);
+    return packs.reduce((best, pack) => (size(pack) > size(best) ? pack : best));
+  };
+  return [...new Set([most(rowTokens), most(responseTokens)])];
 }
 
 function feedsOf(
