@@ -15,9 +15,9 @@ import type {
 import { GradientSum } from './gradient-sum.ts';
 import { lossScaleFeed } from './loss-scale.ts';
 import { batchFeeds, batchPairsFeed, pairFeeds, type ReferenceSums, referenceFeeds } from './objective-feeds.ts';
-import { PAIR_OUTPUTS } from './objective-program.ts';
 import { ObjectiveSession } from './objective-session.ts';
-import { checkRow, groupRows, logitLayout, type Pack, type PackLimits, packLimits, packRows } from './pack.ts';
+import { outcome, pairNumbers, referenceSums, sequenceLogProbs } from './outcomes.ts';
+import { checkRow, groupRows, logitLayout, type PackLimits, packLimits, packRows } from './pack.ts';
 import { Prepared } from './prepared.ts';
 import { type GradientProgram, gradientProgram, type Program, scoringProgram, trainableParameters } from './program.ts';
 import { type ProgramStyle, programStyle } from './program-style.ts';
@@ -310,12 +310,6 @@ function checkRows(rows: readonly Row[], { definition }: ModelFolder): void {
   for (const [i, row] of rows.entries()) checkRow(row, i, definition);
 }
 
-/** Summed log-probabilities of pairs under the reference. */
-function referenceSums(scored: readonly (readonly SequenceLogProbs[])[]): ReferenceSums {
-  const side = (index: 0 | 1) => scored.map((both) => both[index]?.sum ?? Number.NaN);
-  return { chosen: side(0), rejected: side(1) };
-}
-
 const toData = ({ shape, data }: FloatTensor): TensorData => ({ type: 'f32', shape, data });
 
 function policyError(problem: string): AlphapoError {
@@ -324,30 +318,4 @@ function policyError(problem: string): AlphapoError {
 
 function policyFeeds(policy: Policy): Feeds {
   return Object.fromEntries([...policy.tensors].map(([name, tensor]) => [name, toData(tensor)]));
-}
-
-/** Cuts the head's rows into the log-probabilities of each row's responses; sums are taken in float64. */
-function sequenceLogProbs(pack: Pack, logProbs: TensorData): SequenceLogProbs[][] {
-  const all = logProbs.data as Float32Array;
-  return pack.spans.map((spans) =>
-    spans.map(({ start, count }) => {
-      const own = all.slice(start, start + count);
-      const sum = own.reduce((total, logProb) => total + logProb, 0);
-      return { sum, mean: sum / count, tokens: count, logProbs: own };
-    }),
-  );
-}
-
-function pairNumbers(outputs: Record<string, TensorData>, index: number): [number, number, number] {
-  return PAIR_OUTPUTS.map((name) => Number(outputs[name]?.data[index])) as [number, number, number];
-}
-
-function outcome(
-  chosen: SequenceLogProbs,
-  rejected: SequenceLogProbs,
-  loss: number,
-  rewardChosen: number,
-  rewardRejected: number,
-): PairOutcome {
-  return { chosen, rejected, loss, rewardChosen, rewardRejected, margin: rewardChosen - rewardRejected };
 }
