@@ -33,8 +33,11 @@ export interface MemoryPlan {
 
 /** Node.js, ONNX Runtime and gRPC before a model is opened. */
 const REST_BYTES = 240 * 2 ** 20;
-/** Sets of float32 tensors of the trained parameters: weights, their copy to compute with, gradient, sum, two moments. */
-const TRAINED_COPIES = 6;
+/**
+ * Sets of float32 tensors of the trained parameters: weights, their copy to compute with, a pack's gradient, the sum over
+ * packs, the sum over shards, and two moments.
+ */
+const TRAINED_COPIES = 7;
 /** ONNX Runtime's arena grows in steps and cannot fill every gap: measured at up to a third more than what is in use. */
 const ARENA_FACTOR = 1.35;
 
