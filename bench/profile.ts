@@ -12,7 +12,7 @@ const HELP = `Where the time of a gradient goes, by ONNX Runtime's own profiler:
   npm run bench:profile -- --work FOLDER [--full] [--recompute] [--steps N] [--threads N] [--shapes] [--top N]
 
 FOLDER is a work folder of the benchmark. What stands in a loop counts at the loop's operators; the loops themselves
-(Scan) are left out. The first line of each step is without the profiler's cost if --no-profile is given.`;
+(Scan) are left out. --no-profile gives speed and memory alone, without the profiler's own cost.`;
 
 const { values } = parseArgs({
   options: {

@@ -56,9 +56,9 @@ async function run(options: PlanOptions): Promise<void> {
   const settings = await readSettings(options.config, options);
   const model = await openWeights(options);
   const { definition } = model;
-  const specification = resolveRunSpecification(settings, runFacts(definition, 1));
-  const { lengths, method, objective } = specification;
   const facts = runFacts(definition, 1);
+  const specification = resolveRunSpecification(settings, facts);
+  const { lengths, method, objective } = specification;
   console.log(
     `${definition.modelType}, ${(facts.parameterCount / 1e9).toFixed(2)} billion parameters; ${objective.kind}, ${method.kind}; ` +
       `pairs of up to ${lengths.maxPromptLength} prompt tokens and ${lengths.maxLength} tokens a sequence`,

@@ -1,18 +1,5 @@
-import {
-  and,
-  concat,
-  equal,
-  less,
-  lessOrEqual,
-  or,
-  padTo,
-  reshape,
-  scan,
-  sliceRange,
-  sub,
-  type Value,
-  where,
-} from '@alphapo/graph';
+import { and, equal, less, lessOrEqual, or, padTo, reshape, sub, type Value, where } from '@alphapo/graph';
+import { keysOf, overBlocks, queriesOf } from './block-loop.ts';
 import type { BlockPlaces, TokenInputs } from './definition.ts';
 
 /** Added to the scores of tokens that are not seen; exp() of it is 0 in every float type. */
@@ -24,19 +11,14 @@ const UNSEEN = -1e9;
  */
 export function attentionMasks(inputs: TokenInputs, places: BlockPlaces, slidingWindow: number | undefined): Value {
   const padded = { queries: `Q${slidingWindow ?? ''}`, keys: `R${slidingWindow ?? ''}` };
-  const names = Object.keys(places);
-  const { outputs } = scan(inputs.positions.graph, [], Object.values(places), (_states, slices) => {
-    const own = Object.fromEntries(names.map((name, i) => [name, slices[i]])) as unknown as BlockPlaces;
+  const [masks] = overBlocks(inputs.positions.graph, places, [], (own) => {
     const mask = maskOf(inputs, slidingWindow, {
-      ofQueries: (x) => reshape(sliceRange(x, 0, own.queryStart, own.end, 'queries'), ['queries', 1]),
-      ofKeys: (x) => {
-        const prefix = sliceRange(x, 0, own.prefixStart, own.prefixEnd, 'prefix');
-        return reshape(concat([prefix, sliceRange(x, 0, own.ownStart, own.end, 'own')], 0), [1, 'keys']);
-      },
+      ofQueries: (x) => reshape(queriesOf(x, own), ['queries', 1]),
+      ofKeys: (x) => reshape(keysOf(x, own), [1, 'keys']),
     });
-    return { states: [], outputs: [padTo(mask, own.maskPads, [padded.queries, padded.keys])] };
+    return [padTo(mask, own.maskPads, [padded.queries, padded.keys])];
   });
-  return outputs[0] as Value;
+  return masks as Value;
 }
 
 /** Additive mask of a whole pack: [T, T]. */

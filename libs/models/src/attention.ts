@@ -1,6 +1,5 @@
 import {
   add,
-  concat,
   customDerivative,
   type Dimension,
   gather,
@@ -10,12 +9,12 @@ import {
   productOf,
   reduceSum,
   reshape,
-  scan,
   sliceRange,
   type Value,
   widened,
 } from '@alphapo/graph';
 import { Attending, type AttentionShape, timesScale } from './attending.ts';
+import { keysOf, overBlocks, queriesOf } from './block-loop.ts';
 import type { AttentionBlocks, BlockPlaces, WholePack } from './definition.ts';
 
 /** Queries [T, H * headDim], rotated where the model rotates, keys and values [T, K * headDim]. */
@@ -36,14 +35,14 @@ export function attention(parts: AttentionParts, shape: AttentionShape, over: At
  */
 function blockAttention({ q, k, v }: AttentionParts, shape: AttentionShape, blocks: AttentionBlocks): Value {
   const scaled = timesScale(q, shape);
-  const [stack] = overBlocks(q, blocks, (places, mask) => {
+  const [stack] = blockRows(q, blocks, (places, mask) => {
     const block = new Block(places, mask, shape);
     return [block.padQueries(block.attending.forward(block.parts(scaled, k, v)))];
   }) as [Value];
   const mixed = gather(stack, blocks.queryRows);
   return customDerivative(mixed, [q, k, v], (arriving) => {
     const products = headProducts(arriving, mixed, shape);
-    const [dq, dk, dv] = overBlocks(q, blocks, (places, mask) => {
+    const [dq, dk, dv] = blockRows(q, blocks, (places, mask) => {
       const block = new Block(places, mask, shape);
       const parts = block.parts(scaled, k, v);
       const gradients = block.attending.backward(parts, block.queries(arriving), block.queries(products));
@@ -82,18 +81,14 @@ function headProducts(arriving: Value, mixed: Value, { heads, headDim }: Attenti
   return reshape(reduceSum(reshape(products, [T, heads, headDim]), [2]), [T, heads]);
 }
 
-/** Runs over the blocks of a pack; the padded results of all blocks come back as the rows of matrices. */
-function overBlocks(
+/** What each block gives, padded to one extent: the results of all blocks come back as the rows of matrices. */
+function blockRows(
   x: Value,
   { places, masks }: AttentionBlocks,
   body: (places: BlockPlaces, mask: Value) => readonly Value[],
 ): Value[] {
-  const names = Object.keys(places);
-  const { outputs } = scan(x.graph, [], [...Object.values(places), masks], (_states, slices) => {
-    const own = Object.fromEntries(names.map((name, i) => [name, slices[i]])) as unknown as BlockPlaces;
-    return { states: [], outputs: body(own, slices.at(-1) as Value) };
-  });
-  return outputs.map((stack) => reshape(stack, [productOf(stack.shape.slice(0, 2)), stack.shape[2] as number]));
+  const stacks = overBlocks(x.graph, places, [masks], (own, [mask]) => body(own, mask as Value));
+  return stacks.map((stack) => reshape(stack, [productOf(stack.shape.slice(0, 2)), stack.shape[2] as number]));
 }
 
 /** One block inside the loop, of some queries and keys; Q and R are the most that a block of the pack has of each. */
@@ -118,14 +113,12 @@ class Block {
 
   /** The block's part of x [T, H * width], heads apart. */
   queries(x: Value): Value {
-    return this.attending.queries(sliceRange(x, 0, this.#places.queryStart, this.#places.end, 'queries'));
+    return this.attending.queries(queriesOf(x, this.#places));
   }
 
   /** The block's part of x [T, K * headDim], heads apart: the prompt's rows, then those of the queries' own part. */
   #keys(x: Value): Value {
-    const { prefixStart, prefixEnd, ownStart, end } = this.#places;
-    const parts = [sliceRange(x, 0, prefixStart, prefixEnd, 'prefix'), sliceRange(x, 0, ownStart, end, 'own')];
-    return this.attending.keys(reshape(concat(parts, 0), ['keys', ...x.shape.slice(1)]));
+    return this.attending.keys(keysOf(x, this.#places));
   }
 
   padQueries(x: Value): Value {
