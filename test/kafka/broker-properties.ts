@@ -3,18 +3,31 @@ export interface BrokerPlace {
   readonly port: number;
   readonly controllerPort: number;
   readonly dataFolder: string;
+  /** Where it listens besides. */
+  readonly listeners?: readonly BrokerListener[];
+}
+
+/** A further listener of this machine, with settings of its own. */
+export interface BrokerListener {
+  readonly name: string;
+  readonly protocol: 'PLAINTEXT' | 'SSL' | 'SASL_SSL';
+  readonly port: number;
+  /** Without their prefix `listener.name.<name>.`. */
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 /** The settings of a single KRaft node that is broker and controller at once, made for short lives and quick restarts. */
-export function brokerProperties({ port, controllerPort, dataFolder }: BrokerPlace): string {
+export function brokerProperties({ port, controllerPort, dataFolder, listeners = [] }: BrokerPlace): string {
+  const further = listeners.map((listener) => `,${listener.name}://127.0.0.1:${listener.port}`).join('');
+  const protocols = listeners.map(({ name, protocol }) => `,${name}:${protocol}`).join('');
   const settings: Record<string, string | number | boolean> = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${further}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}${further}`,
+    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${protocols}`,
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': dataFolder,
     // One node holds the only replica of everything.
@@ -43,6 +56,11 @@ export function brokerProperties({ port, controllerPort, dataFolder }: BrokerPla
     'background.threads': 2,
     'num.recovery.threads.per.data.dir': 2,
   };
+  for (const listener of listeners) {
+    for (const [name, value] of Object.entries(listener.settings)) {
+      settings[`listener.name.${listener.name.toLowerCase()}.${name}`] = value;
+    }
+  }
   return `${Object.entries(settings)
     .map(([name, value]) => `${name}=${value}`)
     .join('\n')}\n`;

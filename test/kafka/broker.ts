@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { brokerProperties } from './broker-properties.ts';
-import { kafkaClassPath, whyNoKafka } from './installation.ts';
+import { type BrokerListener, brokerProperties } from './broker-properties.ts';
+import { kafkaClassPath, whyNoOwnKafka } from './installation.ts';
 
 const run = promisify(execFile);
 const START_TIMEOUT_MS = 60_000;
@@ -31,19 +31,38 @@ export interface TestBroker extends AsyncDisposable {
  * A `describe` that needs Kafka: against `KAFKA_BROKERS` where set, else a broker of its own. Where neither Java and
  * Maven nor that variable is there, the tests are skipped and the name says so.
  */
-const missing = await whyNoKafka();
 export function describeKafka(name: string, tests: () => void): void {
+  if (process.env.KAFKA_BROKERS) describe(name, tests);
+  else describeOwnKafka(name, tests);
+}
+
+/** A `describe` that needs a broker of its own, whatever `KAFKA_BROKERS` says. */
+export function describeOwnKafka(name: string, tests: () => void): void {
   if (missing === undefined) describe(name, tests);
   else describe.skip(`${name} (skipped: ${missing})`, tests);
 }
 
-/** Starts a broker on free ports with data in a temporary folder; 3 to 6 s, and the jars' download the first time. */
+const missing = await whyNoOwnKafka();
+
+/** Starts a broker, unless `KAFKA_BROKERS` names one. */
 export async function startKafka(): Promise<TestBroker> {
   const named = process.env.KAFKA_BROKERS;
-  if (named) return { brokers: named.split(','), [Symbol.asyncDispose]: async () => {} };
+  return named ? { brokers: named.split(','), [Symbol.asyncDispose]: async () => {} } : startOwnKafka();
+}
+
+/** What a broker has besides a plaintext listener. */
+export interface BrokerExtras {
+  readonly listeners?: readonly BrokerListener[];
+  /** Users who log in by SCRAM, as `SCRAM-SHA-512=[name=…,password=…]`. */
+  readonly scramUsers?: readonly string[];
+}
+
+/** Starts a broker on free ports with data in a temporary folder; 3 to 6 s, and the jars' download the first time. */
+export async function startOwnKafka({ listeners = [], scramUsers = [] }: BrokerExtras = {}): Promise<TestBroker> {
   const classPath = await kafkaClassPath();
   const folder = await mkdtemp(join(tmpdir(), 'alphapo-kafka-'));
-  const place = { port: await freePort(), controllerPort: await freePort(), dataFolder: join(folder, 'data') };
+  const ports = { port: await freePort(), controllerPort: await freePort() };
+  const place = { ...ports, dataFolder: join(folder, 'data'), listeners };
   const settings = join(folder, 'server.properties');
   await writeFile(settings, brokerProperties(place));
   const java = [
@@ -54,7 +73,8 @@ export async function startKafka(): Promise<TestBroker> {
   ];
   // Kafka refuses ids that begin with a dash.
   const clusterId = `x${randomBytes(16).toString('base64url').slice(1, 22)}`;
-  await run('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settings]);
+  const users = scramUsers.flatMap((user) => ['--add-scram', user]);
+  await run('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settings, ...users]);
 
   const start = () => launch([...java, 'kafka.Kafka', settings], join(folder, 'broker.log'));
   let child = await start();
@@ -98,7 +118,7 @@ async function stop(child: ChildProcess, signal: 'SIGKILL' | 'SIGTERM'): Promise
   await exited;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

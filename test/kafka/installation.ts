@@ -10,9 +10,8 @@ const run = promisify(execFile);
 const KAFKA_VERSION = '4.4.0';
 const MAVEN_TIMEOUT_MS = 300_000;
 
-/** Why no broker can be started here, or undefined where it can: `KAFKA_BROKERS` is set, or Java and Maven are there. */
-export async function whyNoKafka(): Promise<string | undefined> {
-  if (process.env.KAFKA_BROKERS) return undefined;
+/** Why no broker can be started here, or undefined where Java and Maven are there. */
+export async function whyNoOwnKafka(): Promise<string | undefined> {
   for (const program of ['java', 'mvn']) {
     try {
       await run(program, ['-version']);

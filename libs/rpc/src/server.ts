@@ -15,7 +15,7 @@ import { offerInProcess } from './in-process.ts';
 import { DEFAULT_LIMITS, KEEPALIVE, MAX_MESSAGE_BYTES, type ServerLimits } from './limits.ts';
 import { Listener } from './listener.ts';
 import { sheddingLoad } from './load-shedding.ts';
-import { handingOverMalformed } from './malformed-request.ts';
+import { withBoundedRequests } from './request-decoder.ts';
 import { authorizing } from './security/authorization.ts';
 import { RpcSecurity } from './security/rpc-security.ts';
 import { withTensorCodec } from './tensor-codec.ts';
@@ -88,7 +88,7 @@ export class RpcServer implements AsyncDisposable {
     for (const { definition, implementation } of options.services) {
       const methods = Object.entries(implementation).map(([name, { serve }]) => [name, serve]);
       server.addService(
-        handingOverMalformed(withTensorCodec(definition)),
+        withBoundedRequests(withTensorCodec(definition)),
         Object.fromEntries(methods) as UntypedServiceImplementation,
       );
     }
