@@ -3,18 +3,37 @@ export interface BrokerPlace {
   readonly port: number;
   readonly controllerPort: number;
   readonly dataFolder: string;
+  readonly listeners: readonly ExtraListener[];
+}
+
+/** A listener that clients are told to reach at another port: that of a proxy which can disturb their connections. */
+export interface ExtraListener {
+  readonly port: number;
+  readonly advertisedPort: number;
 }
 
 /** The settings of a single KRaft node that is broker and controller at once, made for short lives and quick restarts. */
-export function brokerProperties({ port, controllerPort, dataFolder }: BrokerPlace): string {
+export function brokerProperties({ port, controllerPort, dataFolder, listeners }: BrokerPlace): string {
+  const extra = listeners.map((listener, i) => ({ name: `VIA${i}`, ...listener }));
+  const list = (first: string, each: (listener: (typeof extra)[number]) => string) =>
+    [first, ...extra.map(each)].join();
   const settings: Record<string, string | number | boolean> = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: list(
+      `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+      (via) => `${via.name}://127.0.0.1:${via.port}`,
+    ),
+    'advertised.listeners': list(
+      `PLAINTEXT://127.0.0.1:${port}`,
+      (via) => `${via.name}://127.0.0.1:${via.advertisedPort}`,
+    ),
+    'listener.security.protocol.map': list(
+      'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      (via) => `${via.name}:PLAINTEXT`,
+    ),
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': dataFolder,
     // One node holds the only replica of everything.
