@@ -2,7 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type EventLogger, openConfiguredLog, silentLogger } from '@alphapo/messaging';
 import { type Authority, certificateAuthority, type Identity, writeIdentity } from '../certificates.ts';
-import { describeOwnKafka, freePort, startOwnKafka, type TestBroker } from '../kafka/broker.ts';
+import { freePort } from '../free-port.ts';
+import { startOwnKafka, type TestBroker } from '../kafka/broker.ts';
+import { whyNoJava } from '../kafka/installation.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { createTopic, numbered, valuesSoon } from './messaging-contract.ts';
 
@@ -23,7 +25,10 @@ function tlsSettings({ certificate, key }: Identity): Record<string, string> {
   };
 }
 
-describeOwnKafka('brokers that want TLS and a password', () => {
+const missing = await whyNoJava();
+const describeSecured = missing === undefined ? describe : describe.skip;
+
+describeSecured(`brokers that want TLS and a password${missing ? ` (skipped: ${missing})` : ''}`, () => {
   let authority: Authority;
   let broker: TestBroker;
   let brokers: { readonly sasl: string; readonly mutual: string; readonly expired: string };
@@ -37,12 +42,12 @@ describeOwnKafka('brokers that want TLS and a password', () => {
     const identity = await authority.issue();
     const expired = await authority.issue({ validity: 'expired' });
     const [sasl, mutual, past] = [await freePort(), await freePort(), await freePort()];
-    broker = await startOwnKafka({
-      listeners: [
+    broker = await startOwnKafka(
+      [
         {
-          name: 'LOGIN',
           protocol: 'SASL_SSL',
           port: sasl,
+          advertisedPort: sasl,
           settings: {
             ...tlsSettings(identity),
             'sasl.enabled.mechanisms': 'SCRAM-SHA-512,SCRAM-SHA-256,PLAIN',
@@ -52,9 +57,9 @@ describeOwnKafka('brokers that want TLS and a password', () => {
           },
         },
         {
-          name: 'MUTUAL',
           protocol: 'SSL',
           port: mutual,
+          advertisedPort: mutual,
           settings: {
             ...tlsSettings(identity),
             'ssl.client.auth': 'required',
@@ -62,10 +67,10 @@ describeOwnKafka('brokers that want TLS and a password', () => {
             'ssl.truststore.certificates': inline(authority.certificate),
           },
         },
-        { name: 'EXPIRED', protocol: 'SSL', port: past, settings: tlsSettings(expired) },
+        { protocol: 'SSL', port: past, advertisedPort: past, settings: tlsSettings(expired) },
       ],
-      scramUsers: ['256', '512'].map((bits) => `SCRAM-SHA-${bits}=[name=${USER},password=${PASSWORD}]`),
-    });
+      ['256', '512'].map((bits) => `SCRAM-SHA-${bits}=[name=${USER},password=${PASSWORD}]`),
+    );
     brokers = { sasl: `127.0.0.1:${sasl}`, mutual: `127.0.0.1:${mutual}`, expired: `127.0.0.1:${past}` };
   }, 360_000);
   afterAll(() => broker[Symbol.asyncDispose]());

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Authority, certificateAuthority, writeIdentity } from '../certificates.ts';
-import { freePort } from '../kafka/broker.ts';
+import { freePort } from '../free-port.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { ServiceProcess } from './processes.ts';
 import { pairs, smallModel } from './services-fixture.ts';

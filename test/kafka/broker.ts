@@ -2,14 +2,13 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { type BrokerListener, brokerProperties } from './broker-properties.ts';
-import { kafkaClassPath, whyNoOwnKafka } from './installation.ts';
+import { freePort } from '../free-port.ts';
+import { brokerProperties, type ExtraListener } from './broker-properties.ts';
+import { kafkaClassPath, whyNoKafka } from './installation.ts';
 
 const run = promisify(execFile);
 const START_TIMEOUT_MS = 60_000;
@@ -27,42 +26,42 @@ export interface TestBroker extends AsyncDisposable {
   readonly restart?: () => Promise<void>;
 }
 
+/** A broker of the test's own. */
+export type OwnBroker = Required<TestBroker>;
+
 /**
  * A `describe` that needs Kafka: against `KAFKA_BROKERS` where set, else a broker of its own. Where neither Java and
  * Maven nor that variable is there, the tests are skipped and the name says so.
  */
+const missing = await whyNoKafka();
 export function describeKafka(name: string, tests: () => void): void {
-  if (process.env.KAFKA_BROKERS) describe(name, tests);
-  else describeOwnKafka(name, tests);
-}
-
-/** A `describe` that needs a broker of its own, whatever `KAFKA_BROKERS` says. */
-export function describeOwnKafka(name: string, tests: () => void): void {
   if (missing === undefined) describe(name, tests);
   else describe.skip(`${name} (skipped: ${missing})`, tests);
 }
 
-const missing = await whyNoOwnKafka();
-
-/** Starts a broker, unless `KAFKA_BROKERS` names one. */
+/** Starts a broker on free ports with data in a temporary folder; 3 to 6 s, and the jars' download the first time. */
 export async function startKafka(): Promise<TestBroker> {
   const named = process.env.KAFKA_BROKERS;
-  return named ? { brokers: named.split(','), [Symbol.asyncDispose]: async () => {} } : startOwnKafka();
+  if (named) return { brokers: named.split(','), [Symbol.asyncDispose]: async () => {} };
+  return startOwnKafka();
 }
 
-/** What a broker has besides a plaintext listener. */
-export interface BrokerExtras {
-  readonly listeners?: readonly BrokerListener[];
-  /** Users who log in by SCRAM, as `SCRAM-SHA-512=[name=…,password=…]`. */
-  readonly scramUsers?: readonly string[];
-}
-
-/** Starts a broker on free ports with data in a temporary folder; 3 to 6 s, and the jars' download the first time. */
-export async function startOwnKafka({ listeners = [], scramUsers = [] }: BrokerExtras = {}): Promise<TestBroker> {
+/**
+ * A broker that can be crashed and restarted, whatever `KAFKA_BROKERS` says, with further listeners where wanted, and with
+ * users who log in by SCRAM, each as `SCRAM-SHA-512=[name=…,password=…]`.
+ */
+export async function startOwnKafka(
+  listeners: readonly ExtraListener[] = [],
+  scramUsers: readonly string[] = [],
+): Promise<OwnBroker> {
   const classPath = await kafkaClassPath();
   const folder = await mkdtemp(join(tmpdir(), 'alphapo-kafka-'));
-  const ports = { port: await freePort(), controllerPort: await freePort() };
-  const place = { ...ports, dataFolder: join(folder, 'data'), listeners };
+  const place = {
+    port: await freePort(),
+    controllerPort: await freePort(),
+    dataFolder: join(folder, 'data'),
+    listeners,
+  };
   const settings = join(folder, 'server.properties');
   await writeFile(settings, brokerProperties(place));
   const java = [
@@ -116,13 +115,4 @@ async function stop(child: ChildProcess, signal: 'SIGKILL' | 'SIGTERM'): Promise
   const exited = once(child, 'exit', { signal: AbortSignal.timeout(STOP_TIMEOUT_MS) });
   child.kill(signal);
   await exited;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
