@@ -63,9 +63,14 @@ const byteEdit: fc.Arbitrary<ByteEdit> = fc.oneof(
   fc.record({ kind: fc.constant('replace-all' as const), bytes: fc.array(byte, { maxLength: 64 }) }),
 );
 
+const byteMutation: fc.Arbitrary<Mutation> = fc.record({
+  file: place,
+  layer: fc.constant('bytes' as const),
+  edit: byteEdit,
+});
 const contentMutation: fc.Arbitrary<Mutation> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ file: place, layer: fc.constant('json' as const), edit: jsonEdit }) },
-  { weight: 1, arbitrary: fc.record({ file: place, layer: fc.constant('bytes' as const), edit: byteEdit }) },
+  { weight: 1, arbitrary: byteMutation },
 );
 const formMutation: fc.Arbitrary<Mutation> = fc.record({
   file: place,
@@ -73,8 +78,11 @@ const formMutation: fc.Arbitrary<Mutation> = fc.record({
   form: fc.constantFrom<FileForm>('missing', 'folder', 'loop', 'pipe', 'endless'),
 });
 
-/** Mutations of contents, and now and then of what the files are. */
-export function mutations(of: 'contents' | 'contents-and-forms'): fc.Arbitrary<Mutation> {
+/** What mutations change: bytes; JSON where there is any, and bytes; or now and then also what the files are. */
+export type MutationKind = 'bytes' | 'contents' | 'contents-and-forms';
+
+export function mutations(of: MutationKind): fc.Arbitrary<Mutation> {
+  if (of === 'bytes') return byteMutation;
   if (of === 'contents') return contentMutation;
   return fc.oneof({ weight: 15, arbitrary: contentMutation }, { weight: 1, arbitrary: formMutation });
 }
