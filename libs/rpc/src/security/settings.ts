@@ -52,7 +52,7 @@ export function securitySettingsFrom(environment: NodeJS.ProcessEnv): SecuritySe
   if (secret !== undefined && tls === undefined && parsed.ALPHAPO_PLAINTEXT_TOKENS === 'refuse') {
     throw invalid(
       secret.variable,
-      'tokens are only sent and taken over TLS: set ALPHAPO_TLS to on or mutual, or ALPHAPO_PLAINTEXT_TOKENS to allow where ' +
+      'cannot be used: tokens are only sent and taken over TLS. Set ALPHAPO_TLS to on or mutual, or ALPHAPO_PLAINTEXT_TOKENS to allow where ' +
         'something else encrypts the way',
     );
   }
