@@ -53,8 +53,8 @@ const MUTATED: Partial<Record<ReaderName, MutationKind>> = {
   // Settings may well come through a pipe: their file is the operator's own.
   settings: 'contents',
   // Files stand for what comes over a connection.
-  requests: 'bytes',
-  batches: 'bytes',
+  requests: 'messages',
+  batches: 'messages',
 };
 
 function casesOf(reader: ReaderName): fc.Arbitrary<Case> {
