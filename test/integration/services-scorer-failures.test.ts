@@ -2,12 +2,14 @@ import { connect as connectSocket, createServer } from 'node:net';
 import {
   type GradientRequest,
   type GradientResponse,
+  RunState,
   ScorerServiceClient,
   ScorerServiceService,
+  ScorerState,
 } from '@alphapo/contracts';
-import { type CallContext, callServerStream, connect, Handlers, RpcServer } from '@alphapo/rpc';
+import { type CallContext, callServerStream, callUnary, connect, Handlers, RpcServer } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
-import { CALL, LOOPBACK, pairs, silent, smallModel, startRun } from './services-fixture.ts';
+import { CALL, LOOPBACK, pairs, silent, smallModel, startRun, until } from './services-fixture.ts';
 
 /** Scorers that fail among ones that don't: the weights come out as if they had not been there. */
 
@@ -40,9 +42,10 @@ async function spoilingScorer(good: string, spoil: (answer: Answer) => Answer): 
     return spoil(callServerStream(upstream, 'gradient', request, { ...CALL, signal }));
   };
   const unasked = handlers.unary(async () => {
-    throw new Error('only gradients are asked for');
+    throw new Error('no scores are asked for');
   });
-  const implementation = { describeScorer: unasked, score: unasked, gradient: handlers.serverStream(gradient) };
+  const describeScorer = handlers.unary(() => callUnary(upstream, 'describeScorer', {}, CALL));
+  const implementation = { describeScorer, score: unasked, gradient: handlers.serverStream(gradient) };
   const services = [{ definition: ScorerServiceService, implementation }];
   const server = opened.use(await RpcServer.start({ address: LOOPBACK, services, handlers, drainMs: 1_000 }));
   const owned = opened.move();
@@ -164,17 +167,23 @@ test('two good scorers give the weights of one', async () => {
   expect(await run.train(pairs(48))).toBe(undisturbed);
 });
 
-test('a run whose only scorer answers wrongly again and again is given up, and says why', async () => {
+test('a scorer that answers wrongly again and again is put aside, loudly; the run goes on with another', async () => {
   await using run = await startRun(model, SETTINGS);
   await using bad = await spoilingScorer(run.scorer.address, summaryWith({ pairs: [] }));
-  run.scorers.splice(0, 1, bad.address);
-  await expect(run.train(pairs(48))).rejects.toMatchObject({
-    code: 'data-loss',
-    reason: 'WRONG_ANSWER',
-    message: expect.stringContaining('answered step 1, shard'),
+  const [good] = run.scorers.splice(0, 1, bad.address);
+  const training = run.train(pairs(48));
+  const status = () => callUnary(run.connection, 'getStatus', {}, CALL);
+  await until(async () => (await status()).scorerStatuses[0]?.state === ScorerState.QUARANTINED);
+  expect(await status()).toMatchObject({
+    state: RunState.WAITING_FOR_SCORERS,
+    scorers: 0,
+    scorerStatuses: [{ address: bad.address, message: expect.stringContaining('answered step 1, shard') }],
   });
-  expect(run.optimizer.trainer.status).toMatchObject({ state: 'failed' });
-}, 60_000);
+  const answers = bad.failures;
+  run.scorers.push(good as string);
+  expect(await training).toBe(undisturbed);
+  expect(bad.failures).toBe(answers);
+});
 
 test('no scorer at all: the run waits for one, and says so', async () => {
   await using run = await startRun(model, SETTINGS);
