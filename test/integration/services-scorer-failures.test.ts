@@ -1,4 +1,6 @@
 import { connect as connectSocket, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AlphapoError } from '@alphapo/base';
 import {
   type GradientRequest,
   type GradientResponse,
@@ -108,6 +110,12 @@ const summaryWith = (change: object) =>
     part?.$case === 'summary' ? { part: { ...part, value: { ...part.value, ...change } } } : { part },
   );
 
+function withLoss(part: GradientResponse['part'], loss: number): GradientResponse['part'] {
+  if (part?.$case !== 'summary') return part;
+  const pairs = part.value.pairs.map((pair) => ({ ...pair, reward: pair.reward && { ...pair.reward, loss } }));
+  return { ...part, value: { ...part.value, pairs } };
+}
+
 test.each<[string, (answer: Answer) => Answer]>([
   ['names another policy', summaryWith({ policy: { runId: 'r', step: 9n, digest: 'sha256:other' } })],
   ['answers for other pairs', summaryWith({ pairs: [] })],
@@ -136,6 +144,52 @@ test.each<[string, (answer: Answer) => Answer]>([
         if (response.part?.$case === 'chunk' && ++chunks > 2) throw new Error('broken');
         yield response;
       }
+    },
+  ],
+  [
+    'answers twice',
+    async function* (answer) {
+      const responses = await Array.fromAsync(answer);
+      yield* responses;
+      yield* responses;
+    },
+  ],
+  [
+    'never answers',
+    async function* () {
+      await new Promise(() => {});
+    },
+  ],
+  [
+    'stops in the middle of its answers',
+    async function* (answer) {
+      for await (const response of answer) {
+        yield response;
+        await new Promise(() => {});
+      }
+    },
+  ],
+  [
+    'answers when another one has',
+    async function* (answer) {
+      const responses = await Array.fromAsync(answer);
+      await sleep(2_000);
+      yield* responses;
+    },
+  ],
+  [
+    'gives a gradient that is not finite',
+    changed(({ part }) => {
+      if (part?.$case !== 'chunk') return { part };
+      const data = Buffer.alloc(part.value.data.length, 0xff);
+      return { part: { ...part, value: { ...part.value, data } } };
+    }),
+  ],
+  ['gives losses that are not finite', changed(({ part }) => ({ part: withLoss(part, Number.NaN) }))],
+  [
+    'asks an optimizer that has taken further steps',
+    () => {
+      throw new AlphapoError('not-found', 'POLICY_GONE', 'policy of step 0 is not held');
     },
   ],
 ])('a scorer that %s does not change the weights', async (_what, spoil) => {

@@ -17,19 +17,16 @@ const ownerSchema = z.object({ id: z.string(), host: z.string(), pid: z.int(), s
  */
 export class FolderLease implements Lease {
   readonly #folder: string;
-  readonly #id: string;
+  readonly #id = randomUUID();
 
-  private constructor(folder: string, id: string) {
+  constructor(folder: string) {
     this.#folder = folder;
-    this.#id = id;
   }
 
   /** Takes the folder over from whoever has it; makes it where it is missing. */
-  static async claim(folder: string): Promise<FolderLease> {
-    const id = randomUUID();
-    const owner = { id, host: hostname(), pid: process.pid, since: new Date().toISOString() };
-    await replaceFile(join(folder, FILE), (file) => file.writeFile(`${JSON.stringify(owner)}\n`));
-    return new FolderLease(folder, id);
+  async claim(): Promise<void> {
+    const owner = { id: this.#id, host: hostname(), pid: process.pid, since: new Date().toISOString() };
+    await replaceFile(join(this.#folder, FILE), (file) => file.writeFile(`${JSON.stringify(owner)}\n`));
   }
 
   async assertHeld(): Promise<void> {

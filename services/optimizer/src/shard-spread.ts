@@ -155,8 +155,10 @@ export class ShardSpread {
       for (const other of task.attempts) if (other.scorer !== scorer) other.abort.abort();
       this.#options.onShard();
     } catch (error) {
-      if (abort.signal.aborted || this.#options.signal.aborted) scorer.abandoned();
-      else await this.#failed(task, scorer, error);
+      if (this.#options.signal.aborted) scorer.abandoned();
+      else if (!abort.signal.aborted) await this.#failed(task, scorer, error);
+      else if (task.result === undefined) scorer.abandoned();
+      else scorer.failed(outpaced(scorer), { step: this.#work.step, shard: task.shard.index });
     } finally {
       if (!added) memory.giveBack(gradient);
     }
@@ -204,6 +206,10 @@ function notFinite(scorer: Scorer, { step, shard }: { step: number; shard: numbe
     'WRONG_ANSWER',
     `${scorer.address} answered step ${step}, shard ${shard} with numbers that are not finite; ${other.address} with finite ones`,
   );
+}
+
+function outpaced({ address }: Scorer): AlphapoError {
+  return new AlphapoError('deadline-exceeded', 'OUTPACED', `another scorer was faster than ${address}`);
 }
 
 const codeOf = (error: unknown) => (error instanceof AlphapoError ? error.code : undefined);

@@ -65,14 +65,17 @@ export async function startOptimizer(
   ]);
   const starting = new AbortController();
   const steps = opened.use(await StepLedger.open(log, topics.trainingSteps, run.id, starting.signal));
+  const lease = new FolderLease(config.checkpointFolder);
   const checkpoints = new CheckpointStore(config.checkpointFolder, {
     onDamaged: (name, reason) => logger.error('checkpoint.damaged', { name, reason }),
+    assertHeld: () => lease.assertHeld(),
   });
   const checkpoint = await checkpoints.newest();
   if (checkpoint !== undefined) checkSameRun(checkpoint, run, config.checkpointFolder);
   const computation = steps.steps.findLast((step) => step.computation !== undefined)?.computation;
   checkRevision(run, computation);
-  const lease = await FolderLease.claim(config.checkpointFolder);
+  // Only now: another run's optimizer keeps its folder. Before any of this one's checkpoints is written.
+  await lease.claim();
   const state =
     checkpoint === undefined
       ? await initialState(await initialParameters(folder, specification, config.initialAdapter))
