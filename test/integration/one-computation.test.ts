@@ -41,9 +41,9 @@ test('each step says what it was computed with', async () => {
 });
 
 test('a scorer with another number of threads than the first one is put aside by name, and gets no shard', async () => {
-  await using run = await startRun(model, { ...SETTINGS, batchSize: 2, steps: 300 });
+  await using run = await startRun(model, { ...SETTINGS, batchSize: 2, steps: 150 });
   await using other = await withTwoThreads(run);
-  const training = run.train(pairs(600));
+  const training = run.train(pairs(300));
   await until(() => run.optimizer.steps.steps.length > 0);
   run.scorers.splice(0, 1, other.address);
   const status = () => callUnary(run.connection, 'getStatus', {}, CALL);

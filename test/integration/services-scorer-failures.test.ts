@@ -239,6 +239,16 @@ test('a scorer that answers wrongly again and again is put aside, loudly; the ru
   expect(bad.failures).toBe(answers);
 });
 
+test('a run whose every scorer fails at a shard again and again is given up, and says why', async () => {
+  await using run = await startRun(model, SETTINGS);
+  await using bad = await spoilingScorer(run.scorer.address, () => {
+    throw new Error('broken');
+  });
+  run.scorers.splice(0, 1, bad.address);
+  await expect(run.train(pairs(48))).rejects.toMatchObject({ code: 'internal' });
+  expect(run.optimizer.trainer.status).toMatchObject({ state: 'failed' });
+});
+
 test('no scorer at all: the run waits for one, and says so', async () => {
   await using run = await startRun(model, SETTINGS);
   const [scorer] = run.scorers.splice(0, 1);
