@@ -190,11 +190,12 @@ export class Trainer {
 
   /** Whether the last step was taken before this optimizer was started: the batch that it came from says so. */
   async #isOver(): Promise<boolean> {
-    const { nextBatchOffset } = this.#state;
-    if (nextBatchOffset === 0n) return false;
     const { log, batchesTopic } = this.#parts;
+    const lastOffset = this.#state.nextBatchOffset - 1n;
+    const { first, next } = await log.bounds(batchesTopic, 0);
+    if (lastOffset < first || lastOffset >= next) return false;
     const options = { signal: new AbortController().signal, stop: 'at-end' } as const;
-    for await (const { batch } of readBatches(log, batchesTopic, nextBatchOffset - 1n, options)) {
+    for await (const { batch } of readBatches(log, batchesTopic, lastOffset, options)) {
       return this.#isLast(batch);
     }
     return false;
