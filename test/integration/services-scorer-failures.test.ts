@@ -60,8 +60,8 @@ async function spoilingScorer(good: string, spoil: (answer: Answer) => Answer): 
   };
 }
 
-/** A way to a good scorer that is cut after so many bytes of its answers, again and again. */
-async function dyingScorer(good: string, afterBytes: number): Promise<FailingScorer> {
+/** A way to a good scorer that is cut, or swallows everything, after so many bytes of its answers, again and again. */
+async function dyingScorer(good: string, afterBytes: number, then: 'cut' | 'swallow'): Promise<FailingScorer> {
   const port = Number(good.split(':').at(-1));
   let failures = 0;
   const sockets = new Set<{ destroy(): void }>();
@@ -79,7 +79,8 @@ async function dyingScorer(good: string, afterBytes: number): Promise<FailingSco
       left -= bytes.length;
       if (left > 0) return;
       failures++;
-      cut();
+      if (then === 'cut') cut();
+      else far.pause();
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -200,9 +201,13 @@ test.each<[string, (answer: Answer) => Answer]>([
   expect(bad.failures).toBeGreaterThan(0);
 });
 
-test('a scorer whose connection is cut in the middle of its answers does not change the weights', async () => {
+test.each([
+  ['is cut in the middle of its answers', 4_000, 'cut'],
+  ['swallows the middle of its answers', 4_000, 'swallow'],
+  ['swallows all that it says', 1, 'swallow'],
+] as const)('a scorer whose connection %s does not change the weights', async (_what, afterBytes, then) => {
   await using run = await startRun(model, SETTINGS);
-  await using bad = await dyingScorer(run.scorer.address, 4_000);
+  await using bad = await dyingScorer(run.scorer.address, afterBytes, then);
   run.scorers.unshift(bad.address);
   expect(await run.train(pairs(48))).toBe(undisturbed);
   expect(bad.failures).toBeGreaterThan(0);
