@@ -82,6 +82,7 @@ const SERVICES = {
       ['--folder <folder>', 'ALPHAPO_FOLDER', 'checkpoints and exports; must survive restarts'],
       ['--init-adapter <folder>', 'ALPHAPO_INIT_ADAPTER', 'PEFT adapter to start from'],
       ['--checkpoint-every <steps>', 'ALPHAPO_CHECKPOINT_EVERY', 'steps between checkpoints'],
+      ['--when-finished <serve|exit>', 'ALPHAPO_WHEN_FINISHED', 'after the last step: go on serving, or exit'],
       TOPIC_PREFIX,
       ...EVENT_LOG,
       ...RPC_SERVER_SECURITY,

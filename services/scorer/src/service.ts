@@ -54,6 +54,8 @@ export class ScorerService {
       policies: this.#policies.loaded,
       referenceModelDigest: model.referenceDigest,
       dtype: model.dtype,
+      engineRevision: model.engineRevision,
+      runtime: model.runtime,
       scoring: {
         calls: BigInt(scoring.calls),
         executions: BigInt(scoring.executions),

@@ -29,6 +29,8 @@ export interface ScorerConfig {
 
 export interface RunningScorer extends AsyncDisposable {
   readonly address: string;
+  /** Aborts when the engine is dead: the scorer answers health checks with NOT_SERVING, and has to be started again. */
+  readonly broken: AbortSignal;
 }
 
 /** Opens the model and serves it. */
@@ -57,7 +59,8 @@ export async function startScorer(config: ScorerConfig, logger: Logger): Promise
       security: config.security,
     }),
   );
+  engine.stopped.addEventListener('abort', () => server.setServing(false), { once: true });
   logger.info('scorer.started', { address: server.address, ...engine.model });
   const owned = opened.move();
-  return { address: server.address, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { address: server.address, broken: engine.stopped, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
