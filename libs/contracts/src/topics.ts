@@ -21,12 +21,17 @@ export function topicsWithPrefix(prefix = ''): Topics {
   };
 }
 
+/** The consumer group of all tokenizers of a deployment, on `preferences`. */
+export const TOKENIZER_GROUP = 'alphapo-tokenizer';
+/** The optimizer's group on `preference-batches`. It shows how far training is; the optimizer itself goes by its checkpoint. */
+export const OPTIMIZER_GROUP = 'alphapo-optimizer';
+
 /** The largest record that topics made here accept, in `preferences` as well as batches. Larger ones cannot be sent. */
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
 /** Header of a record in `preferences` that is an instruction to the tokenizer, not a pair. */
 export const CONTROL_HEADER = 'alphapo-control';
-/** The producer has sent all pairs of the run: whatever waits for a full batch is flushed, and the run can end. */
+/** The partition has no more pairs: what waits for a full batch is flushed. The run can end once all partitions have. */
 export const END_OF_DATA = 'end-of-data';
 /** Header that names where a producer found a pair, e.g. `pairs.jsonl:17`. Kept in dead letters. */
 export const ORIGIN_HEADER = 'alphapo-origin';

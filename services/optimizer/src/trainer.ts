@@ -5,6 +5,7 @@ import { batchTotals } from '@alphapo/engine';
 import type { EventLog, LogRecord } from '@alphapo/messaging';
 import { globalNorm, type Runner } from '@alphapo/optim';
 import type { Logger } from '@alphapo/telemetry';
+import { EndOfData } from './end-of-data.ts';
 import { GradientMemory, GradientSum } from './gradient-sum.ts';
 import type { PolicyReading } from './policy.ts';
 import { readAhead } from './read-ahead.ts';
@@ -152,11 +153,14 @@ export class Trainer {
     const left = new AbortController();
     const reading = { signal: AbortSignal.any([signal, left.signal]) };
     try {
-      const records = log.read(batchesTopic, 0, this.#state.nextBatchOffset, reading);
+      const start = this.#state.nextBatchOffset;
+      const endOfData = new EndOfData(() => batchesBefore(start, log, batchesTopic, signal));
+      const records = log.read(batchesTopic, 0, start, reading);
       for await (const { batch, offset } of readAhead(decodedBatches(records))) {
         await this.#untilResumed(signal);
         if (batch.pairs.length > 0) await this.#exclusively(() => this.#step(batch, offset, signal));
-        if (batch.endOfData || this.policy.step >= totalSteps) return this.#finish();
+        else await this.#parts.steps.passOver(offset);
+        if ((await endOfData.ends(batch)) || this.policy.step >= totalSteps) return this.#finish();
         this.#runState = 'waiting-for-batches';
       }
     } finally {
@@ -316,6 +320,20 @@ async function* decodedBatches(
 ): AsyncGenerator<{ batch: PreferenceBatch; offset: bigint }> {
   for await (const records of source) {
     for (const { value, offset } of records) yield { batch: decodeBatch(value, offset), offset };
+  }
+}
+
+/** The batches of the ledger up to an offset. */
+async function* batchesBefore(
+  end: bigint,
+  log: EventLog,
+  topic: string,
+  signal: AbortSignal,
+): AsyncGenerator<PreferenceBatch> {
+  const { first } = await log.bounds(topic, 0);
+  for await (const { batch, offset } of decodedBatches(log.read(topic, 0, first, { signal, stop: 'at-end' }))) {
+    if (offset >= end) return;
+    yield batch;
   }
 }
 
