@@ -1,4 +1,4 @@
-import { CONTROL_HEADER, deadLetterFromHeaders, PreferenceBatch, type Topics } from '@alphapo/contracts';
+import { CONTROL_HEADER, deadLetterFromHeaders, END_OF_DATA, PreferenceBatch, type Topics } from '@alphapo/contracts';
 import type { EventLog, LogRecord } from '@alphapo/messaging';
 
 /** Where the records of `preferences` went. */
@@ -19,7 +19,7 @@ export async function accountForSources(log: EventLog, topics: Topics): Promise<
   const places: Map<bigint, number>[] = Array.from({ length: partitions }, () => new Map());
   for (const [partition, offsets] of places.entries()) {
     for await (const { offset, headers } of recordsOf(log, topics.preferences, partition)) {
-      if (headers[CONTROL_HEADER] === undefined) offsets.set(offset, 0);
+      if (headers[CONTROL_HEADER] !== END_OF_DATA) offsets.set(offset, 0);
     }
   }
   const problems: string[] = [];

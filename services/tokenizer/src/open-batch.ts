@@ -1,4 +1,12 @@
-import { deadLetterHeaders, ORIGIN_HEADER, PreferenceBatch, type TokenizedPair } from '@alphapo/contracts';
+import { printable } from '@alphapo/base';
+import {
+  type DeadLetter,
+  deadLetterHeaders,
+  MAX_RECORD_BYTES,
+  ORIGIN_HEADER,
+  PreferenceBatch,
+  type TokenizedPair,
+} from '@alphapo/contracts';
 import type { LogRecord, OutgoingRecord, PartitionTask } from '@alphapo/messaging';
 import type { TokenizeResult } from '@alphapo/tokenization';
 
@@ -18,11 +26,13 @@ export interface BatchFacts {
 const MOST_LETTERS = 4096;
 const MOST_LETTER_BYTES = 16 * 2 ** 20;
 
-/** A record that cannot be trained on. */
+/** A dead letter's headers must fit beside the largest value; producers may send a header of any length. */
+const LONGEST_ORIGIN = 1_000;
+
+/** A dead letter with what it can hold of the record's value. */
 interface Rejection {
-  readonly record: LogRecord;
-  readonly reason: string;
-  readonly message: string;
+  readonly letter: DeadLetter;
+  readonly value: Uint8Array;
 }
 
 export type Made = TokenizeResult | { readonly ok: false; readonly reason: string; readonly message: string };
@@ -54,9 +64,9 @@ export class OpenBatch {
       return;
     }
     // A copy: what was fetched with the record need not be kept as long.
-    const value = record.value === null ? null : Uint8Array.from(record.value);
-    this.rejections.push({ record: { ...record, value }, reason: made.reason, message: made.message });
-    this.#letterBytes += value?.length ?? 0;
+    const value = Uint8Array.from(record.value?.subarray(0, MAX_RECORD_BYTES) ?? []);
+    this.rejections.push({ letter: letterOf(record, made, value.length), value });
+    this.#letterBytes += value.length;
   }
 
   /** `endOf`: the partitions of the topic, where the data of this one ends with the batch. */
@@ -82,22 +92,27 @@ export class OpenBatch {
       this.pairs.length === 0 && endOf === undefined
         ? []
         : [{ topic: facts.batchesTopic, partition: 0, key, value: PreferenceBatch.encode(batch).finish() }];
-    const letters = this.rejections.map(({ record, reason, message }) => ({
-      topic: facts.deadLettersTopic,
-      partition: 0,
-      key,
-      value: record.value ?? new Uint8Array(),
-      headers: deadLetterHeaders({
-        reason,
-        message,
-        topic: record.topic,
-        partition: record.partition,
-        offset: record.offset,
-        origin: record.headers[ORIGIN_HEADER],
-      }),
+    const letters = this.rejections.map(({ letter, value }) => ({
+      ...{ topic: facts.deadLettersTopic, partition: 0, key, value },
+      headers: deadLetterHeaders(letter),
     }));
     return [...batches, ...letters];
   }
+}
+
+function letterOf(
+  record: LogRecord,
+  { reason, message }: Made & { readonly ok: false },
+  heldBytes: number,
+): DeadLetter {
+  const { topic, partition, offset, headers } = record;
+  const origin = headers[ORIGIN_HEADER];
+  const bytes = record.value?.length ?? 0;
+  return {
+    ...{ reason, message, topic, partition, offset },
+    origin: origin === undefined ? undefined : printable(origin, LONGEST_ORIGIN),
+    recordBytes: bytes > heldBytes ? bytes : undefined,
+  };
 }
 
 function pairOf(record: LogRecord, pair: (TokenizeResult & { readonly ok: true })['pair']): TokenizedPair {
