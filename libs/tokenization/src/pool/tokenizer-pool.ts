@@ -5,7 +5,7 @@ import { limitsFor, type ProcessLimits, ProcessStopped, stoppedError } from './l
 import { TokenizerProcess } from './process.ts';
 import type { Outcome } from './protocol.ts';
 
-/** Items that a process is given at a time: little enough that the callers take turns, enough to outweigh the messages. */
+/** Items that a process is given at a time, and that a call has in its queue: callers take turns, and small calls share. */
 const ITEMS_PER_JOB = 16;
 
 export interface PoolOptions extends TokenizerOptions {
@@ -18,6 +18,17 @@ export interface PoolOptions extends TokenizerOptions {
 /** A process, or the place of one that had to be stopped: another is opened there when its turn comes. */
 type Place = TokenizerProcess | 'stopped';
 
+/** An item that waits for a process. */
+interface Waiting {
+  readonly name: JobName;
+  readonly item: Jobs[JobName]['item'];
+  readonly options: Jobs[JobName]['options'];
+  /** Items with the same one can be done together; undefined: by itself. */
+  readonly company: string | undefined;
+  resolve(outcome: Outcome): void;
+  reject(error: unknown): void;
+}
+
 /**
  * A model's tokenizer and chat template in processes of their own: the event loop stays free however long a text is, and
  * what runs out of time or memory (chat templates are programs, records come from anywhere) is stopped and named.
@@ -26,9 +37,9 @@ export class TokenizerPool implements AsyncDisposable {
   readonly description: TokenizerDescription;
   readonly #open: () => Promise<TokenizerProcess>;
   readonly #limits: ProcessLimits;
+  readonly #queue: Waiting[] = [];
   readonly #idle: Place[];
   readonly #size: number;
-  readonly #waiting: ((place: Place) => void)[] = [];
   readonly #alive: Set<TokenizerProcess>;
   #isClosed = false;
 
@@ -64,16 +75,15 @@ export class TokenizerPool implements AsyncDisposable {
     options: Jobs[K]['options'],
     signal?: AbortSignal,
   ): Promise<Jobs[K]['result'][]> {
+    const company = `${name} ${JSON.stringify(options)}`;
     const results: Jobs[K]['result'][] = [];
     for (let start = 0; start < items.length; start += ITEMS_PER_JOB * this.#size) {
       signal?.throwIfAborted();
-      const jobs = Array.from({ length: this.#size }, (_, i) => {
-        const from = start + i * ITEMS_PER_JOB;
-        return this.#outcomes(name, items.slice(from, from + ITEMS_PER_JOB), options);
-      });
-      for (const outcome of (await Promise.all(jobs)).flat()) {
+      const group = items.slice(start, start + ITEMS_PER_JOB * this.#size);
+      const outcomes = group.map((item) => this.#outcome({ name, item, options, company }));
+      for (const outcome of await Promise.all(outcomes)) {
         if ('error' in outcome) throw fromWireError(outcome.error);
-        results.push(outcome.result);
+        results.push(outcome.result as Jobs[K]['result']);
       }
     }
     return results;
@@ -82,50 +92,61 @@ export class TokenizerPool implements AsyncDisposable {
   /** Ends all processes at once; calls that have not ended fail with TOKENIZER_CLOSED. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+    for (const { reject } of this.#queue.splice(0)) reject(closed());
     await Promise.all([...this.#alive].map((one) => one[Symbol.asyncDispose]()));
   }
 
-  /** An item that stops its process has a second try by itself, in another process, before it is given up. */
-  async #outcomes<K extends JobName>(
-    name: K,
-    items: readonly Jobs[K]['item'][],
-    options: Jobs[K]['options'],
-  ): Promise<readonly Outcome<Jobs[K]['result']>[]> {
-    if (items.length === 0) return [];
-    try {
-      const outcomes = await this.#inProcess((tokenizer) => tokenizer.run({ name, items, options }));
-      return outcomes as readonly Outcome<Jobs[K]['result']>[];
-    } catch (error) {
-      if (!(error instanceof ProcessStopped)) throw error;
-      if (items.length === 1) return [{ result: this.#givenUp(name, error) }];
-      const done = error.outcomes as readonly Outcome<Jobs[K]['result']>[];
-      const [culprit, rest] = [items.slice(done.length, done.length + 1), items.slice(done.length + 1)];
-      const parts = [await this.#outcomes(name, culprit, options), await this.#outcomes(name, rest, options)];
-      return [...done, ...parts.flat()];
-    }
+  #outcome(given: Omit<Waiting, 'resolve' | 'reject'>): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) return reject(closed());
+      this.#queue.push({ ...given, resolve, reject });
+      this.#assign();
+    });
   }
 
-  #givenUp<K extends JobName>(name: K, stopped: ProcessStopped): Jobs[K]['result'] {
-    const error = stoppedError(stopped, this.#limits);
-    const result = rejection(name, error.reason, error.message);
-    if (result === undefined) throw error;
-    return result as Jobs[K]['result'];
+  #assign(): void {
+    while (this.#queue.length > 0 && this.#idle.length > 0) void this.#work(this.#idle.pop() as Place, this.#nextJob());
   }
 
-  async #inProcess<T>(work: (tokenizer: TokenizerProcess) => Promise<T>): Promise<T> {
-    let place: Place = this.#idle.pop() ?? (await this.#turn());
+  /** The first item that waits, with those behind it that can be done together with it. */
+  #nextJob(): Waiting[] {
+    const company = this.#queue[0]?.company;
+    let count = 1;
+    while (company !== undefined && count < ITEMS_PER_JOB && this.#queue[count]?.company === company) count++;
+    return this.#queue.splice(0, count);
+  }
+
+  async #work(from: Place, job: readonly Waiting[]): Promise<void> {
+    let place = from;
+    const [{ name, options }] = job as [Waiting];
     try {
-      if (this.#isClosed) throw closed();
       if (place === 'stopped') place = await this.#opened();
-      return await work(place);
+      const outcomes = await place.run({ name, items: job.map(({ item }) => item), options });
+      settle(job, outcomes);
     } catch (error) {
       // Whatever failed outside of an item took the process with it.
       if (place !== 'stopped') this.#alive.delete(place);
       place = 'stopped';
-      throw this.#isClosed ? closed() : error;
-    } finally {
-      this.#giveBack(place);
+      if (error instanceof ProcessStopped && !this.#isClosed) this.#goOnAfter(error, job);
+      else for (const { reject } of job) reject(this.#isClosed ? closed() : error);
     }
+    this.#idle.push(place);
+    this.#assign();
+  }
+
+  /** An item that stops its process has a second try by itself, in another process, before it is given up. */
+  #goOnAfter(stopped: ProcessStopped, job: readonly Waiting[]): void {
+    const done = stopped.outcomes.length;
+    settle(job.slice(0, done), stopped.outcomes);
+    const culprit = job[done] as Waiting;
+    if (job.length > 1) {
+      this.#queue.unshift({ ...culprit, company: undefined }, ...job.slice(done + 1));
+      return;
+    }
+    const error = stoppedError(stopped, this.#limits);
+    const result = rejection(culprit.name, error.reason, error.message);
+    if (result === undefined) culprit.reject(error);
+    else culprit.resolve({ result });
   }
 
   async #opened(): Promise<TokenizerProcess> {
@@ -135,18 +156,10 @@ export class TokenizerPool implements AsyncDisposable {
     await opened[Symbol.asyncDispose]();
     throw closed();
   }
+}
 
-  #turn(): Promise<Place> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-    });
-  }
-
-  #giveBack(place: Place): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#idle.push(place);
-    else next(place);
-  }
+function settle(job: readonly Waiting[], outcomes: readonly Outcome[]): void {
+  for (const [i, outcome] of outcomes.entries()) job[i]?.resolve(outcome);
 }
 
 function closed(): AlphapoError {
