@@ -47,6 +47,12 @@ const SERVICES = {
       ADDRESS,
       TEMPLATE,
       ['--linger-ms <n>', 'ALPHAPO_LINGER_MS', 'flush a partial batch after this; 0: only at the end of the data'],
+      [
+        '--max-batches-ahead <n>',
+        'ALPHAPO_MAX_BATCHES_AHEAD',
+        'batches that may wait for the optimizer; 0: any number',
+      ],
+      ['--processes <n>', 'ALPHAPO_TOKENIZER_PROCESSES', 'processes that tokenize'],
       ['--partitions <n>', 'ALPHAPO_PREFERENCES_PARTITIONS', 'partitions of the preferences topic, if it must be made'],
       TOPIC_PREFIX,
       ...EVENT_LOG,

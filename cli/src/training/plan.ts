@@ -4,7 +4,7 @@ import { type ExecutionProvider, type RunSettings, resolveRunSpecification } fro
 import { ModelFolder } from '@alphapo/engine';
 import { runFacts } from '@alphapo/models';
 import { identifyRun } from '@alphapo/optimizer';
-import { openTokenizer } from '@alphapo/tokenization';
+import { TokenizerPool } from '@alphapo/tokenization';
 import { type DataPair, holdOut, type RejectedRecord, readDataset } from './dataset.ts';
 import { availableBytes, fitMemory, memoryPlanner, planInWay } from './memory.ts';
 import { computeOfRun } from './run-folder.ts';
@@ -36,7 +36,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
   const model = await ModelFolder.open(request.model);
   const withAdapter = await adapterSettings(settings, request.initAdapter);
   const { lengths } = resolveRunSpecification(withAdapter, runFacts(model.definition, 1));
-  const tokenizer = await openTokenizer(request.model, { chatTemplate: request.chatTemplate });
+  await using tokenizer = await TokenizerPool.open(request.model, { chatTemplate: request.chatTemplate });
   const data = await readDataset(request.data, tokenizer, lengths);
   const evalData = await readDataset(request.evalData, tokenizer, lengths);
   const rejected = [...data.rejected, ...evalData.rejected];

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { AlphapoError } from '@alphapo/base';
+import { AlphapoError, fromWireError } from '@alphapo/base';
 import type { Dtype, ExecutionProvider } from '@alphapo/contracts';
 import { batchTotals } from './batch-totals.ts';
 import type { ComputeOptions } from './compute.ts';
 import type { Engine, ModelDescription, ScoringStatistics } from './engine.ts';
 import { prepareProcess } from './providers.ts';
 import type { ScoringOptions } from './scheduler.ts';
-import { type CallName, type Calls, type FromWorker, fromWireError, type WorkerData } from './worker-protocol.ts';
+import type { CallName, Calls, FromWorker, WorkerData } from './worker-protocol.ts';
 
 interface PendingCall {
   resolve(result: unknown): void;

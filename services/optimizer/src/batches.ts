@@ -20,6 +20,20 @@ export async function* readBatches(
   }
 }
 
+/** The batches of the ledger up to an offset. */
+export async function* batchesBefore(
+  end: bigint,
+  log: EventLog,
+  topic: string,
+  signal: AbortSignal,
+): AsyncGenerator<PreferenceBatch> {
+  const { first } = await log.bounds(topic, 0);
+  for await (const { batch, offset } of readBatches(log, topic, first, { signal, stop: 'at-end' })) {
+    if (offset >= end) return;
+    yield batch;
+  }
+}
+
 function decodeBatch(value: Uint8Array | null, offset: bigint): PreferenceBatch {
   if (value === null) throw batchError(offset, 'is empty', 'the topic must not be compacted');
   try {

@@ -66,7 +66,7 @@ export async function startOptimizer(
     { name: topics.trainingSteps, partitions: 1, retentionMs: 'forever' },
   ]);
   const starting = new AbortController();
-  const steps = opened.use(await StepLedger.open(log, topics.trainingSteps, run.id, starting.signal));
+  const steps = opened.use(await StepLedger.open(log, topics, run.id, starting.signal));
   const lease = new FolderLease(config.checkpointFolder);
   const checkpoints = new CheckpointStore(config.checkpointFolder, {
     onDamaged: (name, reason) => logger.error('checkpoint.damaged', { name, reason }),

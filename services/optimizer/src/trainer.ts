@@ -5,7 +5,8 @@ import { batchTotals } from '@alphapo/engine';
 import type { EventLog } from '@alphapo/messaging';
 import type { Runner } from '@alphapo/optim';
 import type { Logger } from '@alphapo/telemetry';
-import { batchError, readBatches } from './batches.ts';
+import { batchError, batchesBefore, readBatches } from './batches.ts';
+import { EndOfData } from './end-of-data.ts';
 import { GradientMemory, GradientSum } from './gradient-sum.ts';
 import type { Lease } from './lease.ts';
 import { finiteNorm, nonFiniteError, nonFiniteOf } from './non-finite.ts';
@@ -162,20 +163,23 @@ export class Trainer {
 
   async #takeSteps(signal: AbortSignal, afterStep: (step: number) => Promise<void>): Promise<void> {
     const { log, batchesTopic, pause } = this.#parts;
-    if (await this.#isOver()) return this.#finish();
+    const start = this.#state.nextBatchOffset;
+    const endOfData = new EndOfData(() => batchesBefore(start, log, batchesTopic, signal));
+    if (await this.#isOver(endOfData)) return this.#finish();
     this.#runState = 'waiting-for-batches';
     const left = new AbortController();
     const reading = { signal: AbortSignal.any([signal, left.signal]) };
     try {
-      const batches = readBatches(log, batchesTopic, this.#state.nextBatchOffset, reading);
-      for await (const { batch, offset } of readAhead(batches)) {
+      for await (const { batch, offset } of readAhead(readBatches(log, batchesTopic, start, reading))) {
         if (pause.isPaused) this.#runState = 'paused';
         await pause.ended(signal);
         if (batch.pairs.length > 0) {
           await this.#exclusively(() => this.#step(batch, offset, signal));
           await afterStep(this.policy.step);
+        } else {
+          await this.#parts.steps.passOver(offset);
         }
-        if (this.#isLast(batch)) return this.#finish();
+        if (await this.#isLast(batch, endOfData)) return this.#finish();
         this.#runState = 'waiting-for-batches';
       }
     } finally {
@@ -184,19 +188,19 @@ export class Trainer {
     }
   }
 
-  #isLast({ endOfData }: Pick<PreferenceBatch, 'endOfData'>): boolean {
-    return endOfData || this.policy.step >= this.#parts.run.specification.schedule.totalSteps;
+  async #isLast(batch: PreferenceBatch, endOfData: EndOfData): Promise<boolean> {
+    return this.policy.step >= this.#parts.run.specification.schedule.totalSteps || endOfData.ends(batch);
   }
 
   /** Whether the last step was taken before this optimizer was started: the batch that it came from says so. */
-  async #isOver(): Promise<boolean> {
+  async #isOver(endOfData: EndOfData): Promise<boolean> {
     const { log, batchesTopic } = this.#parts;
     const lastOffset = this.#state.nextBatchOffset - 1n;
     const { first, next } = await log.bounds(batchesTopic, 0);
     if (lastOffset < first || lastOffset >= next) return false;
     const options = { signal: new AbortController().signal, stop: 'at-end' } as const;
     for await (const { batch } of readBatches(log, batchesTopic, lastOffset, options)) {
-      return this.#isLast(batch);
+      return this.#isLast(batch, endOfData);
     }
     return false;
   }

@@ -2,7 +2,7 @@ import { type Dtype, type ExecutionProvider, OptimizerServiceClient, ScorerServi
 import { type EngineOptions, openEngine } from '@alphapo/engine';
 import { connect, Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
-import { openTokenizer } from '@alphapo/tokenization';
+import { TokenizerPool } from '@alphapo/tokenization';
 import { PolicySource } from './policies.ts';
 import { ScorerService } from './service.ts';
 
@@ -37,7 +37,7 @@ export interface RunningScorer extends AsyncDisposable {
 export async function startScorer(config: ScorerConfig, logger: Logger): Promise<RunningScorer> {
   await using opened = new AsyncDisposableStack();
   const engine = opened.use(await openEngine(config.model, config));
-  const tokenizer = await openTokenizer(config.model, { chatTemplate: config.chatTemplate });
+  const tokenizer = opened.use(await TokenizerPool.open(config.model, { chatTemplate: config.chatTemplate }));
   const optimizer =
     config.optimizerAddress === undefined
       ? undefined

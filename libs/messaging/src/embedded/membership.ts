@@ -26,7 +26,7 @@ export async function joinGroup(
   const renew = () => {
     const sql =
       'INSERT INTO members (group_name, topic, member, expires_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET expires_ms = excluded.expires_ms';
-    database.transaction(() => {
+    database.volatileTransaction(() => {
       database.run('DELETE FROM members WHERE expires_ms < ?', Date.now());
       database.run(sql, group, topic, member, Date.now() + SESSION_TIMEOUT_MS);
     });
