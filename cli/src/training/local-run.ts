@@ -31,7 +31,7 @@ export interface LocalRun extends AsyncDisposable {
 
 /** A free port of this machine only. */
 const LOOPBACK = '127.0.0.1:0';
-const CHECKPOINTS_KEPT = 3;
+const CHECKPOINTS_KEPT = { newest: 3 };
 const SHARD_TIMEOUT_MS = 60 * 60_000;
 
 /** Topics of the embedded log. */

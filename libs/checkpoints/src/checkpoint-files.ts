@@ -102,7 +102,8 @@ async function fileDigest(file: string): Promise<string> {
 
 /** The checkpoint in a folder, verified. Tensors are as they were written: order, shapes and every bit. */
 export async function readCheckpointFiles(folder: string): Promise<Checkpoint> {
-  const { version: _version, files: _files, nextBatchOffset, ...facts } = await verifyCheckpointFiles(folder);
+  const manifest = await verifyCheckpointFiles(folder);
+  const { version: _version, files: _files, manifestDigest: _digest, nextBatchOffset, ...facts } = manifest;
   const weights = await openSafetensors(join(folder, WEIGHTS_FILE));
   const moments = await openSafetensors(join(folder, MOMENTS_FILE));
   return {

@@ -3,4 +3,5 @@ export type { WeightLayout } from './adapter-config.ts';
 export type { Checkpoint } from './checkpoint.ts';
 export { writeModel } from './model-folder.ts';
 export { policyDigest } from './policy-digest.ts';
+export type { CheckpointRetention } from './retention.ts';
 export { type CheckpointName, CheckpointStore, checkpointName } from './store.ts';

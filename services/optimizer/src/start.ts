@@ -1,5 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
-import { type Checkpoint, CheckpointStore } from '@alphapo/checkpoints';
+import { type Checkpoint, type CheckpointRetention, CheckpointStore } from '@alphapo/checkpoints';
 import { OptimizerServiceService, type RunSpecification, type Topics } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
 import type { EventLog } from '@alphapo/messaging';
@@ -8,6 +8,7 @@ import { Handlers, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { Exporter } from './exporter.ts';
 import { initialParameters } from './initial-parameters.ts';
+import { requireBatchesFrom, requireKeptLedger } from './ledger.ts';
 import { identifyRun, type Run } from './run.ts';
 import { ScorerPool } from './scorer-pool.ts';
 import { OptimizerService } from './service.ts';
@@ -30,7 +31,7 @@ export interface OptimizerConfig {
   /** Folder below which policies are exported. */
   readonly exportFolder: string;
   readonly checkpointEvery: number;
-  readonly checkpointsKept: number;
+  readonly checkpointsKept: CheckpointRetention;
   readonly topics: Topics;
   readonly shardTimeoutMs: number;
   /** The scorers that exist now. */
@@ -58,6 +59,7 @@ export async function startOptimizer(
     { name: topics.preferenceBatches, partitions: 1, retentionMs: 'forever' },
     { name: topics.trainingSteps, partitions: 1, retentionMs: 'forever' },
   ]);
+  await requireKeptLedger(log, [topics.preferenceBatches, topics.trainingSteps], logger);
   const starting = new AbortController();
   const steps = opened.use(await StepLedger.open(log, topics.trainingSteps, run.id, starting.signal));
   const checkpoints = new CheckpointStore(config.checkpointFolder, {
@@ -65,10 +67,12 @@ export async function startOptimizer(
   });
   const checkpoint = await checkpoints.newest();
   if (checkpoint !== undefined) checkSameRun(checkpoint, run, config.checkpointFolder);
+  else await sayWhereNoneIsIntact(checkpoints, logger);
   const state =
     checkpoint === undefined
       ? await initialState(await initialParameters(folder, specification, config.initialAdapter))
       : stateFromCheckpoint(checkpoint);
+  await requireBatchesFrom(log, topics.preferenceBatches, state.nextBatchOffset);
   const scorers = opened.use(
     new ScorerPool({ discover: config.discoverScorers, shardTimeoutMs: config.shardTimeoutMs, logger }),
   );
@@ -124,6 +128,17 @@ function checkSameRun(checkpoint: Checkpoint, run: Run, folder: string): void {
     'OTHER_RUN',
     `${folder} holds the checkpoints of run ${checkpoint.runId}, which has another ${what}: give this run a folder of its own`,
   );
+}
+
+/** The run's start and its ledger give the same weights again, so nothing is lost but time. */
+async function sayWhereNoneIsIntact(checkpoints: CheckpointStore, logger: Logger): Promise<void> {
+  const damaged = await checkpoints.list();
+  if (damaged.length === 0) return;
+  logger.error('checkpoint.none_intact', {
+    folder: checkpoints.directory,
+    damaged: damaged.map(({ name }) => name),
+    consequence: 'every step is computed again from the start of the ledger and compared with the published one',
+  });
 }
 
 function digestsOf(checkpoint: Checkpoint | undefined) {
