@@ -8,6 +8,7 @@ import { exportCommand, watchCommand } from './commands/run-control.ts';
 import { scoreCommand } from './commands/score.ts';
 import { serveCommand } from './commands/serve.ts';
 import { trainCommand } from './commands/train.ts';
+import { verifyCommand } from './commands/verify.ts';
 
 /** The `alphapo` program. Errors that a person can act on are one line on standard error, and exit code 1. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -25,7 +26,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addCommand(serveCommand())
     .addCommand(produceCommand())
     .addCommand(watchCommand())
-    .addCommand(exportCommand());
+    .addCommand(exportCommand())
+    .addCommand(verifyCommand());
   // Whoever reads our output may stop reading (`alphapo watch … | head`): that is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);

@@ -45,6 +45,33 @@ export function trainingProgress(totalSteps: number, stream: NodeJS.WriteStream 
   };
 }
 
+/** How far long reading has come: a bar on a terminal, elsewhere a line now and then. */
+export interface CountProgress {
+  update(done: number, total: number): void;
+  stop(): void;
+}
+
+export function countProgress(what: string, stream: NodeJS.WriteStream = process.stderr): CountProgress {
+  if (!stream.isTTY) {
+    let last = performance.now();
+    const update = (done: number, total: number) => {
+      if (performance.now() - last < LINE_INTERVAL_MS) return;
+      last = performance.now();
+      stream.write(`${done} of ${total} ${what}\n`);
+    };
+    return { update, stop: () => {} };
+  }
+  const format = `{bar} {value}/{total} ${what} · {eta_formatted} left`;
+  const bar = new SingleBar({ stream, format, hideCursor: true, clearOnComplete: true }, Presets.shades_classic);
+  return {
+    update(done, total) {
+      if (bar.isActive) bar.update(done);
+      else bar.start(total, done);
+    },
+    stop: () => bar.stop(),
+  };
+}
+
 function lineProgress(
   totalSteps: number,
   numbers: (step: TrainingStep) => Record<'loss' | 'accuracy' | 'margin' | 'rate', string>,

@@ -42,6 +42,13 @@ export class LogFile implements Disposable {
     this.#database.prepare(`UPDATE records SET value = ? ${where}`).run(value, topic, offset);
   }
 
+  /** Changes a header of a record. */
+  setHeader(topic: string, offset: number, name: string, value: string): void {
+    const where = `WHERE partition_id = ${PARTITION} AND offset = ?`;
+    const sql = `UPDATE records SET headers = json_set(headers, ?, ?) ${where}`;
+    this.#database.prepare(sql).run(`$."${name}"`, value, topic, offset);
+  }
+
   /** Lets a topic begin at an offset, as retention does. */
   cutOff(topic: string, first: number): void {
     this.#database.prepare(`DELETE FROM records WHERE partition_id = ${PARTITION} AND offset < ?`).run(topic, first);

@@ -44,6 +44,7 @@ export {
   MAX_RECORD_BYTES,
   ORIGIN_HEADER,
   RUN_HEADER,
+  TOKENIZER_GROUP,
   type Topics,
   topicsWithPrefix,
 } from './topics.ts';

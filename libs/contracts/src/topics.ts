@@ -21,6 +21,9 @@ export function topicsWithPrefix(prefix = ''): Topics {
   };
 }
 
+/** The consumer group of all tokenizers of a deployment. */
+export const TOKENIZER_GROUP = 'alphapo-tokenizer';
+
 /** The largest record that topics made here accept, in `preferences` as well as batches. Larger ones cannot be sent. */
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 

@@ -1,6 +1,7 @@
 import {
   type RunSpecification,
   runSpecificationDigest,
+  TOKENIZER_GROUP,
   TokenizerServiceService,
   type Topics,
 } from '@alphapo/contracts';
@@ -10,9 +11,6 @@ import type { Logger } from '@alphapo/telemetry';
 import { openTokenizer } from '@alphapo/tokenization';
 import { makeBatches } from './batcher.ts';
 import { TokenizerService } from './service.ts';
-
-/** The consumer group of all tokenizers of a deployment. */
-const GROUP = 'alphapo-tokenizer';
 
 export interface TokenizerConfig {
   /** Folder of a Hugging Face model; only its tokenizer is read. */
@@ -74,7 +72,7 @@ export async function startTokenizer(
     address: server.address,
     consume: (signal) =>
       log.transform({
-        group: GROUP,
+        group: TOKENIZER_GROUP,
         topic: topics.preferences,
         signal,
         handle: (task) =>
