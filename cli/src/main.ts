@@ -2,6 +2,7 @@ import { AlphapoError } from '@alphapo/base';
 import { Command } from 'commander';
 import { demoCommand } from './commands/demo.ts';
 import { initModelCommand } from './commands/init-model.ts';
+import { lineageCommand } from './commands/lineage.ts';
 import { planCommand } from './commands/plan.ts';
 import { produceCommand } from './commands/produce.ts';
 import { exportCommand, watchCommand } from './commands/run-control.ts';
@@ -27,7 +28,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addCommand(produceCommand())
     .addCommand(watchCommand())
     .addCommand(exportCommand())
-    .addCommand(verifyCommand());
+    .addCommand(verifyCommand())
+    .addCommand(lineageCommand());
   // Whoever reads our output may stop reading (`alphapo watch … | head`): that is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);

@@ -1,6 +1,6 @@
 import { type PreferenceBatch, TOKENIZER_GROUP, type Topics, type TrainingStep } from '@alphapo/contracts';
 import type { EventLog } from '@alphapo/messaging';
-import { type CheckpointFacts, compareCheckpoints, type DigestName, readCheckpointFacts } from './checkpoint-facts.ts';
+import { type CheckpointInFolder, compareCheckpoints, type DigestName, readCheckpoints } from './checkpoints.ts';
 import { decodeBatch, decodeDeadLetter, decodeStep, placeOf, recordsOf } from './ledger-records.ts';
 import { type Problem, type ProblemCode, ProblemList } from './problem.ts';
 import { SourceAccount, type SourceCounts } from './source-account.ts';
@@ -82,7 +82,7 @@ class Verification {
     const { log, topics, checkpointFolder } = this.#ledger;
     await this.#open();
     const checkpoints =
-      checkpointFolder === undefined ? undefined : await readCheckpointFacts(checkpointFolder, this.#problems);
+      checkpointFolder === undefined ? undefined : await readCheckpoints(checkpointFolder, this.#problems);
     const consumed = await this.#consumed();
     const runId = await this.#runId(checkpoints);
     const { steps, ofCheckpoints } = await this.#checkBatchesAndSteps(runId, checkpoints ?? []);
@@ -134,7 +134,7 @@ class Verification {
   }
 
   /** The run that the ledger is of, as the newest checkpoint or else the first step says. */
-  async #runId(checkpoints: readonly CheckpointFacts[] | undefined): Promise<string | undefined> {
+  async #runId(checkpoints: readonly CheckpointInFolder[] | undefined): Promise<string | undefined> {
     const { log, topics } = this.#ledger;
     for await (const record of recordsOf(log, topics.trainingSteps, 0, this.#options.signal)) {
       const step = decodeStep(record);
@@ -145,7 +145,7 @@ class Verification {
 
   async #checkBatchesAndSteps(
     runId: string | undefined,
-    checkpoints: readonly CheckpointFacts[],
+    checkpoints: readonly CheckpointInFolder[],
   ): Promise<{ steps: StepCounts; ofCheckpoints: Map<number, TrainingStep> }> {
     const { log, topics } = this.#ledger;
     const { first: firstBatch } = await log.bounds(topics.preferenceBatches, 0);

@@ -138,6 +138,15 @@ test('the newest one up to a step is found', async () => {
   expect(await store.newest(1)).toBeUndefined();
 });
 
+test('what a checkpoint says of itself is read without its tensors', async () => {
+  const { store, directory } = await newStore();
+  for (const step of [1, 2, 3]) await store.write(someCheckpoint(step));
+  await truncate(join(directory, 'step-00000002', 'weights.safetensors'), 0);
+  await truncate(join(directory, 'step-00000003', 'manifest.json'), 0);
+  const { parameters: _parameters, m: _m, v: _v, ...facts } = someCheckpoint(2);
+  expect(await store.newestFacts()).toEqual(facts);
+});
+
 test('a changed fact in the specification does not pass its digest', async () => {
   const { store, directory } = await newStore();
   const folder = join(directory, await store.write(someCheckpoint(1)));

@@ -3,8 +3,13 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { AlphapoError, canonicalJson, messageOf } from '@alphapo/base';
 import { onFile, syncFolder } from '@alphapo/safetensors';
-import type { Checkpoint } from './checkpoint.ts';
-import { readCheckpointFiles, verifyCheckpointFiles, writeCheckpointFiles } from './checkpoint-files.ts';
+import type { Checkpoint, CheckpointFacts } from './checkpoint.ts';
+import {
+  readCheckpointFacts,
+  readCheckpointFiles,
+  verifyCheckpointFiles,
+  writeCheckpointFiles,
+} from './checkpoint-files.ts';
 import { damaged, MANIFEST_FILE, type Manifest } from './manifest.ts';
 import { type CheckpointRetention, expired } from './retention.ts';
 
@@ -91,6 +96,19 @@ export class CheckpointStore {
       );
     }
     return this.#readFolder(name);
+  }
+
+  /** What the newest readable manifest says, without a look at the tensors; undefined where there is none. */
+  async newestFacts(): Promise<CheckpointFacts | undefined> {
+    for (const { name } of (await this.list()).toReversed()) {
+      try {
+        const folder = join(this.directory, name);
+        return await onFile(folder, () => readCheckpointFacts(folder));
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+      }
+    }
+    return undefined;
   }
 
   /** All checkpoints by growing step, damaged ones included. */

@@ -1,10 +1,10 @@
 import { AlphapoError } from '@alphapo/base';
-import { type Checkpoint, CheckpointStore, policyDigest } from '@alphapo/checkpoints';
+import { type CheckpointFacts, CheckpointStore, policyDigest } from '@alphapo/checkpoints';
 import type { TrainingStep } from '@alphapo/contracts';
 import type { ProblemList } from './problem.ts';
 
 /** An intact checkpoint, without its tensors. */
-export interface CheckpointFacts extends Omit<Checkpoint, 'parameters' | 'm' | 'v'> {
+export interface CheckpointInFolder extends CheckpointFacts {
   readonly name: string;
   readonly place: string;
 }
@@ -13,9 +13,9 @@ export interface CheckpointFacts extends Omit<Checkpoint, 'parameters' | 'm' | '
  * Reads all checkpoints of a folder, one at a time, with the digests of their files and of their weights computed anew.
  * Damaged ones become problems.
  */
-export async function readCheckpointFacts(folder: string, problems: ProblemList): Promise<CheckpointFacts[]> {
+export async function readCheckpoints(folder: string, problems: ProblemList): Promise<CheckpointInFolder[]> {
   const store = new CheckpointStore(folder);
-  const facts: CheckpointFacts[] = [];
+  const facts: CheckpointInFolder[] = [];
   for (const { name } of await store.list()) {
     const place = `${folder}/${name}`;
     try {
@@ -52,7 +52,7 @@ export type DigestName = 'run specification' | 'tokenizer' | 'chat template';
 
 /** Compares the checkpoints with the ledger: each must hold the policy that its step published. */
 export function compareCheckpoints(
-  checkpoints: readonly CheckpointFacts[],
+  checkpoints: readonly CheckpointInFolder[],
   ledger: LedgerFacts,
   problems: ProblemList,
 ): void {
@@ -83,7 +83,7 @@ export function compareCheckpoints(
   }
 }
 
-function digestsOf(checkpoint: CheckpointFacts): Record<DigestName, string> {
+function digestsOf(checkpoint: CheckpointInFolder): Record<DigestName, string> {
   return {
     'run specification': checkpoint.specificationDigest,
     tokenizer: checkpoint.tokenizerDigest,
