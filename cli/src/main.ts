@@ -5,6 +5,7 @@ import { initModelCommand } from './commands/init-model.ts';
 import { lineageCommand } from './commands/lineage.ts';
 import { planCommand } from './commands/plan.ts';
 import { produceCommand } from './commands/produce.ts';
+import { replayCommand } from './commands/replay.ts';
 import { exportCommand, watchCommand } from './commands/run-control.ts';
 import { scoreCommand } from './commands/score.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -29,7 +30,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addCommand(watchCommand())
     .addCommand(exportCommand())
     .addCommand(verifyCommand())
-    .addCommand(lineageCommand());
+    .addCommand(lineageCommand())
+    .addCommand(replayCommand());
   // Whoever reads our output may stop reading (`alphapo watch … | head`): that is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);

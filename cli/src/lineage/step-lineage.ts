@@ -36,7 +36,8 @@ export async function stepLineage(ledger: RunLedger, number: number, signal: Abo
   return { step, batch, batchDigest: sha256(record.value as Uint8Array), policyBefore, sources };
 }
 
-async function findStep(
+/** A step as it was published. Errors: STEP_NOT_FOUND. */
+export async function findStep(
   { log, topics }: RunLedger,
   number: number,
   signal: AbortSignal,

@@ -26,7 +26,7 @@ export interface SourcePlace {
 }
 
 /** What became of a record. */
-export type RecordFate =
+type RecordFate =
   | {
       readonly kind: 'pair';
       readonly id: string;
