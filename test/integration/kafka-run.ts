@@ -107,7 +107,7 @@ export async function expectAllAccountedFor(
   expect(steps.map(({ pairIds }) => pairIds)).toEqual(trained.map(({ batch }) => batch.pairs.map(({ id }) => id)));
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };

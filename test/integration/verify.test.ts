@@ -96,6 +96,14 @@ const DAMAGES: [string, (file: LogFile) => void, [code: string, place: string, m
     ],
   ],
   [
+    'a batch with dead letters is doubled',
+    (file) => file.repeat(preferenceBatches, 0),
+    [
+      ['BATCH_RANGES_OVERLAP', 'preference-batches offset 7', /offsets 0 to 7/],
+      ['PAIR_REPEATED', 'preference-batches offset 7', /4 of its 4 records/],
+    ],
+  ],
+  [
     'the ranges of two batches overlap',
     (file) => editBatch(file, 3, ({ source }) => Object.assign(source ?? {}, { firstOffset: 14n })),
     [

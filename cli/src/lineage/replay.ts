@@ -9,7 +9,7 @@ import { inProcess } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
 import type { Logger } from '@alphapo/telemetry';
 import { replayedLog } from './replayed-log.ts';
-import { findStep } from './step-lineage.ts';
+import { findStep, type PublishedStep } from './step-lineage.ts';
 import type { RunLedger } from './verify.ts';
 
 /** A step to take again, and with what. */
@@ -63,13 +63,14 @@ export async function replay(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<ReplayResult> {
-  const { step: wanted } = await findStep(ledger, plan.step, signal);
+  const found = await findStep(ledger, plan.step, signal);
+  const { step: wanted } = found;
   await checkRun(plan, wanted.runId);
   await claimFolder(plan.out);
   const checkpointFolder = join(plan.out, 'checkpoints');
   if (plan.from === 'checkpoint') await copyCheckpoint(ledger.checkpointFolder, checkpointFolder, plan.step, logger);
   await using opened = new AsyncDisposableStack();
-  const { optimizer, scorers } = await startReplayingOptimizer(ledger, plan, { wanted, checkpointFolder }, logger);
+  const { optimizer, scorers } = await startReplayingOptimizer(ledger, plan, { found, checkpointFolder }, logger);
   opened.use(optimizer);
   if (plan.scorers.kind === 'local') {
     const { device: executionProvider, threads } = plan.scorers;
@@ -95,9 +96,13 @@ export async function replay(
 async function startReplayingOptimizer(
   { log, topics }: RunLedger,
   plan: ReplayPlan,
-  { wanted, checkpointFolder }: { readonly wanted: TrainingStep; readonly checkpointFolder: string },
+  { found, checkpointFolder }: { readonly found: PublishedStep; readonly checkpointFolder: string },
   logger: Logger,
 ): Promise<{ optimizer: RunningOptimizer; scorers: string[] }> {
+  const ends = new Map([
+    [topics.preferenceBatches, BigInt(found.step.batchOffset)],
+    [topics.trainingSteps, found.offset],
+  ]);
   const scorers = plan.scorers.kind === 'remote' ? [...plan.scorers.addresses] : [];
   const optimizer = await startOptimizer(
     {
@@ -115,7 +120,7 @@ async function startReplayingOptimizer(
       shardTimeoutMs: SHARD_TIMEOUT_MS,
       discoverScorers: async () => scorers,
     },
-    replayedLog(log, { topic: topics.preferenceBatches, lastBatch: BigInt(wanted.batchOffset) }),
+    replayedLog(log, ends),
     logger.with({ service: 'optimizer' }),
   );
   return { optimizer, scorers };
@@ -133,6 +138,10 @@ async function takeSteps(
   const progress = setInterval(() => listener.onStep(trainer.policy.step), PROGRESS_MS);
   try {
     await trainer.train(signal);
+  } catch (error) {
+    throw error instanceof AlphapoError && error.reason === 'NOT_REPRODUCED'
+      ? firstDifference(error, fromStep, trainer.policy.step)
+      : error;
   } finally {
     clearInterval(progress);
     listener.onStep(trainer.policy.step);
@@ -145,6 +154,14 @@ async function takeSteps(
   using policy = await trainer.readPolicy();
   await exporter.export(policy, artefact);
   return { fromStep, step, policyDigest, artefact, checkpoint: `checkpoints/${checkpointName(step)}` };
+}
+
+/** The same error, with how far it went well. */
+function firstDifference(error: AlphapoError, fromStep: number, lastStep: number): AlphapoError {
+  const { code, reason, message } = error;
+  const before =
+    lastStep > fromStep ? `steps ${fromStep + 1} to ${lastStep} came out as they were published, but ` : '';
+  return new AlphapoError(code, reason, `NOT REPRODUCED: ${before}${message}`, { cause: error });
 }
 
 function notReproduced(

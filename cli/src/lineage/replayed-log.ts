@@ -2,10 +2,10 @@ import { AlphapoError } from '@alphapo/base';
 import type { EventLog, LogRecord, ReadOptions } from '@alphapo/messaging';
 
 /**
- * The log of a run as an optimizer sees it that takes the run's steps again: the batches end with the one at
- * `lastBatch`, and nothing is written, made or fenced, so the run itself may go on meanwhile.
+ * The log of a run as an optimizer sees it that takes the run's steps again: topics end with the record at the offset
+ * that `ends` has for them, and nothing is written, made or fenced, so the run itself may go on meanwhile.
  */
-export function replayedLog(log: EventLog, batches: { readonly topic: string; readonly lastBatch: bigint }): EventLog {
+export function replayedLog(log: EventLog, ends: ReadonlyMap<string, bigint>): EventLog {
   return {
     ensureTopics: async () => {},
     partitions: (topic) => log.partitions(topic),
@@ -13,10 +13,11 @@ export function replayedLog(log: EventLog, batches: { readonly topic: string; re
     retention: async () => ({ maxAgeMs: 'unlimited', maxBytes: 'unlimited', compacted: false }),
     bounds: (topic, partition) => log.bounds(topic, partition),
     lag: (group, topic) => log.lag(group, topic),
-    read: (topic, partition, from, options) =>
-      topic === batches.topic
-        ? readUpTo(log, { topic, partition, from, last: batches.lastBatch }, options)
-        : log.read(topic, partition, from, options),
+    read(topic, partition, from, options) {
+      const last = ends.get(topic);
+      if (last === undefined) return log.read(topic, partition, from, options);
+      return readUpTo(log, { topic, partition, from, last }, options);
+    },
     writer: async (id) => ({
       id,
       async write(records) {

@@ -83,7 +83,8 @@ export class SourceAccount {
 
   /** All batches have been entered. */
   endBatches(): void {
-    this.#ranges.sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));
+    // Of a doubled batch the first one comes last, and is the one that is found.
+    this.#ranges.sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : a.isRepeated ? -1 : 1));
   }
 
   addDeadLetter(letterPlace: string, offset: bigint): void {

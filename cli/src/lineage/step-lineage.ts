@@ -36,18 +36,30 @@ export async function stepLineage(ledger: RunLedger, number: number, signal: Abo
   return { step, batch, batchDigest: sha256(record.value as Uint8Array), policyBefore, sources };
 }
 
-/** A step as it was published. Errors: STEP_NOT_FOUND. */
+/** A step as it was published. */
+export interface PublishedStep {
+  readonly step: TrainingStep;
+  /** Of its record in `training-steps`. */
+  readonly offset: bigint;
+  /** Of the weights before the step; undefined where the step before is not there. */
+  readonly policyBefore: string | undefined;
+}
+
+/** Errors: STEP_NOT_FOUND. */
 export async function findStep(
   { log, topics }: RunLedger,
   number: number,
   signal: AbortSignal,
-): Promise<{ step: TrainingStep; policyBefore: string | undefined }> {
+): Promise<PublishedStep> {
   let last: TrainingStep | undefined;
   for await (const record of recordsOf(log, topics.trainingSteps, 0, signal)) {
     const decoded = decodeStep(record);
     if (!decoded.ok) continue;
     const { value: step } = decoded;
-    if (step.step === number) return { step, policyBefore: last?.step === number - 1 ? last.policyDigest : undefined };
+    if (step.step === number) {
+      const policyBefore = last?.step === number - 1 ? last.policyDigest : undefined;
+      return { step, offset: record.offset, policyBefore };
+    }
     last = step;
   }
   throw new AlphapoError(

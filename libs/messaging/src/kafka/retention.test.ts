@@ -1,6 +1,6 @@
-import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { createTopic, numbered, unique, valuesOf } from '../../../../test/integration/messaging-contract.ts';
 import { describeKafka, startKafka, type TestBroker } from '../../../../test/kafka/broker.ts';
+import { administer, deleteRecordsBefore } from './administer.fixture.ts';
 import { openKafkaEventLog } from './kafka-event-log.ts';
 
 describeKafka('records that Kafka removes', () => {
@@ -13,23 +13,12 @@ describeKafka('records that Kafka removes', () => {
   });
   const openLog = () => openKafkaEventLog({ brokers: broker.brokers, clientId: 'retention' });
 
-  /** What an administrator does to the cluster, beside the log's door. */
-  async function administer(work: (admin: Admin) => Promise<unknown>): Promise<void> {
-    const admin = new Kafka({ brokers: [...broker.brokers], logLevel: logLevel.NOTHING }).admin();
-    await admin.connect();
-    try {
-      await work(admin);
-    } finally {
-      await admin.disconnect();
-    }
-  }
-
   test('settings that remove records are told, whoever made them', async () => {
     await using log = await openLog();
     const topic = unique('topic');
     const settings = { 'retention.bytes': '1000000', 'retention.ms': '-1', 'cleanup.policy': 'compact,delete' };
     const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
-    await administer((admin) => admin.createTopics({ topics: [{ topic, configEntries }] }));
+    await administer(broker.brokers, (admin) => admin.createTopics({ topics: [{ topic, configEntries }] }));
     expect(await log.retention(topic)).toEqual({ maxAgeMs: 'unlimited', maxBytes: 1_000_000, compacted: true });
   });
 
@@ -37,10 +26,7 @@ describeKafka('records that Kafka removes', () => {
     await using log = await openLog();
     const topic = await createTopic(log);
     await log.append(numbered(topic, 10));
-    await administer(async (admin) => {
-      await admin.fetchTopicOffsets(topic); // kafkajs deletes only where it knows the leader by then.
-      await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '4' }] });
-    });
+    await deleteRecordsBefore(broker.brokers, topic, 4n);
     expect(await log.bounds(topic, 0)).toEqual({ first: 4n, next: 10n });
     await expect(valuesOf(log, topic, 0, 3n)).rejects.toMatchObject({
       code: 'out-of-range',
