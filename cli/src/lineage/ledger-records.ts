@@ -1,4 +1,4 @@
-import { messageOf } from '@alphapo/base';
+import { AlphapoError, messageOf } from '@alphapo/base';
 import {
   type DeadLetter,
   deadLetterFromHeaders,
@@ -6,13 +6,23 @@ import {
   type TrainingStep,
   trainingStepSchema,
 } from '@alphapo/contracts';
-import type { EventLog, LogRecord } from '@alphapo/messaging';
+import type { Bounds, EventLog, LogRecord } from '@alphapo/messaging';
 
 /** A record of the ledger with what it says, or why it can't be read. */
 export type Decoded<T> = { readonly record: LogRecord } & (
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problem: string }
 );
+
+/** The bounds of a partition; a topic that no service has made yet is empty. */
+export async function boundsOf(log: EventLog, topic: string, partition: number): Promise<Bounds> {
+  try {
+    return await log.bounds(topic, partition);
+  } catch (error) {
+    if (error instanceof AlphapoError && error.reason === 'TOPIC_NOT_FOUND') return { first: 0n, next: 0n };
+    throw error;
+  }
+}
 
 /** The records of a partition up to its end as of now, one by one; no more than a fetch is in memory. */
 export async function* recordsOf(
@@ -21,7 +31,8 @@ export async function* recordsOf(
   partition: number,
   signal: AbortSignal,
 ): AsyncGenerator<LogRecord> {
-  const { first } = await log.bounds(topic, partition);
+  const { first, next } = await boundsOf(log, topic, partition);
+  if (first === next) return;
   for await (const records of log.read(topic, partition, first, { signal, stop: 'at-end' })) yield* records;
   signal.throwIfAborted();
 }

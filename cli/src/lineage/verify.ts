@@ -1,7 +1,7 @@
 import { type PreferenceBatch, TOKENIZER_GROUP, type Topics, type TrainingStep } from '@alphapo/contracts';
 import type { EventLog } from '@alphapo/messaging';
 import { type CheckpointInFolder, compareCheckpoints, type DigestName, readCheckpoints } from './checkpoints.ts';
-import { decodeBatch, decodeDeadLetter, decodeStep, placeOf, recordsOf } from './ledger-records.ts';
+import { boundsOf, decodeBatch, decodeDeadLetter, decodeStep, placeOf, recordsOf } from './ledger-records.ts';
 import { type Problem, type ProblemCode, ProblemList } from './problem.ts';
 import { SourceAccount, type SourceCounts } from './source-account.ts';
 import { StepChain, type StepCounts } from './step-chain.ts';
@@ -122,7 +122,7 @@ class Verification {
       ...[topics.preferenceBatches, topics.deadLetters, topics.trainingSteps].map((topic) => [topic, 0] as const),
     ];
     for (const [topic, partition] of all) {
-      const { first, next } = await log.bounds(topic, partition);
+      const { first, next } = await boundsOf(log, topic, partition);
       this.#total += Number(next - first);
     }
   }
@@ -148,7 +148,7 @@ class Verification {
     checkpoints: readonly CheckpointInFolder[],
   ): Promise<{ steps: StepCounts; ofCheckpoints: Map<number, TrainingStep> }> {
     const { log, topics } = this.#ledger;
-    const { first: firstBatch } = await log.bounds(topics.preferenceBatches, 0);
+    const { first: firstBatch } = await boundsOf(log, topics.preferenceBatches, 0);
     const wanted = new Set(checkpoints.map(({ step }) => step));
     const ofCheckpoints = new Map<number, TrainingStep>();
     const steps = this.#decoded(topics.trainingSteps, decodeStep);
@@ -201,7 +201,7 @@ class Verification {
 
   async #checkDeadLetters(): Promise<void> {
     const { log, topics } = this.#ledger;
-    const { first } = await log.bounds(topics.deadLetters, 0);
+    const { first } = await boundsOf(log, topics.deadLetters, 0);
     for await (const letter of this.#decoded(topics.deadLetters, decodeDeadLetter)) {
       this.#deadLetters++;
       const place = placeOf(topics.deadLetters, letter.record.offset);
