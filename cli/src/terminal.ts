@@ -45,33 +45,6 @@ export function trainingProgress(totalSteps: number, stream: NodeJS.WriteStream 
   };
 }
 
-/** How far long reading has come: a bar on a terminal, elsewhere a line now and then. */
-export interface CountProgress {
-  update(done: number, total: number): void;
-  stop(): void;
-}
-
-export function countProgress(what: string, stream: NodeJS.WriteStream = process.stderr): CountProgress {
-  if (!stream.isTTY) {
-    let last = performance.now();
-    const update = (done: number, total: number) => {
-      if (performance.now() - last < LINE_INTERVAL_MS) return;
-      last = performance.now();
-      stream.write(`${done} of ${total} ${what}\n`);
-    };
-    return { update, stop: () => {} };
-  }
-  const format = `{bar} {value}/{total} ${what} · {eta_formatted} left`;
-  const bar = new SingleBar({ stream, format, hideCursor: true, clearOnComplete: true }, Presets.shades_classic);
-  return {
-    update(done, total) {
-      if (bar.isActive) bar.update(done);
-      else bar.start(total, done);
-    },
-    stop: () => bar.stop(),
-  };
-}
-
 function lineProgress(
   totalSteps: number,
   numbers: (step: TrainingStep) => Record<'loss' | 'accuracy' | 'margin' | 'rate', string>,
@@ -89,6 +62,38 @@ function lineProgress(
     },
     note: (line) => stream.write(`${line}\n`),
     stop: () => {},
+  };
+}
+
+/** How far long work has come that is counted: a bar on a terminal, elsewhere a line now and then. */
+export interface CountProgress {
+  /** `what`: the part of the work that is under way. */
+  update(done: number, total: number, what: string): void;
+  stop(): void;
+}
+
+/** Counts are shown in a unit of so many: 1e6 shows bytes in MB. */
+export function countProgress(unit: string, unitSize = 1, stream: NodeJS.WriteStream = process.stderr): CountProgress {
+  const shown = (count: number) => Math.round(count / unitSize);
+  if (!stream.isTTY) {
+    let last = performance.now();
+    return {
+      update(done, total, what) {
+        if (performance.now() - last < LINE_INTERVAL_MS) return;
+        last = performance.now();
+        stream.write(`${what}: ${shown(done)} of ${shown(total)} ${unit}\n`);
+      },
+      stop: () => {},
+    };
+  }
+  const format = `{bar} {value}/{total} ${unit} · {what} · {eta_formatted} left`;
+  const bar = new SingleBar({ stream, format, hideCursor: true }, Presets.shades_classic);
+  return {
+    update(done, total, what) {
+      if (bar.isActive) bar.update(shown(done), { what });
+      else bar.start(shown(total), shown(done), { what });
+    },
+    stop: () => bar.stop(),
   };
 }
 

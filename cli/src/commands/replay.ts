@@ -93,7 +93,7 @@ async function run(options: ReplayOptions): Promise<void> {
       const from = fromStep === 0 ? "the run's start" : `the checkpoint of step ${fromStep}`;
       process.stderr.write(`from ${from}: ${plan.step - fromStep} steps are taken again\n`);
     },
-    onStep: (step) => progress.update(step - first, plan.step - first),
+    onStep: (step) => progress.update(step - first, plan.step - first, 'taken again'),
   };
   const { step, policyDigest, artefact, checkpoint } = await replay(
     ledger,

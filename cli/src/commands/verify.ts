@@ -58,7 +58,7 @@ async function check(options: VerifyCommandOptions): Promise<VerifyReport> {
     return await verifyRun(ledger, {
       problemsKept: options.problems,
       signal: stopSignal(),
-      onProgress: (read, total) => progress.update(read, total),
+      onProgress: progress.update,
     });
   } finally {
     progress.stop();

@@ -18,8 +18,8 @@ export interface VerifyOptions {
   /** Problems that are kept; all are counted. */
   readonly problemsKept: number;
   readonly signal: AbortSignal;
-  /** Hears how many of the records have been read. */
-  readonly onProgress: (read: number, total: number) => void;
+  /** Hears how many of the records have been read, and which topic is being read. */
+  readonly onProgress: (read: number, total: number, topic: string) => void;
 }
 
 /** What a run's ledger comes to. */
@@ -224,7 +224,7 @@ class Verification {
   async *#records(topic: string, partition: number) {
     const { signal, onProgress } = this.#options;
     for await (const record of recordsOf(this.#ledger.log, topic, partition, signal)) {
-      if (++this.#read % PROGRESS_RECORDS === 0) onProgress(this.#read, this.#total);
+      if (++this.#read % PROGRESS_RECORDS === 0) onProgress(this.#read, this.#total, topic);
       yield record;
     }
   }
