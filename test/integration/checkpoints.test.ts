@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OptimizerConfig, RunningOptimizer } from '@alphapo/optimizer';
 import { createLogger } from '@alphapo/telemetry';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { LogFile } from './log-file.ts';
-import { pairs, produce, smallModel, startRun, type TestRun, topics } from './services-fixture.ts';
+import { checkpointsIn, pairs, produce, smallModel, startRun, type TestRun, topics } from './services-fixture.ts';
 
 /** What an optimizer makes of the checkpoints and the ledger that it finds. */
 
@@ -53,7 +53,7 @@ async function trained(): Promise<TestRun> {
   const run = await startRun(model);
   await produce(run.log, RECORDS);
   await (await start(run)).train();
-  expect(await readdir(join(run.folder, 'checkpoints'))).toEqual([2, 3, 4].map((step) => `step-0000000${step}`));
+  expect(await checkpointsIn(join(run.folder, 'checkpoints'))).toEqual([2, 3, 4].map((step) => `step-0000000${step}`));
   return run;
 }
 
@@ -164,7 +164,7 @@ test('checkpoints of every so many steps are kept for good', async () => {
   await using run = await startRun(model, { steps: 7 });
   await produce(run.log, pairs(28));
   await (await start(run, { checkpointsKept: { newest: 1, everySteps: 3 } })).train();
-  expect(await readdir(join(run.folder, 'checkpoints'))).toEqual([3, 6, 7].map((step) => `step-0000000${step}`));
+  expect(await checkpointsIn(join(run.folder, 'checkpoints'))).toEqual([3, 6, 7].map((step) => `step-0000000${step}`));
 });
 
 const isRoot = process.getuid?.() === 0;
@@ -198,7 +198,7 @@ describeMount(`a full checkpoint volume${isRoot ? '' : ' (skipped: only root can
       reason: 'DISK_FULL',
       message: expect.stringContaining(checkpointFolder),
     });
-    expect(await readdir(checkpointFolder)).toEqual([]);
+    expect(await checkpointsIn(checkpointFolder)).toEqual([]);
     const failed = events().filter(({ event }) => event === 'checkpoint.failed');
     expect(failed.length).toBeGreaterThan(step);
     expect(failed.at(0)).toMatchObject({ level: 'error', newestStep: 0, error: { reason: 'DISK_FULL' } });
@@ -206,7 +206,7 @@ describeMount(`a full checkpoint volume${isRoot ? '' : ' (skipped: only root can
     optimizer.trainer.resume();
     await training;
     expect(optimizer.trainer.policy.digest).toBe(expected);
-    expect(await readdir(checkpointFolder)).toContain('step-00000004');
+    expect(await checkpointsIn(checkpointFolder)).toContain('step-00000004');
   });
 
   test('at the end of the run is an error, and the run ends the same once there is room', async () => {
@@ -214,8 +214,8 @@ describeMount(`a full checkpoint volume${isRoot ? '' : ' (skipped: only root can
     await produce(run.log, RECORDS);
     const checkpointFolder = join(volume, 'at-the-end');
     await mkdir(checkpointFolder);
-    await fill();
     const full = await start(run, { checkpointFolder });
+    await fill();
     await expect(full.train()).rejects.toMatchObject({ reason: 'DISK_FULL' });
     await makeRoom();
     const { optimizer, train } = await start(run, { checkpointFolder });

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { topicsWithPrefix } from '@alphapo/contracts';
 import { type LogRecord, openKafkaEventLog } from '@alphapo/messaging';
@@ -7,7 +7,7 @@ import { describeKafka, startKafka, type TestBroker } from '../kafka/broker.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { alphapo, type RunPlace, trainOverKafka } from './kafka-run.ts';
 import { ServiceProcess } from './processes.ts';
-import { recordsOf } from './services-fixture.ts';
+import { checkpointsIn, recordsOf } from './services-fixture.ts';
 
 const BATCH = 4;
 const STEPS = 8;
@@ -109,7 +109,7 @@ describeKafka('the lineage of a run over Kafka that was killed and resumed', () 
     await log.ensureTopics([{ name: batches, partitions: 1, retentionMs: 'forever' }]);
     await log.append([1, 2, 3].map(() => ({ topic: batches, partition: 0, value: 'x' })));
     await deleteRecordsBefore(broker.brokers, batches, 2n);
-    for (const name of await readdir(checkpoints())) await rm(join(checkpoints(), name, 'manifest.json'));
+    for (const name of await checkpointsIn(checkpoints())) await rm(join(checkpoints(), name, 'manifest.json'));
     await using optimizer = new ServiceProcess([
       ...[
         'serve',

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   CONTROL_HEADER,
@@ -69,6 +70,11 @@ export async function recordsOf(log: EventLog, topic: string): Promise<LogRecord
   const { signal } = new AbortController();
   const { first } = await log.bounds(topic, 0);
   return (await Array.fromAsync(log.read(topic, 0, first, { signal, stop: 'at-end' }))).flat();
+}
+
+/** Names of checkpoints in a folder, also of those that are half-written. */
+export async function checkpointsIn(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => /^(step|\.tmp)-/.test(name)).sort();
 }
 
 /** Waits until something holds, for twenty seconds at most. */

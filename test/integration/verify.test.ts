@@ -119,7 +119,7 @@ const DAMAGES: [string, (file: LogFile) => void, [code: string, place: string, m
     (file) => editBatch(file, 1, ({ pairs }) => pairs.splice(1, 1)),
     [
       ['STEP_PAIRS_DIFFER', 'training-steps offset 1', /step 2 names other pairs than the batch at offset 1/],
-      ['RECORD_LOST', 'preferences/0 offset 8', /the batch at offset 1 covers them, but lacks them/],
+      ['RECORD_LOST', 'preferences/0 offset 8', /the batch at offset 1 covers it, but lacks it/],
     ],
   ],
   [
@@ -159,7 +159,7 @@ const DAMAGES: [string, (file: LogFile) => void, [code: string, place: string, m
     (file) => file.remove(deadLetters, 1),
     [
       ['DEAD_LETTERS_DIFFER', 'preference-batches offset 0', /counts 3 dead letters.*but there are 2/],
-      ['RECORD_LOST', 'preferences/0 offset 1', /the batch at offset 0 covers them/],
+      ['RECORD_LOST', 'preferences/0 offset 1', /the batch at offset 0 covers it/],
     ],
   ],
   [

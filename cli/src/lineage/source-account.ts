@@ -198,10 +198,11 @@ export class SourceAccount {
     const { first, last, count } = this.#lost;
     this.#lost = undefined;
     const range = this.#rangeOf(first);
+    const they = count === 1 ? 'it' : 'them';
     const where =
       range === undefined
-        ? 'no batch covers them, though later offsets are accounted for'
-        : `the batch at offset ${range.batchOffset} covers them, but lacks them`;
+        ? `no batch covers ${they}, though later offsets are accounted for`
+        : `the batch at offset ${range.batchOffset} covers ${they}, but lacks ${they}`;
     const records = count === 1 ? '1 record is' : `${count} records are`;
     this.#problems.add(
       'RECORD_LOST',

@@ -9,16 +9,21 @@ export function describeVerification(report: VerifyReport): string {
     ...[source.records, source.pairs, source.deadLetters, source.control, source.waiting, source.lost, source.expired],
   ]);
   const waiting = steps.waitingBatches === 0 ? '' : `, ${steps.waitingBatches} waiting for a step`;
+  const facts: [name: string, value: string][] = [
+    ['batches', `${batches.count} with ${batches.pairs} pairs${waiting}`],
+    ['dead letters', `${report.deadLetters}`],
+    ['steps', steps.steps === 0 ? 'none yet' : `${steps.steps}, the last is ${steps.lastStep}`],
+    ...(steps.policyDigest === undefined ? [] : [['policy', steps.policyDigest] as [string, string]]),
+    ...Object.entries(batches.digests ?? {}),
+    ['checkpoints', checkpointsText(checkpoints)],
+  ];
+  const width = Math.max(...facts.map(([name]) => name.length));
   const lines = [
     `run ${report.runId ?? 'without steps'}`,
     '',
     ...table(['source', 'records', 'in batches', 'dead letters', 'control', 'waiting', 'lost', 'expired'], sources),
     '',
-    `batches      ${batches.count} with ${batches.pairs} pairs${waiting}`,
-    `dead letters ${report.deadLetters}`,
-    `steps        ${steps.steps === 0 ? 'none yet' : `${steps.steps}, the last is ${steps.lastStep}: policy ${steps.policyDigest}`}`,
-    ...Object.entries(batches.digests ?? {}).map(([name, digest]) => `${name.padEnd(17)} ${digest}`),
-    `checkpoints  ${checkpointsText(checkpoints)}`,
+    ...facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
     '',
   ];
   if (problems.total === 0) return [...lines, 'clean: no problem found', ''].join('\n');
