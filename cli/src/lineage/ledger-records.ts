@@ -24,18 +24,23 @@ export async function boundsOf(log: EventLog, topic: string, partition: number):
   }
 }
 
-/** The records of a partition up to its end as of now, one by one; no more than a fetch is in memory. */
+/** The records of a partition from an offset up to its end as of now, one by one; no more than a fetch is in memory. */
 export async function* recordsOf(
   log: EventLog,
   topic: string,
   partition: number,
   signal: AbortSignal,
+  from = 0n,
 ): AsyncGenerator<LogRecord> {
   const { first, next } = await boundsOf(log, topic, partition);
-  if (first === next) return;
-  for await (const records of log.read(topic, partition, first, { signal, stop: 'at-end' })) yield* records;
-  signal.throwIfAborted();
+  const start = from > first ? from : first;
+  if (start >= next) return;
+  for await (const records of log.read(topic, partition, start, { signal, stop: 'at-end' })) yield* records;
+  if (signal.aborted) throw stopped();
 }
+
+/** Whoever asked has stopped it. */
+export const stopped = () => new AlphapoError('cancelled', 'STOPPED', 'stopped before the end');
 
 export const decodeBatch = (record: LogRecord): Decoded<PreferenceBatch> =>
   decoded(record, (value) => PreferenceBatch.decode(value));

@@ -8,6 +8,7 @@ import { identifyRun, type RunningOptimizer, startOptimizer } from '@alphapo/opt
 import { inProcess } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
 import type { Logger } from '@alphapo/telemetry';
+import { stopped } from './ledger-records.ts';
 import { replayedLog } from './replayed-log.ts';
 import { findStep, type PublishedStep } from './step-lineage.ts';
 import type { RunLedger } from './verify.ts';
@@ -146,7 +147,7 @@ async function takeSteps(
     clearInterval(progress);
     listener.onStep(trainer.policy.step);
   }
-  signal.throwIfAborted();
+  if (signal.aborted) throw stopped();
   const { step, digest: policyDigest } = trainer.policy;
   // No step was taken again where the checkpoint is of the step itself.
   if (step !== wanted.step || policyDigest !== wanted.policyDigest) throw notReproduced(wanted, trainer.policy);

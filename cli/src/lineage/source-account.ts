@@ -65,6 +65,16 @@ export class SourceAccount {
     return { topic: this.#topic, partition: this.#partition, ...this.#counts };
   }
 
+  /** The offset up to which batches account for the records. */
+  get batchedTo(): bigint {
+    return this.#ranges.at(-1)?.next ?? 0n;
+  }
+
+  /** Whether a batch counts dead letters that have not been entered. */
+  get lacksDeadLetters(): boolean {
+    return this.#ranges.some(({ deadLetters, found, isRepeated }) => found < deadLetters && !isRepeated);
+  }
+
   addBatch(offset: bigint, { source, pairs }: PreferenceBatch): void {
     const place = placeOf(this.#batchesTopic, offset);
     const { firstOffset: first, nextOffset: next, deadLetters } = source ?? EMPTY_RANGE;
@@ -183,8 +193,7 @@ export class SourceAccount {
 
   /** The offset before which every record must be accounted for: as far as batches go, or as the group has committed. */
   #frontier(consumed: bigint): bigint {
-    const next = this.#ranges.at(-1)?.next ?? 0n;
-    return next > consumed ? next : consumed;
+    return this.batchedTo > consumed ? this.batchedTo : consumed;
   }
 
   #addLost(offset: bigint): void {

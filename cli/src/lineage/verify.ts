@@ -1,7 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type PreferenceBatch, TOKENIZER_GROUP, type Topics, type TrainingStep } from '@alphapo/contracts';
-import type { EventLog } from '@alphapo/messaging';
+import type { EventLog, LogRecord } from '@alphapo/messaging';
 import { type CheckpointInFolder, compareCheckpoints, type DigestName, readCheckpoints } from './checkpoints.ts';
-import { boundsOf, decodeBatch, decodeDeadLetter, decodeStep, placeOf, recordsOf } from './ledger-records.ts';
+import {
+  boundsOf,
+  type Decoded,
+  decodeBatch,
+  decodeDeadLetter,
+  decodeStep,
+  placeOf,
+  recordsOf,
+} from './ledger-records.ts';
 import { type Problem, type ProblemCode, ProblemList } from './problem.ts';
 import { SourceAccount, type SourceCounts } from './source-account.ts';
 import { StepChain, type StepCounts } from './step-chain.ts';
@@ -56,6 +65,8 @@ export async function verifyRun(ledger: RunLedger, options: VerifyOptions): Prom
 
 /** Records between two calls of `onProgress`. */
 const PROGRESS_RECORDS = 500;
+/** A transaction on Kafka becomes visible in one topic a moment before another. */
+const SETTLING_MS = 1_000;
 
 class Verification {
   readonly #ledger: RunLedger;
@@ -85,7 +96,7 @@ class Verification {
       checkpointFolder === undefined ? undefined : await readCheckpoints(checkpointFolder, this.#problems);
     const consumed = await this.#consumed();
     const runId = await this.#runId(checkpoints);
-    const { steps, ofCheckpoints } = await this.#checkBatchesAndSteps(runId, checkpoints ?? []);
+    const { steps, ofCheckpoints } = await this.#checkBatchesAndSteps(runId, consumed, checkpoints ?? []);
     await this.#checkDeadLetters();
     for (const [partition, account] of this.#accounts) {
       const bounds = await log.bounds(topics.preferences, partition);
@@ -133,7 +144,7 @@ class Verification {
     return new Map(lag.map(({ partition, committed }) => [partition, committed ?? 0n]));
   }
 
-  /** The run that the ledger is of, as the newest checkpoint or else the first step says. */
+  /** The run that the ledger is of, as the first step or else the newest checkpoint says. */
   async #runId(checkpoints: readonly CheckpointInFolder[] | undefined): Promise<string | undefined> {
     const { log, topics } = this.#ledger;
     for await (const record of recordsOf(log, topics.trainingSteps, 0, this.#options.signal)) {
@@ -145,30 +156,47 @@ class Verification {
 
   async #checkBatchesAndSteps(
     runId: string | undefined,
+    consumed: ReadonlyMap<number, bigint>,
     checkpoints: readonly CheckpointInFolder[],
   ): Promise<{ steps: StepCounts; ofCheckpoints: Map<number, TrainingStep> }> {
     const { log, topics } = this.#ledger;
     const { first: firstBatch } = await boundsOf(log, topics.preferenceBatches, 0);
     const wanted = new Set(checkpoints.map(({ step }) => step));
     const ofCheckpoints = new Map<number, TrainingStep>();
-    const steps = this.#decoded(topics.trainingSteps, decodeStep);
-    const chain = new StepChain(steps, { runId, firstBatch }, this.#problems, (step) => {
+    const chain = new StepChain(this.#steps(), { runId, firstBatch }, this.#problems, (step) => {
       if (wanted.has(step.step)) ofCheckpoints.set(step.step, step);
     });
     await chain.begin();
-    for await (const batch of this.#decoded(topics.preferenceBatches, decodeBatch)) {
-      const { offset } = batch.record;
-      if (batch.ok) {
-        this.#checkBatch(offset, batch.value);
-        if (batch.value.pairs.length > 0) await chain.addBatch(topics.preferenceBatches, offset, batch.value);
-      } else {
-        const place = placeOf(topics.preferenceBatches, offset);
-        this.#problems.add('BATCH_UNREADABLE', place, `it is no PreferenceBatch: ${batch.problem}`);
-      }
+    const end = await this.#addBatches(chain, firstBatch);
+    const isBehind = [...this.#accounts].some(
+      ([partition, { batchedTo }]) => (consumed.get(partition) ?? 0n) > batchedTo,
+    );
+    if (isBehind) {
+      await sleep(SETTLING_MS);
+      await this.#addBatches(chain, end);
     }
     await chain.end();
     for (const account of this.#accounts.values()) account.endBatches();
     return { steps: chain.counts, ofCheckpoints };
+  }
+
+  /** Enters the batches from an offset on; returns the offset after them. */
+  async #addBatches(chain: StepChain, from: bigint): Promise<bigint> {
+    const { preferenceBatches } = this.#ledger.topics;
+    let end = from;
+    for await (const record of this.#records(preferenceBatches, 0, from)) {
+      const batch = decodeBatch(record);
+      const { offset } = record;
+      end = offset + 1n;
+      if (batch.ok) {
+        this.#checkBatch(offset, batch.value);
+        if (batch.value.pairs.length > 0) await chain.addBatch(preferenceBatches, offset, batch.value);
+      } else {
+        const place = placeOf(preferenceBatches, offset);
+        this.#problems.add('BATCH_UNREADABLE', place, `it is no PreferenceBatch: ${batch.problem}`);
+      }
+    }
+    return end;
   }
 
   #checkBatch(offset: bigint, batch: PreferenceBatch): void {
@@ -202,28 +230,42 @@ class Verification {
   async #checkDeadLetters(): Promise<void> {
     const { log, topics } = this.#ledger;
     const { first } = await boundsOf(log, topics.deadLetters, 0);
-    for await (const letter of this.#decoded(topics.deadLetters, decodeDeadLetter)) {
-      this.#deadLetters++;
-      const place = placeOf(topics.deadLetters, letter.record.offset);
-      const account =
-        letter.ok && letter.value.topic === topics.preferences ? this.#accounts.get(letter.value.partition) : undefined;
-      if (letter.ok && account !== undefined) {
-        account.addDeadLetter(place, letter.value.offset);
-      } else {
-        const problem = letter.ok ? `it is of ${letter.value.topic}/${letter.value.partition}` : letter.problem;
-        this.#problems.add('DEAD_LETTER_UNREADABLE', place, `it names no record of ${topics.preferences}: ${problem}`);
-      }
+    const end = await this.#addDeadLetters(first);
+    if (first === 0n && [...this.#accounts.values()].some(({ lacksDeadLetters }) => lacksDeadLetters)) {
+      await sleep(SETTLING_MS);
+      await this.#addDeadLetters(end);
     }
     for (const account of this.#accounts.values()) account.endDeadLetters({ haveExpired: first > 0n });
   }
 
-  async *#decoded<T>(topic: string, decode: (record: Parameters<typeof decodeStep>[0]) => T): AsyncGenerator<T> {
-    for await (const record of this.#records(topic, 0)) yield decode(record);
+  /** Enters the dead letters from an offset on; returns the offset after them. */
+  async #addDeadLetters(from: bigint): Promise<bigint> {
+    const { deadLetters, preferences } = this.#ledger.topics;
+    let end = from;
+    for await (const record of this.#records(deadLetters, 0, from)) {
+      this.#deadLetters++;
+      end = record.offset + 1n;
+      const letter = decodeDeadLetter(record);
+      const place = placeOf(deadLetters, record.offset);
+      const account =
+        letter.ok && letter.value.topic === preferences ? this.#accounts.get(letter.value.partition) : undefined;
+      if (letter.ok && account !== undefined) {
+        account.addDeadLetter(place, letter.value.offset);
+      } else {
+        const problem = letter.ok ? `it is of ${letter.value.topic}/${letter.value.partition}` : letter.problem;
+        this.#problems.add('DEAD_LETTER_UNREADABLE', place, `it names no record of ${preferences}: ${problem}`);
+      }
+    }
+    return end;
   }
 
-  async *#records(topic: string, partition: number) {
+  async *#steps(): AsyncGenerator<Decoded<TrainingStep>> {
+    for await (const record of this.#records(this.#ledger.topics.trainingSteps, 0)) yield decodeStep(record);
+  }
+
+  async *#records(topic: string, partition: number, from = 0n): AsyncGenerator<LogRecord> {
     const { signal, onProgress } = this.#options;
-    for await (const record of recordsOf(this.#ledger.log, topic, partition, signal)) {
+    for await (const record of recordsOf(this.#ledger.log, topic, partition, signal, from)) {
       if (++this.#read % PROGRESS_RECORDS === 0) onProgress(this.#read, this.#total, topic);
       yield record;
     }
