@@ -99,6 +99,14 @@ export function describeEventLogContract(open: () => Promise<EventLog>): void {
       });
     });
 
+    test('keep their records as long as was asked for when they were made', async () => {
+      const [kept, short] = [await createTopic(log), unique('topic')];
+      await log.ensureTopics([{ name: short, partitions: 1, retentionMs: 3_600_000 }]);
+      expect(await log.retention(kept)).toEqual({ maxAgeMs: 'unlimited', maxBytes: 'unlimited', compacted: false });
+      expect(await log.retention(short)).toEqual({ maxAgeMs: 3_600_000, maxBytes: 'unlimited', compacted: false });
+      await expect(log.retention('no-such-topic')).rejects.toMatchObject({ reason: 'TOPIC_NOT_FOUND' });
+    });
+
     test('that are missing are named', async () => {
       await expect(log.partitions('no-such-topic')).rejects.toMatchObject({
         code: 'not-found',

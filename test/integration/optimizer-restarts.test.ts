@@ -21,7 +21,7 @@ test.each([
   await using run = await startRun(model, { steps: 30 });
   const digest = await run.train(pairs(count));
   expect(run.optimizer.trainer.policy.step).toBe(2);
-  const again = await run.startOptimizer(run.checkpointFolder);
+  const again = await run.startOptimizer({ checkpointFolder: run.checkpointFolder });
   await again.trainer.train(new AbortController().signal);
   using connection = connect(OptimizerServiceClient, again.address);
   expect(await callUnary(connection, 'getStatus', {}, CALL)).toMatchObject({
@@ -54,7 +54,7 @@ test('a paused run stays paused when its optimizer is started again, and loses n
   first.abort();
   await training;
 
-  const again = await run.startOptimizer(run.checkpointFolder);
+  const again = await run.startOptimizer({ checkpointFolder: run.checkpointFolder });
   await using scorer = await run.startScorer(again.address);
   run.scorers.splice(0, 1, scorer.address);
   const trainingAgain = again.trainer.train(stop.signal);
@@ -72,7 +72,7 @@ test('a paused run stays paused when its optimizer is started again, and loses n
 test('an optimizer whose folder another one has taken over writes no checkpoint there, and removes none', async () => {
   await using run = await startRun(model);
   await run.train(pairs(16));
-  await run.startOptimizer(run.checkpointFolder);
+  await run.startOptimizer({ checkpointFolder: run.checkpointFolder });
   const before = await readdir(run.checkpointFolder);
   await expect(callUnary(run.connection, 'checkpoint', {}, CALL)).rejects.toMatchObject({
     code: 'failed-precondition',

@@ -88,6 +88,12 @@ const SERVICES = {
       ['--folder <folder>', 'ALPHAPO_FOLDER', 'checkpoints and exports; must survive restarts'],
       ['--init-adapter <folder>', 'ALPHAPO_INIT_ADAPTER', 'PEFT adapter to start from'],
       ['--checkpoint-every <steps>', 'ALPHAPO_CHECKPOINT_EVERY', 'steps between checkpoints'],
+      ['--checkpoints-kept <n>', 'ALPHAPO_CHECKPOINTS_KEPT', 'newest checkpoints that are kept'],
+      [
+        '--checkpoint-kept-every <steps>',
+        'ALPHAPO_CHECKPOINT_KEPT_EVERY',
+        'keep those of every so many steps for good',
+      ],
       ['--when-finished <serve|exit>', 'ALPHAPO_WHEN_FINISHED', 'after the last step: go on serving, or exit'],
       TOPIC_PREFIX,
       ...EVENT_LOG,

@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
 import {
   CONTROL_HEADER,
@@ -19,7 +19,7 @@ import { type DataPair, type Dataset, fitsInLog, trainingOrder } from './dataset
 import { type Evaluation, evaluate } from './evaluation.ts';
 import { type EvaluatedStep, EvaluationFile } from './evaluation-file.ts';
 import { LOCAL_TOPICS, type LocalRun, type LocalRunOptions, startLocalRun } from './local-run.ts';
-import { claimRunFolder, dataDigest } from './run-folder.ts';
+import { claimRunFolder, dataDigest, type RunIdentity } from './run-folder.ts';
 
 /** Everything that a run on one machine needs to know. */
 export interface TrainPlan extends LocalRunOptions {
@@ -75,12 +75,7 @@ export async function train(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<TrainSummary> {
-  const digest = dataDigest(plan.train, plan.evaluation, plan.shuffle);
-  await claimRunFolder(
-    plan.folder,
-    { runId: plan.runId, dataDigest: digest, compute: plan.specification.compute },
-    plan.resume,
-  );
+  await claimRunFolder(plan.folder, identityOf(plan), plan.resume);
   await using run = await startLocalRun(plan, logger);
   await produce(run.log, plan);
   const done = new AbortController();
@@ -147,6 +142,20 @@ export async function train(
   };
   await writeFile(join(plan.folder, 'summary.json'), `${JSON.stringify(summary, undefined, 2)}\n`);
   return summary;
+}
+
+function identityOf(plan: TrainPlan): RunIdentity {
+  const { runId, specification, device, threads, referenceModel, initialAdapter } = plan;
+  return {
+    runId,
+    dataDigest: dataDigest(plan.train, plan.evaluation, plan.shuffle),
+    specification,
+    model: resolve(plan.model),
+    referenceModel: referenceModel && resolve(referenceModel),
+    initialAdapter: initialAdapter && resolve(initialAdapter),
+    device,
+    threads,
+  };
 }
 
 function stopped({ folder }: TrainPlan, step: number): AlphapoError {

@@ -24,7 +24,13 @@ const environmentSchema = z.object({
   ALPHAPO_INIT_ADAPTER: z.string().optional().describe('PEFT adapter folder to start from'),
   ALPHAPO_TOPIC_PREFIX: z.string().default('').describe('put before the names of all topics'),
   ALPHAPO_CHECKPOINT_EVERY: z.coerce.number().int().positive().default(50).describe('steps between checkpoints'),
-  ALPHAPO_CHECKPOINTS_KEPT: z.coerce.number().int().positive().default(3),
+  ALPHAPO_CHECKPOINTS_KEPT: z.coerce.number().int().positive().default(3).describe('newest checkpoints that are kept'),
+  ALPHAPO_CHECKPOINT_KEPT_EVERY: z.coerce
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('checkpoints of every so many steps are kept for good'),
   ALPHAPO_WHEN_FINISHED: z
     .enum(['serve', 'exit'])
     .default('serve')
@@ -53,7 +59,10 @@ export async function optimizerConfigFrom(
     checkpointFolder: join(parsed.ALPHAPO_FOLDER, 'checkpoints'),
     exportFolder: join(parsed.ALPHAPO_FOLDER, 'exports'),
     checkpointEvery: parsed.ALPHAPO_CHECKPOINT_EVERY,
-    checkpointsKept: parsed.ALPHAPO_CHECKPOINTS_KEPT,
+    checkpointsKept: {
+      newest: parsed.ALPHAPO_CHECKPOINTS_KEPT,
+      everySteps: parsed.ALPHAPO_CHECKPOINT_KEPT_EVERY,
+    },
     topics: topicsWithPrefix(parsed.ALPHAPO_TOPIC_PREFIX),
     whenFinished: parsed.ALPHAPO_WHEN_FINISHED,
     shardTimeoutMs: parsed.ALPHAPO_SHARD_TIMEOUT_MS,

@@ -1,5 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
-import { type Checkpoint, CheckpointStore } from '@alphapo/checkpoints';
+import { type Checkpoint, type CheckpointRetention, CheckpointStore } from '@alphapo/checkpoints';
 import { OptimizerServiceService, type RunSpecification, type Topics } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
 import type { EventLog } from '@alphapo/messaging';
@@ -9,6 +9,7 @@ import type { Logger } from '@alphapo/telemetry';
 import { Exporter } from './exporter.ts';
 import { FolderLease } from './folder-lease.ts';
 import { initialParameters } from './initial-parameters.ts';
+import { requireBatchesFrom, requireKeptLedger } from './ledger.ts';
 import { Pause } from './pause.ts';
 import { identifyRun, type Run } from './run.ts';
 import { checkRevision } from './scorer-match.ts';
@@ -35,7 +36,7 @@ export interface OptimizerConfig {
   /** Folder below which policies are exported. */
   readonly exportFolder: string;
   readonly checkpointEvery: number;
-  readonly checkpointsKept: number;
+  readonly checkpointsKept: CheckpointRetention;
   readonly topics: Topics;
   readonly shardTimeoutMs: number;
   /** The scorers that exist now. */
@@ -65,6 +66,7 @@ export async function startOptimizer(
     { name: topics.preferenceBatches, partitions: 1, retentionMs: 'forever' },
     { name: topics.trainingSteps, partitions: 1, retentionMs: 'forever' },
   ]);
+  await requireKeptLedger(log, [topics.preferenceBatches, topics.trainingSteps], logger);
   const starting = new AbortController();
   const steps = opened.use(await StepLedger.open(log, topics, run.id, starting.signal));
   const lease = new FolderLease(config.checkpointFolder);
@@ -74,6 +76,7 @@ export async function startOptimizer(
   });
   const checkpoint = await checkpoints.newest();
   if (checkpoint !== undefined) checkSameRun(checkpoint, run, config.checkpointFolder);
+  else await sayWhereNoneIsIntact(checkpoints, logger);
   const computation = steps.steps.findLast((step) => step.computation !== undefined)?.computation;
   checkRevision(run, computation);
   // Only now: another run's optimizer keeps its folder. Before any of this one's checkpoints is written.
@@ -82,6 +85,7 @@ export async function startOptimizer(
     checkpoint === undefined
       ? await initialState(await initialParameters(folder, specification, config.initialAdapter))
       : stateFromCheckpoint(checkpoint);
+  await requireBatchesFrom(log, topics.preferenceBatches, state.nextBatchOffset);
   const scorers = opened.use(
     new ScorerPool({
       run,
@@ -152,6 +156,17 @@ function checkSameRun(checkpoint: Checkpoint, run: Run, folder: string): void {
     'OTHER_RUN',
     `${folder} holds the checkpoints of run ${checkpoint.runId}, which has another ${what}: give this run a folder of its own`,
   );
+}
+
+/** The run's start and its ledger give the same weights again, so nothing is lost but time. */
+async function sayWhereNoneIsIntact(checkpoints: CheckpointStore, logger: Logger): Promise<void> {
+  const damaged = await checkpoints.list();
+  if (damaged.length === 0) return;
+  logger.error('checkpoint.none_intact', {
+    folder: checkpoints.directory,
+    damaged: damaged.map(({ name }) => name),
+    consequence: 'every step is computed again from the start of the ledger and compared with the published one',
+  });
 }
 
 function digestsOf(checkpoint: Checkpoint | undefined) {

@@ -1,5 +1,5 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
-import type { Checkpoint, CheckpointStore } from '@alphapo/checkpoints';
+import type { Checkpoint, CheckpointRetention, CheckpointStore } from '@alphapo/checkpoints';
 import { type PreferenceBatch, runSpecificationDigest, type SkippedStep, type TrainingStep } from '@alphapo/contracts';
 import { batchTotals } from '@alphapo/engine';
 import type { EventLog } from '@alphapo/messaging';
@@ -38,8 +38,7 @@ export interface TrainerParts {
   readonly checkpoints: CheckpointStore;
   /** Steps between two checkpoints. */
   readonly checkpointEvery: number;
-  /** Checkpoints that are kept. */
-  readonly checkpointsKept: number;
+  readonly checkpointsKept: CheckpointRetention;
   readonly steps: StepLedger;
   /** The right to write checkpoints. */
   readonly lease: Lease;
@@ -74,6 +73,8 @@ export class Trainer {
   #changing: Promise<unknown> = Promise.resolve();
   /** A checkpoint that is being written while the next step is computed. The state must not change until it ends. */
   #writing: Promise<unknown> = Promise.resolve();
+  /** The last one found no room. */
+  #checkpointOverdue = false;
   /** On the clock of `performance`. */
   #stepEnded = performance.now();
   /** Ends when whoever holds the state has done with it. */
@@ -272,7 +273,7 @@ export class Trainer {
       ...times.fields(computed.map((shard) => shard.times)),
     });
     // A failure is told when the state is to be changed.
-    if (step % checkpointEvery === 0) this.#beginCheckpoint().catch(() => {});
+    if (step % checkpointEvery === 0 || this.#checkpointOverdue) this.#beginCheckpoint().catch(() => {});
   }
 
   /** What is not finite in a step; undefined where all is. Finite gradients may have a sum that is not. */
@@ -333,8 +334,20 @@ export class Trainer {
 
   #beginCheckpoint(): Promise<{ step: number; name: string }> {
     const written = this.#writing.catch(() => {}).then(() => this.#writeCheckpoint());
-    this.#writing = written;
+    this.#writing = written.catch((error: unknown) => this.#goOnWhereFull(error));
+    this.#writing.catch(() => {});
     return written;
+  }
+
+  /** A full volume costs time after a crash, and room may come: training goes on, and tries again after each step. */
+  #goOnWhereFull(error: unknown): void {
+    if (!(error instanceof AlphapoError) || error.reason !== 'DISK_FULL') throw error;
+    this.#checkpointOverdue = true;
+    this.#parts.logger.error('checkpoint.failed', {
+      newestStep: this.#checkpointStep,
+      retry: 'after the next step',
+      error,
+    });
   }
 
   async #writeCheckpoint(): Promise<{ step: number; name: string }> {
@@ -362,6 +375,7 @@ export class Trainer {
     const name = await checkpoints.write(checkpoint);
     await checkpoints.prune(checkpointsKept);
     this.#checkpointStep = policy.step;
+    this.#checkpointOverdue = false;
     logger.info('checkpoint.written', { step: policy.step, name, durationMs: performance.now() - started });
     return { step: policy.step, name };
   }

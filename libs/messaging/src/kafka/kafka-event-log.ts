@@ -34,6 +34,7 @@ export async function openKafkaEventLog(options: KafkaOptions): Promise<EventLog
       for (const topic of topics) await admin.ensureTopic(topic);
     },
     partitions: (topic) => admin.partitions(topic),
+    retention: (topic) => admin.retention(topic),
     bounds: (topic, partition) => admin.bounds(topic, partition),
     append: (records) => appender.append(records),
     read: (topic, partition, fromOffset, readOptions) =>
