@@ -99,6 +99,15 @@ export function describeEventLogContract(open: () => Promise<EventLog>): void {
       });
     });
 
+    test('several services may make the same topics at once', async () => {
+      const topics = Array.from({ length: 4 }, () => ({ name: unique('topic'), partitions: 2 }));
+      await using logs = new AsyncDisposableStack();
+      const services: EventLog[] = [];
+      for (let i = 0; i < 4; i++) services.push(logs.use(await open()));
+      await Promise.all(services.map((service) => service.ensureTopics(topics)));
+      for (const { name } of topics) expect(await services[0]?.partitions(name)).toBe(2);
+    });
+
     test('that are missing are named', async () => {
       await expect(log.partitions('no-such-topic')).rejects.toMatchObject({
         code: 'not-found',

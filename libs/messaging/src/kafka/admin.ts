@@ -96,9 +96,21 @@ export class KafkaAdmin implements AsyncDisposable {
       admin.createTopics({ topics: [{ topic: name, numPartitions: partitions, replicationFactor, configEntries }] }),
     );
     if (made) return;
-    // Another service was faster.
-    const existing = await this.partitions(name);
+    const existing = await this.#partitionsSoon(name);
     if (existing !== partitions) throw partitionsDiffer(name, existing, partitions);
+  }
+
+  /** The partitions of a topic that another service has just made: the brokers may not know it for a moment yet. */
+  async #partitionsSoon(topic: string): Promise<number> {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+      try {
+        return await this.partitions(topic);
+      } catch (error) {
+        if (!(error instanceof AlphapoError) || error.code !== 'not-found' || Date.now() > deadline) throw error;
+      }
+      await sleep(RETRY_DELAY_MS);
+    }
   }
 
   /** Asks, with a new connection after each failure, until it is answered or patience ends. */
