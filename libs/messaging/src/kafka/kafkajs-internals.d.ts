@@ -62,3 +62,11 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
     scheduleCheckPendingRequests(): void;
   }
 }
+
+declare module 'kafkajs/src/consumer/consumerGroup.js' {
+  export default class ConsumerGroup {
+    /** Of the last heartbeat that was sent, on the clock of `Date`. */
+    lastRequest: number;
+    heartbeat(options: { readonly interval: number }): Promise<void>;
+  }
+}

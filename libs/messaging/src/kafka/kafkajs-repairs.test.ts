@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer } from 'kafkajs';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
-import { unique, valuesOf, valuesSoon } from '../../../../test/integration/messaging-contract.ts';
+import { unique, valuesOf, valuesSoon, withClockMoved } from '../../../../test/integration/messaging-contract.ts';
 import { describeKafka, startKafka, type TestBroker } from '../../../../test/kafka/broker.ts';
-import type { EventLog } from '../event-log.ts';
+import type { EventLog, PartitionTask } from '../event-log.ts';
 import { KafkaClients, PATIENT_RETRY } from './client.ts';
 import { openKafkaEventLog } from './kafka-event-log.ts';
 
@@ -54,6 +54,27 @@ describeKafka('the faults of kafkajs 2.2.4, against a real broker:', () => {
     RequestQueue.prototype.checkPendingRequests = check;
     // The fault made some 500 checks in this time, on each connection.
     expect(checks).toBeLessThan(20);
+  });
+
+  test('a member whose clock is set back goes on saying that it lives', async () => {
+    const [group, topic] = [unique('group'), await topicWith({})];
+    await using member = await openKafkaEventLog({ ...clients.options, sessionTimeoutMs: 1000 });
+    const stop = new AbortController();
+    const started = Promise.withResolvers<void>();
+    const handle = async (task: PartitionTask) => {
+      started.resolve();
+      while (!stop.signal.aborted) await task.next(100);
+    };
+    const running = member.transform({ group, topic, signal: stop.signal, handle });
+    await started.promise;
+    const admin = clients.kafka(PATIENT_RETRY).admin();
+    await admin.connect();
+    await withClockMoved(-3_600_000, () => sleep(3000));
+    const { groups } = await admin.describeGroups([group]);
+    await admin.disconnect();
+    stop.abort();
+    await running;
+    expect(groups[0]?.members).toHaveLength(1);
   });
 
   test('records of aborted transactions stay hidden, from wherever they are read', async () => {
