@@ -39,6 +39,9 @@ export interface ChaosOptions {
 const BATCH_PAIRS = 8;
 /** Few enough that a crash loses steps, and a full disk meets a checkpoint. */
 const CHECKPOINT_EVERY = 6;
+/** Of the data, and batches of the largest: the tokenizers must have work as long as there are faults. */
+const PORTIONS = 5;
+const MAX_PORTION_BATCHES = 12;
 const TOPIC_PREFIX = 'chaos-';
 /** Three checkpoints and one that is being written take some 2 MiB. */
 const VOLUME_BYTES = 8 * 2 ** 20;
@@ -107,6 +110,7 @@ export async function runChaos(options: ChaosOptions, tell: (line: string) => vo
     topic: `${TOPIC_PREFIX}preferences`,
     lines,
     batchPairs: BATCH_PAIRS,
+    portionBatches: Math.min(MAX_PORTION_BATCHES, Math.ceil(options.steps / PORTIONS)),
     progress,
     log,
   });

@@ -6,9 +6,6 @@ import { ServiceProcess } from '../integration/processes.ts';
 import type { Progress } from './progress.ts';
 import type { DataLine } from './records.ts';
 
-/** Batches that are sent at once, and how many steps before the run is through with those sent before. */
-const PORTION_BATCHES = 6;
-const AHEAD_STEPS = 3;
 const RETRY_MS = 500;
 /** About when a process begins to send. */
 const KILL_AFTER_MS = 700;
@@ -19,6 +16,8 @@ export interface PacedProducerOptions {
   readonly topic: string;
   readonly lines: readonly DataLine[];
   readonly batchPairs: number;
+  /** Batches that are sent at once; the next ones are sent when the run has begun with those sent last. */
+  readonly portionBatches: number;
   readonly progress: Progress;
   /** A log that no fault disturbs but those of the broker. */
   readonly log: EventLog;
@@ -51,16 +50,16 @@ export class PacedProducer {
 
   /** Sends everything, and the end of the data. Rejects with the signal's reason. */
   async send(signal: AbortSignal): Promise<void> {
-    const { lines, batchPairs, progress } = this.#options;
+    const { lines, batchPairs, portionBatches, progress } = this.#options;
     let pairs = 0;
     let from = 0;
     for (let i = 0; i < lines.length; i++) {
       if (lines[i]?.good) pairs++;
       const last = i === lines.length - 1;
-      if (!last && !(lines[i]?.good && pairs % (batchPairs * PORTION_BATCHES) === 0)) continue;
+      if (!last && !(lines[i]?.good && pairs % (batchPairs * portionBatches) === 0)) continue;
       await this.#sendPortion(from, i + 1, last, signal);
       from = i + 1;
-      if (!last) await progress.reached(pairs / batchPairs - AHEAD_STEPS, signal);
+      if (!last) await progress.reached(pairs / batchPairs - portionBatches + 1, signal);
     }
   }
 
