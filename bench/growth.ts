@@ -9,6 +9,7 @@ import { batchTotals, type PairTokens } from '@alphapo/engine';
 import { defaultLoraTargets, freshLora, freshParameters, modelFromConfig, readModelDefinition } from '@alphapo/models';
 import { writeSafetensors } from '@alphapo/safetensors';
 import { Computer } from '../libs/engine/src/compute.ts';
+import { type Chart, writeCharts } from './charts.ts';
 import { OBJECTIVE } from './work.ts';
 
 const HELP = `How time and memory of a gradient grow with the tokens of a step, the vocabulary and the length of sequences.
@@ -16,7 +17,7 @@ const HELP = `How time and memory of a gradient grow with the tokens of a step, 
   npm run bench:growth -- [--threads N] [--repeat N]
 
 Each measurement runs in a process of its own, so that its peak memory is its own. Small random Llamas, LoRA on all linear
-layers, packs of 1024 tokens. Results are written to bench/results/growth.md and growth.json.`;
+layers, packs of 1024 tokens. Results are written to bench/results/growth.md, growth.svg and growth.json.`;
 
 /** Hidden size, layers and pairs' lengths at which the sweeps start. */
 const HIDDEN = 256;
@@ -38,12 +39,24 @@ interface Measured extends Setting {
   readonly openedMemoryMb: number;
 }
 
-const SWEEPS: readonly { readonly name: string; readonly settings: readonly Setting[] }[] = [
-  { name: 'tokens of a step', settings: [8, 16, 32, 64].map((pairs) => ({ ...START, pairs })) },
-  { name: 'vocabulary', settings: [32_000, 64_000, 128_000].map((vocabulary) => ({ ...START, vocabulary })) },
+interface Sweep {
+  readonly name: string;
+  /** What grows from one setting to the next. */
+  readonly over: 'tokens' | 'vocabulary' | 'length';
+  readonly settings: readonly Setting[];
+}
+
+const SWEEPS: readonly Sweep[] = [
+  { name: 'tokens of a step', over: 'tokens', settings: [8, 16, 32, 64].map((pairs) => ({ ...START, pairs })) },
+  {
+    name: 'vocabulary',
+    over: 'vocabulary',
+    settings: [32_000, 64_000, 128_000].map((vocabulary) => ({ ...START, vocabulary })),
+  },
   {
     // As many tokens in every step.
     name: 'length',
+    over: 'length',
     settings: [256, 512, 1024, 2048, 4096].map((length) => ({ ...START, length, pairs: (16 * 256) / length })),
   },
 ];
@@ -65,7 +78,8 @@ async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'alphapo-growth-'));
   const sections: string[] = [];
   const results: Record<string, Measured[]> = {};
-  for (const { name, settings } of SWEEPS) {
+  const charts: Chart[] = [];
+  for (const { name, over, settings } of SWEEPS) {
     const measured: Measured[] = [];
     for (const setting of settings) {
       await makeModel(join(folder, `${setting.vocabulary}`), setting.vocabulary);
@@ -73,14 +87,39 @@ async function main(): Promise<void> {
       console.error(name, JSON.stringify(measured.at(-1)));
     }
     results[name] = measured;
+    charts.push(...chartsOf(over, measured));
     sections.push(`## ${name}\n\n${table(measured)}`);
   }
   await rm(folder, { recursive: true });
-  const text = `# Growth\n\nLlama of ${LAYERS} layers of ${HIDDEN}, LoRA on all linear layers, ${values.threads} threads; made by \`npm run bench:growth\`.\n\n${sections.join('\n\n')}\n`;
+  const text = `# Growth\n\nLlama of ${LAYERS} layers of ${HIDDEN}, LoRA on all linear layers, ${values.threads} threads; made by \`npm run bench:growth\`.\n\n${await writeCharts('growth', charts)}\n\n${sections.join('\n\n')}\n`;
   await mkdir(join(import.meta.dirname, 'results'), { recursive: true });
   await writeFile(join(import.meta.dirname, 'results/growth.md'), text);
   await writeFile(join(import.meta.dirname, 'results/growth.json'), `${JSON.stringify(results, undefined, 2)}\n`);
   console.log(text);
+}
+
+function chartsOf(over: Sweep['over'], measured: readonly Measured[]): Chart[] {
+  const series = (name: string, of: (one: Measured) => number) => ({
+    name,
+    values: measured.map((one) => [one[over], of(one)] as const),
+  });
+  return [
+    {
+      title: `Time over ${over}`,
+      unit: 'µs/token',
+      over,
+      series: [series('step', ({ seconds, tokens }) => (1e6 * seconds) / tokens)],
+    },
+    {
+      title: `Memory over ${over}`,
+      unit: 'MB',
+      over,
+      series: [
+        series('peak', ({ peakMemoryMb }) => peakMemoryMb),
+        series('opened model', ({ openedMemoryMb }) => openedMemoryMb),
+      ],
+    },
+  ];
 }
 
 function table(measured: readonly Measured[]): string {

@@ -14,13 +14,18 @@ const { values } = parseArgs({
   options: {
     work: { type: 'string' },
     steps: { type: 'string', default: '6' },
+    batch: { type: 'string', default: `${BATCH}` },
     threads: { type: 'string', default: '2' },
     device: { type: 'string', default: 'cpu' },
     dtype: { type: 'string', default: 'float32' },
     full: { type: 'boolean', default: false },
+    'in-place': { type: 'boolean', default: false },
   },
 });
 const method: Method = values.full ? 'full' : 'lora';
+const batch = Number(values.batch);
+const byDefault = computeOf(method);
+const compute = values['in-place'] ? ({ ...byDefault, weights: 'in-place' } as const) : byDefault;
 const work = await openWork(values.work ?? '');
 const { tensors: initial, trained } = await startOf(work, method);
 const tensors = sharedTensors(initial);
@@ -40,13 +45,13 @@ for (let step = 0; step < Number(values.steps); step++) {
   const started = performance.now();
   const digest = `step ${step}`;
   await engine.loadPolicy({ digest, method: trained, tensors: policy });
-  const pairs = batchOf(work, step);
+  const pairs = batchOf(work, step, batch);
   const request = {
     pairs,
     ...batchTotals(pairs),
     objective: OBJECTIVE,
     policyDigest: digest,
-    compute: computeOf(method),
+    compute,
   };
   const { loss, gradient } = await engine.gradient(request);
   copyInto(sum, gradient);
@@ -60,7 +65,7 @@ for (let step = 0; step < Number(values.steps); step++) {
 }
 // The first step makes the sessions; the peers leave theirs out as well.
 const rest = seconds.slice(1);
-const pairsPerSecond = (BATCH * rest.length) / rest.reduce((sum, s) => sum + s, 0);
+const pairsPerSecond = (batch * rest.length) / rest.reduce((sum, s) => sum + s, 0);
 console.log(JSON.stringify({ pairsPerSecond, peakMemoryMb: process.resourceUsage().maxRSS / 1024, losses }));
 
 function copyInto(target: FloatTensors, source: FloatTensors): void {

@@ -30,24 +30,43 @@ export function peersFolder(): string | undefined {
   return existsSync(join(folder, 'peer_trl.py')) ? folder : undefined;
 }
 
-const cacheFolder = () => process.env.ALPHAPO_BENCH_CACHE ?? join(homedir(), '.cache/alphapo-bench');
+/** Where the benchmarks keep what is made once. */
+export const cacheFolder = () => process.env.ALPHAPO_BENCH_CACHE ?? join(homedir(), '.cache/alphapo-bench');
 
 /** Makes the peers' virtual environment; nothing to do where it is there. */
 export function setUpPeers(folder: string): void {
   run('bash', [join(folder, 'setup.sh')]);
 }
 
+export interface PeerOptions {
+  readonly steps: number;
+  readonly threads: number;
+  readonly full: boolean;
+  /** A work folder that is there, and pairs of a step; else the peers' own. */
+  readonly work?: string;
+  readonly batch?: number;
+}
+
 /** Runs a peer and returns what it reports, and the work folder that it used. */
 export function runPeer(
   folder: string,
   peer: Peer,
-  options: { steps: number; threads: number; full: boolean },
+  { steps, threads, full, work, batch }: PeerOptions,
 ): Result & { readonly work: string } {
   const report = join(mkdtempSync(join(tmpdir(), 'alphapo-bench-')), 'report.jsonl');
-  const args = ['--steps', `${options.steps}`, '--threads', `${options.threads}`, '--json', report];
-  run(python(), [join(folder, peer.script), ...peer.args, ...args, ...(options.full ? ['--full'] : [])]);
+  const args = ['--steps', `${steps}`, '--threads', `${threads}`, '--json', report];
+  if (work !== undefined) args.push('--work', work);
+  if (batch !== undefined) args.push('--batch', `${batch}`);
+  run(python(), [join(folder, peer.script), ...peer.args, ...args, ...(full ? ['--full'] : [])]);
   const { pairs_per_s, peak_rss_mb, losses, model } = JSON.parse(readFileSync(report, 'utf8'));
-  return { pairsPerSecond: pairs_per_s, peakMemoryMb: peak_rss_mb, losses, work: join(cacheFolder(), model) };
+  return { pairsPerSecond: pairs_per_s, peakMemoryMb: peak_rss_mb, losses, work: work ?? join(cacheFolder(), model) };
+}
+
+/** Makes the peers' own work folder and returns it. */
+export function peersWork(folder: string): string {
+  const make = 'import common; print(common.finish_args(common.parser("").parse_args([])).work)';
+  const printed = run(python(), ['-c', `import sys; sys.path.insert(0, sys.argv.pop(1)); ${make}`, folder]);
+  return printed.trim().split('\n').at(-1) ?? '';
 }
 
 /** The machine's best speed in float32 products of matrices, in GFLOP/s. */
@@ -60,7 +79,8 @@ export function matrixPeak(folder: string, threads: number): number {
   return Math.max(...speeds);
 }
 
-const python = () => join(cacheFolder(), 'venv/bin/python');
+/** The Python of the peers' virtual environment. */
+export const python = () => join(cacheFolder(), 'venv/bin/python');
 
 function run(command: string, args: readonly string[]): string {
   const result = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 26 });

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type Chart, writeCharts } from './charts.ts';
 import { matrixPeak, PEERS, peersFolder, type Result, runPeer, setUpPeers } from './peers.ts';
 import { type StepTimes, TIMES_HEADER, timesRow } from './step-times.ts';
 import { BATCH, type Method, openWork, operationsPerPair } from './work.ts';
@@ -11,7 +12,7 @@ const HELP = `Pairs per second and peak memory of AlphaPO against PyTorch and TR
   npm run bench -- [--steps N] [--repeat N] [--threads N] [--method lora|full|both]
 
 Contestants take turns, so that a machine whose speed drifts is fair to all; medians are reported. Results are written to
-bench/results/latest.md and latest.json. The peers need Python and about 6 GB for their virtual environment.`;
+bench/results/latest.md, latest.svg and latest.json. The peers need Python and about 6 GB for their virtual environment.`;
 
 const { values } = parseArgs({
   options: {
@@ -70,6 +71,7 @@ function checkLosses(results: ReadonlyMap<string, readonly Result[]>): void {
 
 const sections: string[] = [];
 const all: object[] = [];
+const charts: Chart[] = [];
 for (const method of methods) {
   const results = new Map<string, OurResult[]>();
   const note = (name: string, result: OurResult) => {
@@ -117,9 +119,16 @@ for (const method of methods) {
       `Arithmetic of a pair ${gflop.toFixed(1)} GFLOP, matrix peak ${peak} GFLOP/s on ${threads} threads.`,
     ].join('\n'),
   );
+  const title = method === 'lora' ? 'LoRA' : 'All weights';
+  const series = (of: (row: (typeof rows)[number]) => number) =>
+    rows.map((row) => ({ name: row.name, values: [of(row)] }));
+  charts.push(
+    { title: `${title}: speed`, unit: 'pairs/s', categories: [title], series: series((row) => row.pairsPerSecond) },
+    { title: `${title}: peak memory`, unit: 'MB', categories: [title], series: series((row) => row.peakMemoryMb) },
+  );
   all.push({ method, threads, steps, repeat, gflopPerPair: gflop, matrixPeakGflops: peak, rows, timed });
 }
-const table = `# Speed and memory\n\n53M-parameter Llama, vocabulary 32k, HH pairs cut to 512 tokens, batch 8; made by \`npm run bench\`.\n\n${sections.join('\n\n')}\n`;
+const table = `# Speed and memory\n\n53M-parameter Llama, vocabulary 32k, HH pairs cut to 512 tokens, batch 8; made by \`npm run bench\`.\n\n${await writeCharts('latest', charts)}\n\n${sections.join('\n\n')}\n`;
 mkdirSync(join(import.meta.dirname, 'results'), { recursive: true });
 writeFileSync(join(import.meta.dirname, 'results/latest.md'), table);
 writeFileSync(join(import.meta.dirname, 'results/latest.json'), `${JSON.stringify(all, undefined, 2)}\n`);

@@ -28,15 +28,16 @@ export async function openWork(folder: string): Promise<Work> {
 }
 
 /** The pairs of a step; the data is gone through again and again. */
-export function batchOf({ pairs }: Work, step: number): Work['pairs'] {
-  return Array.from({ length: BATCH }, (_, i) => pairs[(step * BATCH + i) % pairs.length] as Work['pairs'][number]);
+export function batchOf({ pairs }: Work, step: number, batch = BATCH): Work['pairs'] {
+  return Array.from({ length: batch }, (_, i) => pairs[(step * batch + i) % pairs.length] as Work['pairs'][number]);
 }
 
 /** Floating-point operations that training on a pair needs, its prompt computed once: products of matrices only. */
 export async function operationsPerPair(work: Work, method: Method): Promise<number> {
   const config = JSON.parse(await readFile(join(work.model, 'config.json'), 'utf8'));
   const { hidden_size: D, intermediate_size: F, num_hidden_layers: layers, vocab_size: V } = config;
-  const linear = layers * (4 * D * D + 3 * D * F);
+  const shared = config.num_key_value_heads / config.num_attention_heads;
+  const linear = layers * (2 * D * D * (1 + shared) + 3 * D * F);
   const mean = (of: (pair: PairTokens) => number) => work.pairs.reduce((sum, p) => sum + of(p), 0) / work.pairs.length;
   const tokens = mean(({ prompt, chosen, rejected }) => prompt.length + chosen.length + rejected.length);
   const responses = mean(({ chosen, rejected }) => chosen.length + rejected.length);

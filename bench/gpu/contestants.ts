@@ -74,20 +74,35 @@ export async function computeOurs(contest: Contest, work: string, out: string, p
   );
 }
 
-/** Trains with our engine. */
-export async function trainOurs(contest: Contest, work: string, method: Method, steps: number): Promise<Trained> {
-  const args = ['--work', work, '--steps', `${steps}`, ...(method === 'full' ? ['--full'] : [])];
+/** How long contestants train, and on what. */
+export interface Training {
+  readonly method: Method;
+  readonly steps: number;
+  /** Pairs of a step. */
+  readonly batch: number;
+}
+
+/** Trains with our engine, further options of ours.ts as given. */
+export async function trainOurs(
+  contest: Contest,
+  work: string,
+  { method, steps, batch }: Training,
+  options: readonly string[] = [],
+): Promise<Trained> {
+  const counts = ['--steps', `${steps}`, '--batch', `${batch}`];
+  const args = ['--work', work, ...counts, ...(method === 'full' ? ['--full'] : []), ...options];
   return report(succeeded(await runOurs(contest, script('../ours.ts'), args), 'ours.ts'), '');
 }
 
-/** Trains with TRL; with fewer pairs at a time where memory does not suffice for more. */
+/** Trains with TRL, so many pairs at a time; with fewer where memory does not suffice. */
 export async function trainPeer(
   contest: Contest,
   work: string,
-  { method, steps, batch }: { readonly method: Method; readonly steps: number; readonly batch: number },
+  { method, steps, batch }: Training,
+  together = batch,
 ): Promise<Trained> {
   const liger = contest.device.startsWith('cuda') ? [] : ['--no-liger'];
-  for (let micro = batch; ; micro /= 2) {
+  for (let micro = together; ; micro /= 2) {
     const finished = await runPython(contest, 'peer_trl.py', [
       ...[work, '--device', contest.device.split(':')[0] as string, '--dtype', contest.dtype],
       ...['--steps', `${steps}`, '--batch', `${batch}`, '--micro', `${micro}`, '--threads', `${contest.threads}`],

@@ -126,11 +126,11 @@ async function workOf(contest: Contest): Promise<string> {
 
 async function measureSpeed(contest: Contest, method: Method): Promise<ReadonlyMap<string, Trained>> {
   const work = await workOf(contest);
-  const steps = Number(values.steps);
+  const training = { method, steps: Number(values.steps), batch: BATCH };
   const results = new Map<string, Trained>();
   const liger = contest.device.startsWith('cuda') ? ' with Liger' : '';
-  results.set(`TRL CPOTrainer${liger}`, await trainPeer(contest, work, { method, steps, batch: BATCH }));
-  results.set('AlphaPO', await trainOurs(contest, work, method, steps));
+  results.set(`TRL CPOTrainer${liger}`, await trainPeer(contest, work, training));
+  results.set('AlphaPO', await trainOurs(contest, work, training));
   const [peer, ours] = [...results.values()] as [Trained, Trained];
   const tolerance = LOSS_TOLERANCE[contest.dtype as keyof typeof LOSS_TOLERANCE];
   peer.losses.slice(0, 3).forEach((expected, i) => {

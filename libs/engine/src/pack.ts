@@ -35,19 +35,27 @@ const MERGED_TOKENS = 256;
 
 /** Logits that are held at once, in elements (128 MiB): with this bound memory does not grow with the vocabulary. */
 const WHOLE_LOGIT_ELEMENTS = 2 ** 25;
-/** Elements of a chunk of logits, where a row alone has more. */
+/** With a vocabulary in which fewer tokens than these have their logits whole, they come in chunks always. */
+const LEAST_WHOLE_TOKENS = 512;
+/** Elements of a chunk of logits, where they are not held whole. */
 const CHUNK_LOGIT_ELEMENTS = 2 ** 24;
 const MIN_CHUNK_ROWS = 32;
 
-/** The layout of a pack's logits: whole, unless they are too many. */
-export function logitLayout(rows: readonly Row[], { vocabularySize }: ModelDefinition): LogitLayout {
+/** The layout of a pack's logits: whole, unless they are too many, or would be in most packs. */
+export function logitLayout(rows: readonly Row[], model: ModelDefinition): LogitLayout {
   const responses = rows.reduce((sum, row) => sum + responseTokens(row), 0);
-  return responses * vocabularySize <= WHOLE_LOGIT_ELEMENTS ? 'whole' : 'chunks';
+  return responses <= wholeTokens(model) ? 'whole' : 'chunks';
 }
 
-/** The size to which packs of a model are filled: so many tokens, and no more logits than are held whole. */
-function packLimit({ vocabularySize }: ModelDefinition, tokens: number): PackSize {
-  return { tokens, responseTokens: Math.floor(WHOLE_LOGIT_ELEMENTS / vocabularySize) };
+/** Most response tokens whose logits are held whole; none where they come in chunks always. */
+function wholeTokens({ vocabularySize }: ModelDefinition): number {
+  const tokens = Math.floor(WHOLE_LOGIT_ELEMENTS / vocabularySize);
+  return tokens < LEAST_WHOLE_TOKENS ? 0 : tokens;
+}
+
+/** The size to which packs of a model are filled: so many tokens, and where logits are held whole, no more than these. */
+function packLimit(model: ModelDefinition, tokens: number): PackSize {
+  return { tokens, responseTokens: wholeTokens(model) || Number.POSITIVE_INFINITY };
 }
 
 export function packLimits(model: ModelDefinition): PackLimits {
