@@ -110,7 +110,7 @@ export async function runChaos(options: ChaosOptions, tell: (line: string) => vo
     topic: `${TOPIC_PREFIX}preferences`,
     lines,
     batchPairs: BATCH_PAIRS,
-    portionBatches: Math.min(MAX_PORTION_BATCHES, Math.ceil(options.steps / PORTIONS)),
+    portionPairs: portionPairs(options),
     progress,
     log,
   });
@@ -167,6 +167,12 @@ async function outcomeOf(deployment: Deployment, log: EventLog, state: string): 
   const adapter = await exportedAdapter(await deployment.optimizerAddress(), state);
   const { steps } = await readLedger(log, TOPIC_PREFIX);
   return { policyDigests: steps.map(({ policyDigest }) => policyDigest), adapter };
+}
+
+/** Whole batches; with a linger not quite, so that there is something to flush. */
+function portionPairs({ steps, lingerMs }: ChaosOptions): number {
+  const pairs = BATCH_PAIRS * Math.min(MAX_PORTION_BATCHES, Math.ceil(steps / PORTIONS));
+  return lingerMs === 0 ? pairs : pairs - 1;
 }
 
 /** A tiny model and the settings of the run. */

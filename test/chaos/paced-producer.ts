@@ -16,8 +16,8 @@ export interface PacedProducerOptions {
   readonly topic: string;
   readonly lines: readonly DataLine[];
   readonly batchPairs: number;
-  /** Batches that are sent at once; the next ones are sent when the run has begun with those sent last. */
-  readonly portionBatches: number;
+  /** Pairs that are sent at once; the next ones are sent when the run has begun with those sent last. */
+  readonly portionPairs: number;
   readonly progress: Progress;
   /** A log that no fault disturbs but those of the broker. */
   readonly log: EventLog;
@@ -50,16 +50,16 @@ export class PacedProducer {
 
   /** Sends everything, and the end of the data. Rejects with the signal's reason. */
   async send(signal: AbortSignal): Promise<void> {
-    const { lines, batchPairs, portionBatches, progress } = this.#options;
+    const { lines, batchPairs, portionPairs, progress } = this.#options;
     let pairs = 0;
     let from = 0;
     for (let i = 0; i < lines.length; i++) {
       if (lines[i]?.good) pairs++;
       const last = i === lines.length - 1;
-      if (!last && !(lines[i]?.good && pairs % (batchPairs * portionBatches) === 0)) continue;
+      if (!last && !(lines[i]?.good && pairs % portionPairs === 0)) continue;
       await this.#sendPortion(from, i + 1, last, signal);
       from = i + 1;
-      if (!last) await progress.reached(pairs / batchPairs - portionBatches + 1, signal);
+      if (!last) await progress.reached((pairs - portionPairs) / batchPairs + 1, signal);
     }
   }
 
