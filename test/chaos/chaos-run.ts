@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '@alphapo/base';
 import { type EventLog, openKafkaEventLog } from '@alphapo/messaging';
+import { initModel, TINY_CONFIG } from '../../cli/src/commands/init-model.ts';
 import { readLedger } from '../integration/ledger.ts';
-import { type ServiceEvent, ServiceProcess } from '../integration/processes.ts';
+import type { ServiceEvent } from '../integration/processes.ts';
 import { costsOf } from './costs.ts';
 import { Deployment } from './deployment.ts';
 import type { FaultKind } from './faults.ts';
@@ -40,8 +41,9 @@ const BATCH_PAIRS = 8;
 /** Few enough that a crash loses steps, and a full disk meets a checkpoint. */
 const CHECKPOINT_EVERY = 6;
 /** Of the data, and batches of the largest: the tokenizers must have work as long as there are faults. */
-const PORTIONS = 5;
-const MAX_PORTION_BATCHES = 12;
+const PORTIONS = 3;
+const MAX_PORTION_BATCHES = 6;
+const MODEL_SEED = 42;
 const TOPIC_PREFIX = 'chaos-';
 /** Three checkpoints and one that is being written take some 2 MiB. */
 const VOLUME_BYTES = 8 * 2 ** 20;
@@ -178,8 +180,7 @@ function portionPairs({ steps, lingerMs }: ChaosOptions): number {
 /** A tiny model and the settings of the run. */
 async function preparePlace(folder: string, steps: number): Promise<RunPlace> {
   const [model, config] = [join(folder, 'model'), join(folder, 'run.json')];
-  await using making = new ServiceProcess(['init-model', model]);
-  if ((await making.exited()) !== 0) throw new Error(`no model could be made: ${making.output}`);
+  await initModel(model, TINY_CONFIG, MODEL_SEED);
   const settings = { objective: 'alphapo', learningRate: 1e-3, batchSize: BATCH_PAIRS, shards: 4, loraRank: 4 };
   await writeFile(config, JSON.stringify({ ...settings, steps, maxLength: 192 }));
   await mkdir(join(folder, 'state'), { recursive: true });

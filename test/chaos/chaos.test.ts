@@ -10,7 +10,7 @@ const TIMEOUT_MS = 120_000;
   async () => {
     const report = await runChaos(
       {
-        seed: 5,
+        seed: 23_629,
         faults: 5,
         steps: 16,
         kinds: ['kill', 'cut', 'broker-kill', 'lost-reply', 'freeze'],
