@@ -24,6 +24,7 @@ declare module 'kafkajs/src/cluster/index.js' {
     findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
     findBroker(node: { nodeId: string }): Promise<Broker>;
     findGroupCoordinator(group: { groupId: string }): Promise<Broker>;
+    findGroupCoordinatorMetadata(request: { groupId: string; coordinatorType: number }): Promise<unknown>;
   }
 }
 

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer } from 'kafkajs';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
+import { TcpProxy } from '../../../../test/chaos/tcp-proxy.ts';
+import { freePort } from '../../../../test/free-port.ts';
 import { unique, valuesOf, valuesSoon, withClockMoved } from '../../../../test/integration/messaging-contract.ts';
-import { describeKafka, startKafka, type TestBroker } from '../../../../test/kafka/broker.ts';
+import { describeKafka, startKafka, startOwnKafka, type TestBroker } from '../../../../test/kafka/broker.ts';
 import type { EventLog, PartitionTask } from '../event-log.ts';
 import { KafkaClients, PATIENT_RETRY } from './client.ts';
 import { openKafkaEventLog } from './kafka-event-log.ts';
@@ -76,6 +78,22 @@ describeKafka('the faults of kafkajs 2.2.4, against a real broker:', () => {
     await running;
     expect(groups[0]?.members).toHaveLength(1);
   });
+
+  test('a transaction outlasts connections that are reset while its coordinator is looked up', async () => {
+    const topic = unique('topic');
+    // A broker that is away behind a proxy, as a load balancer may be: connections are taken, and reset at once.
+    const [viaPort, brokerPort] = [await freePort(), await freePort()];
+    await using via = await startOwnKafka([{ port: brokerPort, advertisedPort: viaPort }]);
+    await using proxy = await TcpProxy.start(brokerPort, viaPort);
+    await using away = await openKafkaEventLog({ brokers: [proxy.address], clientId: 'away' });
+    await away.ensureTopics([{ name: topic, partitions: 1 }]);
+    await using writer = await away.writer(unique('writer'));
+    await writer.write([{ topic, partition: 0, value: 'before' }]);
+    proxy.cut(2000);
+    await writer.write([{ topic, partition: 0, value: 'after' }]);
+    await using direct = await openKafkaEventLog({ brokers: via.brokers, clientId: 'direct' });
+    expect(await valuesSoon(direct, topic, 2)).toEqual(['before', 'after']);
+  }, 120_000);
 
   test('records of aborted transactions stay hidden, from wherever they are read', async () => {
     const topic = await topicWith({});
