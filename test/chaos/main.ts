@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { messageOf } from '@alphapo/base';
 import { whyNoJava } from '../kafka/installation.ts';
 import { runChaos } from './chaos-run.ts';
 import { ALL_KINDS, FAULT_KINDS, type FaultKind } from './faults.ts';
@@ -82,7 +83,7 @@ const report = await runChaos(
     onEvent: (process, event) => events?.write(`${JSON.stringify({ process, at: elapsed(), ...event })}\n`),
   },
   tell,
-);
+).catch((error: unknown) => (stop.signal.aborted ? refuse(messageOf(error)) : Promise.reject(error)));
 events?.end();
 const markdown = markdownOf(report);
 await writeFile(`${values.out}.md`, markdown);
