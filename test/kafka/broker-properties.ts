@@ -6,10 +6,14 @@ export interface BrokerPlace {
   readonly listeners: readonly ExtraListener[];
 }
 
-/** A listener that clients are told to reach at another port: that of a proxy which can disturb their connections. */
 export interface ExtraListener {
   readonly port: number;
+  /** Where clients are told to reach it: that of a proxy which can disturb their connections, say. */
   readonly advertisedPort: number;
+  /** PLAINTEXT where absent. */
+  readonly protocol?: 'SSL' | 'SASL_SSL';
+  /** Settings of its own, without their prefix `listener.name.<name>.`. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** The settings of a single KRaft node that is broker and controller at once, made for short lives and quick restarts. */
@@ -32,7 +36,7 @@ export function brokerProperties({ port, controllerPort, dataFolder, listeners }
     ),
     'listener.security.protocol.map': list(
       'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
-      (via) => `${via.name}:PLAINTEXT`,
+      (via) => `${via.name}:${via.protocol ?? 'PLAINTEXT'}`,
     ),
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': dataFolder,
@@ -62,6 +66,11 @@ export function brokerProperties({ port, controllerPort, dataFolder, listeners }
     'background.threads': 2,
     'num.recovery.threads.per.data.dir': 2,
   };
+  for (const { name: listener, settings: own = {} } of extra) {
+    for (const [name, value] of Object.entries(own)) {
+      settings[`listener.name.${listener.toLowerCase()}.${name}`] = value;
+    }
+  }
   return `${Object.entries(settings)
     .map(([name, value]) => `${name}=${value}`)
     .join('\n')}\n`;

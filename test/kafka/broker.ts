@@ -46,8 +46,14 @@ export async function startKafka(): Promise<TestBroker> {
   return startOwnKafka();
 }
 
-/** A broker that can be crashed and restarted, whatever `KAFKA_BROKERS` says, with further listeners where wanted. */
-export async function startOwnKafka(listeners: readonly ExtraListener[] = []): Promise<OwnBroker> {
+/**
+ * A broker that can be crashed and restarted, whatever `KAFKA_BROKERS` says, with further listeners where wanted, and with
+ * users who log in by SCRAM, each as `SCRAM-SHA-512=[name=…,password=…]`.
+ */
+export async function startOwnKafka(
+  listeners: readonly ExtraListener[] = [],
+  scramUsers: readonly string[] = [],
+): Promise<OwnBroker> {
   const classPath = await kafkaClassPath();
   const folder = await mkdtemp(join(tmpdir(), 'alphapo-kafka-'));
   const place = {
@@ -66,7 +72,8 @@ export async function startOwnKafka(listeners: readonly ExtraListener[] = []): P
   ];
   // Kafka refuses ids that begin with a dash.
   const clusterId = `x${randomBytes(16).toString('base64url').slice(1, 22)}`;
-  await run('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settings]);
+  const users = scramUsers.flatMap((user) => ['--add-scram', user]);
+  await run('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settings, ...users]);
 
   const start = () => launch([...java, 'kafka.Kafka', settings], join(folder, 'broker.log'));
   let child = await start();
