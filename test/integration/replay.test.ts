@@ -4,7 +4,6 @@ import { openEmbeddedEventLog } from '@alphapo/messaging';
 import { LOCAL_TOPICS } from '../../cli/src/training/local-run.ts';
 import { freePort } from '../free-port.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
-import {} from './kafka-run.ts';
 import { copyOf, editLog, STEPS, trainedRun, verifyFolder } from './lineage-fixture.ts';
 import { ServiceProcess } from './processes.ts';
 import { checkpointsIn, recordsOf } from './services-fixture.ts';

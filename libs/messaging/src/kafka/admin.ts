@@ -124,14 +124,26 @@ export class KafkaAdmin implements AsyncDisposable {
       admin.createTopics({ topics: [{ topic: name, numPartitions: partitions, replicationFactor, configEntries }] }),
     );
     if (made) return;
-    // Another service was faster.
-    const existing = await this.partitions(name);
+    const existing = await this.#partitionsSoon(name);
     if (existing !== partitions) throw partitionsDiffer(name, existing, partitions);
+  }
+
+  /** The partitions of a topic that another service has just made: the brokers may not know it for a moment yet. */
+  async #partitionsSoon(topic: string): Promise<number> {
+    const deadline = performance.now() + PATIENCE_MS;
+    for (;;) {
+      try {
+        return await this.partitions(topic);
+      } catch (error) {
+        if (!(error instanceof AlphapoError) || error.code !== 'not-found' || performance.now() > deadline) throw error;
+      }
+      await sleep(RETRY_DELAY_MS);
+    }
   }
 
   /** Asks, with a new connection after each failure, until it is answered or patience ends. */
   async #run<T>(doing: string, ask: (admin: Admin) => Promise<T>): Promise<T> {
-    const deadline = Date.now() + PATIENCE_MS;
+    const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
       let admin: Admin | undefined;
       try {
@@ -142,7 +154,7 @@ export class KafkaAdmin implements AsyncDisposable {
         if (this.#admin === admin) this.#admin = undefined;
         void admin?.disconnect().catch(() => {});
         const failure = kafkaFailure(doing, error);
-        if (failure.code !== 'unavailable' || Date.now() > deadline) throw failure;
+        if (failure.code !== 'unavailable' || performance.now() > deadline) throw failure;
         this.#clients.logger('warn', 'kafka.admin_retried', { doing, error: messageOf(error) });
       }
       await sleep(RETRY_DELAY_MS);
