@@ -52,5 +52,5 @@ export { type TrainingStep, trainingStepSchema } from './training-step.ts';
 
 /** The descriptors of all messages and services, for reflection. */
 export const descriptorSetFile = new URL('./generated/descriptor-set.binpb', import.meta.url);
-export { parseEnvironment } from './environment.ts';
+export { parseEnvironment, readSecret, type SecretSource, secretSource } from './environment.ts';
 export { parseRunSettings, readSettingsFile } from './run-settings-file.ts';

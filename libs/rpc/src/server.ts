@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { AlphapoError, messageOf } from '@alphapo/base';
 import { descriptorSetFile } from '@alphapo/contracts';
 import {
   logVerbosity,
   Server,
-  ServerCredentials,
   type ServiceDefinition,
   setLogVerbosity,
   type UntypedServiceImplementation,
@@ -14,7 +12,12 @@ import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Handlers, Method } from './handlers.ts';
 import { offerInProcess } from './in-process.ts';
-import { MAX_MESSAGE_BYTES } from './limits.ts';
+import { DEFAULT_LIMITS, KEEPALIVE, MAX_MESSAGE_BYTES, type ServerLimits } from './limits.ts';
+import { Listener } from './listener.ts';
+import { sheddingLoad } from './load-shedding.ts';
+import { withBoundedRequests } from './request-decoder.ts';
+import { authorizing } from './security/authorization.ts';
+import { RpcSecurity } from './security/rpc-security.ts';
 import { withTensorCodec } from './tensor-codec.ts';
 
 /** A service of a server: its definition from the generated code, and its methods by their names there. */
@@ -31,6 +34,9 @@ export interface ServerOptions {
   readonly handlers: Handlers;
   /** How long a graceful stop waits for running calls, in milliseconds. */
   readonly drainMs?: number;
+  /** Certificates and access; plaintext and open to everybody where absent. */
+  readonly security?: RpcSecurity | undefined;
+  readonly limits?: Partial<ServerLimits>;
 }
 
 const DRAIN_MS = 30_000;
@@ -44,48 +50,64 @@ export class RpcServer implements AsyncDisposable {
   /** Host and port that clients connect to. */
   readonly address: string;
   readonly #server: Server;
+  readonly #listener: Listener;
   readonly #health: HealthImplementation;
   readonly #offer: Disposable;
   readonly #options: ServerOptions;
 
   private constructor(parts: {
     server: Server;
+    listener: Listener;
     health: HealthImplementation;
     address: string;
     offer: Disposable;
     options: ServerOptions;
   }) {
     this.#server = parts.server;
+    this.#listener = parts.listener;
     this.#health = parts.health;
     this.address = parts.address;
     this.#offer = parts.offer;
     this.#options = parts.options;
   }
 
-  /** Errors: ADDRESS_IN_USE and CANNOT_LISTEN with the address. */
+  /** Errors: INVALID_ADDRESS, ADDRESS_IN_USE and CANNOT_LISTEN with the address; INVALID_CONFIGURATION of `security`. */
   static async start(options: ServerOptions): Promise<RpcServer> {
+    const { security = RpcSecurity.none } = options;
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const server = new Server({
       'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
       'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+      'grpc.max_concurrent_streams': limits.callsPerConnection,
+      'grpc.max_connection_idle_ms': limits.idleMs,
+      ...KEEPALIVE,
+      interceptors: [sheddingLoad(limits), ...(security.access === undefined ? [] : [authorizing(security.access)])],
     });
     const names = options.services.map(({ definition }) => serviceName(definition));
     const health = new HealthImplementation(Object.fromEntries(['', ...names].map((name) => [name, 'SERVING'])));
     for (const { definition, implementation } of options.services) {
       const methods = Object.entries(implementation).map(([name, { serve }]) => [name, serve]);
-      server.addService(withTensorCodec(definition), Object.fromEntries(methods) as UntypedServiceImplementation);
+      server.addService(
+        withBoundedRequests(withTensorCodec(definition)),
+        Object.fromEntries(methods) as UntypedServiceImplementation,
+      );
     }
     health.addToServer(server);
     new ReflectionService(loadFileDescriptorSetFromBuffer(readFileSync(descriptorSetFile)), {
       services: names,
     }).addToServer(server);
-    const port = await bind(server, options.address);
+    const injector = server.createConnectionInjector(security.serverCredentials());
+    const listener = await Listener.open(options.address, {
+      connections: limits.connections,
+      onConnection: (socket) => injector.injectConnection(socket),
+    });
     const host = options.address.slice(0, options.address.lastIndexOf(':'));
-    const address = `${host}:${port}`;
+    const address = `${host}:${listener.port}`;
     const offer = offerInProcess(
       address,
       Object.assign({}, ...options.services.map((service) => service.implementation)),
     );
-    return new RpcServer({ server, health, address, offer, options });
+    return new RpcServer({ server, listener, health, address, offer, options });
   }
 
   /** What health checks answer for the whole server. */
@@ -98,7 +120,8 @@ export class RpcServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.setServing(false);
     this.#offer[Symbol.dispose]();
-    const ended = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    const ended = this.#listener.close();
+    this.#server.tryShutdown(() => {});
     await within(this.#options.drainMs ?? DRAIN_MS, this.#options.handlers.idle());
     // The last answers are on their way; streams that never end by themselves (health watches) are cut.
     await within(FLUSH_MS, ended);
@@ -109,24 +132,6 @@ export class RpcServer implements AsyncDisposable {
 function serviceName(definition: ServiceDefinition): string {
   const [method] = Object.values(definition);
   return method?.path.split('/')[1] ?? '';
-}
-
-function bind(server: Server, address: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
-      if (error === null) return resolve(port);
-      const inUse = messageOf(error).includes('EADDRINUSE');
-      const advice = inUse ? 'another process listens there; choose another port' : messageOf(error);
-      reject(
-        new AlphapoError(
-          'unavailable',
-          inUse ? 'ADDRESS_IN_USE' : 'CANNOT_LISTEN',
-          `cannot listen on ${address}: ${advice}`,
-          { cause: error },
-        ),
-      );
-    });
-  });
 }
 
 /** Waits for something, but no longer than this. */

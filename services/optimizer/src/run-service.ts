@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { openConfiguredLog } from '@alphapo/messaging';
+import { RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { optimizerConfigFrom } from './config.ts';
 import { startOptimizer } from './start.ts';
@@ -7,11 +8,12 @@ import { startOptimizer } from './start.ts';
 /** The whole service: configured from the environment, until the signal. After the last step it goes on serving. */
 export async function runOptimizer(environment: NodeJS.ProcessEnv, logger: Logger, signal: AbortSignal): Promise<void> {
   const config = await optimizerConfigFrom(environment);
+  using security = await RpcSecurity.fromEnvironment(environment, { logger });
   await using log = await openConfiguredLog(environment, {
     clientId: 'alphapo-optimizer',
     logger: (level, event, fields) => logger[level](event, fields),
   });
-  await using optimizer = await startOptimizer(config, log, logger);
+  await using optimizer = await startOptimizer({ ...config, security }, log, logger);
   await optimizer.trainer.train(signal);
   if (!signal.aborted) await once(signal, 'abort');
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError } from '@alphapo/base';
 import { objectiveToWire, ScorerServiceClient } from '@alphapo/contracts';
-import { type Connection, connect } from '@alphapo/rpc';
+import { type Connection, connect, type RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { computeShard } from './shard-call.ts';
 import type { ComputedShard, Shard, ShardWork } from './shards.ts';
@@ -9,6 +9,7 @@ import type { ComputedShard, Shard, ShardWork } from './shards.ts';
 export interface ScorerPoolOptions {
   /** The scorers that exist now, as host and port. Asked again and again. */
   readonly discover: () => Promise<readonly string[]>;
+  readonly security: RpcSecurity | undefined;
   /** Longest time for one shard. */
   readonly shardTimeoutMs: number;
   readonly logger: Logger;
@@ -139,7 +140,7 @@ export class ScorerPool implements AsyncDisposable {
     const addresses = new Set(await this.#options.discover());
     for (const address of addresses) {
       if (this.#scorers.has(address)) continue;
-      const connection = connect(ScorerServiceClient, address);
+      const connection = connect(ScorerServiceClient, address, this.#options.security);
       this.#scorers.set(address, { ...connection, busy: false, failures: 0, readyAt: 0 });
     }
     for (const [address, scorer] of this.#scorers) {

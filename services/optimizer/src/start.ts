@@ -4,7 +4,7 @@ import { OptimizerServiceService, type RunSpecification, type Topics } from '@al
 import { ModelFolder } from '@alphapo/engine';
 import type { EventLog } from '@alphapo/messaging';
 import { ThreadPool } from '@alphapo/optim';
-import { Handlers, RpcServer } from '@alphapo/rpc';
+import { Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { Exporter } from './exporter.ts';
 import { initialParameters } from './initial-parameters.ts';
@@ -25,6 +25,8 @@ export interface OptimizerConfig {
   readonly initialAdapter?: string | undefined;
   /** Host and port to listen on. */
   readonly address: string;
+  /** Certificates and access; plaintext and open to everybody where absent. */
+  readonly security?: RpcSecurity | undefined;
   /** Folder of the run's checkpoints. */
   readonly checkpointFolder: string;
   /** Folder below which policies are exported. */
@@ -70,7 +72,12 @@ export async function startOptimizer(
       ? await initialState(await initialParameters(folder, specification, config.initialAdapter))
       : stateFromCheckpoint(checkpoint);
   const scorers = opened.use(
-    new ScorerPool({ discover: config.discoverScorers, shardTimeoutMs: config.shardTimeoutMs, logger }),
+    new ScorerPool({
+      discover: config.discoverScorers,
+      security: config.security,
+      shardTimeoutMs: config.shardTimeoutMs,
+      logger,
+    }),
   );
   const runner = opened.use(new ThreadPool());
   const { checkpointEvery, checkpointsKept } = config;
@@ -104,7 +111,9 @@ export async function startOptimizer(
     export: handlers.unary(service.export.bind(service)),
   };
   const services = [{ definition: OptimizerServiceService, implementation }];
-  const server = opened.use(await RpcServer.start({ address: config.address, services, handlers, drainMs: 5_000 }));
+  const server = opened.use(
+    await RpcServer.start({ address: config.address, services, handlers, security: config.security, drainMs: 5_000 }),
+  );
   logger.info('optimizer.started', {
     address: server.address,
     runId: run.id,
