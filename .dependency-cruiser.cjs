@@ -29,6 +29,8 @@ const doorRules = [
   ['grpc-health-check', '^libs/rpc/'],
   ['@huggingface/', '^libs/tokenization/'],
   ['pino', '^libs/telemetry/'],
+  ['prom-client', '^libs/telemetry/'],
+  ['@kubernetes/client-node', '^services/autoscaler/src/kubernetes/'],
   ['commander', '^cli/'],
   ['cli-progress', '^cli/'],
   ['yaml', '^libs/contracts/'],

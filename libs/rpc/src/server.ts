@@ -10,6 +10,7 @@ import {
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
+import { countingCalls } from './call-metrics.ts';
 import type { Handlers, Method } from './handlers.ts';
 import { offerInProcess } from './in-process.ts';
 import { DEFAULT_LIMITS, KEEPALIVE, MAX_MESSAGE_BYTES, type ServerLimits } from './limits.ts';
@@ -81,7 +82,11 @@ export class RpcServer implements AsyncDisposable {
       'grpc.max_concurrent_streams': limits.callsPerConnection,
       'grpc.max_connection_idle_ms': limits.idleMs,
       ...KEEPALIVE,
-      interceptors: [sheddingLoad(limits), ...(security.access === undefined ? [] : [authorizing(security.access)])],
+      interceptors: [
+        countingCalls(),
+        sheddingLoad(limits),
+        ...(security.access === undefined ? [] : [authorizing(security.access)]),
+      ],
     });
     const names = options.services.map(({ definition }) => serviceName(definition));
     const health = new HealthImplementation(Object.fromEntries(['', ...names].map((name) => [name, 'SERVING'])));

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { openConfiguredLog } from '@alphapo/messaging';
 import { RpcSecurity } from '@alphapo/rpc';
-import type { Logger } from '@alphapo/telemetry';
+import { type Logger, serveMetrics } from '@alphapo/telemetry';
 import { optimizerConfigFrom } from './config.ts';
+import { optimizerMetrics } from './metrics.ts';
 import { startOptimizer } from './start.ts';
 
 /** The whole service: configured from the environment, until the signal. After the last step it goes on serving. */
@@ -14,6 +15,7 @@ export async function runOptimizer(environment: NodeJS.ProcessEnv, logger: Logge
     logger: (level, event, fields) => logger[level](event, fields),
   });
   await using optimizer = await startOptimizer({ ...config, security }, log, logger);
+  await using _metrics = await serveMetrics(environment, logger, optimizerMetrics(optimizer));
   await optimizer.trainer.train(signal);
   if (!signal.aborted) await once(signal, 'abort');
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { RpcSecurity } from '@alphapo/rpc';
-import type { Logger } from '@alphapo/telemetry';
+import { type Logger, serveMetrics } from '@alphapo/telemetry';
 import { scorerConfigFrom } from './config.ts';
 import { startScorer } from './start.ts';
 
@@ -9,5 +9,6 @@ export async function runScorer(environment: NodeJS.ProcessEnv, logger: Logger, 
   const config = scorerConfigFrom(environment);
   using security = await RpcSecurity.fromEnvironment(environment, { logger });
   await using _scorer = await startScorer({ ...config, security }, logger);
+  await using _metrics = await serveMetrics(environment, logger);
   if (!signal.aborted) await once(signal, 'abort');
 }
