@@ -21,6 +21,11 @@ export function topicsWithPrefix(prefix = ''): Topics {
   };
 }
 
+/** The consumer group of all tokenizers of a deployment, on `preferences`. */
+export const TOKENIZER_GROUP = 'alphapo-tokenizer';
+/** The optimizer's group on `preference-batches`. It shows how far training is; the optimizer itself goes by its checkpoint. */
+export const OPTIMIZER_GROUP = 'alphapo-optimizer';
+
 /** The largest record that topics made here accept, in `preferences` as well as batches. Larger ones cannot be sent. */
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
