@@ -1,13 +1,16 @@
 import { AlphapoError } from '@alphapo/base';
 import { Command } from 'commander';
 import { demoCommand } from './commands/demo.ts';
+import { fetchModelCommand } from './commands/fetch-model.ts';
 import { initModelCommand } from './commands/init-model.ts';
 import { planCommand } from './commands/plan.ts';
 import { produceCommand } from './commands/produce.ts';
 import { exportCommand, watchCommand } from './commands/run-control.ts';
 import { scoreCommand } from './commands/score.ts';
 import { serveCommand } from './commands/serve.ts';
+import { topicsCommand } from './commands/topics.ts';
 import { trainCommand } from './commands/train.ts';
+import { validateCommand } from './commands/validate.ts';
 
 /** The `alphapo` program. Errors that a person can act on are one line on standard error, and exit code 1. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -22,6 +25,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addCommand(planCommand())
     .addCommand(scoreCommand())
     .addCommand(initModelCommand())
+    .addCommand(fetchModelCommand())
+    .addCommand(validateCommand())
+    .addCommand(topicsCommand())
     .addCommand(serveCommand())
     .addCommand(produceCommand())
     .addCommand(watchCommand())

@@ -65,6 +65,36 @@ function lineProgress(
   };
 }
 
+/** What people see of a download. */
+export interface BytesProgress {
+  update(bytes: number, total: number, what: string): void;
+  stop(): void;
+}
+
+export function bytesProgress(stream: NodeJS.WriteStream = process.stderr): BytesProgress {
+  const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+  if (!stream.isTTY) {
+    let last = Number.NEGATIVE_INFINITY;
+    return {
+      update(bytes, total, what) {
+        if (performance.now() - last < LINE_INTERVAL_MS) return;
+        last = performance.now();
+        stream.write(`${what}: ${megabytes(bytes)} of ${megabytes(total)} MB\n`);
+      },
+      stop: () => {},
+    };
+  }
+  const format = '{bar} {value}/{total} MB · {what} · {eta_formatted} left';
+  const bar = new SingleBar({ stream, format, hideCursor: true }, Presets.shades_classic);
+  return {
+    update(bytes, total, what) {
+      if (bar.isActive) bar.update(megabytes(bytes), { what });
+      else bar.start(megabytes(total), megabytes(bytes), { what });
+    },
+    stop: () => bar.stop(),
+  };
+}
+
 /** A line about held-out pairs. */
 export function describeEvaluation(step: number, evaluation: Evaluation): string {
   const { pairs, accuracy, margin, loss, logProbChosen, logProbRejected } = evaluation;
