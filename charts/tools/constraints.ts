@@ -39,7 +39,6 @@ const CONSTRAINTS: readonly (readonly [pattern: string, schema: Schema])[] = [
   ['sasl.mechanism', { type: 'string', enum: ['', 'plain', 'scram-sha-256', 'scram-sha-512'] }],
   ['persistence.size', quantity],
   ['topics.partitions', positive],
-  ['topics.replicationFactor', positive],
   ['tls.mode', { type: 'string', enum: ['disabled', 'server', 'mutual'] }],
   ['tls.source', { type: 'string', enum: ['generated', 'cert-manager', 'existing'] }],
   ['issuerRef.kind', { type: 'string', minLength: 1 }],

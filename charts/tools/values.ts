@@ -29,12 +29,20 @@ function valuesOf(map: YAMLMap, above: string): ChartValue[] {
     const key = String(isScalar(pair.key) ? pair.key.value : pair.key);
     const path = above === '' ? key : `${above}.${key}`;
     // The first key's comment belongs to the mapping, as YAML sees it.
-    const comment = (isScalar(pair.key) && pair.key.commentBefore) || (index === 0 ? map.commentBefore : undefined) || '';
+    const comment =
+      (isScalar(pair.key) && pair.key.commentBefore) || (index === 0 ? map.commentBefore : undefined) || '';
     const description = comment.replace(/\s*\n\s*/g, ' ').trim();
     const whole = path === 'policy' || constraintOf(path) !== undefined;
-    const children = !whole && isMap(pair.value) && pair.value.items.length > 0 ? valuesOf(pair.value, path) : undefined;
+    const children =
+      !whole && isMap(pair.value) && pair.value.items.length > 0 ? valuesOf(pair.value, path) : undefined;
     if (children === undefined && description === '') throw new Error(`values.yaml: ${path} has no comment`);
-    return { path, key, description, default: isMap(pair.value) || pair.value ? toJs(pair.value) : pair.value, children };
+    return {
+      path,
+      key,
+      description,
+      default: isMap(pair.value) || pair.value ? toJs(pair.value) : pair.value,
+      children,
+    };
   });
 }
 

@@ -7,6 +7,7 @@ import { planCommand } from './commands/plan.ts';
 import { produceCommand } from './commands/produce.ts';
 import { exportCommand, watchCommand } from './commands/run-control.ts';
 import { scoreCommand } from './commands/score.ts';
+import { scoreResponseCommand } from './commands/score-response.ts';
 import { serveCommand } from './commands/serve.ts';
 import { topicsCommand } from './commands/topics.ts';
 import { trainCommand } from './commands/train.ts';
@@ -24,6 +25,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addCommand(trainCommand())
     .addCommand(planCommand())
     .addCommand(scoreCommand())
+    .addCommand(scoreResponseCommand())
     .addCommand(initModelCommand())
     .addCommand(fetchModelCommand())
     .addCommand(validateCommand())

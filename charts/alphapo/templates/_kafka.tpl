@@ -1,4 +1,4 @@
-{{/* How a pod gets at Kafka. */}}
+{{/* How a pod gets at Kafka. Secrets are readable by the pod’s group: mode 288 is 0440. */}}
 
 {{- define "alphapo.brokers" -}}
 {{- if .Values.kafka.trial.enabled -}}
@@ -40,13 +40,13 @@
 - name: kafka-ca
   secret:
     secretName: {{ .caSecret }}
-    defaultMode: 0440
+    defaultMode: 288
     items:
       - { key: ca.crt, path: ca.crt }
 {{- end }}
 {{- if .clientSecret }}
 - name: kafka-client
-  secret: { secretName: {{ .clientSecret }}, defaultMode: 0440 }
+  secret: { secretName: {{ .clientSecret }}, defaultMode: 288 }
 {{- end }}
 {{- end }}
 {{- with .Values.kafka.sasl }}
@@ -54,7 +54,7 @@
 - name: kafka-password
   secret:
     secretName: {{ .existingSecret }}
-    defaultMode: 0440
+    defaultMode: 288
     items:
       - { key: {{ .passwordKey | quote }}, path: password }
 {{- end }}

@@ -95,7 +95,7 @@ checksum/run: {{ printf "%s%s" (include "alphapo.runName" .) (include "alphapo.r
 - name: {{ $name }}-token
   secret:
     secretName: {{ .name }}
-    defaultMode: 0440
+    defaultMode: 288
     items:
       - { key: {{ .key | quote }}, path: token }
 {{- end }}{{- end }}

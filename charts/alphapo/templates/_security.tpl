@@ -61,13 +61,13 @@ tokenizer scorer optimizer{{ if eq .Values.autoscaling.mode "builtin" }} autosca
 {{- define "alphapo.securityVolumes" -}}
 {{- if ne .root.Values.tls.mode "disabled" }}
 - name: tls
-  secret: { secretName: {{ include "alphapo.tlsSecret" . }}, defaultMode: 0440 }
+  secret: { secretName: {{ include "alphapo.tlsSecret" . }}, defaultMode: 288 }
 {{- end }}
 {{- if .root.Values.access.enabled }}
 - name: access
   secret:
     secretName: {{ include "alphapo.accessSecret" .root }}
-    defaultMode: 0440
+    defaultMode: 288
     items:
       - { key: token, path: token }
       {{- if ne .component "client" }}
