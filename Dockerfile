@@ -12,13 +12,19 @@ ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
 # ONNX Runtime 1.30's packages for CUDA 12 need its runtime, cuBLAS, cuFFT, cuRAND and cuDNN 9: the `cudnn-runtime` image has them.
 ARG CUDA_IMAGE=docker.io/nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04
 
-# --- dependencies: those of production, without ONNX Runtime's libraries for other platforms
-FROM ${NODE_IMAGE} AS dependencies
+# --- what npm reads of the workspaces: dependencies are only installed anew when this changes
+FROM ${NODE_IMAGE} AS manifests
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY libs/ libs/
 COPY services/ services/
 COPY cli/ cli/
+RUN find libs services cli -type f ! -name package.json -delete && find . -type d -empty -delete
+
+# --- dependencies: those of production, without ONNX Runtime's libraries for other platforms
+FROM ${NODE_IMAGE} AS dependencies
+WORKDIR /app
+COPY --from=manifests /app ./
 ENV ONNXRUNTIME_NODE_INSTALL=skip
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund --cache /tmp/npm \
     && case "$(uname -m)" in x86_64) keep=x64 ;; aarch64) keep=arm64 ;; esac \
@@ -35,7 +41,10 @@ RUN npm rebuild onnxruntime-node --ignore-scripts=false --cache /tmp/npm && rm -
 FROM ${NODE_IMAGE} AS base
 ENV NODE_ENV=production
 WORKDIR /app
-COPY --from=dependencies /app /app
+COPY --from=dependencies /app ./
+COPY libs/ libs/
+COPY services/ services/
+COPY cli/ cli/
 USER 1000:1000
 ENTRYPOINT ["node", "/app/cli/bin/alphapo.js"]
 
@@ -61,7 +70,10 @@ FROM ${CUDA_IMAGE} AS scorer-cuda
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
-COPY --from=dependencies-cuda /app /app
+COPY --from=dependencies-cuda /app ./
+COPY libs/ libs/
+COPY services/ services/
+COPY cli/ cli/
 USER 1000:1000
 EXPOSE 50052
 ENTRYPOINT ["node", "/app/cli/bin/alphapo.js"]

@@ -19,10 +19,12 @@ export type Values = { readonly [key: string]: Json };
 // biome-ignore lint/suspicious/noExplicitAny: tests read single fields of any kind of resource
 export type Resource = any;
 
-const hasProgram = (name: string): boolean => spawnSync(name, ['version'], { stdio: 'ignore' }).error === undefined;
+/** Whether a program can be started. */
+export const isOnPath = (name: string): boolean =>
+  spawnSync(name, ['version'], { stdio: 'ignore' }).error === undefined;
 
 export function describeHelm(name: string, tests: () => void): void {
-  if (hasProgram('helm')) describe(name, tests);
+  if (isOnPath('helm')) describe(name, tests);
   else describe.skip(`${name} (skipped: no helm on the PATH)`, tests);
 }
 
