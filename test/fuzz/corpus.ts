@@ -10,6 +10,7 @@ import { someCheckpoint } from '../../libs/checkpoints/src/checkpoint-fixtures.t
 import { sharedPath } from '../shared-data.ts';
 import type { FolderImage } from './mutations.ts';
 import type { ReaderName } from './readers.ts';
+import { batchFile, requestFiles } from './service-corpus.ts';
 
 /** Good folders that mutations start from: small ones made here and, where the shared data is there, real ones. */
 
@@ -83,6 +84,8 @@ export const corpus: Readonly<Record<ReaderName, () => Promise<readonly FolderIm
     imageOf({ 'run.yaml': 'objective: simpo\nlearning-rate: 5e-6\nlora-targets: [q_proj, v_proj]\nsteps: 10\n' }),
     imageOf({ 'run.yaml': JSON.stringify({ objective: 'alphapo', alpha: 0.25, 'batch-size': 8, epochs: 2 }) }),
   ],
+  requests: async () => requestFiles().map(imageOf),
+  batches: async () => [imageOf(await batchFile())],
 };
 
 /**

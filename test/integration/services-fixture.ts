@@ -89,8 +89,10 @@ export interface TestRun extends AsyncDisposable {
   readonly scorer: RunningScorer;
   /** Addresses that the optimizer finds; the scorer's at first. */
   readonly scorers: string[];
-  /** Another optimizer of the same run, with checkpoints of its own. */
-  startOptimizer(): Promise<RunningOptimizer>;
+  /** Another optimizer of the same run, with checkpoints of its own unless a folder is given. */
+  startOptimizer(checkpointFolder?: string): Promise<RunningOptimizer>;
+  /** The checkpoints of the first optimizer. */
+  readonly checkpointFolder: string;
   /** Another scorer, which fetches policies from this optimizer. */
   startScorer(optimizerAddress: string): Promise<RunningScorer>;
   /** Trains on the pairs to the end; returns the digest of the last policy. */
@@ -112,14 +114,14 @@ export async function startRun(
     await startTokenizer({ model, specification, address: LOOPBACK, topics, preferencesPartitions: 1 }, log, silent),
   );
   let optimizers = 0;
-  const another = () =>
+  const another = (checkpointFolder = join(folder, `checkpoints-${++optimizers}`)) =>
     startOptimizer(
       {
         model,
         referenceModel,
         specification,
         address: LOOPBACK,
-        checkpointFolder: join(folder, `checkpoints-${++optimizers}`),
+        checkpointFolder,
         exportFolder: join(folder, 'exports'),
         checkpointEvery: 100,
         checkpointsKept: 2,
@@ -154,7 +156,8 @@ export async function startRun(
   const owned = opened.move();
   return {
     ...{ folder, log, tokenizer, optimizer, connection, scorer, scorers, train },
-    startOptimizer: async () => owned.use(await another()),
+    checkpointFolder: join(folder, 'checkpoints-1'),
+    startOptimizer: async (checkpointFolder) => owned.use(await another(checkpointFolder)),
     startScorer: anotherScorer,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -1,7 +1,9 @@
 import { AlphapoError } from '@alphapo/base';
 import { ScorerServiceClient } from '@alphapo/contracts';
-import { callUnary, connect } from '@alphapo/rpc';
+import { callUnary, connect, RpcSecurity } from '@alphapo/rpc';
+import { createLogger } from '@alphapo/telemetry';
 import { Command, Option } from 'commander';
+import { addEnvironmentOptions, RPC_SECURITY } from '../environment-options.ts';
 import { positive } from '../numbers.ts';
 
 interface ScoreResponseOptions {
@@ -13,7 +15,7 @@ interface ScoreResponseOptions {
 }
 
 export function scoreResponseCommand(): Command {
-  return new Command('score-response')
+  const command = new Command('score-response')
     .summary('ask a scorer for the log-probability of a response')
     .description(
       'Ask a scorer for the log-probability of one response, in nats: a line of JSON, {sum, mean, tokens}. Where scorers are at zero,\nthe autoscaler starts one and the call waits for it',
@@ -26,12 +28,15 @@ export function scoreResponseCommand(): Command {
         .choices(['base', 'latest'])
         .default('base'),
     )
-    .option('--timeout-seconds <n>', 'longest wait', positive, 600)
-    .action(scoreResponse);
+    .option('--timeout-seconds <n>', 'longest wait', positive, 600);
+  const environmentOf = addEnvironmentOptions(command, RPC_SECURITY);
+  return command.action((options: ScoreResponseOptions) => scoreResponse(options, environmentOf(options)));
 }
 
-async function scoreResponse(options: ScoreResponseOptions): Promise<void> {
-  using connection = connect(ScorerServiceClient, options.scorer);
+async function scoreResponse(options: ScoreResponseOptions, environment: NodeJS.ProcessEnv): Promise<void> {
+  const logger = createLogger({ service: 'alphapo', level: 'warn' });
+  using security = await RpcSecurity.fromEnvironment(environment, { logger });
+  using connection = connect(ScorerServiceClient, options.scorer, security);
   const { results } = await callUnary(
     connection,
     'score',

@@ -89,6 +89,8 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger): P
     ),
   );
   const scorerAddress = inProcess(scorer.address);
+  // There will be no other scorer: waiting for one that computes as the run began would be in vain.
+  await optimizer.checkScorer(scorerAddress);
   scorers.push(scorerAddress);
   const owned = opened.move();
   return {

@@ -31,12 +31,20 @@ export function checkpointName(step: number): string {
 export class CheckpointStore {
   readonly directory: string;
   readonly #onDamaged: (name: string, reason: string) => void;
+  readonly #assertHeld: () => Promise<void>;
   #prepared: Promise<void> | undefined;
 
-  /** `onDamaged` hears of each checkpoint that `newest` skips. */
-  constructor(directory: string, options: { onDamaged?: (name: string, reason: string) => void } = {}) {
+  /**
+   * `onDamaged` hears of each checkpoint that `newest` skips. `assertHeld` is asked right before a checkpoint is made visible
+   * or removed, and throws where another process has taken the folder over.
+   */
+  constructor(
+    directory: string,
+    options: { onDamaged?: (name: string, reason: string) => void; assertHeld?: () => Promise<void> } = {},
+  ) {
     this.directory = resolve(directory);
     this.#onDamaged = options.onDamaged ?? (() => {});
+    this.#assertHeld = options.assertHeld ?? (async () => {});
   }
 
   /**
@@ -124,6 +132,7 @@ export class CheckpointStore {
     if (old.length === 0) return [];
     const intact = await this.#newestIntact(names);
     const removed = old.filter((name) => name !== intact);
+    await this.#assertHeld();
     await onFile(this.directory, async () => {
       for (const name of removed) await this.#remove(name);
     });
@@ -172,6 +181,7 @@ export class CheckpointStore {
 
   async #publish(temporary: string, name: string): Promise<void> {
     await syncFolder(temporary);
+    await this.#assertHeld();
     await this.#remove(name); // A damaged one of the same step, if any.
     await rename(temporary, join(this.directory, name));
     await syncFolder(this.directory);

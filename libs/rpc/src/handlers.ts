@@ -1,6 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
 import type { Logger } from '@alphapo/telemetry';
 import type { ServerUnaryCall, ServerWritableStream, ServiceError, sendUnaryData } from '@grpc/grpc-js';
+import { accepted } from './request-decoder.ts';
 import { toServiceError } from './status.ts';
 
 /** What a handler knows of its call besides the request. */
@@ -39,7 +40,7 @@ export class Handlers {
         this.#track(async () => {
           const context = contextOf(call);
           try {
-            callback(null, await handle(call.request, context));
+            callback(null, await handle(accepted(call.request), context));
           } catch (error) {
             callback(this.#report(error, context));
           }
@@ -62,7 +63,7 @@ export class Handlers {
           const context = contextOf(call);
           const { signal } = context;
           try {
-            for await (const response of handle(call.request, context)) {
+            for await (const response of handle(accepted(call.request), context)) {
               if (signal.aborted) break;
               await written(call, response, signal);
             }

@@ -1,5 +1,7 @@
-import { type Client, credentials, makeGenericClientConstructor, type ServiceError } from '@grpc/grpc-js';
+import { type Client, makeGenericClientConstructor, type ServiceError } from '@grpc/grpc-js';
 import { service } from 'grpc-health-check';
+import { nameOverride } from './network.ts';
+import { RpcSecurity } from './security/rpc-security.ts';
 
 type Check = (
   request: { service: string },
@@ -12,8 +14,12 @@ const Generated = makeGenericClientConstructor(service, 'Health');
 export class HealthClient implements Disposable {
   readonly #client: Client & { check: Check };
 
-  constructor(address: string) {
-    this.#client = new Generated(address, credentials.createInsecure()) as unknown as Client & { check: Check };
+  constructor(address: string, security: RpcSecurity = RpcSecurity.none) {
+    this.#client = new Generated(
+      address,
+      security.channelCredentials(),
+      nameOverride(security),
+    ) as unknown as Client & { check: Check };
   }
 
   /** SERVING or NOT_SERVING, of one service or of the whole server. Rejects with the server's status. */

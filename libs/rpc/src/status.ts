@@ -1,6 +1,6 @@
 import { AlphapoError, type ErrorCode, messageOf } from '@alphapo/base';
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
-import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
 
 /** Errors as gRPC statuses with google.rpc details, and back. */
 
@@ -14,6 +14,8 @@ const STATUS: Readonly<Record<ErrorCode, status>> = {
   unavailable: status.UNAVAILABLE,
   aborted: status.ABORTED,
   cancelled: status.CANCELLED,
+  unauthenticated: status.UNAUTHENTICATED,
+  'permission-denied': status.PERMISSION_DENIED,
   'deadline-exceeded': status.DEADLINE_EXCEEDED,
   'data-loss': status.DATA_LOSS,
   unimplemented: status.UNIMPLEMENTED,
@@ -31,7 +33,7 @@ const TYPE_URL = 'type.googleapis.com/google.rpc.';
 const RETRY_SECONDS = 1;
 
 /** What grpc-js sends for an error. Errors that are not ours become INTERNAL without their text. */
-export function toServiceError(error: unknown): Partial<ServiceError> {
+export function toServiceError(error: unknown): Pick<StatusObject, 'code' | 'details'> & Partial<StatusObject> {
   if (!(error instanceof AlphapoError)) {
     return { code: status.INTERNAL, details: 'internal error; the server has logged it' };
   }

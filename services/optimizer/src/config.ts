@@ -25,6 +25,10 @@ const environmentSchema = z.object({
   ALPHAPO_TOPIC_PREFIX: z.string().default('').describe('put before the names of all topics'),
   ALPHAPO_CHECKPOINT_EVERY: z.coerce.number().int().positive().default(50).describe('steps between checkpoints'),
   ALPHAPO_CHECKPOINTS_KEPT: z.coerce.number().int().positive().default(3),
+  ALPHAPO_WHEN_FINISHED: z
+    .enum(['serve', 'exit'])
+    .default('serve')
+    .describe('after the last step: go on serving status and policy, or exit with code 0'),
   ALPHAPO_SHARD_TIMEOUT_MS: z.coerce
     .number()
     .int()
@@ -33,7 +37,9 @@ const environmentSchema = z.object({
 });
 
 /** The optimizer's configuration from environment variables. Errors: INVALID_CONFIGURATION with the variable. */
-export async function optimizerConfigFrom(environment: NodeJS.ProcessEnv): Promise<OptimizerConfig> {
+export async function optimizerConfigFrom(
+  environment: NodeJS.ProcessEnv,
+): Promise<OptimizerConfig & { readonly whenFinished: 'serve' | 'exit' }> {
   const parsed = parseEnvironment(environmentSchema, environment);
   const { ALPHAPO_MODEL: model, ALPHAPO_RUN: runFile } = parsed;
   const settings = parseRunSettings(await readSettingsFile(runFile), (key) => `${runFile}: ${key}`);
@@ -49,6 +55,7 @@ export async function optimizerConfigFrom(environment: NodeJS.ProcessEnv): Promi
     checkpointEvery: parsed.ALPHAPO_CHECKPOINT_EVERY,
     checkpointsKept: parsed.ALPHAPO_CHECKPOINTS_KEPT,
     topics: topicsWithPrefix(parsed.ALPHAPO_TOPIC_PREFIX),
+    whenFinished: parsed.ALPHAPO_WHEN_FINISHED,
     shardTimeoutMs: parsed.ALPHAPO_SHARD_TIMEOUT_MS,
     discoverScorers: async () => (await Promise.all(scorers.map(resolveAddresses))).flat(),
   };

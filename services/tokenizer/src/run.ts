@@ -1,4 +1,5 @@
 import { openConfiguredLog } from '@alphapo/messaging';
+import { RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { tokenizerConfigFrom } from './config.ts';
 import { startTokenizer } from './start.ts';
@@ -6,10 +7,11 @@ import { startTokenizer } from './start.ts';
 /** The whole service: configured from the environment, until the signal. */
 export async function runTokenizer(environment: NodeJS.ProcessEnv, logger: Logger, signal: AbortSignal): Promise<void> {
   const config = await tokenizerConfigFrom(environment);
+  using security = await RpcSecurity.fromEnvironment(environment, { logger });
   await using log = await openConfiguredLog(environment, {
     clientId: 'alphapo-tokenizer',
     logger: (level, event, fields) => logger[level](event, fields),
   });
-  await using tokenizer = await startTokenizer(config, log, logger);
+  await using tokenizer = await startTokenizer({ ...config, security }, log, logger);
   await tokenizer.consume(signal);
 }

@@ -5,7 +5,7 @@ import {
   type Topics,
 } from '@alphapo/contracts';
 import type { EventLog } from '@alphapo/messaging';
-import { Handlers, RpcServer } from '@alphapo/rpc';
+import { Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { openTokenizer } from '@alphapo/tokenization';
 import { makeBatches } from './batcher.ts';
@@ -21,6 +21,8 @@ export interface TokenizerConfig {
   readonly chatTemplate?: string | undefined;
   /** Host and port to listen on. */
   readonly address: string;
+  /** Certificates and access; plaintext and open to everybody where absent. */
+  readonly security?: RpcSecurity | undefined;
   readonly topics: Topics;
   /** Partitions of `preferences`, where it has to be made. */
   readonly preferencesPartitions: number;
@@ -56,7 +58,7 @@ export async function startTokenizer(
     applyChatTemplate: handlers.unary(service.applyChatTemplate.bind(service)),
   };
   const services = [{ definition: TokenizerServiceService, implementation }];
-  const server = await RpcServer.start({ address: config.address, services, handlers });
+  const server = await RpcServer.start({ address: config.address, services, handlers, security: config.security });
   const batchOptions = {
     batchPairs: specification.batch.pairs,
     ...specification.lengths,
