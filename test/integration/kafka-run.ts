@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { PreferenceBatch, topicsWithPrefix, trainingStepSchema } from '@alphapo/contracts';
-import { type LogRecord, openKafkaEventLog } from '@alphapo/messaging';
+import { openKafkaEventLog } from '@alphapo/messaging';
 import { main } from '../../cli/src/main.ts';
+import { freePort } from '../free-port.ts';
 import type { TestBroker } from '../kafka/broker.ts';
+import { lineageProblems, readLedger } from './ledger.ts';
 import { ServiceProcess } from './processes.ts';
 
 /** A run's place: what it trains, on what, and how. */
@@ -79,38 +79,10 @@ export async function expectAllAccountedFor(
   expected: { readonly sent: number; readonly bad: number; readonly steps: number },
 ): Promise<void> {
   await using log = await openKafkaEventLog({ brokers: broker.brokers, clientId: 'test' });
-  const topics = topicsWithPrefix(prefix);
-  const all = async (topic: string) => {
-    const found: LogRecord[] = [];
-    const { first } = await log.bounds(topic, 0);
-    const options = { signal: new AbortController().signal, stop: 'at-end' } as const;
-    for await (const chunk of log.read(topic, 0, first, options)) found.push(...chunk);
-    return found;
-  };
-  const batches = (await all(topics.preferenceBatches)).map(({ value, offset }) => ({
-    offset,
-    batch: PreferenceBatch.decode(value as Uint8Array),
-  }));
-  const letters = await all(topics.deadLetters);
-  const sources = batches.flatMap(({ batch }) => batch.pairs.map(({ sourceOffset }) => sourceOffset));
-  const dead = letters.map(({ headers }) => BigInt(headers['alphapo-offset'] as string));
-  expect(dead).toHaveLength(expected.bad);
-  expect(sources.length + dead.length).toBe(expected.sent);
-  expect(new Set([...sources, ...dead]).size).toBe(expected.sent);
-
-  const steps = (await all(topics.trainingSteps)).map(({ value }) =>
-    trainingStepSchema.parse(JSON.parse(new TextDecoder().decode(value as Uint8Array))),
-  );
-  expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: expected.steps }, (_, i) => i + 1));
-  const trained = batches.filter(({ batch }) => batch.pairs.length > 0);
-  expect(steps.map(({ batchOffset }) => batchOffset)).toEqual(trained.map(({ offset }) => `${offset}`));
-  expect(steps.map(({ pairIds }) => pairIds)).toEqual(trained.map(({ batch }) => batch.pairs.map(({ id }) => id)));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  const ledger = await readLedger(log, prefix);
+  expect(lineageProblems(ledger)).toEqual([]);
+  expect(ledger.preferences).toHaveLength(expected.sent);
+  expect(ledger.deadLetters).toHaveLength(expected.bad);
+  expect(ledger.steps).toHaveLength(expected.steps);
+  expect(ledger.batches.filter(({ batch }) => batch.pairs.length > 0)).toHaveLength(expected.steps);
 }

@@ -9,6 +9,15 @@ const EVENT_TIMEOUT_MS = 200_000;
 /** An event that a service logged: its name and fields. */
 export type ServiceEvent = Readonly<Record<string, unknown>> & { readonly event: string };
 
+export interface ServiceProcessOptions {
+  /** Added to this process's environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Modules that are loaded before the program. */
+  readonly preload?: readonly string[];
+  /** Hears of each event as it is logged. */
+  readonly onEvent?: (event: ServiceEvent) => void;
+}
+
 /** `alphapo …` as a process of its own, with the events that it logs. */
 export class ServiceProcess implements AsyncDisposable {
   readonly events: ServiceEvent[] = [];
@@ -16,8 +25,12 @@ export class ServiceProcess implements AsyncDisposable {
   readonly #waiting = new Set<() => void>();
   #output = '';
 
-  constructor(args: readonly string[]) {
-    this.#child = spawn(process.execPath, [ALPHAPO, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor(args: readonly string[], options: ServiceProcessOptions = {}) {
+    const imports = (options.preload ?? []).map((module) => `--import=${module}`);
+    this.#child = spawn(process.execPath, [...imports, ALPHAPO, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.environment },
+    });
     const killWithUs = () => this.#child.kill('SIGKILL');
     process.once('exit', killWithUs);
     this.#child.once('exit', () => {
@@ -28,10 +41,11 @@ export class ServiceProcess implements AsyncDisposable {
       this.#output += chunk;
     });
     createInterface({ input: this.#child.stderr as NodeJS.ReadableStream }).on('line', (line) => {
-      try {
-        this.events.push(JSON.parse(line));
-      } catch {
-        this.#output += `${line}\n`;
+      const event = eventOf(line);
+      if (event === undefined) this.#output += `${line}\n`;
+      else {
+        this.events.push(event);
+        options.onEvent?.(event);
       }
       this.#notify();
     });
@@ -52,7 +66,7 @@ export class ServiceProcess implements AsyncDisposable {
     for (;;) {
       const found = this.events.find(matches);
       if (found !== undefined) return found;
-      if (this.#child.exitCode !== null || performance.now() > until) {
+      if (this.hasEnded || performance.now() > until) {
         const last = JSON.stringify(this.events.slice(-3));
         throw new Error(`no such event; exit code ${this.#child.exitCode}; last: ${last}; ${this.#output}`);
       }
@@ -74,19 +88,25 @@ export class ServiceProcess implements AsyncDisposable {
     return (await this.event(({ event }) => event.endsWith('.started'))).address as string;
   }
 
+  /** Whether the process has ended, by itself or by a signal. */
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** Sends a signal; nothing happens to a process that has ended. */
+  signal(signal: NodeJS.Signals): void {
+    if (!this.hasEnded) this.#child.kill(signal);
+  }
+
   /** Ends the process and waits for it; returns its exit code. */
   async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const exited = once(this.#child, 'exit');
-      this.#child.kill(signal);
-      await exited;
-    }
-    return this.#child.exitCode;
+    this.signal(signal);
+    return this.exited();
   }
 
   /** Waits for the process to end by itself. */
   async exited(): Promise<number | null> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit');
+    if (!this.hasEnded) await once(this.#child, 'exit');
     return this.#child.exitCode;
   }
 
@@ -96,5 +116,13 @@ export class ServiceProcess implements AsyncDisposable {
 
   #notify(): void {
     for (const done of [...this.#waiting]) done();
+  }
+}
+
+function eventOf(line: string): ServiceEvent | undefined {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
   }
 }

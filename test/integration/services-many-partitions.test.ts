@@ -30,7 +30,7 @@ test('a run over several partitions ends when all of them have ended, also one t
     checkpointFolder: join(folder, 'checkpoints'),
     exportFolder: join(folder, 'exports'),
     checkpointEvery: 2,
-    checkpointsKept: 2,
+    checkpointsKept: { newest: 2 },
     shardTimeoutMs: 30_000,
     discoverScorers: async () => scorers,
   };

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FloatTensor } from '@alphapo/base';
 import { policyDigest } from '@alphapo/checkpoints';
@@ -11,6 +11,7 @@ import {
   type WatchStepsResponse,
 } from '@alphapo/contracts';
 import { callServerStream, callUnary, connect, inProcess } from '@alphapo/rpc';
+import { temporaryFolder } from '../temporary-folder.ts';
 import {
   CALL,
   pairs,
@@ -154,15 +155,36 @@ describe('a run from its start to its end', () => {
     );
   });
 
-  test.each(['../elsewhere', '/tmp/x', '.hidden', 'a/b', 'a b', 'x'.repeat(129)])(
-    'the export name %j is refused',
-    async (name) => {
-      await expect(callUnary(run.connection, 'export', { name }, CALL)).rejects.toMatchObject({
-        code: 'invalid-argument',
-        reason: 'EXPORT_NAME',
-      });
-    },
-  );
+  test.each([
+    '..',
+    '.',
+    '../elsewhere',
+    '/tmp/x',
+    '.hidden',
+    'a/b',
+    'a\\b',
+    'a b',
+    'a\0b',
+    'a\n',
+    'x'.repeat(129),
+    'x'.repeat(2 ** 20),
+  ])('the export name %j is refused', async (name) => {
+    await expect(callUnary(run.connection, 'export', { name }, CALL)).rejects.toMatchObject({
+      code: 'invalid-argument',
+      reason: 'EXPORT_NAME',
+    });
+  });
+
+  test('an export does not follow a link out of the export folder', async () => {
+    const outside = await temporaryFolder();
+    await mkdir(join(run.folder, 'exports'), { recursive: true });
+    await symlink(outside, join(run.folder, 'exports/linked'));
+    await expect(callUnary(run.connection, 'export', { name: 'linked' }, CALL)).rejects.toMatchObject({
+      code: 'invalid-argument',
+      reason: 'EXPORT_NAME',
+    });
+    expect(await readdir(outside)).toEqual([]);
+  });
 });
 
 test('a pause in the middle of a run finishes the step under way and holds the next one back', async () => {

@@ -5,7 +5,7 @@ import {
   type ScoreResult,
   ScorerServiceClient,
 } from '@alphapo/contracts';
-import { callUnary, connect } from '@alphapo/rpc';
+import { callServerStream, callUnary, connect } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
 import { CALL, LOOPBACK, silent, smallModel } from './services-fixture.ts';
 
@@ -178,6 +178,22 @@ test('more items than a call may have are refused', async () => {
   await expect(scorer.score(items)).rejects.toMatchObject({
     code: 'invalid-argument',
     message: expect.stringContaining('items: 1025 items are more than the 1024'),
+  });
+});
+
+test('more pairs than a shard may have are refused', async () => {
+  const item = tokenPair([BOS], [5], [6]).item;
+  const pair = item?.$case === 'tokenPair' ? item.value : undefined;
+  const objective = objectiveToWire({ kind: 'simpo', beta: 2, gamma: 1, labelSmoothing: 0, nll: undefined });
+  const request = {
+    ...{ runId: '', step: 1n, shard: 0, policy: { runId: '', step: 0n, digest: '' }, objective },
+    ...{ pairs: Array.from({ length: 4097 }, () => pair as NonNullable<typeof pair>), batchPairs: 4097 },
+    ...{ batchChosenTokens: 0, referenceModelDigest: '', dtype: '', compute: undefined },
+  };
+  const computing = Array.fromAsync(callServerStream(scorer.connection, 'gradient', request, CALL));
+  await expect(computing).rejects.toMatchObject({
+    code: 'invalid-argument',
+    message: expect.stringContaining('pairs: 4097 are more than the 4096'),
   });
 });
 

@@ -3,18 +3,41 @@ export interface BrokerPlace {
   readonly port: number;
   readonly controllerPort: number;
   readonly dataFolder: string;
+  readonly listeners: readonly ExtraListener[];
+}
+
+export interface ExtraListener {
+  readonly port: number;
+  /** Where clients are told to reach it: that of a proxy which can disturb their connections, say. */
+  readonly advertisedPort: number;
+  /** PLAINTEXT where absent. */
+  readonly protocol?: 'SSL' | 'SASL_SSL';
+  /** Settings of its own, without their prefix `listener.name.<name>.`. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** The settings of a single KRaft node that is broker and controller at once, made for short lives and quick restarts. */
-export function brokerProperties({ port, controllerPort, dataFolder }: BrokerPlace): string {
+export function brokerProperties({ port, controllerPort, dataFolder, listeners }: BrokerPlace): string {
+  const extra = listeners.map((listener, i) => ({ name: `VIA${i}`, ...listener }));
+  const list = (first: string, each: (listener: (typeof extra)[number]) => string) =>
+    [first, ...extra.map(each)].join();
   const settings: Record<string, string | number | boolean> = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: list(
+      `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+      (via) => `${via.name}://127.0.0.1:${via.port}`,
+    ),
+    'advertised.listeners': list(
+      `PLAINTEXT://127.0.0.1:${port}`,
+      (via) => `${via.name}://127.0.0.1:${via.advertisedPort}`,
+    ),
+    'listener.security.protocol.map': list(
+      'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      (via) => `${via.name}:${via.protocol ?? 'PLAINTEXT'}`,
+    ),
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': dataFolder,
     // One node holds the only replica of everything.
@@ -43,6 +66,11 @@ export function brokerProperties({ port, controllerPort, dataFolder }: BrokerPla
     'background.threads': 2,
     'num.recovery.threads.per.data.dir': 2,
   };
+  for (const { name: listener, settings: own = {} } of extra) {
+    for (const [name, value] of Object.entries(own)) {
+      settings[`listener.name.${listener.toLowerCase()}.${name}`] = value;
+    }
+  }
   return `${Object.entries(settings)
     .map(([name, value]) => `${name}=${value}`)
     .join('\n')}\n`;

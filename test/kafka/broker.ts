@@ -2,13 +2,12 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { brokerProperties } from './broker-properties.ts';
+import { freePort } from '../free-port.ts';
+import { brokerProperties, type ExtraListener } from './broker-properties.ts';
 import { kafkaClassPath, whyNoKafka } from './installation.ts';
 
 const run = promisify(execFile);
@@ -27,6 +26,9 @@ export interface TestBroker extends AsyncDisposable {
   readonly restart?: () => Promise<void>;
 }
 
+/** A broker of the test's own. */
+export type OwnBroker = Required<TestBroker>;
+
 /**
  * A `describe` that needs Kafka: against `KAFKA_BROKERS` where set, else a broker of its own. Where neither Java and
  * Maven nor that variable is there, the tests are skipped and the name says so.
@@ -41,9 +43,25 @@ export function describeKafka(name: string, tests: () => void): void {
 export async function startKafka(): Promise<TestBroker> {
   const named = process.env.KAFKA_BROKERS;
   if (named) return { brokers: named.split(','), [Symbol.asyncDispose]: async () => {} };
+  return startOwnKafka();
+}
+
+/**
+ * A broker that can be crashed and restarted, whatever `KAFKA_BROKERS` says, with further listeners where wanted, and with
+ * users who log in by SCRAM, each as `SCRAM-SHA-512=[name=…,password=…]`.
+ */
+export async function startOwnKafka(
+  listeners: readonly ExtraListener[] = [],
+  scramUsers: readonly string[] = [],
+): Promise<OwnBroker> {
   const classPath = await kafkaClassPath();
   const folder = await mkdtemp(join(tmpdir(), 'alphapo-kafka-'));
-  const place = { port: await freePort(), controllerPort: await freePort(), dataFolder: join(folder, 'data') };
+  const place = {
+    port: await freePort(),
+    controllerPort: await freePort(),
+    dataFolder: join(folder, 'data'),
+    listeners,
+  };
   const settings = join(folder, 'server.properties');
   await writeFile(settings, brokerProperties(place));
   const java = [
@@ -54,7 +72,8 @@ export async function startKafka(): Promise<TestBroker> {
   ];
   // Kafka refuses ids that begin with a dash.
   const clusterId = `x${randomBytes(16).toString('base64url').slice(1, 22)}`;
-  await run('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settings]);
+  const users = scramUsers.flatMap((user) => ['--add-scram', user]);
+  await run('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settings, ...users]);
 
   const start = () => launch([...java, 'kafka.Kafka', settings], join(folder, 'broker.log'));
   let child = await start();
@@ -96,13 +115,4 @@ async function stop(child: ChildProcess, signal: 'SIGKILL' | 'SIGTERM'): Promise
   const exited = once(child, 'exit', { signal: AbortSignal.timeout(STOP_TIMEOUT_MS) });
   child.kill(signal);
   await exited;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

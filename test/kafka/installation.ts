@@ -10,14 +10,20 @@ const run = promisify(execFile);
 const KAFKA_VERSION = '4.4.0';
 const MAVEN_TIMEOUT_MS = 300_000;
 
-/** Why no broker can be started here, or undefined where it can: `KAFKA_BROKERS` is set, or Java and Maven are there. */
+/** Why there is no broker for tests, or undefined where there is: `KAFKA_BROKERS` is set, or one can be started. */
 export async function whyNoKafka(): Promise<string | undefined> {
   if (process.env.KAFKA_BROKERS) return undefined;
+  const missing = await whyNoJava();
+  return missing && `${missing}, or set KAFKA_BROKERS`;
+}
+
+/** Why no broker can be started here, or undefined where it can: Java and Maven are there. */
+export async function whyNoJava(): Promise<string | undefined> {
   for (const program of ['java', 'mvn']) {
     try {
       await run(program, ['-version']);
     } catch {
-      return `no ${program} on the PATH; install Java 17 and Maven, or set KAFKA_BROKERS`;
+      return `no ${program} on the PATH; install Java 17 and Maven`;
     }
   }
   return undefined;

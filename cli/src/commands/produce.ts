@@ -2,6 +2,7 @@ import { CONTROL_HEADER, END_OF_DATA, MAX_RECORD_BYTES, ORIGIN_HEADER } from '@a
 import { readRecords } from '@alphapo/data';
 import { type OutgoingRecord, openConfiguredLog } from '@alphapo/messaging';
 import { Command } from 'commander';
+import { addEnvironmentOptions, EVENT_LOG } from '../environment-options.ts';
 import { count, positive } from '../numbers.ts';
 import { trainingOrder } from '../training/dataset.ts';
 
@@ -9,8 +10,6 @@ import { trainingOrder } from '../training/dataset.ts';
 const BATCH = 1000;
 
 interface ProduceOptions {
-  readonly brokers?: string;
-  readonly log?: string;
   readonly topic: string;
   readonly data: string[];
   readonly shuffle?: boolean;
@@ -20,25 +19,21 @@ interface ProduceOptions {
 }
 
 export function produceCommand(): Command {
-  return new Command('produce')
+  const command = new Command('produce')
     .summary('send preference pairs to a topic')
     .description('Send preference pairs to a topic, as any application would')
-    .option('--brokers <host:port,…>', 'Kafka brokers (KAFKA_BROKERS)')
-    .option('--log <file>', 'embedded log instead of Kafka (ALPHAPO_LOG)')
     .option('--topic <name>', 'where to', 'preferences')
     .requiredOption('--data <files...>', 'files of pairs: .json, .jsonl, either with gzip')
     .option('--epochs <n>', 'send the data so many times', positive, 1)
     .option('--shuffle', 'in an order of its own for each epoch')
     .option('--seed <number>', 'of the shuffle', count, 42)
-    .option('--end', 'say that no more pairs follow: partial batches are flushed, and the run can end')
-    .action(produce);
+    .option('--end', 'say that no more pairs follow: partial batches are flushed, and the run can end');
+  const environmentOf = addEnvironmentOptions(command, EVENT_LOG);
+  return command.action((options: ProduceOptions) => produce(options, environmentOf(options)));
 }
 
 /** Sends raw records, good or bad: the tokenizer decides, and keeps what it refuses as dead letters. */
-async function produce(options: ProduceOptions): Promise<void> {
-  const environment = { ...process.env };
-  if (options.brokers !== undefined) environment.KAFKA_BROKERS = options.brokers;
-  if (options.log !== undefined) environment.ALPHAPO_LOG = options.log;
+async function produce(options: ProduceOptions, environment: NodeJS.ProcessEnv): Promise<void> {
   await using log = await openConfiguredLog(environment, { clientId: 'alphapo-produce', logger: () => {} });
   const { topic, seed } = options;
   await log.ensureTopics([{ name: topic, partitions: await partitionsOf(topic, log) }]);

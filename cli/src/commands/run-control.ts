@@ -1,6 +1,8 @@
 import { OptimizerServiceClient } from '@alphapo/contracts';
-import { callServerStream, callUnary, connect } from '@alphapo/rpc';
+import { type Connection, callServerStream, callUnary, connect, RpcSecurity } from '@alphapo/rpc';
+import { createLogger } from '@alphapo/telemetry';
 import { Command } from 'commander';
+import { addEnvironmentOptions, RPC_SECURITY } from '../environment-options.ts';
 import { positive } from '../numbers.ts';
 import { stopSignal } from '../terminal.ts';
 
@@ -13,36 +15,56 @@ function json(message: object): string {
   return JSON.stringify(message, (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : value));
 }
 
+interface RunOptions {
+  readonly optimizer: string;
+}
+
+/** A command about a run that goes on, with a connection to its optimizer. */
+function runCommand<Options extends RunOptions>(
+  command: Command,
+  action: (optimizer: Connection<OptimizerServiceClient>, options: Options) => Promise<void>,
+): Command {
+  command.requiredOption('--optimizer <host:port>', 'the run’s optimizer');
+  const environmentOf = addEnvironmentOptions(command, RPC_SECURITY);
+  return command.action(async (options: Options) => {
+    const logger = createLogger({ service: 'alphapo', level: 'warn' });
+    using security = await RpcSecurity.fromEnvironment(environmentOf(options), { logger });
+    using connection = connect(OptimizerServiceClient, options.optimizer, security);
+    await action(connection, options);
+  });
+}
+
+interface WatchOptions extends RunOptions {
+  readonly fromStep: number;
+  readonly status?: boolean;
+}
+
 export function watchCommand(): Command {
-  return new Command('watch')
+  const command = new Command('watch')
     .summary('follow a run')
     .description('Follow a run: its status, then every step as a line of JSON')
-    .requiredOption('--optimizer <host:port>', 'the run’s optimizer')
     .option('--from-step <n>', 'first step to show', positive, 1)
-    .option('--status', 'show the status and stop')
-    .action(async (options: { optimizer: string; fromStep: number; status?: boolean }) => {
-      using connection = connect(OptimizerServiceClient, options.optimizer);
-      const status = await callUnary(connection, 'getStatus', {}, { timeoutMs: CALL_TIMEOUT_MS });
-      process.stdout.write(`${json(status)}\n`);
-      if (options.status) return;
-      const settings = { timeoutMs: WATCH_TIMEOUT_MS, signal: stopSignal() };
-      const request = { fromStep: BigInt(options.fromStep) };
-      for await (const step of callServerStream(connection, 'watchSteps', request, settings)) {
-        process.stdout.write(`${json(step)}\n`);
-      }
-    });
+    .option('--status', 'show the status and stop');
+  return runCommand(command, async (optimizer, options: WatchOptions) => {
+    const status = await callUnary(optimizer, 'getStatus', {}, { timeoutMs: CALL_TIMEOUT_MS });
+    process.stdout.write(`${json(status)}\n`);
+    if (options.status) return;
+    const settings = { timeoutMs: WATCH_TIMEOUT_MS, signal: stopSignal() };
+    const request = { fromStep: BigInt(options.fromStep) };
+    for await (const step of callServerStream(optimizer, 'watchSteps', request, settings)) {
+      process.stdout.write(`${json(step)}\n`);
+    }
+  });
 }
 
 export function exportCommand(): Command {
-  return new Command('export')
+  const command = new Command('export')
     .summary('write the current policy of a run')
     .description("Write the current policy as a PEFT adapter or Hugging Face model folder on the optimizer's volume")
-    .requiredOption('--optimizer <host:port>', 'the run’s optimizer')
-    .option('--name <name>', 'name of the folder (default: step-N)', '')
-    .action(async (options: { optimizer: string; name: string }) => {
-      using connection = connect(OptimizerServiceClient, options.optimizer);
-      const settings = { timeoutMs: EXPORT_TIMEOUT_MS };
-      const { step, path } = await callUnary(connection, 'export', { name: options.name }, settings);
-      process.stdout.write(`${json({ step, path })}\n`);
-    });
+    .option('--name <name>', 'name of the folder (default: step-N)', '');
+  return runCommand(command, async (optimizer, options: RunOptions & { readonly name: string }) => {
+    const settings = { timeoutMs: EXPORT_TIMEOUT_MS };
+    const { step, path } = await callUnary(optimizer, 'export', { name: options.name }, settings);
+    process.stdout.write(`${json({ step, path })}\n`);
+  });
 }

@@ -3,24 +3,44 @@ import { runScorer } from '@alphapo/scorer';
 import { createLogger, runUntilSignal } from '@alphapo/telemetry';
 import { runTokenizer } from '@alphapo/tokenizer';
 import { Command } from 'commander';
+import {
+  addEnvironmentOptions,
+  type EnvironmentOption,
+  EVENT_LOG,
+  RPC_SERVER_SECURITY,
+} from '../environment-options.ts';
 
-/** An option and the environment variable that the service reads it from. */
-type ServiceOption = readonly [flags: string, variable: string, description: string];
-
-const LOG: readonly ServiceOption[] = [
-  ['--brokers <host:port,…>', 'KAFKA_BROKERS', 'Kafka brokers'],
-  ['--log <file>', 'ALPHAPO_LOG', 'embedded log instead of Kafka, for one machine'],
-  ['--topic-prefix <text>', 'ALPHAPO_TOPIC_PREFIX', 'put before the names of all topics'],
+const TOPIC_PREFIX: EnvironmentOption = [
+  '--topic-prefix <text>',
+  'ALPHAPO_TOPIC_PREFIX',
+  'put before the names of all topics',
 ];
-const MODEL: ServiceOption = ['--model <folder>', 'ALPHAPO_MODEL', 'Hugging Face model folder'];
-const ADDRESS: ServiceOption = ['--address <host:port>', 'ALPHAPO_ADDRESS', 'where to listen; port 0 takes a free one'];
-const RUN: ServiceOption = ['--config <file>', 'ALPHAPO_RUN', 'settings of the run in YAML; steps must be among them'];
-const REFERENCE: ServiceOption = [
+const METRICS: EnvironmentOption = [
+  '--metrics-address <host:port>',
+  'ALPHAPO_METRICS_ADDRESS',
+  'where to serve /metrics; without it: nowhere',
+];
+const MODEL: EnvironmentOption = ['--model <folder>', 'ALPHAPO_MODEL', 'Hugging Face model folder'];
+const ADDRESS: EnvironmentOption = [
+  '--address <host:port>',
+  'ALPHAPO_ADDRESS',
+  'where to listen; port 0 takes a free one',
+];
+const RUN: EnvironmentOption = [
+  '--config <file>',
+  'ALPHAPO_RUN',
+  'settings of the run in YAML; steps must be among them',
+];
+const REFERENCE: EnvironmentOption = [
   '--reference-model <folder>',
   'ALPHAPO_REFERENCE_MODEL',
   'model that dpo, ipo and hinge compare with, the same for optimizer and scorers; without it: the model',
 ];
-const TEMPLATE: ServiceOption = ['--chat-template <name>', 'ALPHAPO_CHAT_TEMPLATE', 'plain, chatml, or a Jinja file'];
+const TEMPLATE: EnvironmentOption = [
+  '--chat-template <name>',
+  'ALPHAPO_CHAT_TEMPLATE',
+  'plain, chatml, or a Jinja file',
+];
 
 const SERVICES = {
   tokenizer: {
@@ -39,7 +59,10 @@ const SERVICES = {
       ],
       ['--processes <n>', 'ALPHAPO_TOKENIZER_PROCESSES', 'processes that tokenize'],
       ['--partitions <n>', 'ALPHAPO_PREFERENCES_PARTITIONS', 'partitions of the preferences topic, if it must be made'],
-      ...LOG,
+      TOPIC_PREFIX,
+      ...EVENT_LOG,
+      METRICS,
+      ...RPC_SERVER_SECURITY,
     ],
   },
   scorer: {
@@ -56,6 +79,8 @@ const SERVICES = {
       ['--threads <n>', 'ALPHAPO_THREADS', 'threads of the computation'],
       ['--score-merging <on|off>', 'ALPHAPO_SCORE_MERGING', 'compute waiting Score calls together'],
       ['--score-linger-ms <n>', 'ALPHAPO_SCORE_LINGER_MS', 'longest wait of a Score call for others'],
+      METRICS,
+      ...RPC_SERVER_SECURITY,
     ],
   },
   optimizer: {
@@ -70,10 +95,50 @@ const SERVICES = {
       ['--folder <folder>', 'ALPHAPO_FOLDER', 'checkpoints and exports; must survive restarts'],
       ['--init-adapter <folder>', 'ALPHAPO_INIT_ADAPTER', 'PEFT adapter to start from'],
       ['--checkpoint-every <steps>', 'ALPHAPO_CHECKPOINT_EVERY', 'steps between checkpoints'],
-      ...LOG,
+      ['--checkpoints-kept <n>', 'ALPHAPO_CHECKPOINTS_KEPT', 'newest checkpoints that are kept'],
+      [
+        '--checkpoint-kept-every <steps>',
+        'ALPHAPO_CHECKPOINT_KEPT_EVERY',
+        'keep those of every so many steps for good',
+      ],
+      ['--when-finished <serve|exit>', 'ALPHAPO_WHEN_FINISHED', 'after the last step: go on serving, or exit'],
+      TOPIC_PREFIX,
+      ...EVENT_LOG,
+      METRICS,
+      ...RPC_SERVER_SECURITY,
     ],
   },
-} as const satisfies Record<string, { description: string; run: typeof runScorer; options: readonly ServiceOption[] }>;
+  autoscaler: {
+    description: 'On Kubernetes: scale the other services from zero to their maximum, and hold Score calls for scorers',
+    // Kubernetes' client takes longer to load than the rest together.
+    run: async (...args) => (await import('@alphapo/autoscaler')).runAutoscaler(...args),
+    options: [
+      ADDRESS,
+      ['--namespace <name>', 'ALPHAPO_NAMESPACE', 'namespace of the workloads and the lease'],
+      ['--tokenizer-workload <kind/name>', 'ALPHAPO_TOKENIZER_WORKLOAD', 'deployment/NAME or statefulset/NAME'],
+      ['--scorer-workload <kind/name>', 'ALPHAPO_SCORER_WORKLOAD', 'the same for the scorers'],
+      ['--optimizer-workload <kind/name>', 'ALPHAPO_OPTIMIZER_WORKLOAD', 'the same for the optimizer'],
+      ['--optimizer <host:port>', 'ALPHAPO_OPTIMIZER', 'the optimizer'],
+      ['--scorers <host:port>', 'ALPHAPO_SCORERS', 'the scorers; the name has the address of each ready pod'],
+      ['--lease <name>', 'ALPHAPO_LEASE', 'Lease by which one of the replicas leads'],
+      ['--pod-name <name>', 'ALPHAPO_POD_NAME', 'name of this replica'],
+      ['--min-scorers <n>', 'ALPHAPO_MIN_SCORERS', 'scorers that are always there'],
+      ['--max-scorers <n>', 'ALPHAPO_MAX_SCORERS', 'scorers at most'],
+      ['--min-tokenizers <n>', 'ALPHAPO_MIN_TOKENIZERS', 'tokenizers that are always there'],
+      ['--max-tokenizers <n>', 'ALPHAPO_MAX_TOKENIZERS', 'tokenizers at most'],
+      ['--cooldown-seconds <n>', 'ALPHAPO_COOLDOWN_SECONDS', 'how long a need is remembered before pods go'],
+      ['--poll-seconds <n>', 'ALPHAPO_POLL_SECONDS', 'time between two looks'],
+      ['--score-wait-seconds <n>', 'ALPHAPO_SCORE_WAIT_SECONDS', 'how long a Score call waits for a scorer'],
+      TOPIC_PREFIX,
+      ...EVENT_LOG,
+      METRICS,
+      ...RPC_SERVER_SECURITY,
+    ],
+  },
+} as const satisfies Record<
+  string,
+  { description: string; run: typeof runScorer; options: readonly EnvironmentOption[] }
+>;
 
 export function serveCommand(): Command {
   const command = new Command('serve')
@@ -85,16 +150,9 @@ export function serveCommand(): Command {
 
 function serviceCommand(name: string, service: (typeof SERVICES)[keyof typeof SERVICES]): Command {
   const command = new Command(name).description(service.description);
-  const variables = new Map<string, string>();
-  for (const [flags, variable, description] of service.options as readonly ServiceOption[]) {
-    command.option(flags, `${description} (${variable})`);
-    variables.set(command.options.at(-1)?.attributeName() ?? '', variable);
-  }
+  const environmentOf = addEnvironmentOptions(command, service.options);
   return command.action(async (options: Record<string, string>) => {
-    const given = Object.entries(options).map(([key, value]) => [variables.get(key), value]);
     const logger = createLogger({ service: name });
-    await runUntilSignal(logger, (signal) =>
-      service.run({ ...process.env, ...Object.fromEntries(given) }, logger, signal),
-    );
+    await runUntilSignal(logger, (signal) => service.run(environmentOf(options), logger, signal));
   });
 }

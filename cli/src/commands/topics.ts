@@ -1,42 +1,38 @@
 import { topicsWithPrefix } from '@alphapo/contracts';
 import { openConfiguredLog, type TopicSpecification } from '@alphapo/messaging';
 import { Command } from 'commander';
+import { addEnvironmentOptions, EVENT_LOG } from '../environment-options.ts';
 import { positive } from '../numbers.ts';
 
 const HOUR_MS = 3_600_000;
 
 interface TopicsOptions {
-  readonly brokers?: string;
-  readonly log?: string;
   readonly topicPrefix: string;
   readonly partitions: number;
   readonly retentionHours?: number;
 }
 
 export function topicsCommand(): Command {
-  return new Command('topics')
+  const command = new Command('topics')
     .summary('make the topics of a deployment')
     .description(
       'Make the topics of a deployment that are missing. Batches and steps are kept for ever, because a run is rebuilt from them.\nFails where a topic exists with another number of partitions.',
     )
-    .option('--brokers <host:port,…>', 'Kafka brokers (KAFKA_BROKERS)')
-    .option('--log <file>', 'embedded log instead of Kafka (ALPHAPO_LOG)')
     .option('--topic-prefix <text>', 'put before the names of all topics', '')
     .option('--partitions <n>', 'of the preferences topic', positive, 1)
-    .option('--retention-hours <n>', "how long preferences and dead letters are kept (default: the broker's)", positive)
-    .action(makeTopics);
+    .option(
+      '--retention-hours <n>',
+      "how long preferences and dead letters are kept (default: the broker's)",
+      positive,
+    );
+  const environmentOf = addEnvironmentOptions(command, EVENT_LOG);
+  return command.action((options: TopicsOptions) => makeTopics(options, environmentOf(options)));
 }
 
-async function makeTopics({
-  brokers,
-  log: file,
-  topicPrefix,
-  partitions,
-  retentionHours,
-}: TopicsOptions): Promise<void> {
-  const environment = { ...process.env };
-  if (brokers !== undefined) environment.KAFKA_BROKERS = brokers;
-  if (file !== undefined) environment.ALPHAPO_LOG = file;
+async function makeTopics(
+  { topicPrefix, partitions, retentionHours }: TopicsOptions,
+  environment: NodeJS.ProcessEnv,
+): Promise<void> {
   await using log = await openConfiguredLog(environment, { clientId: 'alphapo-topics', logger: () => {} });
   const topics = topicsWithPrefix(topicPrefix);
   const retention = retentionHours === undefined ? {} : { retentionMs: retentionHours * HOUR_MS };

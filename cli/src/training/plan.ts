@@ -7,7 +7,7 @@ import { identifyRun } from '@alphapo/optimizer';
 import { TokenizerPool } from '@alphapo/tokenization';
 import { type DataPair, holdOut, type RejectedRecord, readDataset } from './dataset.ts';
 import { availableBytes, fitMemory, memoryPlanner, planInWay } from './memory.ts';
-import { computeOfRun } from './run-folder.ts';
+import { runIdentityOf } from './run-folder.ts';
 import type { TrainPlan } from './train.ts';
 
 /** What `train` is asked for, besides the settings of the run. */
@@ -56,7 +56,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
   const planned = { ...resolved, device: request.device };
   const planner = memoryPlanner(model, planned, rows);
   // A run goes on as it began, whatever memory there is now.
-  const begun = request.resume ? await computeOfRun(request.out) : undefined;
+  const begun = request.resume ? (await runIdentityOf(request.out))?.specification.compute : undefined;
   const { compute, plan: memory } =
     begun === undefined
       ? fitMemory(planner, { specification: planned, settings: withAdapter }, limit)

@@ -9,6 +9,8 @@ export type ErrorCode =
   | 'unavailable'
   | 'aborted'
   | 'cancelled'
+  | 'unauthenticated'
+  | 'permission-denied'
   | 'deadline-exceeded'
   | 'data-loss'
   | 'unimplemented'

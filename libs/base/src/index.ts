@@ -1,6 +1,7 @@
 export { canonicalJson, sha256, sha256OfAll } from './digest.ts';
 export { AlphapoError, type ErrorCode, messageOf, printable, unreachable } from './errors.ts';
 export { type Random, seededRandom } from './random.ts';
+export { Secret } from './secret.ts';
 export {
   BYTES_PER_ELEMENT,
   type DataType,

@@ -1,3 +1,4 @@
+export { type Computation, computationSchema } from './computation.ts';
 export {
   type ComputeSettings,
   computeSettingsSchema,
@@ -50,9 +51,9 @@ export {
   topicsWithPrefix,
 } from './topics.ts';
 export { trainingMethodFromWire, trainingMethodToWire } from './training-method-wire.ts';
-export { type TrainingStep, trainingStepSchema } from './training-step.ts';
+export { type SkippedStep, type TrainingStep, trainingStepSchema } from './training-step.ts';
 
 /** The descriptors of all messages and services, for reflection. */
 export const descriptorSetFile = new URL('./generated/descriptor-set.binpb', import.meta.url);
-export { parseEnvironment } from './environment.ts';
+export { parseEnvironment, readSecret, type SecretSource, secretSource } from './environment.ts';
 export { parseRunSettings, readSettingsFile } from './run-settings-file.ts';

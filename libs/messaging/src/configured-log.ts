@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { openEmbeddedEventLog } from './embedded/embedded-event-log.ts';
 import type { EventLog } from './event-log.ts';
 import { openKafkaEventLog } from './kafka/kafka-event-log.ts';
+import { kafkaSecurityFrom } from './kafka/security.ts';
 import type { EventLogger } from './logger.ts';
 
 const environmentSchema = z.object({
@@ -13,7 +14,7 @@ const environmentSchema = z.object({
 
 /**
  * Opens the log that the environment names: KAFKA_BROKERS, or ALPHAPO_LOG for one machine. Errors: NO_EVENT_LOG where
- * neither is set, INVALID_CONFIGURATION where both are, and those of opening the log.
+ * neither is set, INVALID_CONFIGURATION where both are, and those of `kafkaSecurityFrom` and of opening the log.
  */
 export async function openConfiguredLog(
   environment: NodeJS.ProcessEnv,
@@ -23,7 +24,10 @@ export async function openConfiguredLog(
   if (brokers !== undefined && path !== undefined) {
     throw new AlphapoError('invalid-argument', 'INVALID_CONFIGURATION', 'set KAFKA_BROKERS or ALPHAPO_LOG, not both');
   }
-  if (brokers !== undefined) return openKafkaEventLog({ brokers: brokers.split(',').map((b) => b.trim()), ...options });
+  if (brokers !== undefined) {
+    const security = await kafkaSecurityFrom(environment);
+    return openKafkaEventLog({ brokers: brokers.split(',').map((b) => b.trim()), ...security, ...options });
+  }
   if (path !== undefined) return openEmbeddedEventLog({ path, logger: options.logger });
   throw new AlphapoError(
     'invalid-argument',

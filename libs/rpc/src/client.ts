@@ -1,6 +1,7 @@
 import type { CallOptions, Client, ClientReadableStream, ClientUnaryCall, ServiceError } from '@grpc/grpc-js';
 import { inProcessAddress, inProcessTransport } from './in-process.ts';
 import { type ClientClass, networkTransport } from './network.ts';
+import { RpcSecurity } from './security/rpc-security.ts';
 import type { CallSettings, Transport } from './transport.ts';
 
 /** What calls of a client's methods go through. */
@@ -11,10 +12,14 @@ export interface Connection<C extends Client> extends Disposable {
   readonly client?: C;
 }
 
-/** Connects to a host and port, or within the process to an address of `inProcess`. */
-export function connect<C extends Client>(clientClass: ClientClass<C>, address: string): Connection<C> {
+/** Connects to a host and port, in plaintext unless `security` says otherwise, or within the process to an address of `inProcess`. */
+export function connect<C extends Client>(
+  clientClass: ClientClass<C>,
+  address: string,
+  security: RpcSecurity = RpcSecurity.none,
+): Connection<C> {
   const local = inProcessAddress(address);
-  const transport = local === undefined ? networkTransport(clientClass, address) : inProcessTransport(local);
+  const transport = local === undefined ? networkTransport(clientClass, address, security) : inProcessTransport(local);
   return { address, transport, [Symbol.dispose]: () => transport[Symbol.dispose]() };
 }
 

@@ -1,6 +1,7 @@
-import { AlphapoError } from '@alphapo/base';
+import { AlphapoError, Secret } from '@alphapo/base';
 import type { Logger } from '@alphapo/telemetry';
 import type { ServerUnaryCall, ServerWritableStream, ServiceError, sendUnaryData } from '@grpc/grpc-js';
+import { accepted } from './request-decoder.ts';
 import { toServiceError } from './status.ts';
 
 /** What a handler knows of its call besides the request. */
@@ -11,6 +12,10 @@ export interface CallContext {
   readonly peer: string;
   /** The method's path, for logs. */
   readonly method: string;
+  /** When the client stops waiting, in milliseconds since 1970; Infinity where it waits for ever. */
+  readonly deadline: number;
+  /** The client's authorization header, for whoever passes the call on; undefined where this server has checked it itself. */
+  readonly authorization: Secret | undefined;
 }
 
 /** A method of a service. */
@@ -39,7 +44,7 @@ export class Handlers {
         this.#track(async () => {
           const context = contextOf(call);
           try {
-            callback(null, await handle(call.request, context));
+            callback(null, await handle(accepted(call.request), context));
           } catch (error) {
             callback(this.#report(error, context));
           }
@@ -62,7 +67,7 @@ export class Handlers {
           const context = contextOf(call);
           const { signal } = context;
           try {
-            for await (const response of handle(call.request, context)) {
+            for await (const response of handle(accepted(call.request), context)) {
               if (signal.aborted) break;
               await written(call, response, signal);
             }
@@ -127,5 +132,12 @@ function contextOf(call: AnyCall): CallContext {
     abort.abort(new AlphapoError('cancelled', 'CANCELLED', 'the client cancelled the call or its deadline passed'));
   if (call.cancelled) cancel();
   call.on('cancelled', cancel);
-  return { signal: abort.signal, peer: call.getPeer(), method: call.getPath() };
+  const [authorization] = call.metadata.get('authorization');
+  return {
+    signal: abort.signal,
+    peer: call.getPeer(),
+    method: call.getPath(),
+    deadline: Number(call.getDeadline()),
+    authorization: authorization === undefined ? undefined : new Secret(String(authorization)),
+  };
 }

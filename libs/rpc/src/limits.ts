@@ -9,3 +9,28 @@ export const CHUNK_BYTES = 2 * 2 ** 20;
  * chunk, and each time the server waits for a round trip.
  */
 export const FLOW_CONTROL_WINDOW_BYTES = 4 * 2 ** 20;
+
+/** What a server takes from its clients. Besides these, Node limits a call's headers: 128 of them, and 64 KiB in all. */
+export interface ServerLimits {
+  /** Connections at a time; further ones are closed at once. */
+  readonly connections: number;
+  /** Calls at a time on one connection; a client keeps further ones to itself until others have ended. */
+  readonly callsPerConnection: number;
+  /** Calls at a time, waiting ones included; further ones are turned away with RESOURCE_EXHAUSTED. */
+  readonly calls: number;
+  /** How long a request may take to arrive, and an answer's message to be taken, in milliseconds. */
+  readonly stallMs: number;
+  /** A connection without calls is closed after this. Clients connect again by themselves. */
+  readonly idleMs: number;
+}
+
+export const DEFAULT_LIMITS: ServerLimits = {
+  connections: 2048,
+  callsPerConnection: 256,
+  calls: 2048,
+  stallMs: 60_000,
+  idleMs: 10 * 60_000,
+};
+
+/** A peer that is gone without a word is noticed after the two together. */
+export const KEEPALIVE = { 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 10_000 } as const;

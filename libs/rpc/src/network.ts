@@ -1,22 +1,24 @@
 import {
   type CallOptions,
+  type ChannelCredentials,
+  type ChannelOptions,
   type Client,
   type ClientReadableStream,
   type ClientUnaryCall,
-  credentials,
-  Metadata,
+  type Metadata,
   makeGenericClientConstructor,
   type ServiceDefinition,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { FLOW_CONTROL_WINDOW_BYTES, MAX_MESSAGE_BYTES } from './limits.ts';
+import { FLOW_CONTROL_WINDOW_BYTES, KEEPALIVE, MAX_MESSAGE_BYTES } from './limits.ts';
+import type { RpcSecurity } from './security/rpc-security.ts';
 import { fromServiceError } from './status.ts';
 import { withTensorCodec } from './tensor-codec.ts';
 import { type CallSettings, cancelled, type Transport } from './transport.ts';
 
 /** A generated client's class. */
 export interface ClientClass<C extends Client> {
-  new (address: string, channelCredentials: ReturnType<typeof credentials.createInsecure>): C;
+  new (address: string, channelCredentials: ChannelCredentials): C;
   readonly service: ServiceDefinition;
   readonly serviceName: string;
 }
@@ -29,20 +31,30 @@ type Invoke<Call> = (
 ) => Call;
 
 /** gRPC over HTTP/2. Connects by itself, again and again, when calls are made. */
-export function networkTransport({ service, serviceName }: ClientClass<Client>, address: string): Transport {
+export function networkTransport(
+  { service, serviceName }: ClientClass<Client>,
+  address: string,
+  security: RpcSecurity,
+): Transport {
   const ClientOfService = makeGenericClientConstructor(withTensorCodec(service), serviceName);
-  const client = new ClientOfService(address, credentials.createInsecure(), {
+  const client = new ClientOfService(address, security.channelCredentials(), {
+    ...nameOverride(security),
+    ...KEEPALIVE,
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
     'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 2_000,
-    'grpc.keepalive_time_ms': 20_000,
-    'grpc.keepalive_timeout_ms': 10_000,
   });
   const methods = client as unknown as Record<string, Invoke<ClientUnaryCall | ClientReadableStream<unknown>>>;
   const begin = <Call>(method: string, ...[request, settings, callback]: BeginArguments) =>
-    methods[method]?.call(client, request, new Metadata(), deadlineOf(settings), callback) as Call;
+    methods[method]?.call(
+      client,
+      request,
+      security.callMetadata(settings.authorization),
+      deadlineOf(settings),
+      callback,
+    ) as Call;
 
   return {
     kind: 'network',
@@ -86,3 +98,8 @@ type BeginArguments = [
 ];
 
 const deadlineOf = ({ timeoutMs }: CallSettings): Partial<CallOptions> => ({ deadline: Date.now() + timeoutMs });
+
+/** The option for a server's certificate that has another name than the host; an undefined one would be taken for a name. */
+export function nameOverride({ serverName }: RpcSecurity): ChannelOptions {
+  return serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName };
+}

@@ -1,6 +1,8 @@
-import { AlphapoError, type FloatTensor, seededRandom } from '@alphapo/base';
-import { type ScoreRequest, ScorerServiceClient, ScorerServiceService, type TensorChunk } from '@alphapo/contracts';
-import { createLogger } from '@alphapo/telemetry';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AlphapoError, type FloatTensor, Secret, seededRandom } from '@alphapo/base';
+import { ScorerServiceClient } from '@alphapo/contracts';
+import { createLogger, meter } from '@alphapo/telemetry';
 import { status } from '@grpc/grpc-js';
 import {
   type CallContext,
@@ -9,66 +11,13 @@ import {
   connect,
   Handlers,
   HealthClient,
-  inProcess,
   RpcServer,
   TensorAssembler,
   tensorsToChunks,
 } from './index.ts';
+import { chunk, GRADIENT, SCORE, SOON, serve, type TransportKind } from './scorer.fixture.ts';
 
-const REQUEST: ScoreRequest = {
-  items: [],
-  policy: undefined,
-  perToken: false,
-  objective: undefined,
-  batch: undefined,
-};
-const GRADIENT = {
-  runId: '',
-  step: 0n,
-  shard: 0,
-  policy: undefined,
-  objective: undefined,
-  pairs: [],
-  batchPairs: 0,
-  batchChosenTokens: 0,
-  referenceModelDigest: '',
-  compute: undefined,
-  dtype: '',
-};
-const chunk = (n: number): TensorChunk => ({
-  name: `${n}`,
-  dataType: 1,
-  shape: [],
-  byteOffset: 0n,
-  data: Buffer.alloc(2 ** 18),
-});
-
-interface Behaviour {
-  score?: (request: ScoreRequest, context: CallContext) => Promise<{ results: []; policy: undefined }>;
-  gradient?: (context: CallContext) => AsyncIterable<TensorChunk>;
-}
-
-type Kind = 'network' | 'in-process';
-
-/** A scorer whose answers the test decides, on a free port, and a connection to it. */
-async function serve({ score, gradient }: Behaviour, kind: Kind = 'network') {
-  const handlers = new Handlers(createLogger({ service: 'test', level: 'silent' }));
-  const implementation = {
-    describeScorer: handlers.unary(() => Promise.reject(new Error('secret'))),
-    score: handlers.unary(score ?? (async () => ({ results: [] as [], policy: undefined }))),
-    gradient: handlers.serverStream(async function* (_request, context) {
-      for await (const value of gradient?.(context) ?? []) yield { part: { $case: 'chunk', value } } as const;
-    }),
-  };
-  const services = [{ definition: ScorerServiceService, implementation }];
-  const server = await RpcServer.start({ address: '127.0.0.1:0', services, handlers, drainMs: 1000 });
-  const address = kind === 'network' ? server.address : inProcess(server.address);
-  return { server, connection: connect(ScorerServiceClient, address) };
-}
-
-const SOON = { timeoutMs: 5_000 };
-
-describe.each<Kind>(['network', 'in-process'])('calls by %s', (kind) => {
+describe.each<TransportKind>(['network', 'in-process'])('calls by %s', (kind) => {
   test('an error arrives with its code, reason, message and metadata', async () => {
     const { server, connection } = await serve(
       {
@@ -79,10 +28,10 @@ describe.each<Kind>(['network', 'in-process'])('calls by %s', (kind) => {
             }),
           ),
       },
-      kind,
+      { kind },
     );
     await using _ = server;
-    await expect(callUnary(connection, 'score', REQUEST, SOON)).rejects.toMatchObject({
+    await expect(callUnary(connection, 'score', SCORE, SOON)).rejects.toMatchObject({
       code: 'invalid-argument',
       reason: 'INVALID_ITEM',
       message: expect.stringContaining('items[3]: is empty'),
@@ -92,7 +41,7 @@ describe.each<Kind>(['network', 'in-process'])('calls by %s', (kind) => {
   });
 
   test('an unexpected error is INTERNAL and keeps its text to itself', async () => {
-    const { server, connection } = await serve({}, kind);
+    const { server, connection } = await serve({}, { kind });
     await using _ = server;
     const error = await callUnary(connection, 'describeScorer', {}, SOON).catch((caught: AlphapoError) => caught);
     expect(error).toMatchObject({ code: 'internal' });
@@ -115,10 +64,10 @@ describe.each<Kind>(['network', 'in-process'])('calls by %s', (kind) => {
             });
           }),
       },
-      kind,
+      { kind },
     );
     await using _ = server;
-    await expect(callUnary(connection, 'score', REQUEST, settings())).rejects.toMatchObject({ code });
+    await expect(callUnary(connection, 'score', SCORE, settings())).rejects.toMatchObject({ code });
     await stopped.promise;
     connection[Symbol.dispose]();
   });
@@ -133,7 +82,7 @@ describe.each<Kind>(['network', 'in-process'])('calls by %s', (kind) => {
           for (; !signal.aborted; made++) yield chunk(made);
         },
       },
-      kind,
+      { kind },
     );
     await using _ = server;
     for await (const { part } of callServerStream(connection, 'gradient', GRADIENT, SOON)) {
@@ -154,9 +103,9 @@ describe.each<Kind>(['network', 'in-process'])('calls by %s', (kind) => {
           return { results: [], policy: undefined };
         },
       },
-      kind,
+      { kind },
     );
-    const answer = callUnary(connection, 'score', REQUEST, SOON);
+    const answer = callUnary(connection, 'score', SCORE, SOON);
     await new Promise((resolve) => setTimeout(resolve, 100));
     await server[Symbol.asyncDispose]();
     await expect(answer).resolves.toMatchObject({ results: [] });
@@ -177,7 +126,7 @@ describe.each<Kind>(['network', 'in-process'])('calls by %s', (kind) => {
           yield* tensorsToChunks(tensors);
         },
       },
-      kind,
+      { kind },
     );
     await using _ = server;
     const assembler = new TensorAssembler({ maxBytes: 2 ** 24 });
@@ -219,17 +168,17 @@ test('a port in use is a clear error', async () => {
 
 test('a server that is not there is UNAVAILABLE with its address', async () => {
   using connection = connect(ScorerServiceClient, '127.0.0.1:1');
-  await expect(callUnary(connection, 'score', REQUEST, SOON)).rejects.toMatchObject({
+  await expect(callUnary(connection, 'score', SCORE, SOON)).rejects.toMatchObject({
     code: 'unavailable',
     message: expect.stringContaining('127.0.0.1:1'),
   });
 });
 
 test('an address of this process that no server has is UNAVAILABLE', async () => {
-  const { server, connection } = await serve({}, 'in-process');
-  await expect(callUnary(connection, 'score', REQUEST, SOON)).resolves.toMatchObject({ results: [] });
+  const { server, connection } = await serve({}, { kind: 'in-process' });
+  await expect(callUnary(connection, 'score', SCORE, SOON)).resolves.toMatchObject({ results: [] });
   await server[Symbol.asyncDispose]();
-  await expect(callUnary(connection, 'score', REQUEST, SOON)).rejects.toMatchObject({
+  await expect(callUnary(connection, 'score', SCORE, SOON)).rejects.toMatchObject({
     code: 'unavailable',
     message: expect.stringContaining(server.address),
   });
@@ -243,9 +192,51 @@ test('within the process messages are the handler’s own', async () => {
         yield sent;
       },
     },
-    'in-process',
+    { kind: 'in-process' },
   );
   await using _ = server;
   const [response] = await Array.fromAsync(callServerStream(connection, 'gradient', GRADIENT, SOON));
   expect(response?.part?.value).toBe(sent);
+});
+
+test('a handler knows when its client stops waiting, and on whose authority it calls', async () => {
+  const contexts: CallContext[] = [];
+  const { server, connection } = await serve({
+    score: async (_request, context) => {
+      contexts.push(context);
+      return { results: [], policy: undefined };
+    },
+  });
+  await using _ = server;
+  const before = Date.now();
+  await callUnary(connection, 'score', SCORE, { timeoutMs: 5_000, authorization: new Secret('Bearer theirs') });
+  await callUnary(connection, 'score', SCORE, { timeoutMs: 5_000, authorization: 'none' });
+  const [passedOn, anonymous] = contexts;
+  expect((passedOn?.deadline ?? 0) - before).toBeGreaterThan(4_000);
+  expect((passedOn?.deadline ?? 0) - before).toBeLessThan(10_000);
+  expect(passedOn?.authorization?.reveal()).toBe('Bearer theirs');
+  expect(anonymous?.authorization).toBeUndefined();
+  connection[Symbol.dispose]();
+});
+
+test('calls are counted by method and code, those that their client ends too', async () => {
+  const { server, connection } = await serve({
+    score: async (_request, { signal }) => {
+      await once(signal, 'abort');
+      return { results: [], policy: undefined };
+    },
+  });
+  await using _ = server;
+  const value = async (method: string, code: string) => {
+    const { text } = await meter.exposition();
+    const series = new RegExp(`^alphapo_grpc_server_handled_total.*method="${method}",code="${code}"\\} (\\d+)$`, 'm');
+    return Number(series.exec(text)?.[1] ?? 0);
+  };
+  const [cancelled, failed] = [await value('Score', 'CANCELLED'), await value('DescribeScorer', 'INTERNAL')];
+  await callUnary(connection, 'describeScorer', {}, SOON).catch(() => {});
+  await callUnary(connection, 'score', SCORE, { timeoutMs: 300 }).catch(() => {});
+  for (let tries = 0; tries < 50 && (await value('Score', 'CANCELLED')) === cancelled; tries++) await sleep(20);
+  expect(await value('Score', 'CANCELLED')).toBe(cancelled + 1);
+  expect(await value('DescribeScorer', 'INTERNAL')).toBe(failed + 1);
+  connection[Symbol.dispose]();
 });

@@ -1,20 +1,24 @@
 import { readFileSync } from 'node:fs';
-import { AlphapoError, messageOf } from '@alphapo/base';
 import { descriptorSetFile } from '@alphapo/contracts';
 import {
   logVerbosity,
   Server,
-  ServerCredentials,
   type ServiceDefinition,
   setLogVerbosity,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation } from 'grpc-health-check';
+import { countingCalls } from './call-metrics.ts';
 import type { Handlers, Method } from './handlers.ts';
+import { Health } from './health.ts';
 import { offerInProcess } from './in-process.ts';
-import { MAX_MESSAGE_BYTES } from './limits.ts';
+import { DEFAULT_LIMITS, KEEPALIVE, MAX_MESSAGE_BYTES, type ServerLimits } from './limits.ts';
+import { Listener } from './listener.ts';
+import { sheddingLoad } from './load-shedding.ts';
+import { withBoundedRequests } from './request-decoder.ts';
+import { authorizing } from './security/authorization.ts';
+import { RpcSecurity } from './security/rpc-security.ts';
 import { withTensorCodec } from './tensor-codec.ts';
 
 /** A service of a server: its definition from the generated code, and its methods by their names there. */
@@ -31,6 +35,9 @@ export interface ServerOptions {
   readonly handlers: Handlers;
   /** How long a graceful stop waits for running calls, in milliseconds. */
   readonly drainMs?: number;
+  /** Certificates and access; plaintext and open to everybody where absent. */
+  readonly security?: RpcSecurity | undefined;
+  readonly limits?: Partial<ServerLimits>;
 }
 
 const DRAIN_MS = 30_000;
@@ -41,92 +48,90 @@ setLogVerbosity(logVerbosity.NONE);
 
 /** A listening gRPC server with health checking (grpc.health.v1) and reflection. */
 export class RpcServer implements AsyncDisposable {
-  /** Host and port that clients connect to. */
-  readonly address: string;
-  readonly #server: Server;
-  readonly #health: HealthImplementation;
+  readonly #listener: Listener;
+  readonly #health: Health;
   readonly #offer: Disposable;
   readonly #options: ServerOptions;
 
-  private constructor(parts: {
-    server: Server;
-    health: HealthImplementation;
-    address: string;
-    offer: Disposable;
-    options: ServerOptions;
-  }) {
-    this.#server = parts.server;
+  private constructor(parts: { listener: Listener; health: Health; offer: Disposable; options: ServerOptions }) {
+    this.#listener = parts.listener;
     this.#health = parts.health;
-    this.address = parts.address;
     this.#offer = parts.offer;
     this.#options = parts.options;
   }
 
-  /** Errors: ADDRESS_IN_USE and CANNOT_LISTEN with the address. */
+  /** Host and port that clients connect to. */
+  get address(): string {
+    return this.#listener.address;
+  }
+
+  /** Host and port of health checks in plaintext, where the security has such a port. */
+  get healthAddress(): string | undefined {
+    return this.#health.address;
+  }
+
+  /** Errors: INVALID_ADDRESS, ADDRESS_IN_USE and CANNOT_LISTEN with the address; INVALID_CONFIGURATION of `security`. */
   static async start(options: ServerOptions): Promise<RpcServer> {
+    using opened = new DisposableStack();
+    const { security = RpcSecurity.none } = options;
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const server = new Server({
       'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
       'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+      'grpc.max_concurrent_streams': limits.callsPerConnection,
+      'grpc.max_connection_idle_ms': limits.idleMs,
+      ...KEEPALIVE,
+      interceptors: [
+        countingCalls(),
+        sheddingLoad(limits),
+        ...(security.access === undefined ? [] : [authorizing(security.access)]),
+      ],
     });
     const names = options.services.map(({ definition }) => serviceName(definition));
-    const health = new HealthImplementation(Object.fromEntries(['', ...names].map((name) => [name, 'SERVING'])));
     for (const { definition, implementation } of options.services) {
       const methods = Object.entries(implementation).map(([name, { serve }]) => [name, serve]);
-      server.addService(withTensorCodec(definition), Object.fromEntries(methods) as UntypedServiceImplementation);
+      server.addService(
+        withBoundedRequests(withTensorCodec(definition)),
+        Object.fromEntries(methods) as UntypedServiceImplementation,
+      );
     }
-    health.addToServer(server);
+    const health = opened.use(await Health.open(names, security.healthAddress));
+    health.addTo(server);
     new ReflectionService(loadFileDescriptorSetFromBuffer(readFileSync(descriptorSetFile)), {
       services: names,
     }).addToServer(server);
-    const port = await bind(server, options.address);
-    const host = options.address.slice(0, options.address.lastIndexOf(':'));
-    const address = `${host}:${port}`;
+    const credentials = security.serverCredentials();
+    const { connections } = limits;
+    const listener = opened.use(await Listener.open(options.address, server, { credentials, connections }));
     const offer = offerInProcess(
-      address,
+      listener.address,
       Object.assign({}, ...options.services.map((service) => service.implementation)),
     );
-    return new RpcServer({ server, health, address, offer, options });
+    opened.move();
+    return new RpcServer({ listener, health, offer, options });
   }
 
   /** What health checks answer for the whole server. */
   setServing(serving: boolean): void {
-    const names = ['', ...this.#options.services.map(({ definition }) => serviceName(definition))];
-    for (const name of names) this.#health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
+    this.#health.setServing(serving);
   }
 
   /** Takes no new calls, lets running ones end within the drain time, then cuts what is left. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.setServing(false);
     this.#offer[Symbol.dispose]();
-    const ended = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    const ended = this.#listener.close();
     await within(this.#options.drainMs ?? DRAIN_MS, this.#options.handlers.idle());
     // The last answers are on their way; streams that never end by themselves (health watches) are cut.
     await within(FLUSH_MS, ended);
-    this.#server.forceShutdown();
+    this.#listener[Symbol.dispose]();
+    this.#health[Symbol.dispose]();
   }
 }
 
 function serviceName(definition: ServiceDefinition): string {
   const [method] = Object.values(definition);
   return method?.path.split('/')[1] ?? '';
-}
-
-function bind(server: Server, address: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
-      if (error === null) return resolve(port);
-      const inUse = messageOf(error).includes('EADDRINUSE');
-      const advice = inUse ? 'another process listens there; choose another port' : messageOf(error);
-      reject(
-        new AlphapoError(
-          'unavailable',
-          inUse ? 'ADDRESS_IN_USE' : 'CANNOT_LISTEN',
-          `cannot listen on ${address}: ${advice}`,
-          { cause: error },
-        ),
-      );
-    });
-  });
 }
 
 /** Waits for something, but no longer than this. */

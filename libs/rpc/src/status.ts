@@ -1,6 +1,6 @@
 import { AlphapoError, type ErrorCode, messageOf } from '@alphapo/base';
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
-import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
 
 /** Errors as gRPC statuses with google.rpc details, and back. */
 
@@ -14,6 +14,8 @@ const STATUS: Readonly<Record<ErrorCode, status>> = {
   unavailable: status.UNAVAILABLE,
   aborted: status.ABORTED,
   cancelled: status.CANCELLED,
+  unauthenticated: status.UNAUTHENTICATED,
+  'permission-denied': status.PERMISSION_DENIED,
   'deadline-exceeded': status.DEADLINE_EXCEEDED,
   'data-loss': status.DATA_LOSS,
   unimplemented: status.UNIMPLEMENTED,
@@ -27,11 +29,11 @@ const CODE: ReadonlyMap<number, ErrorCode> = new Map(
 const DETAILS_KEY = 'grpc-status-details-bin';
 const DOMAIN = 'alphapo';
 const TYPE_URL = 'type.googleapis.com/google.rpc.';
-/** How long a client that was turned away should wait, in seconds. */
+/** How long a client that was turned away should wait, in seconds, where the error's `retrySeconds` says nothing. */
 const RETRY_SECONDS = 1;
 
 /** What grpc-js sends for an error. Errors that are not ours become INTERNAL without their text. */
-export function toServiceError(error: unknown): Partial<ServiceError> {
+export function toServiceError(error: unknown): Pick<StatusObject, 'code' | 'details'> & Partial<StatusObject> {
   if (!(error instanceof AlphapoError)) {
     return { code: status.INTERNAL, details: 'internal error; the server has logged it' };
   }
@@ -86,10 +88,11 @@ function encodeStatus(error: AlphapoError): Uint8Array {
       });
     }
   });
-  if (error.code === 'resource-exhausted') {
-    detail('RetryInfo', (retry) => message(retry, 1, (delay) => delay.uint32(8).int64(RETRY_SECONDS)));
+  const { field, retrySeconds } = error.metadata;
+  if (error.code === 'resource-exhausted' || retrySeconds !== undefined) {
+    const seconds = Number(retrySeconds ?? RETRY_SECONDS);
+    detail('RetryInfo', (retry) => message(retry, 1, (delay) => delay.uint32(8).int64(seconds)));
   }
-  const { field } = error.metadata;
   if (error.code === 'invalid-argument' && field !== undefined) {
     detail('BadRequest', (request) =>
       message(request, 1, (violation) => {

@@ -1,3 +1,4 @@
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
 import { writeAdapter, writeModel } from '@alphapo/checkpoints';
@@ -20,17 +21,15 @@ export class Exporter {
     this.#method = method;
   }
 
-  /** Returns the path. Errors: EXPORT_NAME where the name is no plain folder name. */
+  /** Returns the path. Errors: EXPORT_NAME where the name is no plain folder name, or is that of a link or of a file. */
   async export({ tensors }: PolicyReading, name: string): Promise<string> {
     if (!SAFE_NAME.test(name)) {
-      throw new AlphapoError(
-        'invalid-argument',
-        'EXPORT_NAME',
-        `name: "${name}" must be one folder name of letters, digits, dots, dashes and underscores`,
-        { metadata: { field: 'name' } },
-      );
+      throw exportName(name, 'must be one folder name of letters, digits, dots, dashes and underscores, 128 at most');
     }
     const path = join(this.#folder, name);
+    if (!(await isFolderOrNothing(path))) {
+      throw exportName(name, 'is there already and is no folder: links are not followed; choose another name');
+    }
     if (this.#method.kind === 'full') {
       await writeModel(path, { sourceFolder: this.#model.path, tensors });
     } else {
@@ -44,4 +43,19 @@ export class Exporter {
     }
     return path;
   }
+}
+
+/** A link could lead anywhere. */
+async function isFolderOrNothing(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isDirectory();
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+}
+
+function exportName(name: string, problem: string): AlphapoError {
+  return new AlphapoError('invalid-argument', 'EXPORT_NAME', `name: "${name}" ${problem}`, {
+    metadata: { field: 'name' },
+  });
 }

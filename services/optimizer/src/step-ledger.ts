@@ -1,6 +1,7 @@
-import { AlphapoError } from '@alphapo/base';
+import { AlphapoError, messageOf } from '@alphapo/base';
 import { OPTIMIZER_GROUP, RUN_HEADER, type Topics, type TrainingStep, trainingStepSchema } from '@alphapo/contracts';
-import type { EventLog, FencedWriter, GroupPosition } from '@alphapo/messaging';
+import type { EventLog, FencedWriter, GroupPosition, LogRecord } from '@alphapo/messaging';
+import { ledgerCutOff } from './ledger.ts';
 
 type LedgerTopics = Pick<Topics, 'trainingSteps' | 'preferenceBatches'>;
 
@@ -20,15 +21,21 @@ export class StepLedger implements AsyncDisposable {
     this.#steps = steps;
   }
 
+  /**
+   * Errors: LEDGER_CUT_OFF where the first steps are gone from the topic, LEDGER_BROKEN where steps are missing or
+   * doubled between others, or a record is no step.
+   */
   static async open(log: EventLog, topics: LedgerTopics, runId: string, signal: AbortSignal): Promise<StepLedger> {
     const topic = topics.trainingSteps;
     const writer = await log.writer(`optimizer-${runId}`);
     const { first } = await log.bounds(topic, 0);
     const steps: TrainingStep[] = [];
     for await (const records of log.read(topic, 0, first, { stop: 'at-end', signal })) {
-      for (const { headers, value } of records) {
-        if (headers[RUN_HEADER] !== runId || value === null) continue;
-        steps.push(trainingStepSchema.parse(JSON.parse(new TextDecoder().decode(value))));
+      for (const record of records) {
+        if (record.headers[RUN_HEADER] !== runId) continue;
+        const step = parseStep(record);
+        if (step.step !== steps.length + 1) throw outOfOrder(record, step.step, steps.length + 1);
+        steps.push(step);
       }
     }
     return new StepLedger(writer, topics, steps);
@@ -104,4 +111,26 @@ export class StepLedger implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writer[Symbol.asyncDispose]();
   }
+}
+
+function parseStep(record: LogRecord): TrainingStep {
+  try {
+    return trainingStepSchema.parse(JSON.parse(new TextDecoder().decode(record.value ?? new Uint8Array())));
+  } catch (error) {
+    throw ledgerBroken(record, `is no training step: ${messageOf(error)}`);
+  }
+}
+
+function outOfOrder(record: LogRecord, step: number, expected: number): AlphapoError {
+  if (expected === 1) return ledgerCutOff(`${record.topic} begins with step ${step} of the run`, record.topic);
+  return ledgerBroken(record, `is step ${step} where step ${expected} must follow`);
+}
+
+function ledgerBroken({ topic, offset }: LogRecord, problem: string): AlphapoError {
+  return new AlphapoError(
+    'data-loss',
+    'LEDGER_BROKEN',
+    `the record at offset ${offset} of ${topic} ${problem}: look at the run with alphapo verify; only its optimizer may write to this topic`,
+    { metadata: { topic, offset: `${offset}` } },
+  );
 }

@@ -1,6 +1,6 @@
 import { type Dtype, type ExecutionProvider, OptimizerServiceClient, ScorerServiceService } from '@alphapo/contracts';
 import { type EngineOptions, openEngine } from '@alphapo/engine';
-import { connect, Handlers, RpcServer } from '@alphapo/rpc';
+import { connect, Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { TokenizerPool } from '@alphapo/tokenization';
 import { PolicySource } from './policies.ts';
@@ -13,6 +13,8 @@ export interface ScorerConfig {
   readonly referenceModel?: string | undefined;
   /** Host and port to listen on. */
   readonly address: string;
+  /** Certificates and access; plaintext and open to everybody where absent. */
+  readonly security?: RpcSecurity | undefined;
   /** Where policies are fetched; without it only the base model is scored. */
   readonly optimizerAddress?: string | undefined;
   readonly executionProvider: ExecutionProvider;
@@ -27,6 +29,8 @@ export interface ScorerConfig {
 
 export interface RunningScorer extends AsyncDisposable {
   readonly address: string;
+  /** Aborts when the engine is dead: the scorer answers health checks with NOT_SERVING, and has to be started again. */
+  readonly broken: AbortSignal;
 }
 
 /** Opens the model and serves it. */
@@ -37,7 +41,7 @@ export async function startScorer(config: ScorerConfig, logger: Logger): Promise
   const optimizer =
     config.optimizerAddress === undefined
       ? undefined
-      : opened.use(connect(OptimizerServiceClient, config.optimizerAddress));
+      : opened.use(connect(OptimizerServiceClient, config.optimizerAddress, config.security));
   const text = { tokenizer, maxLength: engine.model.maxPositions };
   const policies = opened.use(new PolicySource(engine, optimizer));
   const service = new ScorerService(engine, policies, text);
@@ -52,9 +56,11 @@ export async function startScorer(config: ScorerConfig, logger: Logger): Promise
       address: config.address,
       services: [{ definition: ScorerServiceService, implementation }],
       handlers,
+      security: config.security,
     }),
   );
+  engine.stopped.addEventListener('abort', () => server.setServing(false), { once: true });
   logger.info('scorer.started', { address: server.address, ...engine.model });
   const owned = opened.move();
-  return { address: server.address, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { address: server.address, broken: engine.stopped, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

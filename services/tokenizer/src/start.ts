@@ -7,7 +7,7 @@ import {
   type Topics,
 } from '@alphapo/contracts';
 import type { EventLog } from '@alphapo/messaging';
-import { Handlers, RpcServer } from '@alphapo/rpc';
+import { Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { TokenizerPool } from '@alphapo/tokenization';
 import { BackPressure } from './back-pressure.ts';
@@ -22,6 +22,8 @@ export interface TokenizerConfig {
   readonly chatTemplate?: string | undefined;
   /** Host and port to listen on. */
   readonly address: string;
+  /** Certificates and access; plaintext and open to everybody where absent. */
+  readonly security?: RpcSecurity | undefined;
   readonly topics: Topics;
   /** Partitions of `preferences`, where it has to be made. */
   readonly preferencesPartitions: number;
@@ -63,7 +65,8 @@ export async function startTokenizer(
     applyChatTemplate: handlers.unary(service.applyChatTemplate.bind(service)),
   };
   const services = [{ definition: TokenizerServiceService, implementation }];
-  const server = opened.use(await RpcServer.start({ address: config.address, services, handlers }));
+  const { address, security } = config;
+  const server = opened.use(await RpcServer.start({ address, services, handlers, security }));
   const batchOptions: BatchOptions = {
     batchPairs: specification.batch.pairs,
     lengths: specification.lengths,

@@ -45,9 +45,9 @@ export async function joinGroup(
     let known = '';
     let renewAt = 0;
     while (!leave.signal.aborted) {
-      if (Date.now() >= renewAt) {
+      if (performance.now() >= renewAt) {
         renew();
-        renewAt = Date.now() + RENEWAL_MS;
+        renewAt = performance.now() + RENEWAL_MS;
         if (known === '') announceChange(database.identity);
       }
       const partitionsNow = assignment();

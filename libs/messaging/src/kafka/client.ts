@@ -1,10 +1,15 @@
-import { Kafka, type KafkaConfig, type LogEntry, logLevel, type RetryOptions } from 'kafkajs';
+import { Kafka, type KafkaConfig, type LogEntry, logLevel, type RetryOptions, type SASLOptions } from 'kafkajs';
 import Cluster from 'kafkajs/src/cluster/index.js';
 import loggers from 'kafkajs/src/loggers/index.js';
 import socketFactory from 'kafkajs/src/network/socketFactory.js';
 import { type EventLogger, silentLogger } from '../logger.ts';
 import { repairKafkajs } from './kafkajs-repairs.ts';
-import { DEFAULT_CONNECT_TIMEOUT_MS, DEFAULT_REQUEST_TIMEOUT_MS, type KafkaOptions } from './options.ts';
+import {
+  DEFAULT_CONNECT_TIMEOUT_MS,
+  DEFAULT_REQUEST_TIMEOUT_MS,
+  type KafkaCredentials,
+  type KafkaOptions,
+} from './options.ts';
 
 repairKafkajs();
 
@@ -51,7 +56,7 @@ export class KafkaClients {
       requestTimeout: requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
       enforceRequestTimeout: true,
       ...(ssl === undefined ? {} : { ssl }),
-      ...(sasl === undefined ? {} : { sasl }),
+      ...(sasl === undefined ? {} : { sasl: revealed(sasl) }),
     };
   }
 
@@ -63,4 +68,9 @@ export class KafkaClients {
       this.logger(severity, 'kafka.client', { namespace, message, ...fields });
     };
   };
+}
+
+/** As kafkajs wants it; it also keeps its own things there, so each client gets an object of its own. */
+function revealed({ mechanism, username, password }: KafkaCredentials): SASLOptions {
+  return { mechanism, username, password: password.reveal() };
 }

@@ -54,7 +54,7 @@ export function kafkaFailure(doing: string, error: unknown): AlphapoError {
     return new AlphapoError(
       'failed-precondition',
       'KAFKA_REFUSED',
-      `Kafka refuses ${doing}: ${messageOf(error)}; check the credentials (sasl) and the access rights they have`,
+      `Kafka refuses ${doing}: ${messageOf(error)}; check KAFKA_SASL_MECHANISM, KAFKA_USERNAME, the password, and the access rights they have`,
       { cause: error },
     );
   }

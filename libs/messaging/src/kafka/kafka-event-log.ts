@@ -34,6 +34,7 @@ export async function openKafkaEventLog(options: KafkaOptions): Promise<EventLog
       for (const topic of topics) await admin.ensureTopic(topic);
     },
     partitions: (topic) => admin.partitions(topic),
+    retention: (topic) => admin.retention(topic),
     bounds: (topic, partition) => admin.bounds(topic, partition),
     append: (records) => appender.append(records),
     read: (topic, partition, fromOffset, readOptions) =>
@@ -100,7 +101,8 @@ async function requireReachable(clients: KafkaClients): Promise<void> {
       'unavailable',
       'KAFKA_UNREACHABLE',
       `no Kafka broker can be reached at ${brokers.join(', ')} (${messageOf(error)}); check that Kafka runs, that ` +
-        'KAFKA_BROKERS names its addresses, that the addresses it advertises can be reached from here, and whether it wants TLS',
+        'KAFKA_BROKERS names its addresses, that the addresses it advertises can be reached from here, and whether it wants TLS (KAFKA_TLS) ' +
+        'and has a certificate of an authority that is trusted (KAFKA_TLS_CA)',
       { cause: error, metadata: { brokers: brokers.join(',') } },
     );
   } finally {

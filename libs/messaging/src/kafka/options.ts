@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from 'node:tls';
+import type { Secret } from '@alphapo/base';
 import type { EventLogger } from '../logger.ts';
 
 /** How to reach a Kafka cluster, and how patient to be with it. */
@@ -23,10 +24,11 @@ export interface KafkaOptions {
   readonly logger?: EventLogger;
 }
 
-export type KafkaCredentials =
-  | { readonly mechanism: 'plain'; readonly username: string; readonly password: string }
-  | { readonly mechanism: 'scram-sha-256'; readonly username: string; readonly password: string }
-  | { readonly mechanism: 'scram-sha-512'; readonly username: string; readonly password: string };
+export interface KafkaCredentials {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  readonly username: string;
+  readonly password: Secret;
+}
 
 export const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 export const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;

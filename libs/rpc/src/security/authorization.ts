@@ -1,0 +1,66 @@
+import { AlphapoError } from '@alphapo/base';
+import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import { toServiceError } from '../status.ts';
+import type { AccessList, Caller } from './access-list.ts';
+import { requirementOf } from './scopes.ts';
+
+const HEADER = 'authorization';
+const BEARER = /^Bearer +(\S+)$/i;
+
+/** Turns callers away who may not call a method, before anything of their request is read. */
+export function authorizing(access: { readonly current: AccessList }): ServerInterceptor {
+  return ({ path }, call) =>
+    new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, proceed) => {
+            const certificate = call.getAuthContext().sslPeerCertificate;
+            const refusal = refusalOf(access.current, path, { token: tokenOf(metadata), certificate });
+            // Nothing behind this has to know the token.
+            metadata.remove(HEADER);
+            if (refusal === undefined) proceed(metadata);
+            else call.sendStatus(toServiceError(refusal));
+          },
+        }),
+    });
+}
+
+/** What is shown as a token; an empty text where the header is there, but holds none. */
+function tokenOf(metadata: Metadata): string | undefined {
+  const [header] = metadata.get(HEADER);
+  if (header === undefined) return undefined;
+  return BEARER.exec(String(header))?.[1] ?? '';
+}
+
+function refusalOf(access: AccessList, path: string, caller: Caller): AlphapoError | undefined {
+  const required = requirementOf(path);
+  if (required === 'none') return undefined;
+  if (required === undefined) {
+    return new AlphapoError('permission-denied', 'METHOD_CLOSED', `${path} is not open to anybody`);
+  }
+  const scopes = access.scopesOf(caller);
+  if (scopes === undefined) return unknownCaller(caller);
+  if (scopes.has(required)) return undefined;
+  return new AlphapoError(
+    'permission-denied',
+    'SCOPE_MISSING',
+    `${path} needs the scope ${required}, but this caller has ${[...scopes].join(', ')}: use a token that has it`,
+    { metadata: { scope: required } },
+  );
+}
+
+function unknownCaller({ token, certificate }: Caller): AlphapoError {
+  if (token !== undefined) {
+    return new AlphapoError(
+      'unauthenticated',
+      'TOKEN_UNKNOWN',
+      'the token is not one of the server’s: send "authorization: Bearer TOKEN" with one that is in its access list',
+    );
+  }
+  const shown = certificate === undefined ? '' : ', and the certificate is not named in the server’s access list';
+  return new AlphapoError(
+    'unauthenticated',
+    'TOKEN_MISSING',
+    `there is no token${shown}: send "authorization: Bearer TOKEN" (ALPHAPO_TOKEN_FILE for AlphaPO’s own clients)`,
+  );
+}

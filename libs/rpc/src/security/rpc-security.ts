@@ -1,0 +1,153 @@
+import { AlphapoError, Secret } from '@alphapo/base';
+import type { SecretSource } from '@alphapo/contracts';
+import { type ChannelCredentials, credentials, Metadata, ServerCredentials } from '@grpc/grpc-js';
+import { AccessList } from './access-list.ts';
+import { Reloaded, type ReloadOptions } from './reloaded.ts';
+import { type SecuritySettings, securitySettingsFrom, type TlsSettings } from './settings.ts';
+import { clientTls, serverTls } from './tls-credentials.ts';
+import { openTlsMaterial, type TlsMaterial } from './tls-material.ts';
+
+/** A bearer token in a header: what it may be made of. */
+const TOKEN = /^[\x21-\x7e]+$/;
+
+interface Tls {
+  readonly settings: TlsSettings;
+  readonly material: Reloaded<TlsMaterial>;
+}
+
+interface Current<T> {
+  readonly current: T;
+}
+
+/** How the servers and clients of a process are secured. Certificates, tokens and lists are followed where they change. */
+export class RpcSecurity implements Disposable {
+  /** Plaintext, and everybody may do everything: for one machine, or behind something that guards the way. */
+  static readonly none = new RpcSecurity({
+    tls: undefined,
+    token: undefined,
+    access: undefined,
+    healthAddress: undefined,
+    owned: [],
+  });
+
+  /** Who may do what as a server; undefined where whoever gets through may do everything. */
+  readonly access: Current<AccessList> | undefined;
+  /** Where a server answers health checks in plaintext; undefined: where it answers everything. */
+  readonly healthAddress: string | undefined;
+  readonly #tls: Tls | undefined;
+  readonly #token: Current<Secret> | undefined;
+  readonly #channel: ChannelCredentials;
+  readonly #owned: readonly Disposable[];
+
+  private constructor(parts: {
+    tls: Tls | undefined;
+    token: Current<Secret> | undefined;
+    access: Current<AccessList> | undefined;
+    healthAddress: string | undefined;
+    owned: readonly Disposable[];
+  }) {
+    this.#tls = parts.tls;
+    this.#token = parts.token;
+    this.access = parts.access;
+    this.healthAddress = parts.healthAddress;
+    this.#owned = parts.owned;
+    this.#channel = parts.tls === undefined ? credentials.createInsecure() : clientTls(parts.tls.material);
+  }
+
+  /** From environment variables (docs/security.md). Errors: INVALID_CONFIGURATION, and those of `open`. */
+  static fromEnvironment(environment: NodeJS.ProcessEnv, options: ReloadOptions): Promise<RpcSecurity> {
+    return RpcSecurity.open(securitySettingsFrom(environment), options);
+  }
+
+  /** Errors: FILE_NOT_READABLE, INVALID_TLS_FILE, INVALID_TOKEN, INVALID_ACCESS_LIST, each with the file. */
+  static async open(
+    { tls, token, access, healthAddress }: SecuritySettings,
+    options: ReloadOptions,
+  ): Promise<RpcSecurity> {
+    using owned = new DisposableStack();
+    const material = tls && owned.use(await openTlsMaterial(tls, options));
+    const opened = {
+      tls: tls && material && { settings: tls, material },
+      token: token && owned.use(await openSecret(token, parseToken, options)),
+      access:
+        access &&
+        owned.use(await openSecret(access, (text, place) => parseAccess(text, place, tls?.mode === 'mutual'), options)),
+    };
+    return new RpcSecurity({ ...opened, healthAddress, owned: [owned.move()] });
+  }
+
+  /** What a server listens with. Errors: INVALID_CONFIGURATION where TLS has no certificate to show. */
+  serverCredentials(): ServerCredentials {
+    if (this.#tls === undefined) return ServerCredentials.createInsecure();
+    const { settings, material } = this.#tls;
+    if (settings.identity === undefined) {
+      throw new AlphapoError(
+        'invalid-argument',
+        'INVALID_CONFIGURATION',
+        'ALPHAPO_TLS_CERT and ALPHAPO_TLS_KEY are missing: a server shows a certificate',
+        { metadata: { variable: 'ALPHAPO_TLS_CERT' } },
+      );
+    }
+    return serverTls(material, settings.mode === 'mutual' ? 'verified' : 'any');
+  }
+
+  /** What a client connects with. */
+  channelCredentials(): ChannelCredentials {
+    return this.#channel;
+  }
+
+  /** The name that a server's certificate must have, where it is not its host. */
+  get serverName(): string | undefined {
+    return this.#tls?.settings.serverName;
+  }
+
+  /** What is sent with a call: somebody's authorization header, none, or by default the token of this process. */
+  callMetadata(authorization?: Secret | 'none'): Metadata {
+    const metadata = new Metadata();
+    const token = this.#token?.current;
+    if (authorization instanceof Secret) metadata.set('authorization', authorization.reveal());
+    else if (authorization === undefined && token !== undefined) {
+      metadata.set('authorization', `Bearer ${token.reveal()}`);
+    }
+    return metadata;
+  }
+
+  [Symbol.dispose](): void {
+    for (const resource of this.#owned) resource[Symbol.dispose]();
+  }
+}
+
+/** What a variable or the file that it names holds; a file is read again when it changes. */
+async function openSecret<T>(
+  source: SecretSource,
+  parse: (text: string, place: string) => T,
+  options: ReloadOptions,
+): Promise<Current<T> & Disposable> {
+  if (source.kind === 'value') {
+    return { current: parse(source.secret.reveal(), source.variable), [Symbol.dispose]: () => {} };
+  }
+  const { path } = source;
+  return Reloaded.open([path], ([content]) => parse(content?.toString('utf8') ?? '', path), options);
+}
+
+function parseToken(text: string, place: string): Secret {
+  const token = text.trim();
+  if (TOKEN.test(token)) return new Secret(token);
+  throw new AlphapoError(
+    'invalid-argument',
+    'INVALID_TOKEN',
+    `${place} holds no token: one line of printable characters without spaces`,
+    { metadata: { place } },
+  );
+}
+
+function parseAccess(text: string, place: string, mutual: boolean): AccessList {
+  const list = AccessList.parse(text, place);
+  if (mutual || !list.namesCertificates) return list;
+  throw new AlphapoError(
+    'invalid-argument',
+    'INVALID_ACCESS_LIST',
+    `${place} grants scopes to certificates, which clients show with ALPHAPO_TLS=mutual only`,
+    { metadata: { place } },
+  );
+}

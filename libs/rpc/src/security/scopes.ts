@@ -1,0 +1,61 @@
+import { OptimizerServiceService, ScorerServiceService, TokenizerServiceService } from '@alphapo/contracts';
+import type { ServiceDefinition } from '@grpc/grpc-js';
+
+/**
+ * What a caller may do. `score`: have text tokenized and scored. `read`: see what there is, follow a run and fetch its
+ * policy. `control`: steer a run, and have gradients computed for it.
+ */
+export const SCOPES = ['score', 'read', 'control'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** Who may call a method: whoever has the scope, or everybody. */
+export type Requirement = Scope | 'none';
+
+/** The scope of each method: one that is forgotten here does not compile. */
+type MethodScopes<S> = { readonly [Method in keyof S]: Scope };
+
+const TOKENIZER: MethodScopes<TokenizerServiceService> = {
+  describe: 'read',
+  encode: 'score',
+  decode: 'score',
+  applyChatTemplate: 'score',
+};
+
+const SCORER: MethodScopes<ScorerServiceService> = {
+  describeScorer: 'read',
+  score: 'score',
+  gradient: 'control',
+};
+
+const OPTIMIZER: MethodScopes<OptimizerServiceService> = {
+  getStatus: 'read',
+  watchSteps: 'read',
+  getPolicy: 'read',
+  pause: 'control',
+  resume: 'control',
+  checkpoint: 'control',
+  export: 'control',
+};
+
+const BY_PATH: ReadonlyMap<string, Scope> = new Map([
+  ...byPath(TokenizerServiceService, TOKENIZER),
+  ...byPath(ScorerServiceService, SCORER),
+  ...byPath(OptimizerServiceService, OPTIMIZER),
+]);
+
+/** Services that every server has beside its own. */
+const BY_SERVICE: ReadonlyMap<string, Requirement> = new Map<string, Requirement>([
+  // Those who ask for health (a kubelet, a load balancer) have no token.
+  ['grpc.health.v1.Health', 'none'],
+  ['grpc.reflection.v1.ServerReflection', 'read'],
+  ['grpc.reflection.v1alpha.ServerReflection', 'read'],
+]);
+
+/** What it takes to call a method, by its path; undefined for a method that nobody may call. */
+export function requirementOf(path: string): Requirement | undefined {
+  return BY_PATH.get(path) ?? BY_SERVICE.get(path.split('/')[1] ?? '');
+}
+
+function byPath<S extends ServiceDefinition>(definition: S, scopes: MethodScopes<S>): [string, Scope][] {
+  return Object.entries(definition).map(([name, { path }]) => [path, scopes[name as keyof S]]);
+}
