@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
 import {
@@ -76,15 +75,13 @@ export function goodBatch(specification: RunSpecification): PreferenceBatch {
 
 let services: Promise<FuzzedServices> | undefined;
 
-/** Starts them once for the whole process, which they end with. */
-export function fuzzedServices(): Promise<FuzzedServices> {
-  services ??= start();
+/** Starts them once for the whole process, which they end with, in a new folder below this one. */
+export function fuzzedServices(place: string): Promise<FuzzedServices> {
+  services ??= start(mkdtempSync(join(place, 'services-')));
   return services;
 }
 
-async function start(): Promise<FuzzedServices> {
-  const root = mkdtempSync(join(tmpdir(), 'alphapo-fuzz-services-'));
-  process.once('exit', () => rmSync(root, { recursive: true, force: true }));
+async function start(root: string): Promise<FuzzedServices> {
   const model = join(root, 'model');
   const specification = await makeModel(model);
   const log = openEmbeddedEventLog({ path: join(root, 'log.sqlite') });
