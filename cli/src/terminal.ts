@@ -65,31 +65,33 @@ function lineProgress(
   };
 }
 
-/** What people see of a download. */
-export interface BytesProgress {
-  update(bytes: number, total: number, what: string): void;
+/** How far long work has come that is counted: a bar on a terminal, elsewhere a line now and then. */
+export interface CountProgress {
+  /** `what`: the part of the work that is under way. */
+  update(done: number, total: number, what: string): void;
   stop(): void;
 }
 
-export function bytesProgress(stream: NodeJS.WriteStream = process.stderr): BytesProgress {
-  const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+/** Counts are shown in a unit of so many: 1e6 shows bytes in MB. */
+export function countProgress(unit: string, unitSize = 1, stream: NodeJS.WriteStream = process.stderr): CountProgress {
+  const shown = (count: number) => Math.round(count / unitSize);
   if (!stream.isTTY) {
-    let last = Number.NEGATIVE_INFINITY;
+    let last = performance.now();
     return {
-      update(bytes, total, what) {
+      update(done, total, what) {
         if (performance.now() - last < LINE_INTERVAL_MS) return;
         last = performance.now();
-        stream.write(`${what}: ${megabytes(bytes)} of ${megabytes(total)} MB\n`);
+        stream.write(`${what}: ${shown(done)} of ${shown(total)} ${unit}\n`);
       },
       stop: () => {},
     };
   }
-  const format = '{bar} {value}/{total} MB · {what} · {eta_formatted} left';
+  const format = `{bar} {value}/{total} ${unit} · {what} · {eta_formatted} left`;
   const bar = new SingleBar({ stream, format, hideCursor: true }, Presets.shades_classic);
   return {
-    update(bytes, total, what) {
-      if (bar.isActive) bar.update(megabytes(bytes), { what });
-      else bar.start(megabytes(total), megabytes(bytes), { what });
+    update(done, total, what) {
+      if (bar.isActive) bar.update(shown(done), { what });
+      else bar.start(shown(total), shown(done), { what });
     },
     stop: () => bar.stop(),
   };

@@ -90,7 +90,7 @@ export const corpus: Readonly<Record<ReaderName, () => Promise<readonly FolderIm
 
 /**
  * Makes checksums right again after mutations, so that readers look further than these: a manifest's digests of its
- * specification and files. Anything else stays as it is.
+ * specification, of files and of itself. Anything else stays as it is.
  */
 export function withRightChecksums(files: FolderImage): FolderImage {
   const manifest = files.get('manifest.json');
@@ -102,7 +102,9 @@ export function withRightChecksums(files: FolderImage): FolderImage {
       if (bytes !== undefined) Object.assign(file, { size: bytes.length, digest: sha256(bytes) });
     }
     parsed.specificationDigest = sha256(canonicalJson(parsed.specification));
-    return new Map([...files, ['manifest.json', Buffer.from(JSON.stringify(parsed))]]);
+    const { manifestDigest: _old, ...described } = parsed;
+    const whole = { ...described, manifestDigest: sha256(canonicalJson(described)) };
+    return new Map([...files, ['manifest.json', Buffer.from(JSON.stringify(whole))]]);
   } catch {
     return files;
   }

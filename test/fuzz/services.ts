@@ -142,7 +142,7 @@ function optimizerConfig(folder: string, { model, specification, scorers }: Trai
   return {
     ...{ model, specification, topics, address: LOOPBACK },
     ...{ checkpointFolder: join(folder, 'checkpoints'), exportFolder: join(folder, 'exports') },
-    ...{ checkpointEvery: 100, checkpointsKept: 1, shardTimeoutMs: CALL_TIMEOUT_MS },
+    ...{ checkpointEvery: 100, checkpointsKept: { newest: 1 }, shardTimeoutMs: CALL_TIMEOUT_MS },
     discoverScorers: async () => scorers,
   };
 }

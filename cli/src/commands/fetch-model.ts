@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { AlphapoError } from '@alphapo/base';
 import { fetchModel } from '@alphapo/hub';
 import { Command } from 'commander';
-import { bytesProgress, stopSignal } from '../terminal.ts';
+import { countProgress, stopSignal } from '../terminal.ts';
 
 interface FetchModelOptions {
   readonly repo: string;
@@ -30,7 +30,7 @@ export function fetchModelCommand(): Command {
 
 async function fetch({ repo, revision, out, endpoint, tokenFile, sha256 }: FetchModelOptions): Promise<void> {
   const token = tokenFile === undefined ? process.env.HF_TOKEN : (await readToken(tokenFile)).trim();
-  const progress = bytesProgress();
+  const progress = countProgress('MB', 1e6);
   try {
     const { commit, files, fetched } = await fetchModel({
       ...{ repository: repo, revision, out, token, signal: stopSignal(), pinned: pinnedDigests(sha256) },
