@@ -73,11 +73,12 @@ export function goodBatch(specification: RunSpecification): PreferenceBatch {
   });
 }
 
-let services: Promise<FuzzedServices> | undefined;
+const started = new Map<string, Promise<FuzzedServices>>();
 
-/** Starts them once for the whole process, which they end with, in a new folder below this one. */
+/** Starts them once for each place, in a folder below it; they end with the process. */
 export function fuzzedServices(place: string): Promise<FuzzedServices> {
-  services ??= start(mkdtempSync(join(place, 'services-')));
+  const services = started.get(place) ?? start(mkdtempSync(join(place, 'services-')));
+  started.set(place, services);
   return services;
 }
 
