@@ -2,7 +2,7 @@
 const LAYERS = [
   ['base'],
   ['contracts'],
-  ['safetensors', 'telemetry', 'optim', 'graph', 'data', 'messaging'],
+  ['safetensors', 'telemetry', 'optim', 'graph', 'data', 'messaging', 'hub'],
   ['rpc', 'tokenization', 'objectives', 'models', 'checkpoints'],
   ['engine'],
 ];
@@ -27,7 +27,8 @@ const doorRules = [
   ['kafkajs', '^libs/messaging/'],
   ['@grpc/', '^libs/(rpc|contracts/src/generated)/'],
   ['grpc-health-check', '^libs/rpc/'],
-  ['@huggingface/', '^libs/tokenization/'],
+  ['@huggingface/hub', '^libs/hub/'],
+  ['@huggingface/(?!hub)', '^libs/tokenization/'],
   ['pino', '^libs/telemetry/'],
   ['prom-client', '^libs/telemetry/'],
   ['@kubernetes/client-node', '^services/autoscaler/src/kubernetes/'],

@@ -20,8 +20,10 @@ export interface Chart {
 }
 
 const WIDTH = 480;
-const HEIGHT = 320;
-const HEADER = 90;
+const PLOT_HEIGHT = 200;
+const TITLE_HEIGHT = 36;
+const LEGEND_LINE = 18;
+const AXIS_HEIGHT = 64;
 const COLUMNS = 2;
 /** Okabe and Ito's colours, which people with any colour vision can tell apart. */
 const COLOURS = ['#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9'];
@@ -29,13 +31,15 @@ const COLOURS = ['#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9
 /** Writes charts, two beside each other, as one SVG into bench/results, and returns its line for a Markdown file. */
 export async function writeCharts(name: string, charts: readonly Chart[]): Promise<string> {
   const rows = Math.ceil(charts.length / COLUMNS);
-  const image = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH * COLUMNS, height: HEIGHT * rows });
-  const place = (i: number) => ({ left: (i % COLUMNS) * WIDTH, top: Math.floor(i / COLUMNS) * HEIGHT });
+  const header = TITLE_HEIGHT + LEGEND_LINE * Math.max(...charts.map(({ series }) => series.length));
+  const height = header + PLOT_HEIGHT + AXIS_HEIGHT;
+  const image = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH * COLUMNS, height: height * rows });
+  const place = (i: number) => ({ left: (i % COLUMNS) * WIDTH, top: Math.floor(i / COLUMNS) * height });
   image.setOption({
     animation: false,
     backgroundColor: '#fff',
-    title: charts.map(({ title }, i) => ({
-      text: title,
+    title: charts.map(({ title, unit }, i) => ({
+      text: `${title}, ${unit}`,
       left: place(i).left + 16,
       top: place(i).top + 8,
       textStyle: { fontSize: 14 },
@@ -43,24 +47,26 @@ export async function writeCharts(name: string, charts: readonly Chart[]): Promi
     legend: charts.map(({ series }, i) => ({
       data: series.map((one) => seriesName(i, one)),
       formatter: (id: string) => id.slice(id.indexOf(' ') + 1),
+      orient: 'vertical',
       left: place(i).left + 16,
-      top: place(i).top + 32,
-      width: WIDTH - 32,
-      itemWidth: 14,
+      top: place(i).top + TITLE_HEIGHT - 6,
+      itemGap: LEGEND_LINE - 12,
+      itemWidth: 12,
+      itemHeight: 12,
       textStyle: { fontSize: 11 },
     })),
     grid: charts.map((_, i) => ({
       left: place(i).left + 56,
-      top: place(i).top + HEADER,
+      top: place(i).top + header + 12,
       width: WIDTH - 88,
-      height: HEIGHT - HEADER - 48,
+      height: PLOT_HEIGHT,
     })),
     xAxis: charts.map(({ categories, over }, i) =>
       categories === undefined
         ? { gridIndex: i, type: 'log', logBase: 2, name: over, nameLocation: 'middle', nameGap: 26, ...ends(charts, i) }
         : { gridIndex: i, type: 'category', data: [...categories] },
     ),
-    yAxis: charts.map(({ unit }, i) => ({ gridIndex: i, min: 0, name: unit, nameTextStyle: { align: 'left' } })),
+    yAxis: charts.map((_, i) => ({ gridIndex: i, min: 0 })),
     series: charts.flatMap(({ series, categories }, i) =>
       series.map(
         (one, j): SeriesOption => ({

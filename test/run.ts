@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { auditDependencies } from './audit.ts';
 
 /**
  * What `npm test` runs: the checks of the whole repository, then all tests. Each check counts as one test. Ends with the
@@ -38,6 +39,13 @@ function runChecks(): Totals {
     const passed = run(command) === 0;
     totals[passed ? 'passed' : 'failed']++;
     console.log(`${passed ? 'ok' : 'NOT OK'}: ${name} (${command.split(' ')[0]})`);
+  }
+  const audit = auditDependencies();
+  totals[audit.kind]++;
+  if (audit.kind === 'skipped') console.log(`skipped: vulnerabilities of dependencies (npm audit: ${audit.reason})`);
+  else {
+    for (const advisory of audit.advisories) console.log(advisory);
+    console.log(`${audit.kind === 'passed' ? 'ok' : 'NOT OK'}: vulnerabilities of dependencies (npm audit)`);
   }
   return totals;
 }

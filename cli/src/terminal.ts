@@ -65,6 +65,38 @@ function lineProgress(
   };
 }
 
+/** How far long work has come that is counted: a bar on a terminal, elsewhere a line now and then. */
+export interface CountProgress {
+  /** `what`: the part of the work that is under way. */
+  update(done: number, total: number, what: string): void;
+  stop(): void;
+}
+
+/** Counts are shown in a unit of so many: 1e6 shows bytes in MB. */
+export function countProgress(unit: string, unitSize = 1, stream: NodeJS.WriteStream = process.stderr): CountProgress {
+  const shown = (count: number) => Math.round(count / unitSize);
+  if (!stream.isTTY) {
+    let last = performance.now();
+    return {
+      update(done, total, what) {
+        if (performance.now() - last < LINE_INTERVAL_MS) return;
+        last = performance.now();
+        stream.write(`${what}: ${shown(done)} of ${shown(total)} ${unit}\n`);
+      },
+      stop: () => {},
+    };
+  }
+  const format = `{bar} {value}/{total} ${unit} · {what} · {eta_formatted} left`;
+  const bar = new SingleBar({ stream, format, hideCursor: true }, Presets.shades_classic);
+  return {
+    update(done, total, what) {
+      if (bar.isActive) bar.update(shown(done), { what });
+      else bar.start(shown(total), shown(done), { what });
+    },
+    stop: () => bar.stop(),
+  };
+}
+
 /** A line about held-out pairs. */
 export function describeEvaluation(step: number, evaluation: Evaluation): string {
   const { pairs, accuracy, margin, loss, logProbChosen, logProbRejected } = evaluation;

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { corpus, withRightChecksums } from './corpus.ts';
 import { faultOf } from './faults.ts';
 import { preparePlace, writeFolder } from './folders.ts';
-import { type FolderImage, type Mutation, mutate, mutations } from './mutations.ts';
+import { type FolderImage, type Mutation, type MutationKind, mutate, mutations } from './mutations.ts';
 import { indexOf, place } from './places.ts';
 import { type Observation, ReaderSandbox } from './reader-sandbox.ts';
 import type { ReaderName } from './readers.ts';
@@ -49,9 +49,16 @@ interface Case {
   readonly rightChecksums: boolean;
 }
 
-function casesOf(reader: ReaderName): fc.Arbitrary<Case> {
+const MUTATED: Partial<Record<ReaderName, MutationKind>> = {
   // Settings may well come through a pipe: their file is the operator's own.
-  const mutation = mutations(reader === 'settings' ? 'contents' : 'contents-and-forms');
+  settings: 'contents',
+  // Files stand for what comes over a connection.
+  requests: 'messages',
+  batches: 'messages',
+};
+
+function casesOf(reader: ReaderName): fc.Arbitrary<Case> {
+  const mutation = mutations(MUTATED[reader] ?? 'contents-and-forms');
   return fc.record({
     image: place,
     mutations: fc.oneof(

@@ -10,6 +10,7 @@ import { someCheckpoint } from '../../libs/checkpoints/src/checkpoint-fixtures.t
 import { sharedPath } from '../shared-data.ts';
 import type { FolderImage } from './mutations.ts';
 import type { ReaderName } from './readers.ts';
+import { batchFile, requestFiles } from './service-corpus.ts';
 
 /** Good folders that mutations start from: small ones made here and, where the shared data is there, real ones. */
 
@@ -83,11 +84,13 @@ export const corpus: Readonly<Record<ReaderName, () => Promise<readonly FolderIm
     imageOf({ 'run.yaml': 'objective: simpo\nlearning-rate: 5e-6\nlora-targets: [q_proj, v_proj]\nsteps: 10\n' }),
     imageOf({ 'run.yaml': JSON.stringify({ objective: 'alphapo', alpha: 0.25, 'batch-size': 8, epochs: 2 }) }),
   ],
+  requests: async () => requestFiles().map(imageOf),
+  batches: async () => [imageOf(await batchFile())],
 };
 
 /**
  * Makes checksums right again after mutations, so that readers look further than these: a manifest's digests of its
- * specification and files. Anything else stays as it is.
+ * specification, of files and of itself. Anything else stays as it is.
  */
 export function withRightChecksums(files: FolderImage): FolderImage {
   const manifest = files.get('manifest.json');
@@ -99,7 +102,9 @@ export function withRightChecksums(files: FolderImage): FolderImage {
       if (bytes !== undefined) Object.assign(file, { size: bytes.length, digest: sha256(bytes) });
     }
     parsed.specificationDigest = sha256(canonicalJson(parsed.specification));
-    return new Map([...files, ['manifest.json', Buffer.from(JSON.stringify(parsed))]]);
+    const { manifestDigest: _old, ...described } = parsed;
+    const whole = { ...described, manifestDigest: sha256(canonicalJson(described)) };
+    return new Map([...files, ['manifest.json', Buffer.from(JSON.stringify(whole))]]);
   } catch {
     return files;
   }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { editContainedJson } from './contained-json.ts';
 import { editJson, type JsonEdit, jsonEdit } from './json-edits.ts';
+import { editMessage, type MessageEdit, messageEdit } from './message-edits.ts';
 import { indexOf, place } from './places.ts';
 
 /** Changes of files, drawn by fast-check: so that a failure shrinks to the few changes that it takes. */
@@ -27,6 +28,8 @@ export type Mutation = { readonly file: number } & (
   | { readonly layer: 'bytes'; readonly edit: ByteEdit }
   /** The JSON of the file: its text, what gzip packed, or the header of a safetensors file with its length set right. */
   | { readonly layer: 'json'; readonly edit: JsonEdit }
+  /** The protobuf message of the file. */
+  | { readonly layer: 'message'; readonly edit: MessageEdit }
   | { readonly layer: 'file'; readonly form: FileForm }
 );
 
@@ -63,9 +66,18 @@ const byteEdit: fc.Arbitrary<ByteEdit> = fc.oneof(
   fc.record({ kind: fc.constant('replace-all' as const), bytes: fc.array(byte, { maxLength: 64 }) }),
 );
 
+const byteMutation: fc.Arbitrary<Mutation> = fc.record({
+  file: place,
+  layer: fc.constant('bytes' as const),
+  edit: byteEdit,
+});
 const contentMutation: fc.Arbitrary<Mutation> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ file: place, layer: fc.constant('json' as const), edit: jsonEdit }) },
-  { weight: 1, arbitrary: fc.record({ file: place, layer: fc.constant('bytes' as const), edit: byteEdit }) },
+  { weight: 1, arbitrary: byteMutation },
+);
+const messageMutation: fc.Arbitrary<Mutation> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ file: place, layer: fc.constant('message' as const), edit: messageEdit }) },
+  { weight: 1, arbitrary: byteMutation },
 );
 const formMutation: fc.Arbitrary<Mutation> = fc.record({
   file: place,
@@ -73,8 +85,11 @@ const formMutation: fc.Arbitrary<Mutation> = fc.record({
   form: fc.constantFrom<FileForm>('missing', 'folder', 'loop', 'pipe', 'endless'),
 });
 
-/** Mutations of contents, and now and then of what the files are. */
-export function mutations(of: 'contents' | 'contents-and-forms'): fc.Arbitrary<Mutation> {
+/** What mutations change: fields of messages, or JSON where there is any, and bytes; or now and then what the files are. */
+export type MutationKind = 'messages' | 'contents' | 'contents-and-forms';
+
+export function mutations(of: MutationKind): fc.Arbitrary<Mutation> {
+  if (of === 'messages') return messageMutation;
   if (of === 'contents') return contentMutation;
   return fc.oneof({ weight: 15, arbitrary: contentMutation }, { weight: 1, arbitrary: formMutation });
 }
@@ -94,6 +109,7 @@ export function mutate(image: FolderImage, mutations: readonly Mutation[]): Muta
     const bytes = files.get(name) as Uint8Array;
     if (change.layer === 'file') forms.set(name, change.form);
     else if (change.layer === 'bytes') files.set(name, editBytes(bytes, change.edit));
+    else if (change.layer === 'message') files.set(name, editMessage(bytes, change.edit));
     else
       files.set(
         name,

@@ -15,7 +15,7 @@ test.each(Object.keys(readers) as ReaderName[])(
   async (reader) => {
     const report = await runCampaign(reader, sandbox, { seed: SEED, iterations: ITERATIONS, milliseconds: MOST_MS });
     expect(report.failure && describeFailure(reader, SEED, report.failure)).toBeUndefined();
-    // Mutations that no reader accepts would not get far into it.
-    expect(report.outcomes.size).toBeGreaterThan(3);
+    // Mutations that no reader accepts would not get far into it. A batch takes a run of its own, so there are few of them.
+    expect(report.outcomes.size).toBeGreaterThan(reader === 'batches' ? 1 : 3);
   },
 );

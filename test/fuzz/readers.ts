@@ -1,11 +1,13 @@
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { elementCount } from '@alphapo/base';
+import { AlphapoError, elementCount } from '@alphapo/base';
 import { CheckpointStore, readAdapter } from '@alphapo/checkpoints';
 import { parseRunSettings, readSettingsFile, resolveRunSpecification } from '@alphapo/contracts';
 import { parsePreference, readRecords, recordSchema } from '@alphapo/data';
 import { readModelDefinition } from '@alphapo/models';
 import { checkpointDigest, openCheckpoint, openSafetensors, type TensorArchive } from '@alphapo/safetensors';
 import { openTokenizer, tokenizePreference } from '@alphapo/tokenization';
+import { BATCH_FILE, FUZZED_METHODS, requestFile } from './fuzzed-methods.ts';
 
 /**
  * What is fuzzed: readers of files that somebody else wrote. Each takes a folder and returns how it understood it, in a
@@ -156,6 +158,37 @@ async function settings(folder: string): Promise<string> {
   return specification.objective.kind;
 }
 
+/** Only where they are needed: they bring the engine. */
+const openServices = async () => (await import('./services.ts')).fuzzedServices();
+
+/** The file's name is the method that its bytes are sent to. */
+async function requests(folder: string): Promise<string> {
+  const services = await openServices();
+  const [file = ''] = await readdir(folder);
+  const method = FUZZED_METHODS.find((name) => file === requestFile(name));
+  if (method === undefined) throw new Error(`${file} is named after no method`);
+  await asRefusal(method, services.call(method, await readFile(join(folder, file))));
+  return method;
+}
+
+async function batches(folder: string): Promise<string> {
+  const services = await openServices();
+  await asRefusal('batch', services.train(await readFile(join(folder, BATCH_FILE))));
+  return 'trained';
+}
+
+/** What came over a connection has no file: the place is the method and what the error says of the request. */
+async function asRefusal(place: string, answer: Promise<void>): Promise<void> {
+  try {
+    await answer;
+  } catch (error) {
+    if (!(error instanceof AlphapoError)) throw error;
+    promise(error.code !== 'deadline-exceeded', `${place} is answered in time`);
+    const message = `${place}: ${error.message}`;
+    throw new AlphapoError(error.code, error.reason, message, { metadata: { ...error.metadata }, cause: error });
+  }
+}
+
 export const readers = {
   safetensors,
   'model-folder': modelFolder,
@@ -166,6 +199,8 @@ export const readers = {
   checkpoint,
   tokenizer,
   settings,
+  requests,
+  batches,
 } as const satisfies Readonly<Record<string, Reader>>;
 
 export type ReaderName = keyof typeof readers;

@@ -16,6 +16,17 @@ export async function createTopic(log: EventLog, partitions = 1): Promise<string
   return name;
 }
 
+/** Does work while the time of day is another one, as after a step of the system's clock. */
+export async function withClockMoved<T>(byMs: number, work: () => Promise<T>): Promise<T> {
+  const real = Date.now;
+  Date.now = () => real() + byMs;
+  try {
+    return await work();
+  } finally {
+    Date.now = real;
+  }
+}
+
 export function text(record: LogRecord): string {
   return new TextDecoder().decode(record.value ?? new Uint8Array());
 }
@@ -97,6 +108,23 @@ export function describeEventLogContract(open: () => Promise<EventLog>): void {
         code: 'failed-precondition',
         reason: 'TOPIC_PARTITIONS_DIFFER',
       });
+    });
+
+    test('keep their records as long as was asked for when they were made', async () => {
+      const [kept, short] = [await createTopic(log), unique('topic')];
+      await log.ensureTopics([{ name: short, partitions: 1, retentionMs: 3_600_000 }]);
+      expect(await log.retention(kept)).toEqual({ maxAgeMs: 'unlimited', maxBytes: 'unlimited', compacted: false });
+      expect(await log.retention(short)).toEqual({ maxAgeMs: 3_600_000, maxBytes: 'unlimited', compacted: false });
+      await expect(log.retention('no-such-topic')).rejects.toMatchObject({ reason: 'TOPIC_NOT_FOUND' });
+    });
+
+    test('several services may make the same topics at once', async () => {
+      const topics = Array.from({ length: 4 }, () => ({ name: unique('topic'), partitions: 2 }));
+      await using logs = new AsyncDisposableStack();
+      const services: EventLog[] = [];
+      for (let i = 0; i < 4; i++) services.push(logs.use(await open()));
+      await Promise.all(services.map((service) => service.ensureTopics(topics)));
+      for (const { name } of topics) expect(await services[0]?.partitions(name)).toBe(2);
     });
 
     test('that are missing are named', async () => {
@@ -228,6 +256,22 @@ export function describeEventLogContract(open: () => Promise<EventLog>): void {
       await running;
       expect(await valuesSoon(log, output, 100)).toEqual(numbered(input, 100).map((record) => `0:${record.value}`));
     });
+
+    test('waits as long as it was told when the clock is set back meanwhile', async () => {
+      const input = await createTopic(log);
+      const stop = new AbortController();
+      let waitedMs = 0;
+      const handle = async (task: PartitionTask) => {
+        const began = performance.now();
+        const waiting = task.next(600);
+        await sleep(100);
+        await withClockMoved(-3_600_000, () => waiting);
+        waitedMs = performance.now() - began;
+        stop.abort();
+      };
+      await log.transform({ group: unique('group'), topic: input, signal: stop.signal, handle });
+      expect(waitedMs).toBeGreaterThan(550);
+    }, 10_000);
 
     test('shares partitions among members, and survives that one leaves in the middle', async () => {
       const [input, output] = [await createTopic(log, 3), await createTopic(log)];

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   CONTROL_HEADER,
@@ -11,10 +12,10 @@ import {
 } from '@alphapo/contracts';
 import { type EventLog, type LogRecord, openEmbeddedEventLog } from '@alphapo/messaging';
 import { readModelDefinition, runFacts } from '@alphapo/models';
-import { type RunningOptimizer, startOptimizer } from '@alphapo/optimizer';
+import { type OptimizerConfig, type RunningOptimizer, startOptimizer } from '@alphapo/optimizer';
 import { type Connection, connect } from '@alphapo/rpc';
 import { type RunningScorer, startScorer } from '@alphapo/scorer';
-import { createLogger } from '@alphapo/telemetry';
+import { createLogger, type Logger } from '@alphapo/telemetry';
 import { type RunningTokenizer, startTokenizer } from '@alphapo/tokenizer';
 import { initModel, TINY_CONFIG } from '../../cli/src/commands/init-model.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
@@ -71,6 +72,11 @@ export async function recordsOf(log: EventLog, topic: string): Promise<LogRecord
   return (await Array.fromAsync(log.read(topic, 0, first, { signal, stop: 'at-end' }))).flat();
 }
 
+/** Names of checkpoints in a folder, also of those that are half-written. */
+export async function checkpointsIn(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => /^(step|\.tmp)-/.test(name)).sort();
+}
+
 /** Waits until something holds, for twenty seconds at most. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 20_000;
@@ -89,8 +95,10 @@ export interface TestRun extends AsyncDisposable {
   readonly scorer: RunningScorer;
   /** Addresses that the optimizer finds; the scorer's at first. */
   readonly scorers: string[];
-  /** Another optimizer of the same run, with checkpoints of its own. */
-  startOptimizer(): Promise<RunningOptimizer>;
+  /** Another optimizer of the same run, with checkpoints of its own unless they are given. */
+  startOptimizer(config?: Partial<OptimizerConfig>, logger?: Logger): Promise<RunningOptimizer>;
+  /** The checkpoints of the first optimizer. */
+  readonly checkpointFolder: string;
   /** Another scorer, which fetches policies from this optimizer. */
   startScorer(optimizerAddress: string): Promise<RunningScorer>;
   /** Trains on the pairs to the end; returns the digest of the last policy. */
@@ -112,7 +120,7 @@ export async function startRun(
     await startTokenizer({ model, specification, address: LOOPBACK, topics, preferencesPartitions: 1 }, log, silent),
   );
   let optimizers = 0;
-  const another = () =>
+  const another = (config: Partial<OptimizerConfig> = {}, logger = silent) =>
     startOptimizer(
       {
         model,
@@ -122,13 +130,14 @@ export async function startRun(
         checkpointFolder: join(folder, `checkpoints-${++optimizers}`),
         exportFolder: join(folder, 'exports'),
         checkpointEvery: 100,
-        checkpointsKept: 2,
+        checkpointsKept: { newest: 2 },
         topics,
         shardTimeoutMs: 30_000,
         discoverScorers: async () => scorers,
+        ...config,
       },
       log,
-      silent,
+      logger,
     );
   const optimizer = opened.use(await another());
   const connection = opened.use(connect(OptimizerServiceClient, optimizer.address));
@@ -154,7 +163,8 @@ export async function startRun(
   const owned = opened.move();
   return {
     ...{ folder, log, tokenizer, optimizer, connection, scorer, scorers, train },
-    startOptimizer: async () => owned.use(await another()),
+    checkpointFolder: join(folder, 'checkpoints-1'),
+    startOptimizer: async (config, logger) => owned.use(await another(config, logger)),
     startScorer: anotherScorer,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

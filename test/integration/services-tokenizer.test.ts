@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { deadLetterFromHeaders, ORIGIN_HEADER, PreferenceBatch, TokenizerServiceClient } from '@alphapo/contracts';
 import { type EventLog, openEmbeddedEventLog } from '@alphapo/messaging';
-import { callUnary, connect } from '@alphapo/rpc';
+import { callUnary, connect, HealthClient } from '@alphapo/rpc';
 import { startTokenizer } from '@alphapo/tokenizer';
+import { quantile } from '../../bench/load.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import {
   CALL,
@@ -79,6 +80,32 @@ describe('over gRPC', () => {
       maxPromptLength: 48,
     });
   });
+
+  test('while long texts are tokenized health checks are answered, and what is too much is asked to come back', async () => {
+    using health = new HealthClient(service.tokenizer.address);
+    const texts = ['ab '.repeat(2 ** 12)];
+    const call = () =>
+      callUnary(service.connection, 'encode', { texts, addSpecialTokens: false }, { timeoutMs: 100_000 });
+    const answers = Promise.allSettled(Array.from({ length: 200 }, call));
+    let isOver = false;
+    void answers.finally(() => {
+      isOver = true;
+    });
+    const latencies: number[] = [];
+    while (!isOver) {
+      const from = performance.now();
+      expect(await health.check()).toBe('SERVING');
+      latencies.push(performance.now() - from);
+    }
+    const refused = (await answers).filter(({ status }) => status === 'rejected');
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThanOrEqual(200 - 16 - 64);
+    for (const answer of refused) {
+      expect(answer).toMatchObject({ reason: { code: 'resource-exhausted', reason: 'QUEUE_FULL' } });
+    }
+    // Texts take seconds together; the median leaves out what other processes of a busy machine take.
+    expect(quantile(latencies, 0.5)).toBeLessThan(50);
+  }, 120_000);
 
   test('what it refuses, it refuses with the field', async () => {
     const refused = (message: string) => ({

@@ -1,4 +1,3 @@
-import { AlphapoError } from '@alphapo/base';
 import { CONTROL_HEADER, END_OF_DATA, MAX_RECORD_BYTES, ORIGIN_HEADER } from '@alphapo/contracts';
 import { readRecords } from '@alphapo/data';
 import { type OutgoingRecord, openConfiguredLog } from '@alphapo/messaging';
@@ -39,13 +38,6 @@ async function produce(options: ProduceOptions, environment: NodeJS.ProcessEnv):
   const { topic, seed } = options;
   await log.ensureTopics([{ name: topic, partitions: await partitionsOf(topic, log) }]);
   const partitions = await log.partitions(topic);
-  if (options.end && partitions > 1) {
-    throw new AlphapoError(
-      'invalid-argument',
-      'END_OF_MANY_PARTITIONS',
-      `${topic} has ${partitions} partitions, and the first one that ends would end the run: leave out --end, the run ends after its steps`,
-    );
-  }
   const records: { bytes: Uint8Array; origin: string }[] = [];
   let leftOut = 0;
   for (const file of options.data) {
@@ -70,7 +62,14 @@ async function produce(options: ProduceOptions, environment: NodeJS.ProcessEnv):
   }
   if (batch.length > 0) await log.append(batch);
   if (options.end) {
-    await log.append([{ topic, partition: 0, value: new Uint8Array(), headers: { [CONTROL_HEADER]: END_OF_DATA } }]);
+    await log.append(
+      Array.from({ length: partitions }, (_, partition) => ({
+        topic,
+        partition,
+        value: new Uint8Array(),
+        headers: { [CONTROL_HEADER]: END_OF_DATA },
+      })),
+    );
   }
   process.stderr.write(
     `sent ${sent} records to ${topic}${options.end ? ', and the end of the data' : ''}, left out ${leftOut}\n`,

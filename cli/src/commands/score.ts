@@ -18,7 +18,7 @@ import {
   type SequenceLogProbs,
 } from '@alphapo/engine';
 import { readModelDefinition, runFacts } from '@alphapo/models';
-import { openTokenizer } from '@alphapo/tokenization';
+import { TokenizerPool } from '@alphapo/tokenization';
 import { Command } from 'commander';
 import { deviceOption } from '../device.ts';
 import { positive } from '../numbers.ts';
@@ -75,7 +75,7 @@ async function score(options: ScoreOptions): Promise<void> {
       'reference-model: give an objective that compares with a reference: dpo, ipo, or hinge with --reference base',
     );
   }
-  const tokenizer = await openTokenizer(options.model, { chatTemplate: options.chatTemplate });
+  await using tokenizer = await TokenizerPool.open(options.model, { chatTemplate: options.chatTemplate });
   const { pairs, rejected } = await readDataset(options.data, tokenizer, specification.lengths);
   await using engine = await openEngine(options.model, {
     executionProvider: options.device,

@@ -18,6 +18,7 @@ cluster, without Kafka. What it writes below --out:
   adapter/ or model/   what other programs load: a PEFT adapter, or (with --full) a Hugging Face model folder
   checkpoints/         from which --resume goes on, to the bit
   steps.jsonl          a line per optimizer step
+  evaluations.jsonl    a line per evaluated step
   rejected.jsonl       records that could not be trained on, with file, line and reason
   summary.json         settings, held-out results, speed
 

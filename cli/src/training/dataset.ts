@@ -1,5 +1,5 @@
-import { parsePreference, type RecordReason, type Rejection, readRecords, shuffledOrder } from '@alphapo/data';
-import { type Tokenizer, tokenizePreference } from '@alphapo/tokenization';
+import { type FileRecord, type RecordReason, type Rejection, readRecords, shuffledOrder } from '@alphapo/data';
+import type { TokenizerPool } from '@alphapo/tokenization';
 
 /** A record as its file has it. */
 interface SourceRecord {
@@ -39,22 +39,48 @@ export interface Dataset {
  */
 export async function readDataset(
   files: readonly string[],
-  tokenizer: Tokenizer,
+  tokenizer: TokenizerPool,
   lengths: { readonly maxLength: number; readonly maxPromptLength: number },
 ): Promise<Dataset> {
   const pairs: DataPair[] = [];
   const rejected: RejectedRecord[] = [];
   for (const file of files) {
-    for await (const { bytes, line } of readRecords(file)) {
-      const record = { bytes, origin: `${file}:${line}` };
-      const parsed = parsePreference(bytes);
-      const made = parsed.ok ? tokenizePreference(tokenizer, parsed.preference, lengths) : parsed;
-      if (made.ok) pairs.push({ ...record, ...made.pair, id: made.pair.id ?? record.origin });
-      else if (fitsInLog(made)) rejected.push({ ...record, ...reasonOf(made) });
-      else rejected.push({ ...record, ...reasonOf(made), bytes: Uint8Array.from(bytes.subarray(0, BEGINNING_BYTES)) });
+    for await (const records of inGroups(readRecords(file))) {
+      const bytes = records.map((record) => record.bytes);
+      for (const [i, made] of (await tokenizer.run('records', bytes, lengths)).entries()) {
+        const record = recordOf(records[i] as FileRecord, file);
+        if (made.ok) pairs.push({ ...record, ...made.pair, id: made.pair.id ?? record.origin });
+        else if (fitsInLog(made)) rejected.push({ ...record, ...reasonOf(made) });
+        else
+          rejected.push({
+            ...record,
+            ...reasonOf(made),
+            bytes: Uint8Array.from(record.bytes.subarray(0, BEGINNING_BYTES)),
+          });
+      }
     }
   }
   return { pairs, rejected };
+}
+
+const recordOf = ({ bytes, line }: FileRecord, file: string): SourceRecord => ({ bytes, origin: `${file}:${line}` });
+
+/** Records that are tokenized at a time, and bytes of them. */
+const GROUP_RECORDS = 128;
+const GROUP_BYTES = 4 * 2 ** 20;
+
+async function* inGroups(records: AsyncIterable<FileRecord>): AsyncGenerator<FileRecord[]> {
+  let group: FileRecord[] = [];
+  let bytes = 0;
+  for await (const record of records) {
+    group.push(record);
+    bytes += record.bytes.length;
+    if (group.length < GROUP_RECORDS && bytes < GROUP_BYTES) continue;
+    yield group;
+    group = [];
+    bytes = 0;
+  }
+  yield group;
 }
 
 /** Whether a refused record can become a dead letter. */

@@ -31,9 +31,11 @@ export interface LocalRun extends AsyncDisposable {
 
 /** A free port of this machine only. */
 const LOOPBACK = '127.0.0.1:0';
-const CHECKPOINTS_KEPT = 3;
+const CHECKPOINTS_KEPT = { newest: 3 };
 const SHARD_TIMEOUT_MS = 60 * 60_000;
 
+/** The embedded log, in the run's folder. */
+export const LOG_FILE = 'log.sqlite';
 /** Topics of the embedded log. */
 export const LOCAL_TOPICS = topicsWithPrefix();
 
@@ -43,7 +45,7 @@ export const LOCAL_TOPICS = topicsWithPrefix();
  */
 export async function startLocalRun(options: LocalRunOptions, logger: Logger): Promise<LocalRun> {
   await using opened = new AsyncDisposableStack();
-  const log = opened.use(openEmbeddedEventLog({ path: join(options.folder, 'log.sqlite') }));
+  const log = opened.use(openEmbeddedEventLog({ path: join(options.folder, LOG_FILE) }));
   const scorers: string[] = [];
   const { model, referenceModel, specification, chatTemplate } = options;
   const tokenizer = opened.use(
@@ -89,6 +91,8 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger): P
     ),
   );
   const scorerAddress = inProcess(scorer.address);
+  // There will be no other scorer: waiting for one that computes as the run began would be in vain.
+  await optimizer.checkScorer(scorerAddress);
   scorers.push(scorerAddress);
   const owned = opened.move();
   return {

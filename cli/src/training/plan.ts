@@ -4,10 +4,10 @@ import { type ExecutionProvider, type RunSettings, resolveRunSpecification } fro
 import { ModelFolder } from '@alphapo/engine';
 import { runFacts } from '@alphapo/models';
 import { identifyRun } from '@alphapo/optimizer';
-import { openTokenizer } from '@alphapo/tokenization';
+import { TokenizerPool } from '@alphapo/tokenization';
 import { type DataPair, holdOut, type RejectedRecord, readDataset } from './dataset.ts';
 import { availableBytes, fitMemory, memoryPlanner, planInWay } from './memory.ts';
-import { computeOfRun } from './run-folder.ts';
+import { runIdentityOf } from './run-folder.ts';
 import type { TrainPlan } from './train.ts';
 
 /** What `train` is asked for, besides the settings of the run. */
@@ -36,7 +36,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
   const model = await ModelFolder.open(request.model);
   const withAdapter = await adapterSettings(settings, request.initAdapter);
   const { lengths } = resolveRunSpecification(withAdapter, runFacts(model.definition, 1));
-  const tokenizer = await openTokenizer(request.model, { chatTemplate: request.chatTemplate });
+  await using tokenizer = await TokenizerPool.open(request.model, { chatTemplate: request.chatTemplate });
   const data = await readDataset(request.data, tokenizer, lengths);
   const evalData = await readDataset(request.evalData, tokenizer, lengths);
   const rejected = [...data.rejected, ...evalData.rejected];
@@ -56,7 +56,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
   const planned = { ...resolved, device: request.device };
   const planner = memoryPlanner(model, planned, rows);
   // A run goes on as it began, whatever memory there is now.
-  const begun = request.resume ? await computeOfRun(request.out) : undefined;
+  const begun = request.resume ? (await runIdentityOf(request.out))?.specification.compute : undefined;
   const { compute, plan: memory } =
     begun === undefined
       ? fitMemory(planner, { specification: planned, settings: withAdapter }, limit)

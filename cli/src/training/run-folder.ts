@@ -1,18 +1,27 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AlphapoError, canonicalJson, sha256OfAll } from '@alphapo/base';
-import { type ComputeSettings, computeSettingsSchema } from '@alphapo/contracts';
+import { AlphapoError, canonicalJson, messageOf, sha256OfAll } from '@alphapo/base';
+import { executionProviderSchema, runSpecificationSchema } from '@alphapo/contracts';
 import { z } from 'zod';
 import type { DataPair } from './dataset.ts';
 
-/** What a run's folder remembers, so that it can be taken up again with the same data and settings only. */
-export interface RunIdentity {
-  readonly runId: string;
+/** What a run's folder remembers, so that it can be taken up again with the same data and settings only, or replayed. */
+const runIdentitySchema = z.object({
+  runId: z.string(),
   /** Of the records in the order of training. */
-  readonly dataDigest: string;
-  /** As it was chosen for the memory that there was when the run began. */
-  readonly compute: ComputeSettings;
-}
+  dataDigest: z.string(),
+  /** As it was resolved for the data, and the memory that there was, when the run began. */
+  specification: runSpecificationSchema,
+  /** Folders, from the root of the file system. */
+  model: z.string(),
+  referenceModel: z.string().optional(),
+  initialAdapter: z.string().optional(),
+  device: executionProviderSchema,
+  /** All cores where absent. */
+  threads: z.int().positive().optional(),
+});
+
+export type RunIdentity = z.infer<typeof runIdentitySchema>;
 
 const FILE = 'run.json';
 
@@ -21,12 +30,21 @@ export function dataDigest(pairs: readonly DataPair[], held: readonly DataPair[]
   return sha256OfAll([canonicalJson({ pairs: pairs.length, shuffle }), '\n', ...records]);
 }
 
-/** How the run in a folder computes; undefined where there is none. */
-export async function computeOfRun(folder: string): Promise<ComputeSettings | undefined> {
-  const text = await readFile(join(folder, FILE), 'utf8').catch(() => undefined);
+/** The run in a folder; undefined where there is none. Errors: RUN_FILE_INVALID. */
+export async function runIdentityOf(folder: string): Promise<RunIdentity | undefined> {
+  const file = join(folder, FILE);
+  const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  const known = z.object({ compute: computeSettingsSchema }).safeParse(JSON.parse(text));
-  return known.success ? known.data.compute : undefined;
+  try {
+    return runIdentitySchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new AlphapoError(
+      'failed-precondition',
+      'RUN_FILE_INVALID',
+      `${file} does not describe a run of this version: ${messageOf(error)}; train into a new folder`,
+      { cause: error },
+    );
+  }
 }
 
 /**
@@ -35,12 +53,9 @@ export async function computeOfRun(folder: string): Promise<ComputeSettings | un
  */
 export async function claimRunFolder(folder: string, identity: RunIdentity, resume: boolean): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const file = join(folder, FILE);
-  const known = (await readdir(folder)).includes(FILE)
-    ? (JSON.parse(await readFile(file, 'utf8')) as RunIdentity)
-    : undefined;
+  const known = await runIdentityOf(folder);
   if (known === undefined) {
-    await writeFile(file, `${JSON.stringify(identity, undefined, 2)}\n`);
+    await writeFile(join(folder, FILE), `${JSON.stringify(identity, undefined, 2)}\n`);
   } else if (!resume) {
     throw new AlphapoError(
       'already-exists',

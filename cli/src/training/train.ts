@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
 import {
   CONTROL_HEADER,
@@ -17,8 +17,9 @@ import type { EventLog, OutgoingRecord } from '@alphapo/messaging';
 import type { Logger } from '@alphapo/telemetry';
 import { type DataPair, type Dataset, fitsInLog, trainingOrder } from './dataset.ts';
 import { type Evaluation, evaluate } from './evaluation.ts';
+import { type EvaluatedStep, EvaluationFile } from './evaluation-file.ts';
 import { LOCAL_TOPICS, type LocalRun, type LocalRunOptions, startLocalRun } from './local-run.ts';
-import { claimRunFolder, dataDigest } from './run-folder.ts';
+import { claimRunFolder, dataDigest, type RunIdentity } from './run-folder.ts';
 
 /** Everything that a run on one machine needs to know. */
 export interface TrainPlan extends LocalRunOptions {
@@ -51,7 +52,7 @@ export interface TrainSummary {
   readonly specification: RunSpecification;
   readonly steps: number;
   readonly pairs: { readonly train: number; readonly evaluation: number; readonly rejected: number };
-  readonly evaluations: readonly { readonly step: number; readonly evaluation: Evaluation }[];
+  readonly evaluations: readonly EvaluatedStep[];
   readonly firstStep: TrainingStep | undefined;
   readonly lastStep: TrainingStep | undefined;
   readonly policyDigest: string;
@@ -74,43 +75,37 @@ export async function train(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<TrainSummary> {
-  const digest = dataDigest(plan.train, plan.evaluation, plan.shuffle);
-  await claimRunFolder(
-    plan.folder,
-    { runId: plan.runId, dataDigest: digest, compute: plan.specification.compute },
-    plan.resume,
-  );
+  await claimRunFolder(plan.folder, identityOf(plan), plan.resume);
   await using run = await startLocalRun(plan, logger);
   await produce(run.log, plan);
   const done = new AbortController();
   const stop = AbortSignal.any([signal, done.signal]);
   const { trainer } = run.optimizer;
-  const evaluations: { step: number; evaluation: Evaluation }[] = [];
-  const check = async (policyStep: number) => {
-    if (plan.evaluation.length === 0) return;
+  const evaluations = await EvaluationFile.open(join(plan.folder, 'evaluations.jsonl'));
+  /** Evaluates the current policy. Steps that are computed again after a crash have been evaluated. */
+  const check = async () => {
+    const { step } = trainer.policy;
+    if (plan.evaluation.length === 0 || evaluations.has(step)) return;
     listener.onPhase('evaluating');
     const { objective } = plan.specification;
     const evaluation = await evaluate(run.scorerAddress, plan.evaluation, { objective, policy: 'latest', signal });
-    evaluations.push({ step: policyStep, evaluation });
-    listener.onEvaluation(policyStep, evaluation);
+    await evaluations.add({ step, evaluation });
+    listener.onEvaluation(step, evaluation);
     listener.onPhase('training');
   };
-  if (trainer.policy.step === 0) await check(0);
+  if (trainer.policy.step === 0) await check();
   listener.onPhase('training');
   const started = performance.now();
   const steps = new StepFile(join(plan.folder, 'steps.jsonl'));
   const startStep = trainer.policy.step;
   const consuming = run.consume(stop);
-  const following = followSteps(run, stop, async (step) => {
+  const following = followSteps(run, stop, (step) => {
     steps.add(step);
     if (step.step > startStep) listener.onStep(step);
-    const due = plan.evaluateEvery > 0 && step.step % plan.evaluateEvery === 0;
-    if (!due || step.step <= startStep || step.step >= plan.specification.schedule.totalSteps) return;
-    await trainer.pause();
-    await check(trainer.policy.step);
-    trainer.resume();
   });
-  const training = trainer.train(stop);
+  const training = trainer.train(stop, async (step) => {
+    if (plan.evaluateEvery > 0 && step % plan.evaluateEvery === 0) await check();
+  });
   try {
     await Promise.race([training, failureOf(consuming), failureOf(following)]);
   } finally {
@@ -121,7 +116,7 @@ export async function train(
   for (const step of run.optimizer.steps.steps) steps.add(step);
   await steps.end();
   const seconds = (performance.now() - started) / 1000;
-  if (trainer.policy.step > 0) await check(trainer.policy.step);
+  if (trainer.policy.step > 0) await check();
   listener.onPhase('writing');
   const artefact = plan.specification.method.kind === 'full' ? 'model' : 'adapter';
   await rm(join(plan.folder, artefact), { recursive: true, force: true });
@@ -136,7 +131,7 @@ export async function train(
     specification: plan.specification,
     steps: trainer.policy.step,
     pairs: { train: plan.train.length, evaluation: plan.evaluation.length, rejected },
-    evaluations,
+    evaluations: evaluations.steps,
     firstStep: taken.at(0),
     lastStep: taken.at(-1),
     policyDigest: trainer.policy.digest,
@@ -147,6 +142,20 @@ export async function train(
   };
   await writeFile(join(plan.folder, 'summary.json'), `${JSON.stringify(summary, undefined, 2)}\n`);
   return summary;
+}
+
+function identityOf(plan: TrainPlan): RunIdentity {
+  const { runId, specification, device, threads, referenceModel, initialAdapter } = plan;
+  return {
+    runId,
+    dataDigest: dataDigest(plan.train, plan.evaluation, plan.shuffle),
+    specification,
+    model: resolve(plan.model),
+    referenceModel: referenceModel && resolve(referenceModel),
+    initialAdapter: initialAdapter && resolve(initialAdapter),
+    device,
+    threads,
+  };
 }
 
 function stopped({ folder }: TrainPlan, step: number): AlphapoError {
@@ -196,12 +205,8 @@ function* recordsOf(plan: TrainPlan): Generator<{ value: Uint8Array; headers: Re
 }
 
 /** Calls back for every step of the run, those already taken first. */
-async function followSteps(
-  run: LocalRun,
-  signal: AbortSignal,
-  onStep: (step: TrainingStep) => Promise<void>,
-): Promise<void> {
-  for await (const step of run.optimizer.steps.follow(1, signal)) await onStep(trainingStepSchema.parse(step));
+async function followSteps(run: LocalRun, signal: AbortSignal, onStep: (step: TrainingStep) => void): Promise<void> {
+  for await (const step of run.optimizer.steps.follow(1, signal)) onStep(trainingStepSchema.parse(step));
 }
 
 /** steps.jsonl: a line per step, each once. */

@@ -11,3 +11,4 @@ export {
   floatTensor,
   sameShape,
 } from './tensor.ts';
+export { fromWireError, toWireError, type WireError } from './wire-error.ts';

@@ -12,7 +12,7 @@ import {
   type TensorToWrite,
   writeSafetensors,
 } from '@alphapo/safetensors';
-import type { Checkpoint } from './checkpoint.ts';
+import type { Checkpoint, CheckpointFacts } from './checkpoint.ts';
 import {
   damaged,
   describeCheckpoint,
@@ -100,14 +100,23 @@ async function fileDigest(file: string): Promise<string> {
   return `sha256:${hash.digest('hex')}`;
 }
 
+/** What a manifest says; the files with the tensors are not looked at. Throws as `parseManifest`. */
+export async function readCheckpointFacts(folder: string): Promise<CheckpointFacts> {
+  return factsOf(await readManifest(folder));
+}
+
+function factsOf(manifest: Manifest): CheckpointFacts {
+  const { version: _version, files: _files, manifestDigest: _digest, nextBatchOffset, ...facts } = manifest;
+  return { ...facts, nextBatchOffset: BigInt(nextBatchOffset) };
+}
+
 /** The checkpoint in a folder, verified. Tensors are as they were written: order, shapes and every bit. */
 export async function readCheckpointFiles(folder: string): Promise<Checkpoint> {
-  const { version: _version, files: _files, nextBatchOffset, ...facts } = await verifyCheckpointFiles(folder);
+  const facts = factsOf(await verifyCheckpointFiles(folder));
   const weights = await openSafetensors(join(folder, WEIGHTS_FILE));
   const moments = await openSafetensors(join(folder, MOMENTS_FILE));
   return {
     ...facts,
-    nextBatchOffset: BigInt(nextBatchOffset),
     parameters: await readTensors(weights, '', weights),
     m: await readTensors(moments, 'm.', weights),
     v: await readTensors(moments, 'v.', weights),

@@ -9,6 +9,7 @@ const specification: RunSpecification = {
   schedule: { kind: 'cosine', warmupSteps: 2, totalSteps: 20 },
   batch: { pairs: 4, shards: 2 },
   lengths: { maxLength: 128, maxPromptLength: 64 },
+  onNonFinite: 'stop',
   compute: { packTokens: 1024, activations: 'kept', weights: 'packed' },
   dtype: 'float32',
   seed: 7,

@@ -27,3 +27,6 @@ export interface Checkpoint {
   readonly m: FloatTensors;
   readonly v: FloatTensors;
 }
+
+/** A checkpoint without its tensors. */
+export type CheckpointFacts = Omit<Checkpoint, 'parameters' | 'm' | 'v'>;

@@ -14,7 +14,7 @@ const WRITER = `
   for (let step = start; ; step++) {
     await store.write(someCheckpoint(step));
     console.log(step);
-    await store.prune(3);
+    await store.prune({ newest: 3 });
   }
 `;
 

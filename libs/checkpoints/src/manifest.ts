@@ -1,4 +1,4 @@
-import { AlphapoError } from '@alphapo/base';
+import { AlphapoError, canonicalJson, sha256 } from '@alphapo/base';
 import { runSpecificationDigest, runSpecificationSchema } from '@alphapo/contracts';
 import { parseStrictJson } from '@alphapo/safetensors';
 import { z } from 'zod';
@@ -8,7 +8,7 @@ export const MANIFEST_FILE = 'manifest.json';
 export const WEIGHTS_FILE = 'weights.safetensors';
 export const MOMENTS_FILE = 'moments.safetensors';
 /** Raised whenever a reader of the version before would misunderstand a checkpoint. */
-const VERSION = 1;
+const VERSION = 2;
 /** Logs count in 64 bits, with a sign. */
 const MAX_OFFSET = 2n ** 63n - 1n;
 
@@ -32,6 +32,8 @@ const manifestSchema = z.strictObject({
   chatTemplateDigest: z.string(),
   adamStep: z.int().nonnegative(),
   files: z.strictObject({ [WEIGHTS_FILE]: fileSchema, [MOMENTS_FILE]: fileSchema }),
+  /** Of everything above, as canonical JSON: a flipped bit in a number would pass for another number. */
+  manifestDigest: digestSchema,
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
@@ -49,12 +51,8 @@ export function damaged(place: string, what: string, cause?: unknown): AlphapoEr
 /** The manifest of a checkpoint about to be written. Throws INVALID_CHECKPOINT where it would not be read back. */
 export function describeCheckpoint(checkpoint: Checkpoint, files: Manifest['files']): Manifest {
   const { parameters: _parameters, m: _m, v: _v, nextBatchOffset, ...facts } = checkpoint;
-  const manifest = manifestSchema.safeParse({
-    version: VERSION,
-    ...facts,
-    nextBatchOffset: String(nextBatchOffset),
-    files,
-  });
+  const described = { version: VERSION, ...facts, nextBatchOffset: String(nextBatchOffset), files };
+  const manifest = manifestSchema.safeParse({ ...described, manifestDigest: sha256(canonicalJson(described)) });
   const issue = manifest.success ? specificationIssue(manifest.data) : z.prettifyError(manifest.error);
   if (issue !== undefined || !manifest.success) {
     throw new AlphapoError('invalid-argument', 'INVALID_CHECKPOINT', `checkpoint of step ${checkpoint.step}: ${issue}`);
@@ -75,6 +73,9 @@ export function parseManifest(bytes: Uint8Array, place: string): Manifest {
   }
   const manifest = manifestSchema.safeParse(json);
   if (!manifest.success) throw damaged(place, z.prettifyError(manifest.error));
+  const { manifestDigest, ...described } = json;
+  const digest = sha256(canonicalJson(described));
+  if (digest !== manifestDigest) throw damaged(place, `its digest is ${digest}, not ${manifestDigest} as it says`);
   const issue = specificationIssue(manifest.data);
   if (issue !== undefined) throw damaged(place, issue);
   return manifest.data;

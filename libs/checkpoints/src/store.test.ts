@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type FloatTensors, sha256 } from '@alphapo/base';
+import { canonicalJson, type FloatTensors, sha256 } from '@alphapo/base';
 import { openSafetensors } from '@alphapo/safetensors';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import { someCheckpoint, someTensors } from './checkpoint-fixtures.ts';
@@ -23,6 +23,13 @@ async function flipByte(file: string, offset: number): Promise<void> {
   const index = offset < 0 ? bytes.length + offset : offset;
   bytes[index] = (bytes[index] as number) ^ 1;
   await writeFile(file, bytes);
+}
+
+async function replaceInManifest(folder: string, from: string, to: string): Promise<void> {
+  const file = join(folder, 'manifest.json');
+  const text = await readFile(file, 'utf8');
+  expect(text).toContain(from);
+  await writeFile(file, text.replace(from, to));
 }
 
 test('an empty or absent folder has no newest checkpoint', async () => {
@@ -83,6 +90,11 @@ test.each<[string, (folder: string) => Promise<void>]>([
   ['truncated moments', (folder) => truncate(join(folder, 'moments.safetensors'), 100)],
   ['missing weights', (folder) => rm(join(folder, 'weights.safetensors'))],
   ['a missing manifest', (folder) => rm(join(folder, 'manifest.json'))],
+  ['a changed digit in the manifest', (folder) => replaceInManifest(folder, '"adamStep": 2', '"adamStep": 3')],
+  [
+    'another policy in the manifest',
+    (folder) => replaceInManifest(folder, '"policyDigest": "sha256:', '"policyDigest": "sha256:0'),
+  ],
   ['an empty manifest', (folder) => truncate(join(folder, 'manifest.json'), 0)],
   ['a cut manifest', (folder) => truncate(join(folder, 'manifest.json'), 300)],
 ])('with %s a checkpoint is skipped and reported, replaced when written again', async (_damage, damage) => {
@@ -97,11 +109,48 @@ test.each<[string, (folder: string) => Promise<void>]>([
   expect((await store.newest())?.step).toBe(2);
 });
 
+test('the message names the file, and what was expected in it', async () => {
+  const { store, directory, damaged } = await newStore();
+  const folder = join(directory, await store.write(someCheckpoint(1)));
+  const weights = join(folder, 'weights.safetensors');
+  const expected = sha256(await readFile(weights));
+  await flipByte(weights, -1);
+  expect(await store.newest()).toBeUndefined();
+  expect(damaged).toEqual([
+    `step-00000001: ${weights}: its digest is ${sha256(await readFile(weights))} instead of ${expected}; remove the checkpoint, an older one or the ledger has what it takes to compute it again`,
+  ]);
+});
+
+test('a checkpoint in the folder of another step is damage', async () => {
+  const { store, directory, damaged } = await newStore();
+  await store.write(someCheckpoint(1));
+  await rename(join(directory, 'step-00000001'), join(directory, 'step-00000009'));
+  expect(await store.newest()).toBeUndefined();
+  expect(damaged).toEqual([expect.stringContaining('manifest.json: it is of step 1, not of step-00000009')]);
+});
+
+test('the newest one up to a step is found', async () => {
+  const { store, directory } = await newStore();
+  for (const step of [2, 4, 6]) await store.write(someCheckpoint(step));
+  expect((await store.newest(5))?.step).toBe(4);
+  await rm(join(directory, 'step-00000004', 'manifest.json'));
+  expect((await store.newest(5))?.step).toBe(2);
+  expect(await store.newest(1)).toBeUndefined();
+});
+
+test('what a checkpoint says of itself is read without its tensors', async () => {
+  const { store, directory } = await newStore();
+  for (const step of [1, 2, 3]) await store.write(someCheckpoint(step));
+  await truncate(join(directory, 'step-00000002', 'weights.safetensors'), 0);
+  await truncate(join(directory, 'step-00000003', 'manifest.json'), 0);
+  const { parameters: _parameters, m: _m, v: _v, ...facts } = someCheckpoint(2);
+  expect(await store.newestFacts()).toEqual(facts);
+});
+
 test('a changed fact in the specification does not pass its digest', async () => {
   const { store, directory } = await newStore();
-  await store.write(someCheckpoint(1));
-  const manifest = join(directory, 'step-00000001', 'manifest.json');
-  await writeFile(manifest, (await readFile(manifest, 'utf8')).replace('"seed": 7', '"seed": 8'));
+  const folder = join(directory, await store.write(someCheckpoint(1)));
+  await forge(folder, {}, { specificationDigest: `sha256:${'0'.repeat(64)}` });
   await expect(store.read('step-00000001')).rejects.toThrow("the specification's digest");
 });
 
@@ -112,7 +161,9 @@ async function forge(folder: string, files: Record<string, Buffer>, facts: Recor
     await writeFile(join(folder, name), bytes);
     manifest.files[name] = { size: bytes.length, digest: sha256(bytes) };
   }
-  await writeFile(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, ...facts }));
+  const { manifestDigest: _old, ...described } = { ...manifest, ...facts };
+  const manifestDigest = sha256(canonicalJson(described));
+  await writeFile(join(folder, 'manifest.json'), JSON.stringify({ ...described, manifestDigest }));
 }
 
 test('moments of other shapes or names than the weights are damage, whatever the digests say', async () => {
@@ -125,7 +176,7 @@ test('moments of other shapes or names than the weights are damage, whatever the
   ] as const) {
     expect(moments).toContain(from);
     await forge(folder, { 'moments.safetensors': Buffer.from(moments.replace(from, to), 'latin1') }, {});
-    await expect(store.newest()).rejects.toMatchObject({ reason: 'NO_INTACT_CHECKPOINT' });
+    expect(await store.newest()).toBeUndefined();
     await expect(store.read('step-00000004')).rejects.toMatchObject({
       reason: 'CHECKPOINT_DAMAGED',
       message: expect.stringContaining('of the same shape'),
@@ -140,7 +191,7 @@ test('an offset that no log has is damage', async () => {
   expect((await store.newest())?.nextBatchOffset).toBe(2n ** 63n - 1n);
   for (const nextBatchOffset of [String(2n ** 63n), '9'.repeat(100_000), '-1', '', 'x']) {
     await forge(folder, {}, { nextBatchOffset });
-    await expect(store.newest()).rejects.toMatchObject({ reason: 'NO_INTACT_CHECKPOINT' });
+    expect(await store.newest()).toBeUndefined();
   }
 });
 
@@ -153,12 +204,12 @@ test('a pipe in place of a file is damage, and nothing waits for it', async () =
   await expect(store.read('step-00000004')).rejects.toThrow('it is no regular file');
 });
 
-test('damaged checkpoints only are an error, never a silent new start', async () => {
+test('where each checkpoint is damaged there is no newest one, and each was reported', async () => {
   const { store, directory, damaged } = await newStore();
-  await store.write(someCheckpoint(1));
-  await rm(join(directory, 'step-00000001', 'manifest.json'));
-  await expect(store.newest()).rejects.toMatchObject({ code: 'data-loss', reason: 'NO_INTACT_CHECKPOINT' });
-  expect(damaged).toHaveLength(1);
+  for (const step of [1, 2]) await store.write(someCheckpoint(step));
+  for (const { name } of await store.list()) await rm(join(directory, name, 'manifest.json'));
+  expect(await store.newest()).toBeUndefined();
+  expect(damaged).toEqual(['step-00000002', 'step-00000001'].map((name) => expect.stringContaining(name)));
 });
 
 test('a checkpoint of another version is named, and not skipped', async () => {
@@ -166,11 +217,11 @@ test('a checkpoint of another version is named, and not skipped', async () => {
   await store.write(someCheckpoint(1));
   await store.write(someCheckpoint(2));
   const manifest = join(directory, 'step-00000002', 'manifest.json');
-  await writeFile(manifest, (await readFile(manifest, 'utf8')).replace('"version": 1', '"version": 2'));
+  await writeFile(manifest, (await readFile(manifest, 'utf8')).replace('"version": 2', '"version": 3'));
   await expect(store.newest()).rejects.toMatchObject({
     code: 'failed-precondition',
     reason: 'CHECKPOINT_VERSION',
-    message: expect.stringContaining('this software reads version 1'),
+    message: expect.stringContaining('this software reads version 2'),
   });
 });
 
@@ -208,16 +259,31 @@ test.each(['step-00000002', '../step-00000001', '.tmp-x', ''])('there is no chec
 test('pruning keeps the newest ones', async () => {
   const { store } = await newStore();
   for (const step of [1, 2, 3, 4]) await store.write(someCheckpoint(step));
-  expect(await store.prune(2)).toEqual(['step-00000001', 'step-00000002']);
+  expect(await store.prune({ newest: 2 })).toEqual(['step-00000001', 'step-00000002']);
   expect((await store.list()).map(({ step }) => step)).toEqual([3, 4]);
-  expect(await store.prune(2)).toEqual([]);
-  await expect(store.prune(0)).rejects.toMatchObject({ reason: 'INVALID_KEEP' });
+  expect(await store.prune({ newest: 2 })).toEqual([]);
 });
+
+test('pruning keeps those of every so many steps', async () => {
+  const { store } = await newStore();
+  for (const step of [2, 4, 5, 6, 8, 10, 12]) await store.write(someCheckpoint(step));
+  await store.prune({ newest: 1, everySteps: 5 });
+  expect((await store.list()).map(({ step }) => step)).toEqual([5, 10, 12]);
+});
+
+test.each([{ newest: 0 }, { newest: 1.5 }, { newest: 1, everySteps: 0 }])(
+  'pruning to %j is refused',
+  async (retention) => {
+    const { store } = await newStore();
+    await store.write(someCheckpoint(1));
+    await expect(store.prune(retention)).rejects.toMatchObject({ code: 'invalid-argument', reason: 'INVALID_KEEP' });
+  },
+);
 
 test('pruning never removes the newest intact checkpoint', async () => {
   const { store, directory } = await newStore();
   for (const step of [1, 2, 3]) await store.write(someCheckpoint(step));
   await rm(join(directory, 'step-00000003', 'weights.safetensors'));
-  expect(await store.prune(1)).toEqual(['step-00000001']);
+  expect(await store.prune({ newest: 1 })).toEqual(['step-00000001']);
   expect((await store.newest())?.step).toBe(2);
 });

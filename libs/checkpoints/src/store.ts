@@ -3,9 +3,15 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { AlphapoError, canonicalJson, messageOf } from '@alphapo/base';
 import { onFile, syncFolder } from '@alphapo/safetensors';
-import type { Checkpoint } from './checkpoint.ts';
-import { readCheckpointFiles, verifyCheckpointFiles, writeCheckpointFiles } from './checkpoint-files.ts';
-import type { Manifest } from './manifest.ts';
+import type { Checkpoint, CheckpointFacts } from './checkpoint.ts';
+import {
+  readCheckpointFacts,
+  readCheckpointFiles,
+  verifyCheckpointFiles,
+  writeCheckpointFiles,
+} from './checkpoint-files.ts';
+import { damaged, MANIFEST_FILE, type Manifest } from './manifest.ts';
+import { type CheckpointRetention, expired } from './retention.ts';
 
 const NAME = /^step-(\d{8,15})$/;
 /** Folders of checkpoints being written or removed. A process that died left them; they are never read. */
@@ -31,12 +37,20 @@ export function checkpointName(step: number): string {
 export class CheckpointStore {
   readonly directory: string;
   readonly #onDamaged: (name: string, reason: string) => void;
+  readonly #assertHeld: () => Promise<void>;
   #prepared: Promise<void> | undefined;
 
-  /** `onDamaged` hears of each checkpoint that `newest` skips. */
-  constructor(directory: string, options: { onDamaged?: (name: string, reason: string) => void } = {}) {
+  /**
+   * `onDamaged` hears of each checkpoint that `newest` skips. `assertHeld` is asked right before a checkpoint is made visible
+   * or removed, and throws where another process has taken the folder over.
+   */
+  constructor(
+    directory: string,
+    options: { onDamaged?: (name: string, reason: string) => void; assertHeld?: () => Promise<void> } = {},
+  ) {
     this.directory = resolve(directory);
     this.#onDamaged = options.onDamaged ?? (() => {});
+    this.#assertHeld = options.assertHeld ?? (async () => {});
   }
 
   /**
@@ -61,13 +75,13 @@ export class CheckpointStore {
   }
 
   /**
-   * The newest intact checkpoint, verified; undefined where there is none at all. Throws NO_INTACT_CHECKPOINT where
-   * there are some but each is damaged, and CHECKPOINT_VERSION where the newest was written by another version: to go
-   * on from an older one would be a decision.
+   * The newest intact checkpoint, verified, of a step up to `lastStep`; undefined where there is none. Each damaged one
+   * that is newer is told to `onDamaged`. Throws CHECKPOINT_VERSION where the newest was written by another version: to
+   * go on from an older one would be a decision.
    */
-  async newest(): Promise<Checkpoint | undefined> {
-    const names = await this.list();
-    for (const { name } of names.toReversed()) {
+  async newest(lastStep = Number.POSITIVE_INFINITY): Promise<Checkpoint | undefined> {
+    for (const { name, step } of (await this.list()).toReversed()) {
+      if (step > lastStep) continue;
       try {
         return await this.#readFolder(name);
       } catch (error) {
@@ -75,12 +89,7 @@ export class CheckpointStore {
         this.#onDamaged(name, messageOf(error));
       }
     }
-    if (names.length === 0) return undefined;
-    throw new AlphapoError(
-      'data-loss',
-      'NO_INTACT_CHECKPOINT',
-      `each of the ${names.length} checkpoints in ${this.directory} is damaged: restore the folder, or empty it to compute the run again from the start of the ledger`,
-    );
+    return undefined;
   }
 
   /** One checkpoint, verified. Throws CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED or CHECKPOINT_VERSION. */
@@ -95,6 +104,19 @@ export class CheckpointStore {
       );
     }
     return this.#readFolder(name);
+  }
+
+  /** What the newest readable manifest says, without a look at the tensors; undefined where there is none. */
+  async newestFacts(): Promise<CheckpointFacts | undefined> {
+    for (const { name } of (await this.list()).toReversed()) {
+      try {
+        const folder = join(this.directory, name);
+        return await onFile(folder, () => readCheckpointFacts(folder));
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+      }
+    }
+    return undefined;
   }
 
   /** All checkpoints by growing step, damaged ones included. */
@@ -112,18 +134,16 @@ export class CheckpointStore {
   }
 
   /**
-   * Removes all checkpoints but the newest `keep`, and but the newest intact one, wherever it stands. Returns the names
-   * of the removed.
+   * Removes the checkpoints that the retention does not ask for, but for the newest intact one, wherever it stands.
+   * Returns the names of the removed. Errors: INVALID_KEEP.
    */
-  async prune(keep: number): Promise<readonly string[]> {
-    if (!Number.isSafeInteger(keep) || keep < 1) {
-      throw new AlphapoError('invalid-argument', 'INVALID_KEEP', `at least one checkpoint must be kept, not ${keep}`);
-    }
-    const names = (await this.list()).map(({ name }) => name);
-    const old = names.slice(0, -keep);
+  async prune(retention: CheckpointRetention): Promise<readonly string[]> {
+    const checkpoints = await this.list();
+    const old = expired(checkpoints, retention);
     if (old.length === 0) return [];
-    const intact = await this.#newestIntact(names);
-    const removed = old.filter((name) => name !== intact);
+    const intact = await this.#newestIntact(checkpoints.map(({ name }) => name));
+    const removed = old.map(({ name }) => name).filter((name) => name !== intact);
+    await this.#assertHeld();
     await onFile(this.directory, async () => {
       for (const name of removed) await this.#remove(name);
     });
@@ -137,16 +157,20 @@ export class CheckpointStore {
     return undefined;
   }
 
-  #readFolder(name: string): Promise<Checkpoint> {
+  async #readFolder(name: string): Promise<Checkpoint> {
     const folder = join(this.directory, name);
-    return onFile(folder, () => readCheckpointFiles(folder));
+    const checkpoint = await onFile(folder, () => readCheckpointFiles(folder));
+    checkName(folder, name, checkpoint);
+    return checkpoint;
   }
 
   /** The manifest of an intact checkpoint; undefined where it is absent or damaged. */
   async #intactManifest(name: string): Promise<Manifest | undefined> {
     const folder = join(this.directory, name);
     try {
-      return await onFile(folder, () => verifyCheckpointFiles(folder));
+      const manifest = await onFile(folder, () => verifyCheckpointFiles(folder));
+      checkName(folder, name, manifest);
+      return manifest;
     } catch (error) {
       if (isDamage(error)) return undefined;
       throw error;
@@ -172,6 +196,7 @@ export class CheckpointStore {
 
   async #publish(temporary: string, name: string): Promise<void> {
     await syncFolder(temporary);
+    await this.#assertHeld();
     await this.#remove(name); // A damaged one of the same step, if any.
     await rename(temporary, join(this.directory, name));
     await syncFolder(this.directory);
@@ -197,6 +222,12 @@ export class CheckpointStore {
 
 function isDamage(error: unknown): boolean {
   return error instanceof AlphapoError && error.code === 'data-loss';
+}
+
+/** A folder that someone renamed would put a policy at another step. */
+function checkName(folder: string, name: string, { step }: { readonly step: number }): void {
+  if (name !== checkpointName(step))
+    throw damaged(join(folder, MANIFEST_FILE), `it is of step ${step}, not of ${name}`);
 }
 
 function conflict(folder: string): AlphapoError {

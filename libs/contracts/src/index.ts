@@ -1,3 +1,4 @@
+export { type Computation, computationSchema } from './computation.ts';
 export {
   type ComputeSettings,
   computeSettingsSchema,
@@ -50,7 +51,7 @@ export {
   topicsWithPrefix,
 } from './topics.ts';
 export { trainingMethodFromWire, trainingMethodToWire } from './training-method-wire.ts';
-export { type TrainingStep, trainingStepSchema } from './training-step.ts';
+export { type SkippedStep, type TrainingStep, trainingStepSchema } from './training-step.ts';
 
 /** The descriptors of all messages and services, for reflection. */
 export const descriptorSetFile = new URL('./generated/descriptor-set.binpb', import.meta.url);

@@ -48,6 +48,12 @@ export const runSettingsSchema = z.strictObject({
       'keep packed copies of frozen weights: faster, two to three times their memory (default: up to 250M parameters)',
     ),
   shards: z.int().positive().default(4).describe('parts of a batch that scorers compute independently'),
+  onNonFinite: z
+    .enum(['stop', 'skip'])
+    .default('stop')
+    .describe(
+      'what to do with a batch whose loss or gradient is not finite: stop the run, or leave the weights as they are',
+    ),
   dtype: dtypeSchema.default('float32').describe('element type of frozen weights and activations'),
   seed: z.int().nonnegative().default(42).describe('of the shuffle and of fresh LoRA factors'),
 });
@@ -110,6 +116,7 @@ export function resolveRunSpecification(settings: RunSettings, facts: RunFacts):
       activations: settings.recompute ? 'recomputed' : 'kept',
       weights: packsWeights(settings, facts) ? 'packed' : 'in-place',
     },
+    onNonFinite: settings.onNonFinite,
     dtype: settings.dtype,
     seed: settings.seed,
   } satisfies RunSpecification);

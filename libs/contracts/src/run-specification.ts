@@ -53,6 +53,8 @@ export const runSpecificationSchema = z.strictObject({
     maxPromptLength: z.int().positive(),
   }),
   compute: computeSettingsSchema,
+  /** A batch whose loss or gradient is not finite stops the run, or makes a step that leaves the weights as they are. */
+  onNonFinite: z.enum(['stop', 'skip']).default('stop'),
   dtype: dtypeSchema.default('float32'),
   seed: z.int().nonnegative(),
 });

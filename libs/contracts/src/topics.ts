@@ -31,7 +31,7 @@ export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
 /** Header of a record in `preferences` that is an instruction to the tokenizer, not a pair. */
 export const CONTROL_HEADER = 'alphapo-control';
-/** The producer has sent all pairs of the run: whatever waits for a full batch is flushed, and the run can end. */
+/** The partition has no more pairs: what waits for a full batch is flushed. The run can end once all partitions have. */
 export const END_OF_DATA = 'end-of-data';
 /** Header that names where a producer found a pair, e.g. `pairs.jsonl:17`. Kept in dead letters. */
 export const ORIGIN_HEADER = 'alphapo-origin';
@@ -48,6 +48,8 @@ export interface DeadLetter {
   readonly offset: bigint;
   /** The producer's `alphapo-origin`, where it gave one. */
   readonly origin: string | undefined;
+  /** Bytes of the record, where it was too large for a dead letter, which has its first `MAX_RECORD_BYTES` then. */
+  readonly recordBytes?: number | undefined;
 }
 
 export function deadLetterHeaders(letter: DeadLetter): Record<string, string> {
@@ -58,10 +60,12 @@ export function deadLetterHeaders(letter: DeadLetter): Record<string, string> {
     'alphapo-partition': `${letter.partition}`,
     'alphapo-offset': `${letter.offset}`,
     ...(letter.origin === undefined ? {} : { [ORIGIN_HEADER]: letter.origin }),
+    ...(letter.recordBytes === undefined ? {} : { 'alphapo-record-bytes': `${letter.recordBytes}` }),
   };
 }
 
 export function deadLetterFromHeaders(headers: Readonly<Record<string, string>>): DeadLetter {
+  const recordBytes = headers['alphapo-record-bytes'];
   return {
     reason: headers['alphapo-reason'] ?? 'UNKNOWN',
     message: headers['alphapo-message'] ?? '',
@@ -69,5 +73,6 @@ export function deadLetterFromHeaders(headers: Readonly<Record<string, string>>)
     partition: Number(headers['alphapo-partition'] ?? 0),
     offset: BigInt(headers['alphapo-offset'] ?? 0),
     origin: headers[ORIGIN_HEADER],
+    recordBytes: recordBytes === undefined ? undefined : Number(recordBytes),
   };
 }

@@ -23,8 +23,9 @@ import { type GradientProgram, gradientProgram, type Program, scoringProgram, tr
 import { type ProgramStyle, programStyle } from './program-style.ts';
 import { openReference } from './reference.ts';
 import { ResourceCache } from './resource-cache.ts';
+import { ENGINE_REVISION } from './revision.ts';
 import type { Row, RowChoice } from './row.ts';
-import type { Feeds, SessionOptions, TensorData } from './session.ts';
+import { type Feeds, RUNTIME, type SessionOptions, type TensorData } from './session.ts';
 import { ModelFolder } from './weights.ts';
 
 /** Policies kept at a time: the one being trained, the one before it, and some that are being scored. */
@@ -105,6 +106,8 @@ export class Computer implements AsyncDisposable {
       executionProvider: this.#options.executionProvider,
       dtype: this.#options.dtype ?? 'float32',
       threads: this.#options.threads,
+      engineRevision: ENGINE_REVISION,
+      runtime: RUNTIME,
     };
   }
 

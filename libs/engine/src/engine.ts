@@ -77,6 +77,10 @@ export interface ModelDescription {
   /** Element type of frozen weights and activations. */
   readonly dtype: Dtype;
   readonly threads: number;
+  /** ENGINE_REVISION. */
+  readonly engineRevision: number;
+  /** The library that executes graphs, its version and the platform. */
+  readonly runtime: string;
 }
 
 /** What scoring has computed since the engine was opened. */
@@ -99,6 +103,8 @@ export interface ScoringStatistics {
 export interface Engine extends AsyncDisposable {
   readonly model: ModelDescription;
   readonly scoring: ScoringStatistics;
+  /** Aborts with ENGINE_STOPPED when the thread has ended: no call succeeds any more, open another engine. */
+  readonly stopped: AbortSignal;
   /**
    * Keeps the trainable tensors of a policy under its digest. At most a few are held, the least recently used one goes
    * first, but not while a call needs it. The tensors' buffers are moved to the engine's thread: don't use them afterwards.

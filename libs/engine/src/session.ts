@@ -30,6 +30,9 @@ export interface SessionOptions {
 const LOG_NOTHING = 4;
 env.logLevel = 'fatal';
 
+/** The library that executes graphs, its version and the platform: another one may compute other bits. */
+export const RUNTIME = `onnxruntime-${env.versions.common} ${process.platform}-${process.arch}`;
+
 const ORT_TYPE = { f32: 'float32', f64: 'float64', i64: 'int64' } as const;
 
 /** A graph ready to run. `run` blocks the calling thread: use it in a worker. */

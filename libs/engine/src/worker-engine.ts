@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { AlphapoError } from '@alphapo/base';
+import { AlphapoError, fromWireError } from '@alphapo/base';
 import type { Dtype, ExecutionProvider } from '@alphapo/contracts';
 import { batchTotals } from './batch-totals.ts';
 import type { ComputeOptions } from './compute.ts';
 import type { Engine, ModelDescription, ScoringStatistics } from './engine.ts';
 import { prepareProcess } from './providers.ts';
 import type { ScoringOptions } from './scheduler.ts';
-import { type CallName, type Calls, type FromWorker, fromWireError, type WorkerData } from './worker-protocol.ts';
+import type { CallName, Calls, FromWorker, WorkerData } from './worker-protocol.ts';
 
 interface PendingCall {
   resolve(result: unknown): void;
@@ -64,7 +64,7 @@ class WorkerCalls {
   readonly #worker: Worker;
   readonly #pending = new Map<number, PendingCall>();
   #nextId = 1;
-  #stopped: AlphapoError | undefined;
+  readonly #stopping = new AbortController();
   #scoring: ScoringStatistics = { calls: 0, executions: 0, mergedExecutions: 0 };
 
   constructor(worker: Worker) {
@@ -72,6 +72,10 @@ class WorkerCalls {
     worker.on('message', (message: FromWorker) => this.#settle(message));
     worker.on('error', (error) => this.#stop(`failed: ${error.message}`));
     worker.on('exit', (code) => this.#stop(`ended with exit code ${code}`));
+  }
+
+  get stopped(): AbortSignal {
+    return this.#stopping.signal;
   }
 
   /** As of the last answer. */
@@ -85,7 +89,7 @@ class WorkerCalls {
     options: { signal?: AbortSignal | undefined; transfer?: readonly ArrayBuffer[] } = {},
   ): Promise<Calls[K]['result']> {
     const { signal, transfer = [] } = options;
-    if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
+    if (this.stopped.aborted) return Promise.reject(this.stopped.reason);
     if (signal?.aborted) return Promise.reject(cancelled());
     const id = this.#nextId++;
     const cancel = () => this.#worker.postMessage({ cancel: id });
@@ -98,7 +102,7 @@ class WorkerCalls {
 
   /** Lets the worker end by itself: one that is ended inside ONNX Runtime takes the process with it. */
   async close(): Promise<void> {
-    if (this.#stopped !== undefined) return;
+    if (this.stopped.aborted) return;
     const exited = once(this.#worker, 'exit');
     await this.call('close', []).catch(() => this.#worker.terminate());
     await exited;
@@ -116,8 +120,8 @@ class WorkerCalls {
   }
 
   #stop(problem: string): void {
-    this.#stopped ??= new AlphapoError('unavailable', 'ENGINE_STOPPED', `the engine's thread ${problem}`);
-    for (const call of this.#pending.values()) call.reject(this.#stopped);
+    this.#stopping.abort(new AlphapoError('unavailable', 'ENGINE_STOPPED', `the engine's thread ${problem}`));
+    for (const call of this.#pending.values()) call.reject(this.stopped.reason);
     this.#pending.clear();
   }
 }
@@ -138,6 +142,10 @@ class WorkerEngine implements Engine {
 
   get scoring(): ScoringStatistics {
     return this.#calls.scoring;
+  }
+
+  get stopped(): AbortSignal {
+    return this.#calls.stopped;
   }
 
   hasPolicy(digest: string): boolean {

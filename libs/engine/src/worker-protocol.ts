@@ -1,4 +1,4 @@
-import { AlphapoError, type ErrorCode, type FloatTensors, messageOf } from '@alphapo/base';
+import type { FloatTensors, WireError } from '@alphapo/base';
 import type { TrainingMethod } from '@alphapo/contracts';
 import type { ComputeOptions } from './compute.ts';
 import type {
@@ -48,28 +48,8 @@ export interface Call {
 /** From the caller: a call, or the wish that a call stop. */
 export type ToWorker = Call | { readonly cancel: number };
 
-/** An error as it crosses between threads. */
-export interface WireError {
-  readonly code: ErrorCode;
-  readonly reason: string;
-  readonly message: string;
-  readonly metadata: Readonly<Record<string, string>>;
-}
-
 /** To the caller: what became of a call, or what scoring has computed so far. */
 export type FromWorker =
   | { readonly scoring: ScoringStatistics }
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: WireError };
-
-export function toWireError(error: unknown): WireError {
-  if (error instanceof AlphapoError) {
-    return { code: error.code, reason: error.reason, message: error.message, metadata: error.metadata };
-  }
-  const detail = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
-  return { code: 'internal', reason: 'ENGINE_FAILED', message: detail, metadata: {} };
-}
-
-export function fromWireError({ code, reason, message, metadata }: WireError): AlphapoError {
-  return new AlphapoError(code, reason, message, { metadata });
-}

@@ -1,16 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { AlphapoError } from '@alphapo/base';
+import { AlphapoError, toWireError } from '@alphapo/base';
 import { Computer, type ScoreRows } from './compute.ts';
 import type { ScoringStatistics, ShardGradient } from './engine.ts';
 import { Scheduler } from './scheduler.ts';
-import {
-  type Call,
-  type Calls,
-  type FromWorker,
-  type ToWorker,
-  toWireError,
-  type WorkerData,
-} from './worker-protocol.ts';
+import type { Call, Calls, FromWorker, ToWorker, WorkerData } from './worker-protocol.ts';
 
 /** A thread that computes. Scores and gradients take turns; all else is answered as it comes. */
 
@@ -46,7 +39,7 @@ async function answer(call: Call, signal: AbortSignal): Promise<void> {
     const result = await perform(call, signal);
     post({ id, result }, name === 'gradient' ? buffersOf(result as ShardGradient) : []);
   } catch (error) {
-    post({ id, error: toWireError(error) });
+    post({ id, error: toWireError(error, 'ENGINE_FAILED') });
   }
   calls.delete(id);
   if (name === 'close') port?.close();

@@ -16,6 +16,9 @@ export interface EventLog extends AsyncDisposable {
   /** The number of partitions of a topic; TOPIC_NOT_FOUND where there is none. */
   partitions(topic: string): Promise<number>;
 
+  /** How long the records of a topic are kept, as the log is configured now; TOPIC_NOT_FOUND where there is none. */
+  retention(topic: string): Promise<TopicRetention>;
+
   /** The readable range of a partition: records of open transactions are not in it. */
   bounds(topic: string, partition: number): Promise<Bounds>;
 
@@ -72,6 +75,16 @@ export interface TopicSpecification {
   readonly partitions: number;
   /** How long records are kept; the log's default where absent (Kafka: a week, embedded: for ever). */
   readonly retentionMs?: number | 'forever';
+}
+
+/** What makes a log remove records of a topic. */
+export interface TopicRetention {
+  /** Milliseconds after which a record may be removed. */
+  readonly maxAgeMs: number | 'unlimited';
+  /** Bytes of a partition beyond which its oldest records may be removed. */
+  readonly maxBytes: number | 'unlimited';
+  /** Whether of the records with one key only the last is kept. */
+  readonly compacted: boolean;
 }
 
 export interface Bounds {

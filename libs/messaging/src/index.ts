@@ -10,6 +10,7 @@ export type {
   PartitionLag,
   PartitionTask,
   ReadOptions,
+  TopicRetention,
   TopicSpecification,
   TransformOptions,
 } from './event-log.ts';

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { seededRandom } from '@alphapo/base';
 import { ScorerServiceClient } from '@alphapo/contracts';
 import { callServerStream, callUnary, connect } from './client.ts';
 import { HealthClient } from './health-client.ts';
@@ -115,6 +116,28 @@ describe('messages', () => {
     await using session = await rawSession(server.address);
     expect(await rawCall(session, {}, Buffer.from([0, 0, 0, 0, 2, 0x0a, 0xff]))).toMatchObject({ status: '3' });
   });
+});
+
+test.each([
+  '/grpc.health.v1.Health/Check',
+  '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
+  '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo',
+  '/alphapo.v1.ScorerService/DescribeScorer',
+  '/no.such.Service/Method',
+])('bytes of any kind to %s are answered with a status', async (path) => {
+  const { server } = await serve();
+  await using _ = server;
+  await using session = await rawSession(server.address);
+  const random = seededRandom(1);
+  for (let i = 0; i < 100; i++) {
+    const message = Buffer.from(Array.from({ length: Math.floor(40 * random.next()) }, () => 256 * random.next()));
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(message.length, 1);
+    const headers = { [constants.HTTP2_HEADER_PATH]: path };
+    const { status } = await rawCall(session, headers, Buffer.concat([head, message]));
+    expect(Number(status)).toBeGreaterThanOrEqual(0);
+  }
+  await answersOthers(server.address);
 });
 
 describe('floods', () => {

@@ -1,40 +1,54 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server as SocketServer } from 'node:net';
 import { AlphapoError, messageOf } from '@alphapo/base';
+import type { Server, ServerCredentials } from '@grpc/grpc-js';
 
-/** A port that takes a bounded number of connections at a time. */
-export class Listener {
-  readonly port: number;
-  readonly #server: SocketServer;
+/** The port of a gRPC server, which takes a bounded number of connections at a time. */
+export class Listener implements Disposable {
+  /** Host and port, the latter as it was taken where 0 was asked for. */
+  readonly address: string;
+  readonly #sockets: SocketServer;
+  readonly #server: Server;
 
-  private constructor(server: SocketServer) {
+  private constructor(address: string, sockets: SocketServer, server: Server) {
+    this.address = address;
+    this.#sockets = sockets;
     this.#server = server;
-    this.port = (server.address() as AddressInfo).port;
   }
 
   /** Errors: INVALID_ADDRESS, ADDRESS_IN_USE and CANNOT_LISTEN with the address. */
   static async open(
     address: string,
-    options: { readonly connections: number; readonly onConnection: Parameters<typeof createServer>[1] },
+    server: Server,
+    options: { readonly credentials: ServerCredentials; readonly connections: number },
   ): Promise<Listener> {
     const { host, port } = hostAndPort(address);
+    const injector = server.createConnectionInjector(options.credentials);
     // Without delay: HTTP/2's small frames would wait for acknowledgements.
-    const server = createServer({ noDelay: true }, options.onConnection);
-    server.maxConnections = options.connections;
-    server.listen(port, host);
+    const sockets = createServer({ noDelay: true }, (socket) => injector.injectConnection(socket));
+    sockets.maxConnections = options.connections;
+    sockets.listen(port, host);
     try {
-      await once(server, 'listening');
+      await once(sockets, 'listening');
     } catch (error) {
       throw cannotListen(address, error);
     }
-    return new Listener(server);
+    const { port: taken } = sockets.address() as AddressInfo;
+    return new Listener(`${address.slice(0, address.lastIndexOf(':'))}:${taken}`, sockets, server);
   }
 
-  /** Takes no further connections; resolves when those that are open have ended. */
+  /** Takes no further connections, and asks clients to leave; resolves when all have. */
   async close(): Promise<void> {
-    const closed = once(this.#server, 'close');
-    this.#server.close();
+    const closed = once(this.#sockets, 'close');
+    this.#sockets.close();
+    this.#server.tryShutdown(() => {});
     await closed;
+  }
+
+  /** Cuts whatever is open. */
+  [Symbol.dispose](): void {
+    this.#sockets.close();
+    this.#server.forceShutdown();
   }
 }
 

@@ -9,9 +9,9 @@ import {
 } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation } from 'grpc-health-check';
 import { countingCalls } from './call-metrics.ts';
 import type { Handlers, Method } from './handlers.ts';
+import { Health } from './health.ts';
 import { offerInProcess } from './in-process.ts';
 import { DEFAULT_LIMITS, KEEPALIVE, MAX_MESSAGE_BYTES, type ServerLimits } from './limits.ts';
 import { Listener } from './listener.ts';
@@ -48,32 +48,31 @@ setLogVerbosity(logVerbosity.NONE);
 
 /** A listening gRPC server with health checking (grpc.health.v1) and reflection. */
 export class RpcServer implements AsyncDisposable {
-  /** Host and port that clients connect to. */
-  readonly address: string;
-  readonly #server: Server;
   readonly #listener: Listener;
-  readonly #health: HealthImplementation;
+  readonly #health: Health;
   readonly #offer: Disposable;
   readonly #options: ServerOptions;
 
-  private constructor(parts: {
-    server: Server;
-    listener: Listener;
-    health: HealthImplementation;
-    address: string;
-    offer: Disposable;
-    options: ServerOptions;
-  }) {
-    this.#server = parts.server;
+  private constructor(parts: { listener: Listener; health: Health; offer: Disposable; options: ServerOptions }) {
     this.#listener = parts.listener;
     this.#health = parts.health;
-    this.address = parts.address;
     this.#offer = parts.offer;
     this.#options = parts.options;
   }
 
+  /** Host and port that clients connect to. */
+  get address(): string {
+    return this.#listener.address;
+  }
+
+  /** Host and port of health checks in plaintext, where the security has such a port. */
+  get healthAddress(): string | undefined {
+    return this.#health.address;
+  }
+
   /** Errors: INVALID_ADDRESS, ADDRESS_IN_USE and CANNOT_LISTEN with the address; INVALID_CONFIGURATION of `security`. */
   static async start(options: ServerOptions): Promise<RpcServer> {
+    using opened = new DisposableStack();
     const { security = RpcSecurity.none } = options;
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const server = new Server({
@@ -89,7 +88,6 @@ export class RpcServer implements AsyncDisposable {
       ],
     });
     const names = options.services.map(({ definition }) => serviceName(definition));
-    const health = new HealthImplementation(Object.fromEntries(['', ...names].map((name) => [name, 'SERVING'])));
     for (const { definition, implementation } of options.services) {
       const methods = Object.entries(implementation).map(([name, { serve }]) => [name, serve]);
       server.addService(
@@ -97,28 +95,25 @@ export class RpcServer implements AsyncDisposable {
         Object.fromEntries(methods) as UntypedServiceImplementation,
       );
     }
-    health.addToServer(server);
+    const health = opened.use(await Health.open(names, security.healthAddress));
+    health.addTo(server);
     new ReflectionService(loadFileDescriptorSetFromBuffer(readFileSync(descriptorSetFile)), {
       services: names,
     }).addToServer(server);
-    const injector = server.createConnectionInjector(security.serverCredentials());
-    const listener = await Listener.open(options.address, {
-      connections: limits.connections,
-      onConnection: (socket) => injector.injectConnection(socket),
-    });
-    const host = options.address.slice(0, options.address.lastIndexOf(':'));
-    const address = `${host}:${listener.port}`;
+    const credentials = security.serverCredentials();
+    const { connections } = limits;
+    const listener = opened.use(await Listener.open(options.address, server, { credentials, connections }));
     const offer = offerInProcess(
-      address,
+      listener.address,
       Object.assign({}, ...options.services.map((service) => service.implementation)),
     );
-    return new RpcServer({ server, listener, health, address, offer, options });
+    opened.move();
+    return new RpcServer({ listener, health, offer, options });
   }
 
   /** What health checks answer for the whole server. */
   setServing(serving: boolean): void {
-    const names = ['', ...this.#options.services.map(({ definition }) => serviceName(definition))];
-    for (const name of names) this.#health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
+    this.#health.setServing(serving);
   }
 
   /** Takes no new calls, lets running ones end within the drain time, then cuts what is left. */
@@ -126,11 +121,11 @@ export class RpcServer implements AsyncDisposable {
     this.setServing(false);
     this.#offer[Symbol.dispose]();
     const ended = this.#listener.close();
-    this.#server.tryShutdown(() => {});
     await within(this.#options.drainMs ?? DRAIN_MS, this.#options.handlers.idle());
     // The last answers are on their way; streams that never end by themselves (health watches) are cut.
     await within(FLUSH_MS, ended);
-    this.#server.forceShutdown();
+    this.#listener[Symbol.dispose]();
+    this.#health[Symbol.dispose]();
   }
 }
 

@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
-import { openTokenizer, type Tokenizer, writeByteTokenizer } from './index.ts';
+import { writeByteTokenizer } from './byte-tokenizer.ts';
+import { openTokenizer, type Tokenizer } from './tokenizer.ts';
 
 interface Fixture {
   readonly chatTemplate?: string;

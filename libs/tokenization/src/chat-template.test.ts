@@ -1,5 +1,5 @@
 import { byteTokenizer } from './byte-tokenizer.fixture.ts';
-import { ChatTemplate } from './chat-template.ts';
+import { JinjaTemplate } from './chat-template.ts';
 
 const messages = [
   { role: 'system', content: 'Be kind.' },
@@ -39,7 +39,7 @@ test("a model's template is that of its file, else that of its configuration, el
 });
 
 test('a template that is none is an error', () => {
-  expect(() => new ChatTemplate('{% for %}', 'file', {})).toThrow(
+  expect(() => new JinjaTemplate('{% for %}', 'file', {})).toThrow(
     expect.objectContaining({ code: 'failed-precondition', reason: 'TEMPLATE_INVALID' }),
   );
 });
@@ -47,6 +47,23 @@ test('a template that is none is an error', () => {
 test("today's date is always the same day, so that a record gives the same tokens tomorrow", () => {
   const text =
     "{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}, {{ strftime_now('%A, %Y-%m-%d') }}{% endif %}";
-  const template = new ChatTemplate(text, 'file', {});
+  const template = new JinjaTemplate(text, 'file', {});
   expect(template.render([], { addGenerationPrompt: false })).toBe('26 Jul 2024, Friday, 2024-07-26');
+});
+
+test.each([
+  "{{ messages['__proto__'] }}{{ messages.__proto__ }}{{ messages[0].__proto__ }}",
+  "{{ messages.constructor }}{{ messages['constructor'] }}{{ ''.constructor }}{{ (1).constructor }}",
+  '{{ range.constructor }}{{ range.prototype }}{{ messages.append.constructor }}{{ namespace.constructor }}',
+  '{{ process }}{{ globalThis }}{{ require }}{{ this }}{{ self }}{{ __proto__ }}{{ constructor }}',
+  '{{ format_fixed_day.constructor }}{{ messages[0].keys.constructor }}{{ toString }}{{ hasOwnProperty }}',
+])('a template has no way to the objects of the program: %s', (text) => {
+  expect(new JinjaTemplate(`(${text})`, 'file', {}).render(messages, { addGenerationPrompt: true })).toBe('()');
+});
+
+test('a template that goes on from there is refused', () => {
+  const text = '{{ messages.constructor.constructor("return process")() }}';
+  expect(() => new JinjaTemplate(text, 'file', {}).render(messages, { addGenerationPrompt: true })).toThrow(
+    expect.objectContaining({ code: 'invalid-argument', reason: 'TEMPLATE_REFUSED' }),
+  );
 });

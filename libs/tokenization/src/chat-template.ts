@@ -50,10 +50,27 @@ const FIX_DAY = '{% set strftime_now = format_fixed_day %}';
 
 const formatFixedDay = (format: string) => format.replace(/%[a-zA-Z]/g, (code) => FIXED_DAY[code] ?? code);
 
+/** A template may write some pages of its own … */
+const OWN_CHARACTERS = 2 ** 17;
+/** … and each message several times, with what stands around it. */
+const CHARACTERS_PER_CHARACTER = 4;
+const CHARACTERS_PER_MESSAGE = 1024;
+
 /** A chat template: a small program that turns a conversation into text. */
-export class ChatTemplate {
+export interface ChatTemplate {
   readonly source: ChatTemplateSource;
   /** Of the template's text. */
+  readonly digest: string;
+  /**
+   * Errors: TEMPLATE_REFUSED where the template does not accept the conversation, e.g. roles that don't alternate;
+   * TEMPLATE_OUTPUT_TOO_LONG. It does not come back from a template that does not end: see `TokenizerPool`.
+   */
+  render(messages: readonly ChatMessage[], options: { readonly addGenerationPrompt: boolean }): string;
+}
+
+/** A template in Jinja. It sees the conversation and the special tokens; objects of the program are out of its reach. */
+export class JinjaTemplate implements ChatTemplate {
+  readonly source: ChatTemplateSource;
   readonly digest: string;
   readonly #template: Template;
   readonly #specialTokens: Readonly<Record<string, string | undefined>>;
@@ -78,13 +95,26 @@ export class ChatTemplate {
     }
   }
 
-  /** Errors: TEMPLATE_REFUSED where the template does not accept the conversation, e.g. roles that don't alternate. */
   render(messages: readonly ChatMessage[], options: { readonly addGenerationPrompt: boolean }): string {
     const plain = messages.map(({ role, content }) => ({ role, content }));
+    const text = this.#render(plain, options.addGenerationPrompt);
+    const longest = plain.reduce(
+      (sum, { content }) => sum + CHARACTERS_PER_MESSAGE + CHARACTERS_PER_CHARACTER * content.length,
+      OWN_CHARACTERS,
+    );
+    if (text.length <= longest) return text;
+    throw new AlphapoError(
+      'invalid-argument',
+      'TEMPLATE_OUTPUT_TOO_LONG',
+      `the chat template writes ${text.length} characters for a conversation that may have ${longest}; use another template`,
+    );
+  }
+
+  #render(messages: readonly ChatMessage[], addGenerationPrompt: boolean): string {
     try {
       return this.#template.render({
-        messages: plain,
-        add_generation_prompt: options.addGenerationPrompt,
+        messages,
+        add_generation_prompt: addGenerationPrompt,
         format_fixed_day: formatFixedDay,
         ...this.#specialTokens,
       });
@@ -110,7 +140,7 @@ export async function chooseChatTemplate(
   },
 ): Promise<ChatTemplate> {
   const make = (text: string, source: ChatTemplateSource) =>
-    new ChatTemplate(text, source, model.specialTokens, `the chat template ${choice ?? `of ${model.folder}`}`);
+    new JinjaTemplate(text, source, model.specialTokens, `the chat template ${choice ?? `of ${model.folder}`}`);
   if (choice !== undefined) {
     const builtIn = BUILT_IN.get(choice);
     return builtIn === undefined ? make(await readTemplate(choice), 'file') : make(builtIn, 'built-in');

@@ -1,6 +1,6 @@
 export { BYTE_VOCABULARY_SIZE, writeByteTokenizer } from './byte-tokenizer.ts';
-export type { ChatTemplateSource } from './chat-template.ts';
 export type { TokenLimits } from './limits.ts';
+export { type PoolOptions, TokenizerPool } from './pool/tokenizer-pool.ts';
 export {
   type TokenizeOptions,
   type TokenizeResult,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { sharedPath } from '../../../test/shared-data.ts';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
-import { openTokenizer, type Tokenizer } from './index.ts';
+import { openTokenizer, type Tokenizer } from './tokenizer.ts';
 
 /** The path of a real tokenizer's folder or of test vectors. */
 export const tokenizerPath = (path: string) => sharedPath('data/tokenizers', path) as string;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describeShared } from '../../../test/shared-data.ts';
-import { type ChatMessage, ChatTemplate } from './chat-template.ts';
+import { type ChatMessage, JinjaTemplate } from './chat-template.ts';
 import { openTokenizer, type Tokenizer } from './index.ts';
 import { openQwen, tokenizerPath } from './real-tokenizers.fixture.ts';
 
@@ -170,7 +170,7 @@ describeShared('published chat templates', () => {
       if (Object.keys(others).length > 0 || !plain || typeof add_generation_prompt !== 'boolean') continue;
       if (chat_template.includes('strftime_now')) continue;
       compared++;
-      const template = new ChatTemplate(chat_template, 'file', { bos_token, eos_token });
+      const template = new JinjaTemplate(chat_template, 'file', { bos_token, eos_token });
       const text = template.render(messages, { addGenerationPrompt: add_generation_prompt });
       expect([name, text]).toEqual([name, target]);
     }

@@ -74,9 +74,9 @@ function messageIds(tokenizer: Tokenizer, exchange: Exchange & { kind: 'messages
   const full = exchange.responses.map((response) => {
     const text = chatTemplate.render([...exchange.prompt, ...response], { addGenerationPrompt: false });
     if (!text.startsWith(prompt)) checkPromptKept(tokenizer, exchange.prompt, prompt, text);
-    return encode(text);
+    return text;
   });
-  return [encode(prompt), full];
+  return [encode(prompt), full.map(encode)];
 }
 
 /**

@@ -29,7 +29,14 @@ export type TokenReason =
   | 'TEXT_TOO_LONG'
   | 'UNKNOWN_TOKEN'
   | 'TEMPLATE_REFUSED'
-  | 'TEMPLATE_REWRITES_PROMPT';
+  | 'TEMPLATE_OUTPUT_TOO_LONG'
+  | 'TEMPLATE_REWRITES_PROMPT'
+  // What its thread was stopped for.
+  | 'RECORD_TOO_COMPLEX'
+  | 'TEMPLATE_TIMEOUT'
+  | 'TEMPLATE_OUT_OF_MEMORY'
+  | 'TOKENIZATION_TIMEOUT'
+  | 'TOKENIZATION_OUT_OF_MEMORY';
 
 export type TokenizeResult = { readonly ok: true; readonly pair: TokenizedPreference } | Rejection<TokenReason>;
 

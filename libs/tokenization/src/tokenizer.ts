@@ -3,7 +3,12 @@ import { join } from 'node:path';
 import { AlphapoError, messageOf, sha256 } from '@alphapo/base';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { withExplicitSplit } from './byte-level-split.ts';
-import { type ChatTemplate, type ChatTemplateChoice, chooseChatTemplate } from './chat-template.ts';
+import {
+  type ChatTemplate,
+  type ChatTemplateChoice,
+  type ChatTemplateSource,
+  chooseChatTemplate,
+} from './chat-template.ts';
 import { wrongTokenId } from './token-ids.ts';
 
 /** The special tokens that matter to training; undefined where a tokenizer has none. */
@@ -13,16 +18,31 @@ interface SpecialTokens {
   readonly pad: number | undefined;
 }
 
-/** A model's tokenizer with its chat template. */
-export interface Tokenizer {
+/** What there is to know of a tokenizer, apart from what it does. */
+export interface TokenizerDescription {
   /** Ids below this exist. */
   readonly vocabularySize: number;
   readonly special: SpecialTokens;
   /** Of the files that decide on token ids: tokenizer.json, tokenizer_config.json, special_tokens_map.json. */
   readonly digest: string;
+  readonly chatTemplate: { readonly source: ChatTemplateSource; readonly digest: string };
+}
+
+/** A model's tokenizer with its chat template. */
+export interface Tokenizer extends TokenizerDescription {
   readonly chatTemplate: ChatTemplate;
   encode(text: string, options: { readonly addSpecialTokens: boolean }): number[];
   decode(ids: readonly number[], options: { readonly skipSpecialTokens: boolean }): string;
+}
+
+export interface TokenizerOptions {
+  /** In place of the model's own. */
+  readonly chatTemplate?: ChatTemplateChoice | undefined;
+}
+
+export function describeTokenizer({ vocabularySize, special, digest, chatTemplate }: Tokenizer): TokenizerDescription {
+  const { source, digest: templateDigest } = chatTemplate;
+  return { vocabularySize, special, digest, chatTemplate: { source, digest: templateDigest } };
 }
 
 type Json = Record<string, unknown>;
@@ -33,10 +53,7 @@ type Json = Record<string, unknown>;
  *
  * Errors: TOKENIZER_NOT_FOUND and TOKENIZER_INVALID with the file; those of `chooseChatTemplate`.
  */
-export async function openTokenizer(
-  folder: string,
-  options: { readonly chatTemplate?: ChatTemplateChoice | undefined } = {},
-): Promise<Tokenizer> {
+export async function openTokenizer(folder: string, options: TokenizerOptions = {}): Promise<Tokenizer> {
   const file = join(folder, 'tokenizer.json');
   const text = await readText(file);
   if (text === undefined) {

@@ -24,7 +24,17 @@ const environmentSchema = z.object({
   ALPHAPO_INIT_ADAPTER: z.string().optional().describe('PEFT adapter folder to start from'),
   ALPHAPO_TOPIC_PREFIX: z.string().default('').describe('put before the names of all topics'),
   ALPHAPO_CHECKPOINT_EVERY: z.coerce.number().int().positive().default(50).describe('steps between checkpoints'),
-  ALPHAPO_CHECKPOINTS_KEPT: z.coerce.number().int().positive().default(3),
+  ALPHAPO_CHECKPOINTS_KEPT: z.coerce.number().int().positive().default(3).describe('newest checkpoints that are kept'),
+  ALPHAPO_CHECKPOINT_KEPT_EVERY: z.coerce
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('checkpoints of every so many steps are kept for good'),
+  ALPHAPO_WHEN_FINISHED: z
+    .enum(['serve', 'exit'])
+    .default('serve')
+    .describe('after the last step: go on serving status and policy, or exit with code 0'),
   ALPHAPO_SHARD_TIMEOUT_MS: z.coerce
     .number()
     .int()
@@ -33,7 +43,9 @@ const environmentSchema = z.object({
 });
 
 /** The optimizer's configuration from environment variables. Errors: INVALID_CONFIGURATION with the variable. */
-export async function optimizerConfigFrom(environment: NodeJS.ProcessEnv): Promise<OptimizerConfig> {
+export async function optimizerConfigFrom(
+  environment: NodeJS.ProcessEnv,
+): Promise<OptimizerConfig & { readonly whenFinished: 'serve' | 'exit' }> {
   const parsed = parseEnvironment(environmentSchema, environment);
   const { ALPHAPO_MODEL: model, ALPHAPO_RUN: runFile } = parsed;
   const settings = parseRunSettings(await readSettingsFile(runFile), (key) => `${runFile}: ${key}`);
@@ -47,8 +59,12 @@ export async function optimizerConfigFrom(environment: NodeJS.ProcessEnv): Promi
     checkpointFolder: join(parsed.ALPHAPO_FOLDER, 'checkpoints'),
     exportFolder: join(parsed.ALPHAPO_FOLDER, 'exports'),
     checkpointEvery: parsed.ALPHAPO_CHECKPOINT_EVERY,
-    checkpointsKept: parsed.ALPHAPO_CHECKPOINTS_KEPT,
+    checkpointsKept: {
+      newest: parsed.ALPHAPO_CHECKPOINTS_KEPT,
+      everySteps: parsed.ALPHAPO_CHECKPOINT_KEPT_EVERY,
+    },
     topics: topicsWithPrefix(parsed.ALPHAPO_TOPIC_PREFIX),
+    whenFinished: parsed.ALPHAPO_WHEN_FINISHED,
     shardTimeoutMs: parsed.ALPHAPO_SHARD_TIMEOUT_MS,
     discoverScorers: async () => (await Promise.all(scorers.map(resolveAddresses))).flat(),
   };

@@ -1,3 +1,4 @@
 export { identifyRun } from './run.ts';
 export { runOptimizer } from './run-service.ts';
+export { cutShards } from './shards.ts';
 export { type OptimizerConfig, type RunningOptimizer, startOptimizer } from './start.ts';

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { AlphapoError, type ErrorCode } from '@alphapo/base';
 import { openConfiguredLog } from '@alphapo/messaging';
 import { RpcSecurity } from '@alphapo/rpc';
 import { type Logger, serveMetrics } from '@alphapo/telemetry';
@@ -6,9 +7,22 @@ import { optimizerConfigFrom } from './config.ts';
 import { optimizerMetrics } from './metrics.ts';
 import { startOptimizer } from './start.ts';
 
-/** The whole service: configured from the environment, until the signal. After the last step it goes on serving. */
+/** Failures that another start meets again: it would compute the same to the same end. */
+const LASTING: readonly ErrorCode[] = [
+  'invalid-argument',
+  'not-found',
+  'failed-precondition',
+  'out-of-range',
+  'data-loss',
+];
+
+/**
+ * The whole service: configured from the environment, until the signal. After the last step it goes on serving, unless it is to
+ * exit. So it does after a failure that needs a person, with the state FAILED: whoever starts it again would do so in vain. Other
+ * failures, and being fenced, end it at once.
+ */
 export async function runOptimizer(environment: NodeJS.ProcessEnv, logger: Logger, signal: AbortSignal): Promise<void> {
-  const config = await optimizerConfigFrom(environment);
+  const { whenFinished, ...config } = await optimizerConfigFrom(environment);
   using security = await RpcSecurity.fromEnvironment(environment, { logger });
   await using log = await openConfiguredLog(environment, {
     clientId: 'alphapo-optimizer',
@@ -16,6 +30,20 @@ export async function runOptimizer(environment: NodeJS.ProcessEnv, logger: Logge
   });
   await using optimizer = await startOptimizer({ ...config, security }, log, logger);
   await using _metrics = await serveMetrics(environment, logger, optimizerMetrics(optimizer));
-  await optimizer.trainer.train(signal);
-  if (!signal.aborted) await once(signal, 'abort');
+  const stopped = async () => {
+    if (!signal.aborted) await once(signal, 'abort');
+  };
+  try {
+    await optimizer.trainer.train(signal);
+  } catch (error) {
+    if (!needsPerson(error)) throw error;
+    logger.error('run.failed', { step: optimizer.trainer.policy.step, error });
+    await stopped();
+    throw error;
+  }
+  if (whenFinished === 'serve') await stopped();
+}
+
+function needsPerson(error: unknown): boolean {
+  return error instanceof AlphapoError && LASTING.includes(error.code) && error.reason !== 'FENCED';
 }

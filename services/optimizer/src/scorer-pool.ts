@@ -1,12 +1,21 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { AlphapoError } from '@alphapo/base';
-import { objectiveToWire, ScorerServiceClient } from '@alphapo/contracts';
-import { type Connection, connect, type RpcSecurity } from '@alphapo/rpc';
+import type { Computation } from '@alphapo/contracts';
+import type { RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
-import { computeShard } from './shard-call.ts';
-import type { ComputedShard, Shard, ShardWork } from './shards.ts';
+import type { Run } from './run.ts';
+import { Scorer, type ScorerStatus } from './scorer.ts';
+import { checkScorer, computationOf } from './scorer-match.ts';
+import { ShardPace } from './shard-pace.ts';
+import { type Scorers, ShardSpread, type SpreadOptions } from './shard-spread.ts';
+import type { ComputedShard, ShardWork } from './shards.ts';
+import { Wake } from './wake.ts';
+
+/** Between two looks for scorers. */
+const DISCOVERY_MS = 500;
 
 export interface ScorerPoolOptions {
+  readonly run: Run;
+  /** What the run's steps were computed with so far; undefined where none was. */
+  readonly computation: Computation | undefined;
   /** The scorers that exist now, as host and port. Asked again and again. */
   readonly discover: () => Promise<readonly string[]>;
   readonly security: RpcSecurity | undefined;
@@ -15,27 +24,22 @@ export interface ScorerPoolOptions {
   readonly logger: Logger;
 }
 
-const DISCOVERY_MS = 500;
-/** A scorer that failed gets its next shard after this, doubled with each failure in a row. */
-const FIRST_BACKOFF_MS = 100;
-const MAX_BACKOFF_MS = 10_000;
-/** Failures of one shard that no missing scorer explains, after which the step is given up. */
-const MAX_UNEXPLAINED_FAILURES = 5;
-
-interface Scorer extends Connection<ScorerServiceClient> {
-  busy: boolean;
-  failures: number;
-  readyAt: number;
-}
-
-/** Spreads the shards of a batch over whatever scorers there are. A lost shard goes to another one. */
-export class ScorerPool implements AsyncDisposable {
+/** The scorers of a run: found, asked what they are, and given shards. */
+export class ScorerPool implements Scorers, AsyncDisposable {
   readonly #options: ScorerPoolOptions;
   readonly #scorers = new Map<string, Scorer>();
+  readonly #wake = new Wake();
+  readonly #pace = new ShardPace();
+  readonly #closing = new AbortController();
+  #computation: Computation | undefined;
+  #discovering = false;
+  /** On the clock of `performance`. */
+  #discoverAt = 0;
   #pending = 0;
 
   constructor(options: ScorerPoolOptions) {
     this.#options = options;
+    this.#computation = options.computation;
   }
 
   /** Shards that wait for a scorer or are being computed. */
@@ -43,121 +47,107 @@ export class ScorerPool implements AsyncDisposable {
     return this.#pending;
   }
 
-  /** Scorers that did not fail in their last call. */
-  get size(): number {
-    return [...this.#scorers.values()].filter(({ failures }) => failures === 0).length;
+  /** What the run's steps are computed with; undefined before the first answer. */
+  get computation(): Computation | undefined {
+    return this.#computation;
+  }
+
+  get all(): Iterable<Scorer> {
+    return this.#scorers.values();
+  }
+
+  get statuses(): ScorerStatus[] {
+    return [...this.#scorers.values()].map(({ status }) => status);
   }
 
   /**
-   * Has all shards computed: their gradients go to the work's sum, the rest comes back in the order of the shards. Waits for scorers as long as there are none. Throws what no other
-   * scorer would do better: a request that is refused, or a shard that fails again and again.
+   * Has all shards computed: their gradients go to the work's sum, the rest comes back in the order of the shards. Waits for
+   * scorers as long as there are none. Throws what no other scorer would do better: a request that all refuse, or a shard
+   * that fails again and again on each.
    */
   async compute(
     work: ShardWork,
-    options: { readonly signal: AbortSignal; readonly onWaiting: (waiting: boolean) => void },
+    options: Pick<SpreadOptions, 'signal' | 'onWaiting' | 'onPolicyGone'>,
   ): Promise<ComputedShard[]> {
-    const abort = new AbortController();
-    const signal = AbortSignal.any([options.signal, abort.signal]);
-    const queue = [...work.shards];
-    const results = new Map<number, ComputedShard>();
-    const failures = new Map<number, number>();
-    const running = new Set<Promise<void>>();
-    // Kept, not thrown from a run: nobody may be listening to that run just then.
-    let failure: { readonly error: unknown } | undefined;
+    const { logger, shardTimeoutMs } = this.#options;
     this.#pending = work.shards.length;
-    const start = (scorer: Scorer, shard: Shard) => {
-      const run = this.#compute(scorer, work, shard, signal)
-        .then((result) => {
-          results.set(shard.index, result);
-          this.#pending = work.shards.length - results.size;
-        })
-        .catch((error: unknown) => {
-          const count = (failures.get(shard.index) ?? 0) + (isExplained(error) ? 0 : 1);
-          failures.set(shard.index, count);
-          if (isFinal(error) || count >= MAX_UNEXPLAINED_FAILURES) failure ??= { error };
-          else queue.unshift(shard);
-        })
-        .finally(() => running.delete(run));
-      running.add(run);
+    const onShard = () => {
+      this.#pending--;
     };
+    const shared = { wake: this.#wake, pace: this.#pace, shardTimeoutMs, logger, onShard };
     try {
-      await this.#discover();
-      while (results.size < work.shards.length) {
-        if (failure !== undefined) throw failure.error;
-        signal.throwIfAborted();
-        for (const scorer of this.#ready()) {
-          const shard = queue.shift();
-          if (shard === undefined) break;
-          start(scorer, shard);
-        }
-        options.onWaiting(running.size === 0);
-        const tick = sleep(queue.length > 0 ? FIRST_BACKOFF_MS : DISCOVERY_MS, undefined, { signal, ref: false });
-        await Promise.race([...running, tick.catch(() => {})]);
-        if (queue.length > 0) await this.#discover();
-      }
-      return work.shards.map(({ index }) => results.get(index) as ComputedShard);
+      return await new ShardSpread(this, work, { ...options, ...shared }).run();
     } finally {
-      abort.abort();
-      await Promise.allSettled(running);
       this.#pending = 0;
     }
   }
 
+  /** Asks one scorer whether it is what the run needs. Errors: SCORER_MISMATCH, and those of the call. */
+  async check(address: string): Promise<void> {
+    using scorer = new Scorer(address, this.#options.logger, this.#options.security);
+    const description = await scorer.describe(this.#closing.signal);
+    checkScorer(address, description, this.#needs());
+  }
+
+  refresh(): void {
+    if (!this.#discovering && performance.now() >= this.#discoverAt) {
+      this.#discovering = true;
+      this.#discover().finally(() => {
+        this.#discovering = false;
+        this.#discoverAt = performance.now() + DISCOVERY_MS;
+      });
+    }
+    for (const scorer of this.#scorers.values()) {
+      if (!scorer.isDue) continue;
+      scorer
+        .ask((description) => checkScorer(scorer.address, description, this.#needs()), this.#closing.signal)
+        .finally(() => this.#wake.ring());
+    }
+  }
+
+  accept(scorer: Scorer): boolean {
+    const { description, address } = scorer;
+    if (description === undefined) throw new Error(`${address} computes without having been asked what it is`);
+    this.#computation ??= computationOf(description);
+    try {
+      checkScorer(address, description, this.#needs());
+      return true;
+    } catch (error) {
+      scorer.quarantine(error);
+      return false;
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
     for (const scorer of this.#scorers.values()) scorer[Symbol.dispose]();
     this.#scorers.clear();
   }
 
-  #ready(): Scorer[] {
-    const now = performance.now();
-    return [...this.#scorers.values()].filter(({ busy, readyAt }) => !busy && readyAt <= now);
+  #needs() {
+    return { run: this.#options.run, computation: this.#computation };
   }
 
-  async #compute(scorer: Scorer, work: ShardWork, shard: Shard, signal: AbortSignal): Promise<ComputedShard> {
-    scorer.busy = true;
-    try {
-      const objective = objectiveToWire(work.run.specification.objective);
-      const timeoutMs = this.#options.shardTimeoutMs;
-      const result = await computeShard(scorer, work, shard, objective, { signal, timeoutMs });
-      scorer.failures = 0;
-      return result;
-    } catch (error) {
-      if (!signal.aborted) this.#penalise(scorer, error, work.step, shard.index);
-      throw error;
-    } finally {
-      scorer.busy = false;
-    }
-  }
-
-  #penalise(scorer: Scorer, error: unknown, step: number, shard: number): void {
-    const backoff = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** scorer.failures);
-    scorer.failures++;
-    scorer.readyAt = performance.now() + backoff;
-    this.#options.logger.warn('shard.failed', { scorer: scorer.address, step, shard, retryMs: backoff, error });
-  }
-
+  /** Scorers that are gone keep the shard that they compute: they may just not be found. */
   async #discover(): Promise<void> {
-    const addresses = new Set(await this.#options.discover());
+    const { discover, logger, security } = this.#options;
+    let found: readonly string[];
+    try {
+      found = await discover();
+    } catch (error) {
+      return logger.warn('scorers.not-found', { error });
+    }
+    if (this.#closing.signal.aborted) return;
+    const addresses = new Set(found);
     for (const address of addresses) {
       if (this.#scorers.has(address)) continue;
-      const connection = connect(ScorerServiceClient, address, this.#options.security);
-      this.#scorers.set(address, { ...connection, busy: false, failures: 0, readyAt: 0 });
+      this.#scorers.set(address, new Scorer(address, logger, security));
+      this.#wake.ring();
     }
     for (const [address, scorer] of this.#scorers) {
-      if (addresses.has(address) || scorer.busy) continue;
+      if (addresses.has(address) || scorer.phase === 'computing') continue;
       scorer[Symbol.dispose]();
       this.#scorers.delete(address);
     }
   }
-}
-
-/** The scorer is missing, slow, full, or has another model: nothing is wrong with the shard. */
-function isExplained(error: unknown): boolean {
-  const explained = ['unavailable', 'cancelled', 'deadline-exceeded', 'resource-exhausted', 'failed-precondition'];
-  return error instanceof AlphapoError && explained.includes(error.code);
-}
-
-/** The request itself is refused: every scorer would say the same. */
-function isFinal(error: unknown): boolean {
-  return error instanceof AlphapoError && error.code === 'invalid-argument';
 }

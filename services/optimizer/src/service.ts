@@ -10,6 +10,7 @@ import {
   type PauseResponse,
   type ResumeResponse,
   runSpecificationDigest,
+  ScorerState,
   type TrainingStep,
   trainingMethodToWire,
   type WatchStepsRequest,
@@ -18,6 +19,7 @@ import {
 } from '@alphapo/contracts';
 import { type CallContext, tensorsToChunks } from '@alphapo/rpc';
 import type { Exporter } from './exporter.ts';
+import type { ScorerPhase } from './scorer.ts';
 import type { StepLedger } from './step-ledger.ts';
 import type { RunState, Trainer } from './trainer.ts';
 
@@ -29,6 +31,14 @@ const RUN_STATE: Readonly<Record<RunState, WireRunState>> = {
   paused: WireRunState.PAUSED,
   finished: WireRunState.FINISHED,
   failed: WireRunState.FAILED,
+};
+
+const SCORER_STATE: Readonly<Record<ScorerPhase, ScorerState>> = {
+  connecting: ScorerState.CONNECTING,
+  ready: ScorerState.READY,
+  computing: ScorerState.COMPUTING,
+  'backing-off': ScorerState.BACKING_OFF,
+  quarantined: ScorerState.QUARANTINED,
 };
 
 /** The optimizer's methods: a view of the trainer, and its controls. */
@@ -54,7 +64,12 @@ export class OptimizerService {
       totalSteps: BigInt(specification.schedule.totalSteps),
       nextBatchOffset: status.nextBatchOffset,
       pendingShards: status.pendingShards,
-      scorers: status.scorers,
+      scorers: status.scorers.filter(({ phase }) => phase === 'ready' || phase === 'computing').length,
+      scorerStatuses: status.scorers.map(({ address, phase, message }) => ({
+        address,
+        state: SCORER_STATE[phase],
+        message,
+      })),
       runSpecificationDigest: runSpecificationDigest(specification),
       checkpointStep: BigInt(status.checkpointStep),
       method: trainingMethodToWire(specification.method),
@@ -63,7 +78,14 @@ export class OptimizerService {
   }
 
   async *watchSteps({ fromStep }: WatchStepsRequest, { signal }: CallContext): AsyncGenerator<WatchStepsResponse> {
-    for await (const step of this.#steps.follow(Number(fromStep), signal)) yield stepMessage(step);
+    let next = Math.max(1, Number(fromStep));
+    const over = AbortSignal.any([signal, this.#trainer.ended]);
+    for await (const step of this.#steps.follow(next, over)) {
+      yield stepMessage(step);
+      next = step.step + 1;
+    }
+    // The end may have come between two steps that are still to be told.
+    for (const step of this.#steps.steps.slice(next - 1)) yield stepMessage(step);
   }
 
   async pause(): Promise<PauseResponse> {
@@ -71,7 +93,7 @@ export class OptimizerService {
   }
 
   async resume(): Promise<ResumeResponse> {
-    return { step: BigInt(this.#trainer.resume()) };
+    return { step: BigInt(await this.#trainer.resume()) };
   }
 
   /** The header, then the tensors of the policy. */
@@ -111,12 +133,22 @@ export class OptimizerService {
 }
 
 function stepMessage(step: TrainingStep): WatchStepsResponse {
-  const { runId: _runId, pairIds, step: number, batchOffset, tokens, ...numbers } = step;
+  const {
+    runId: _runId,
+    computation: _computation,
+    pairIds,
+    step: number,
+    batchOffset,
+    tokens,
+    skipped,
+    ...numbers
+  } = step;
   return {
     ...numbers,
     step: BigInt(number),
     batchOffset: BigInt(batchOffset),
     pairs: pairIds.length,
     tokens: BigInt(tokens),
+    skipped,
   };
 }

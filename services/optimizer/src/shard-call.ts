@@ -1,39 +1,18 @@
 import { AlphapoError, type FloatTensors } from '@alphapo/base';
-import { computeToWire, type GradientSummary, type ScorerServiceClient, type wire } from '@alphapo/contracts';
+import { computeToWire, type GradientSummary, objectiveToWire, type ScorerServiceClient } from '@alphapo/contracts';
 import { type CallSettings, type Connection, callServerStream, TensorAssembler } from '@alphapo/rpc';
+import { nonFiniteIn } from './non-finite.ts';
 import type { ComputedShard, Shard, ShardWork } from './shards.ts';
 
-/** Has one scorer compute one shard, and adds its gradient to the sum. Errors: WRONG_ANSWER, and those of the call. */
+/**
+ * Has one scorer compute one shard into `gradient`, and checks that the answer is the one asked for: computed with this
+ * policy, for these pairs, with the gradient of just the trained tensors. Wrong numbers of the right shape cannot be told.
+ * Errors: WRONG_ANSWER, and those of the call.
+ */
 export async function computeShard(
   scorer: Connection<ScorerServiceClient>,
-  work: ShardWork,
-  shard: Shard,
-  objective: wire.Objective,
-  settings: CallSettings,
-): Promise<ComputedShard> {
-  const into = work.memory.take();
-  try {
-    const computed = await callScorer(scorer, work, { shard, objective, into }, settings);
-    work.sum.add(shard.index, into);
-    return computed;
-  } catch (error) {
-    work.memory.giveBack(into);
-    throw error;
-  }
-}
-
-/**
- * Fills `into` with the gradient, after checking that the answer is the one asked for: computed with this policy, for these
- * pairs, with the gradient of just the trained tensors.
- */
-async function callScorer(
-  scorer: Connection<ScorerServiceClient>,
-  { run, step, policy, batch }: ShardWork,
-  {
-    shard,
-    objective,
-    into,
-  }: { readonly shard: Shard; readonly objective: wire.Objective; readonly into: FloatTensors },
+  { run, step, policy, batch, runner }: ShardWork,
+  { shard, gradient }: { readonly shard: Shard; readonly gradient: FloatTensors },
   settings: CallSettings,
 ): Promise<ComputedShard> {
   const version = { runId: run.id, step: BigInt(policy.step), digest: policy.digest };
@@ -42,7 +21,7 @@ async function callScorer(
     step: BigInt(step),
     shard: shard.index,
     policy: version,
-    objective,
+    objective: objectiveToWire(run.specification.objective),
     pairs: [...shard.pairs],
     ...batch,
     referenceModelDigest: run.referenceDigest ?? '',
@@ -52,27 +31,28 @@ async function callScorer(
   const started = performance.now();
   let summary: GradientSummary | undefined;
   let maxBytes = 0;
-  for (const { data } of into.values()) maxBytes += data.byteLength;
-  const tensors = new TensorAssembler({ maxBytes, into });
-  for await (const { part } of callServerStream(scorer, 'gradient', request, settings)) {
-    if (part?.$case === 'summary') summary = part.value;
-    else if (part?.$case === 'chunk') tensors.push(part.value);
-  }
+  for (const { data } of gradient.values()) maxBytes += data.byteLength;
+  const tensors = new TensorAssembler({ maxBytes, into: gradient });
   const wrong = (problem: string) =>
     new AlphapoError(
       'data-loss',
       'WRONG_ANSWER',
       `${scorer.address} answered step ${step}, shard ${shard.index} ${problem}`,
     );
+  for await (const { part } of callServerStream(scorer, 'gradient', request, settings)) {
+    if (part?.$case === 'chunk') tensors.push(part.value);
+    else if (summary === undefined) summary = part?.value;
+    else throw wrong('with two summaries');
+  }
   if (summary === undefined) throw wrong('without a summary');
   if (summary.policy?.digest !== policy.digest) throw wrong(`with policy ${summary.policy?.digest}`);
   if (summary.pairs.length !== shard.pairs.length || summary.pairs.some(({ id }, i) => id !== shard.pairs[i]?.id)) {
     throw wrong('for other pairs');
   }
-  const gradient = tensors.finish(into.size);
-  for (const [name, tensor] of into) {
-    if (gradient.get(name) !== tensor) throw wrong(`without the gradient of ${name}`);
+  const found = tensors.finish(gradient.size);
+  for (const [name, tensor] of gradient) {
+    if (found.get(name) !== tensor) throw wrong(`without the gradient of ${name}`);
   }
   const times = { call: performance.now() - started, policy: summary.policyMs, compute: summary.computeMs };
-  return { pairs: summary.pairs, times };
+  return { pairs: summary.pairs, times, nonFinite: await nonFiniteIn(summary.pairs, gradient, runner) };
 }

@@ -1,5 +1,6 @@
-import type { PairResult, TokenizedPair } from '@alphapo/contracts';
+import type { PairResult, SkippedStep, TokenizedPair } from '@alphapo/contracts';
 import type { BatchTotals } from '@alphapo/engine';
+import type { Runner } from '@alphapo/optim';
 import type { GradientMemory, GradientSum } from './gradient-sum.ts';
 import type { Policy } from './policy.ts';
 import type { Run } from './run.ts';
@@ -20,12 +21,16 @@ export interface ShardWork {
   readonly shards: readonly Shard[];
   readonly memory: GradientMemory;
   readonly sum: GradientSum;
+  /** Where the arithmetic of steps runs. */
+  readonly runner: Runner;
 }
 
 /** What is known of a shard besides its gradient. */
 export interface ComputedShard {
   readonly pairs: readonly PairResult[];
   readonly times: ShardTimes;
+  /** What is not finite in the shard; undefined where all is. */
+  readonly nonFinite: SkippedStep | undefined;
 }
 
 /** Milliseconds of a shard: of the whole call, and of what the scorer did in it. */
@@ -33,6 +38,11 @@ export interface ShardTimes {
   readonly call: number;
   readonly policy: number;
   readonly compute: number;
+}
+
+/** Prompt and response tokens of pairs; a pair's prompt counts once. */
+export function tokensOf(pairs: readonly TokenizedPair[]): number {
+  return pairs.reduce((sum, { prompt, chosen, rejected }) => sum + prompt.length + chosen.length + rejected.length, 0);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
-import { type Checkpoint, CheckpointStore } from '@alphapo/checkpoints';
+import { type Checkpoint, type CheckpointRetention, CheckpointStore } from '@alphapo/checkpoints';
 import { OptimizerServiceService, type RunSpecification, type Topics } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
 import type { EventLog } from '@alphapo/messaging';
@@ -7,8 +7,12 @@ import { ThreadPool } from '@alphapo/optim';
 import { Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { Exporter } from './exporter.ts';
+import { FolderLease } from './folder-lease.ts';
 import { initialParameters } from './initial-parameters.ts';
+import { requireBatchesFrom, requireKeptLedger } from './ledger.ts';
+import { Pause } from './pause.ts';
 import { identifyRun, type Run } from './run.ts';
+import { checkRevision } from './scorer-match.ts';
 import { ScorerPool } from './scorer-pool.ts';
 import { OptimizerService } from './service.ts';
 import { StepLedger } from './step-ledger.ts';
@@ -32,7 +36,7 @@ export interface OptimizerConfig {
   /** Folder below which policies are exported. */
   readonly exportFolder: string;
   readonly checkpointEvery: number;
-  readonly checkpointsKept: number;
+  readonly checkpointsKept: CheckpointRetention;
   readonly topics: Topics;
   readonly shardTimeoutMs: number;
   /** The scorers that exist now. */
@@ -44,6 +48,8 @@ export interface RunningOptimizer extends AsyncDisposable {
   readonly trainer: Trainer;
   readonly steps: StepLedger;
   readonly exporter: Exporter;
+  /** Asks a scorer whether it is what the run needs. Errors: SCORER_MISMATCH, and those of the call. */
+  checkScorer(address: string): Promise<void>;
 }
 
 /** Brings the run's state up and serves it. Training starts with `trainer.train`. */
@@ -60,19 +66,30 @@ export async function startOptimizer(
     { name: topics.preferenceBatches, partitions: 1, retentionMs: 'forever' },
     { name: topics.trainingSteps, partitions: 1, retentionMs: 'forever' },
   ]);
+  await requireKeptLedger(log, [topics.preferenceBatches, topics.trainingSteps], logger);
   const starting = new AbortController();
-  const steps = opened.use(await StepLedger.open(log, topics.trainingSteps, run.id, starting.signal));
+  const steps = opened.use(await StepLedger.open(log, topics, run.id, starting.signal));
+  const lease = new FolderLease(config.checkpointFolder);
   const checkpoints = new CheckpointStore(config.checkpointFolder, {
     onDamaged: (name, reason) => logger.error('checkpoint.damaged', { name, reason }),
+    assertHeld: () => lease.assertHeld(),
   });
   const checkpoint = await checkpoints.newest();
   if (checkpoint !== undefined) checkSameRun(checkpoint, run, config.checkpointFolder);
+  else await sayWhereNoneIsIntact(checkpoints, logger);
+  const computation = steps.steps.findLast((step) => step.computation !== undefined)?.computation;
+  checkRevision(run, computation);
+  // Only now: another run's optimizer keeps its folder. Before any of this one's checkpoints is written.
+  await lease.claim();
   const state =
     checkpoint === undefined
       ? await initialState(await initialParameters(folder, specification, config.initialAdapter))
       : stateFromCheckpoint(checkpoint);
+  await requireBatchesFrom(log, topics.preferenceBatches, state.nextBatchOffset);
   const scorers = opened.use(
     new ScorerPool({
+      run,
+      computation,
       discover: config.discoverScorers,
       security: config.security,
       shardTimeoutMs: config.shardTimeoutMs,
@@ -91,6 +108,8 @@ export async function startOptimizer(
       checkpointEvery,
       checkpointsKept,
       steps,
+      lease,
+      pause: await Pause.open(config.checkpointFolder),
       runner,
       logger,
     },
@@ -122,7 +141,11 @@ export async function startOptimizer(
     policyDigest: state.policy.digest,
   });
   const owned = opened.move();
-  return { address: server.address, trainer, steps, exporter, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    ...{ address: server.address, trainer, steps, exporter },
+    checkScorer: (address) => scorers.check(address),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 function checkSameRun(checkpoint: Checkpoint, run: Run, folder: string): void {
@@ -133,6 +156,17 @@ function checkSameRun(checkpoint: Checkpoint, run: Run, folder: string): void {
     'OTHER_RUN',
     `${folder} holds the checkpoints of run ${checkpoint.runId}, which has another ${what}: give this run a folder of its own`,
   );
+}
+
+/** The run's start and its ledger give the same weights again, so nothing is lost but time. */
+async function sayWhereNoneIsIntact(checkpoints: CheckpointStore, logger: Logger): Promise<void> {
+  const damaged = await checkpoints.list();
+  if (damaged.length === 0) return;
+  logger.error('checkpoint.none_intact', {
+    folder: checkpoints.directory,
+    damaged: damaged.map(({ name }) => name),
+    consequence: 'every step is computed again from the start of the ledger and compared with the published one',
+  });
 }
 
 function digestsOf(checkpoint: Checkpoint | undefined) {

@@ -1,5 +1,5 @@
-import { AlphapoError } from '@alphapo/base';
 import type { PairResult, PreferenceBatch, TrainingStep } from '@alphapo/contracts';
+import { tokensOf } from './shards.ts';
 
 /** What the forward pass says about a batch: means over its pairs, before the update. */
 export type BatchFacts = Pick<
@@ -15,19 +15,8 @@ export type BatchFacts = Pick<
   | 'tokens'
 >;
 
-/**
- * Throws NON_FINITE_LOSS with the ids of the pairs whose loss is not a finite number: an average over them would hide
- * which pair is broken.
- */
+/** Means over the pairs of a batch. Where a pair's number is not finite, neither is the mean: it would hide which pair is broken. */
 export function batchFacts(batch: PreferenceBatch, results: readonly PairResult[]): BatchFacts {
-  const broken = results.filter(({ reward }) => !Number.isFinite(reward?.loss));
-  if (broken.length > 0) {
-    throw new AlphapoError(
-      'failed-precondition',
-      'NON_FINITE_LOSS',
-      `the loss is not finite for ${broken.map(({ id }) => id).join(', ')}: look at these pairs, lower the learning rate, or take another dtype than float16`,
-    );
-  }
   const mean = (of: (result: PairResult) => number | undefined) =>
     results.reduce((sum, result) => sum + (of(result) ?? Number.NaN), 0) / results.length;
   return {
@@ -39,6 +28,6 @@ export function batchFacts(batch: PreferenceBatch, results: readonly PairResult[
     margin: mean(({ reward }) => reward?.margin),
     meanLogProbChosen: mean(({ chosen }) => chosen?.mean),
     meanLogProbRejected: mean(({ rejected }) => rejected?.mean),
-    tokens: batch.pairs.reduce((sum, p) => sum + p.prompt.length + p.chosen.length + p.rejected.length, 0),
+    tokens: tokensOf(batch.pairs),
   };
 }

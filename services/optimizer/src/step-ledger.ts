@@ -1,6 +1,9 @@
-import { AlphapoError } from '@alphapo/base';
-import { RUN_HEADER, type TrainingStep, trainingStepSchema } from '@alphapo/contracts';
-import type { EventLog, FencedWriter } from '@alphapo/messaging';
+import { AlphapoError, messageOf } from '@alphapo/base';
+import { OPTIMIZER_GROUP, RUN_HEADER, type Topics, type TrainingStep, trainingStepSchema } from '@alphapo/contracts';
+import type { EventLog, FencedWriter, GroupPosition, LogRecord } from '@alphapo/messaging';
+import { ledgerCutOff } from './ledger.ts';
+
+type LedgerTopics = Pick<Topics, 'trainingSteps' | 'preferenceBatches'>;
 
 /**
  * The run's records in `training-steps`: each step once, in order, whatever was computed again after a crash. Opening it
@@ -8,27 +11,34 @@ import type { EventLog, FencedWriter } from '@alphapo/messaging';
  */
 export class StepLedger implements AsyncDisposable {
   readonly #writer: FencedWriter;
-  readonly #topic: string;
+  readonly #topics: LedgerTopics;
   readonly #steps: TrainingStep[];
   readonly #listeners = new Set<() => void>();
 
-  private constructor(writer: FencedWriter, topic: string, steps: TrainingStep[]) {
+  private constructor(writer: FencedWriter, topics: LedgerTopics, steps: TrainingStep[]) {
     this.#writer = writer;
-    this.#topic = topic;
+    this.#topics = topics;
     this.#steps = steps;
   }
 
-  static async open(log: EventLog, topic: string, runId: string, signal: AbortSignal): Promise<StepLedger> {
+  /**
+   * Errors: LEDGER_CUT_OFF where the first steps are gone from the topic, LEDGER_BROKEN where steps are missing or
+   * doubled between others, or a record is no step.
+   */
+  static async open(log: EventLog, topics: LedgerTopics, runId: string, signal: AbortSignal): Promise<StepLedger> {
+    const topic = topics.trainingSteps;
     const writer = await log.writer(`optimizer-${runId}`);
     const { first } = await log.bounds(topic, 0);
     const steps: TrainingStep[] = [];
     for await (const records of log.read(topic, 0, first, { stop: 'at-end', signal })) {
-      for (const { headers, value } of records) {
-        if (headers[RUN_HEADER] !== runId || value === null) continue;
-        steps.push(trainingStepSchema.parse(JSON.parse(new TextDecoder().decode(value))));
+      for (const record of records) {
+        if (record.headers[RUN_HEADER] !== runId) continue;
+        const step = parseStep(record);
+        if (step.step !== steps.length + 1) throw outOfOrder(record, step.step, steps.length + 1);
+        steps.push(step);
       }
     }
-    return new StepLedger(writer, topic, steps);
+    return new StepLedger(writer, topics, steps);
   }
 
   /** The steps published so far; index 0 is step 1. */
@@ -43,15 +53,14 @@ export class StepLedger implements AsyncDisposable {
   async publish(step: TrainingStep): Promise<void> {
     const published = this.#steps[step.step - 1];
     if (published === undefined) {
-      await this.#writer.write([
-        {
-          topic: this.#topic,
-          partition: 0,
-          key: step.runId,
-          value: JSON.stringify(step),
-          headers: { [RUN_HEADER]: step.runId },
-        },
-      ]);
+      const record = {
+        topic: this.#topics.trainingSteps,
+        partition: 0,
+        key: step.runId,
+        value: JSON.stringify(step),
+        headers: { [RUN_HEADER]: step.runId },
+      };
+      await this.#writer.write([record], [this.#positionAfter(BigInt(step.batchOffset))]);
       this.#steps.push(step);
       for (const notify of this.#listeners) notify();
     } else if (published.policyDigest !== step.policyDigest) {
@@ -61,6 +70,17 @@ export class StepLedger implements AsyncDisposable {
         `step ${step.step} was computed again and gave ${step.policyDigest} instead of ${published.policyDigest}: the hardware, the threads or a library has changed; go back to the old ones, or start a new run`,
       );
     }
+  }
+
+  /** Moves the group beyond a batch that is no step. Errors: FENCED. */
+  async passOver(batchOffset: bigint): Promise<void> {
+    await this.#writer.write([], [this.#positionAfter(batchOffset)]);
+  }
+
+  /** Where the optimizer is in the ledger, for whoever asks the log: tokenizers, autoscalers, tools. */
+  #positionAfter(batchOffset: bigint): GroupPosition {
+    const topic = this.#topics.preferenceBatches;
+    return { group: OPTIMIZER_GROUP, topic, partition: 0, nextOffset: batchOffset + 1n };
   }
 
   /** Every step from `fromStep` on: those published, then each as it comes, until the signal. */
@@ -91,4 +111,26 @@ export class StepLedger implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writer[Symbol.asyncDispose]();
   }
+}
+
+function parseStep(record: LogRecord): TrainingStep {
+  try {
+    return trainingStepSchema.parse(JSON.parse(new TextDecoder().decode(record.value ?? new Uint8Array())));
+  } catch (error) {
+    throw ledgerBroken(record, `is no training step: ${messageOf(error)}`);
+  }
+}
+
+function outOfOrder(record: LogRecord, step: number, expected: number): AlphapoError {
+  if (expected === 1) return ledgerCutOff(`${record.topic} begins with step ${step} of the run`, record.topic);
+  return ledgerBroken(record, `is step ${step} where step ${expected} must follow`);
+}
+
+function ledgerBroken({ topic, offset }: LogRecord, problem: string): AlphapoError {
+  return new AlphapoError(
+    'data-loss',
+    'LEDGER_BROKEN',
+    `the record at offset ${offset} of ${topic} ${problem}: look at the run with alphapo verify; only its optimizer may write to this topic`,
+    { metadata: { topic, offset: `${offset}` } },
+  );
 }

@@ -1,20 +1,25 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
-import type { Checkpoint, CheckpointStore } from '@alphapo/checkpoints';
-import { PreferenceBatch, runSpecificationDigest, type TrainingStep } from '@alphapo/contracts';
+import type { Checkpoint, CheckpointRetention, CheckpointStore } from '@alphapo/checkpoints';
+import { type PreferenceBatch, runSpecificationDigest, type SkippedStep, type TrainingStep } from '@alphapo/contracts';
 import { batchTotals } from '@alphapo/engine';
-import type { EventLog, LogRecord } from '@alphapo/messaging';
-import { globalNorm, type Runner } from '@alphapo/optim';
+import type { EventLog } from '@alphapo/messaging';
+import type { Runner } from '@alphapo/optim';
 import type { Logger } from '@alphapo/telemetry';
+import { batchError, batchesBefore, readBatches } from './batches.ts';
+import { EndOfData } from './end-of-data.ts';
 import { GradientMemory, GradientSum } from './gradient-sum.ts';
+import type { Lease } from './lease.ts';
+import { finiteNorm, nonFiniteError, nonFiniteOf } from './non-finite.ts';
+import type { Pause } from './pause.ts';
 import type { PolicyReading } from './policy.ts';
 import { readAhead } from './read-ahead.ts';
 import type { Run } from './run.ts';
 import type { ScorerPool } from './scorer-pool.ts';
-import { cutShards } from './shards.ts';
-import { batchFacts } from './step-facts.ts';
+import { type ComputedShard, cutShards } from './shards.ts';
+import { type BatchFacts, batchFacts } from './step-facts.ts';
 import type { StepLedger } from './step-ledger.ts';
 import { StepTimes } from './step-times.ts';
-import { advance, type TrainingState } from './training-state.ts';
+import { advance, skip, type TrainingState } from './training-state.ts';
 
 export type RunState =
   | 'starting'
@@ -33,9 +38,11 @@ export interface TrainerParts {
   readonly checkpoints: CheckpointStore;
   /** Steps between two checkpoints. */
   readonly checkpointEvery: number;
-  /** Checkpoints that are kept. */
-  readonly checkpointsKept: number;
+  readonly checkpointsKept: CheckpointRetention;
   readonly steps: StepLedger;
+  /** The right to write checkpoints. */
+  readonly lease: Lease;
+  readonly pause: Pause;
   /** Where the arithmetic of steps runs. */
   readonly runner: Runner;
   readonly logger: Logger;
@@ -59,13 +66,15 @@ export class Trainer {
   #checkpointStep: number;
   #runState: RunState = 'starting';
   #message = '';
-  #resumed: PromiseWithResolvers<void> | undefined;
+  readonly #ended = new AbortController();
   /** A step failed half-way: what is in memory must not become a checkpoint. */
   #torn = false;
   /** Ends when the state is whole again, or torn for good; while it is being changed, nobody may read the policy. */
   #changing: Promise<unknown> = Promise.resolve();
   /** A checkpoint that is being written while the next step is computed. The state must not change until it ends. */
   #writing: Promise<unknown> = Promise.resolve();
+  /** The last one found no room. */
+  #checkpointOverdue = false;
   /** On the clock of `performance`. */
   #stepEnded = performance.now();
   /** Ends when whoever holds the state has done with it. */
@@ -88,14 +97,20 @@ export class Trainer {
     return this.#state.policy;
   }
 
+  /** Aborts when no further step will be taken: the run is finished, or has failed. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
   get status() {
+    const { scorers, pause } = this.#parts;
     return {
-      state: this.#resumed !== undefined && this.#runState === 'waiting-for-batches' ? 'paused' : this.#runState,
+      state: pause.isPaused && this.#runState === 'waiting-for-batches' ? 'paused' : this.#runState,
       message: this.#message,
       nextBatchOffset: this.#state.nextBatchOffset,
       checkpointStep: this.#checkpointStep,
-      pendingShards: this.#parts.scorers.pending,
-      scorers: this.#parts.scorers.size,
+      pendingShards: scorers.pending,
+      scorers: scorers.statuses,
     };
   }
 
@@ -109,15 +124,14 @@ export class Trainer {
     return this.#state.policy.read();
   }
 
-  /** Finishes the step under way; no further one is taken until `resume`. */
+  /** Finishes the step under way; no further one is taken until `resume`, also when the optimizer is started again. */
   async pause(): Promise<number> {
-    this.#resumed ??= Promise.withResolvers();
+    await this.#parts.pause.begin();
     return this.#exclusively(async () => this.policy.step);
   }
 
-  resume(): number {
-    this.#resumed?.resolve();
-    this.#resumed = undefined;
+  async resume(): Promise<number> {
+    await this.#parts.pause.end();
     return this.policy.step;
   }
 
@@ -126,10 +140,13 @@ export class Trainer {
     return this.#exclusively(() => this.#beginCheckpoint());
   }
 
-  /** Takes steps until the run's last, or until the signal. Throws what needs a person, after saying so in the status. */
-  async train(signal: AbortSignal): Promise<void> {
+  /**
+   * Takes steps until the run's last, or until the signal. `afterStep` is waited for after each, before the next one changes
+   * the policy. Throws what needs a person, after saying so in the status.
+   */
+  async train(signal: AbortSignal, afterStep: (step: number) => Promise<void> = async () => {}): Promise<void> {
     try {
-      await this.#takeSteps(signal);
+      await this.#takeSteps(signal, afterStep);
       await this.checkpoint();
     } catch (error) {
       if (signal.aborted && !this.#torn) {
@@ -139,24 +156,31 @@ export class Trainer {
       }
       this.#runState = 'failed';
       this.#message = messageOf(error);
+      this.#ended.abort();
       await this.#writing.catch(() => {});
       throw error;
     }
   }
 
-  async #takeSteps(signal: AbortSignal): Promise<void> {
-    const { log, batchesTopic, run } = this.#parts;
-    const { totalSteps } = run.specification.schedule;
-    if (this.policy.step >= totalSteps) return this.#finish();
+  async #takeSteps(signal: AbortSignal, afterStep: (step: number) => Promise<void>): Promise<void> {
+    const { log, batchesTopic, pause } = this.#parts;
+    const start = this.#state.nextBatchOffset;
+    const endOfData = new EndOfData(() => batchesBefore(start, log, batchesTopic, signal));
+    if (await this.#isOver(endOfData)) return this.#finish();
     this.#runState = 'waiting-for-batches';
     const left = new AbortController();
     const reading = { signal: AbortSignal.any([signal, left.signal]) };
     try {
-      const records = log.read(batchesTopic, 0, this.#state.nextBatchOffset, reading);
-      for await (const { batch, offset } of readAhead(decodedBatches(records))) {
-        await this.#untilResumed(signal);
-        if (batch.pairs.length > 0) await this.#exclusively(() => this.#step(batch, offset, signal));
-        if (batch.endOfData || this.policy.step >= totalSteps) return this.#finish();
+      for await (const { batch, offset } of readAhead(readBatches(log, batchesTopic, start, reading))) {
+        if (pause.isPaused) this.#runState = 'paused';
+        await pause.ended(signal);
+        if (batch.pairs.length > 0) {
+          await this.#exclusively(() => this.#step(batch, offset, signal));
+          await afterStep(this.policy.step);
+        } else {
+          await this.#parts.steps.passOver(offset);
+        }
+        if (await this.#isLast(batch, endOfData)) return this.#finish();
         this.#runState = 'waiting-for-batches';
       }
     } finally {
@@ -165,8 +189,25 @@ export class Trainer {
     }
   }
 
+  async #isLast(batch: PreferenceBatch, endOfData: EndOfData): Promise<boolean> {
+    return this.policy.step >= this.#parts.run.specification.schedule.totalSteps || endOfData.ends(batch);
+  }
+
+  /** Whether the last step was taken before this optimizer was started: the batch that it came from says so. */
+  async #isOver(endOfData: EndOfData): Promise<boolean> {
+    const { log, batchesTopic } = this.#parts;
+    const lastOffset = this.#state.nextBatchOffset - 1n;
+    const { first, next } = await log.bounds(batchesTopic, 0);
+    if (lastOffset < first || lastOffset >= next) return false;
+    const options = { signal: new AbortController().signal, stop: 'at-end' } as const;
+    for await (const { batch } of readBatches(log, batchesTopic, lastOffset, options)) {
+      return this.#isLast(batch, endOfData);
+    }
+    return false;
+  }
+
   async #step(batch: PreferenceBatch, offset: bigint, signal: AbortSignal): Promise<void> {
-    const { run, scorers, runner, checkpointEvery, logger } = this.#parts;
+    const { run, scorers, runner, lease, checkpointEvery, logger } = this.#parts;
     const started = performance.now();
     const times = new StepTimes(this.#stepEnded);
     times.end('wait');
@@ -178,8 +219,12 @@ export class Trainer {
     const memory = this.#gradients;
     const sum = new GradientSum(memory, runner);
     const computed = await scorers.compute(
-      { run, step, policy, batch: batchTotals(batch.pairs), shards, memory, sum },
-      { signal, onWaiting: (waiting) => this.#showWaiting(waiting) },
+      { run, step, policy, batch: batchTotals(batch.pairs), shards, memory, sum, runner },
+      {
+        signal,
+        onWaiting: (waiting) => this.#showWaiting(waiting),
+        onPolicyGone: () => lease.assertHeld(),
+      },
     );
     times.end('gradients');
     const facts = batchFacts(
@@ -188,20 +233,28 @@ export class Trainer {
     );
     const gradient = await sum.total();
     times.end('sum');
-    const gradNorm = await globalNorm(gradient, runner);
+    const norm = await finiteNorm(gradient, runner);
     times.end('norm');
+    const skipped = this.#skipped(facts, norm, computed);
+    if (skipped !== undefined && run.specification.onNonFinite === 'stop') throw nonFiniteError(step, skipped);
     const durationMs = await this.#change(async () => {
-      const update = { gradient, norm: gradNorm, nextBatchOffset: offset + 1n };
-      const { state, learningRate } = await advance(this.#state, update, run.specification, { runner, times });
+      const nextBatchOffset = offset + 1n;
+      const { state, learningRate } =
+        norm === undefined || skipped !== undefined
+          ? skip(this.#state, nextBatchOffset, run.specification)
+          : await advance(this.#state, { gradient, norm, nextBatchOffset }, run.specification, { runner, times });
+      const { computation } = scorers;
       const record: TrainingStep = {
         runId: run.id,
         step,
         batchOffset: `${offset}`,
         learningRate,
-        gradNorm,
+        gradNorm: norm ?? Number.NaN,
         ...facts,
         durationMs: performance.now() - started,
         policyDigest: state.policy.digest,
+        ...(skipped && { skipped }),
+        ...(computation && { computation }),
       };
       await this.#parts.steps.publish(record);
       this.#state = state;
@@ -211,6 +264,7 @@ export class Trainer {
     times.end('publish');
     this.#stepEnded = times.last;
     const { loss, margin } = facts;
+    if (skipped !== undefined) logger.error('step.skipped', { step, ...skipped });
     logger.info('step.taken', {
       step,
       loss,
@@ -219,7 +273,18 @@ export class Trainer {
       ...times.fields(computed.map((shard) => shard.times)),
     });
     // A failure is told when the state is to be changed.
-    if (step % checkpointEvery === 0) this.#beginCheckpoint().catch(() => {});
+    if (step % checkpointEvery === 0 || this.#checkpointOverdue) this.#beginCheckpoint().catch(() => {});
+  }
+
+  /** What is not finite in a step; undefined where all is. Finite gradients may have a sum that is not. */
+  #skipped(
+    { pairIds }: BatchFacts,
+    norm: number | undefined,
+    computed: readonly ComputedShard[],
+  ): SkippedStep | undefined {
+    const found = nonFiniteOf(computed.map(({ nonFinite }) => nonFinite));
+    if (found !== undefined || norm !== undefined) return found;
+    return { reason: 'NON_FINITE_GRADIENT', pairIds };
   }
 
   /** Replaces the state. Weights and moments are changed in place: where this fails, what is in memory is no state. */
@@ -240,6 +305,7 @@ export class Trainer {
 
   #finish(): void {
     this.#runState = 'finished';
+    this.#ended.abort();
     this.#parts.logger.info('run.finished', { step: this.policy.step, policyDigest: this.policy.digest });
   }
 
@@ -266,25 +332,28 @@ export class Trainer {
     return run;
   }
 
-  async #untilResumed(signal: AbortSignal): Promise<void> {
-    while (this.#resumed !== undefined) {
-      this.#runState = 'paused';
-      const { promise: stopped, reject } = Promise.withResolvers<never>();
-      const stop = () => reject(signal.reason);
-      signal.addEventListener('abort', stop, { once: true });
-      await Promise.race([this.#resumed.promise, stopped]).finally(() => signal.removeEventListener('abort', stop));
-    }
-  }
-
   #beginCheckpoint(): Promise<{ step: number; name: string }> {
     const written = this.#writing.catch(() => {}).then(() => this.#writeCheckpoint());
-    this.#writing = written;
+    this.#writing = written.catch((error: unknown) => this.#goOnWhereFull(error));
+    this.#writing.catch(() => {});
     return written;
+  }
+
+  /** A full volume costs time after a crash, and room may come: training goes on, and tries again after each step. */
+  #goOnWhereFull(error: unknown): void {
+    if (!(error instanceof AlphapoError) || error.reason !== 'DISK_FULL') throw error;
+    this.#checkpointOverdue = true;
+    this.#parts.logger.error('checkpoint.failed', {
+      newestStep: this.#checkpointStep,
+      retry: 'after the next step',
+      error,
+    });
   }
 
   async #writeCheckpoint(): Promise<{ step: number; name: string }> {
     if (this.#torn) throw stepFailed('nothing whole to write');
-    const { run, checkpoints, checkpointsKept, logger } = this.#parts;
+    const { run, checkpoints, checkpointsKept, lease, logger } = this.#parts;
+    await lease.assertHeld();
     const started = performance.now();
     const { adam, nextBatchOffset } = this.#state;
     using policy = this.#state.policy.read();
@@ -306,29 +375,9 @@ export class Trainer {
     const name = await checkpoints.write(checkpoint);
     await checkpoints.prune(checkpointsKept);
     this.#checkpointStep = policy.step;
+    this.#checkpointOverdue = false;
     logger.info('checkpoint.written', { step: policy.step, name, durationMs: performance.now() - started });
     return { step: policy.step, name };
-  }
-}
-
-async function* decodedBatches(
-  source: AsyncIterable<readonly LogRecord[]>,
-): AsyncGenerator<{ batch: PreferenceBatch; offset: bigint }> {
-  for await (const records of source) {
-    for (const { value, offset } of records) yield { batch: decodeBatch(value, offset), offset };
-  }
-}
-
-function decodeBatch(value: Uint8Array | null, offset: bigint): PreferenceBatch {
-  if (value === null) throw batchError(offset, 'is empty', 'the topic must not be compacted');
-  try {
-    return PreferenceBatch.decode(value);
-  } catch (error) {
-    throw batchError(
-      offset,
-      `is no PreferenceBatch: ${messageOf(error)}`,
-      'only the tokenizer may write to this topic',
-    );
   }
 }
 
@@ -338,10 +387,4 @@ function stepFailed(consequence: string): AlphapoError {
     'STEP_FAILED',
     `the last step failed half-way, so there is ${consequence}: restart the optimizer, it goes on from its last checkpoint`,
   );
-}
-
-function batchError(offset: bigint, problem: string, advice: string): AlphapoError {
-  return new AlphapoError('failed-precondition', 'BATCH_REFUSED', `batch at offset ${offset} ${problem}: ${advice}`, {
-    metadata: { offset: `${offset}` },
-  });
 }

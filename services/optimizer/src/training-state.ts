@@ -75,3 +75,15 @@ export async function advance(
   times.end('digest');
   return { state: { policy: new Policy({ step, digest, tensors }), adam, nextBatchOffset }, learningRate };
 }
+
+/** A step that leaves weights and moments as they are; the schedule goes on. The given state is no more. */
+export function skip(
+  { policy, adam }: TrainingState,
+  nextBatchOffset: bigint,
+  { optimizer, schedule }: RunSpecification,
+): { state: TrainingState; learningRate: number } {
+  const step = policy.step + 1;
+  const learningRate = learningRateAt(schedule, optimizer.learningRate, step);
+  const same = new Policy({ step, digest: policy.digest, tensors: policy.release() });
+  return { state: { policy: same, adam, nextBatchOffset }, learningRate };
+}

@@ -1,7 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
 import type { ScoreItem, TextPair, TextSequence } from '@alphapo/contracts';
 import type { PairTokens, SequenceTokens } from '@alphapo/engine';
-import { type Tokenizer, tokenizePreference, tokenizeResponse } from '@alphapo/tokenization';
+import type { TokenizerPool } from '@alphapo/tokenization';
 
 /** An item of a Score request as token ids. */
 export type TokenItem =
@@ -10,12 +10,30 @@ export type TokenItem =
 
 /** How text becomes tokens: by the model's tokenizer, within the length that the scorer takes. */
 export interface TextOptions {
-  readonly tokenizer: Tokenizer;
+  readonly tokenizer: TokenizerPool;
   readonly maxLength: number;
 }
 
-/** Token ids of an item, by the same rules as in training. Errors: INVALID_ITEM with its index and what is wrong. */
-export function tokensOfItem(item: ScoreItem, index: number, { tokenizer, maxLength }: TextOptions): TokenItem {
+/**
+ * Token ids of a request's items, by the same rules as in training. Errors: INVALID_ITEM with the index and what is wrong;
+ * the signal's reason.
+ */
+export async function tokensOfItems(
+  items: readonly ScoreItem[],
+  text: TextOptions,
+  signal: AbortSignal,
+): Promise<TokenItem[]> {
+  const tokens: TokenItem[] = [];
+  for (const [index, item] of items.entries()) tokens.push(await tokensOfItem(item, index, text, signal));
+  return tokens;
+}
+
+async function tokensOfItem(
+  item: ScoreItem,
+  index: number,
+  { tokenizer, maxLength }: TextOptions,
+  signal: AbortSignal,
+): Promise<TokenItem> {
   const refuse = (problem: string): never => {
     throw new AlphapoError('invalid-argument', 'INVALID_ITEM', `items[${index}]: ${problem}`, {
       metadata: { field: `items[${index}]` },
@@ -33,19 +51,18 @@ export function tokensOfItem(item: ScoreItem, index: number, { tokenizer, maxLen
       const prompt = promptOf(item.item.value) ?? refuse('the prompt is missing: set text or conversation');
       const { chosen, rejected } = item.item.value;
       const assistant = (content: string) => [{ role: 'assistant', content }];
-      const made = tokenizePreference(
-        tokenizer,
+      const preference =
         typeof prompt === 'string'
-          ? { kind: 'text', prompt, chosen, rejected }
-          : { kind: 'messages', prompt, chosen: assistant(chosen), rejected: assistant(rejected) },
-        limits,
-      );
-      return { kind: 'pair', tokens: made.ok ? made.pair : refuse(made.message) };
+          ? ({ kind: 'text', prompt, chosen, rejected } as const)
+          : ({ kind: 'messages', prompt, chosen: assistant(chosen), rejected: assistant(rejected) } as const);
+      const [made] = await tokenizer.run('preferences', [preference], limits, signal);
+      return { kind: 'pair', tokens: made?.ok ? made.pair : refuse(made?.message ?? '') };
     }
     case 'textSequence': {
       const prompt = promptOf(item.item.value) ?? refuse('the prompt is missing: set text or conversation');
-      const made = tokenizeResponse(tokenizer, prompt, item.item.value.response, limits);
-      return { kind: 'sequence', tokens: made.ok ? made : refuse(made.message) };
+      const { response } = item.item.value;
+      const [made] = await tokenizer.run('responses', [{ prompt, response }], limits, signal);
+      return { kind: 'sequence', tokens: made?.ok ? made : refuse(made?.message ?? '') };
     }
     default:
       return refuse('set one of token_pair, text_pair, token_sequence, text_sequence');

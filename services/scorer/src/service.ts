@@ -14,7 +14,7 @@ import {
 import type { Engine, PolicyChoice } from '@alphapo/engine';
 import { Admission, type CallContext, tensorsToChunks } from '@alphapo/rpc';
 import { batchOf, checkBatchTokens, checkDtype, checkReference } from './batch.ts';
-import { namingItem, type TextOptions, type TokenItem, tokensOfItem } from './items.ts';
+import { namingItem, type TextOptions, type TokenItem, tokensOfItems } from './items.ts';
 import { pairResult, sequenceScore } from './messages.ts';
 import type { PolicySource } from './policies.ts';
 
@@ -54,6 +54,8 @@ export class ScorerService {
       policies: this.#policies.loaded,
       referenceModelDigest: model.referenceDigest,
       dtype: model.dtype,
+      engineRevision: model.engineRevision,
+      runtime: model.runtime,
       scoring: {
         calls: BigInt(scoring.calls),
         executions: BigInt(scoring.executions),
@@ -67,7 +69,7 @@ export class ScorerService {
       if (request.items.length > MAX_ITEMS) {
         throw invalid('items', `${request.items.length} items are more than the ${MAX_ITEMS} that one call may have`);
       }
-      const items = request.items.map((item, index) => tokensOfItem(item, index, this.#text));
+      const items = await tokensOfItems(request.items, this.#text, signal);
       const { choice, policy } = await this.#choose(request, signal);
       const results = await this.#results(request, items, choice, signal);
       return { results, policy };

@@ -2,7 +2,7 @@ import { type Dtype, type ExecutionProvider, OptimizerServiceClient, ScorerServi
 import { type EngineOptions, openEngine } from '@alphapo/engine';
 import { connect, Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
-import { openTokenizer } from '@alphapo/tokenization';
+import { TokenizerPool } from '@alphapo/tokenization';
 import { PolicySource } from './policies.ts';
 import { ScorerService } from './service.ts';
 
@@ -29,13 +29,15 @@ export interface ScorerConfig {
 
 export interface RunningScorer extends AsyncDisposable {
   readonly address: string;
+  /** Aborts when the engine is dead: the scorer answers health checks with NOT_SERVING, and has to be started again. */
+  readonly broken: AbortSignal;
 }
 
 /** Opens the model and serves it. */
 export async function startScorer(config: ScorerConfig, logger: Logger): Promise<RunningScorer> {
   await using opened = new AsyncDisposableStack();
   const engine = opened.use(await openEngine(config.model, config));
-  const tokenizer = await openTokenizer(config.model, { chatTemplate: config.chatTemplate });
+  const tokenizer = opened.use(await TokenizerPool.open(config.model, { chatTemplate: config.chatTemplate }));
   const optimizer =
     config.optimizerAddress === undefined
       ? undefined
@@ -57,7 +59,8 @@ export async function startScorer(config: ScorerConfig, logger: Logger): Promise
       security: config.security,
     }),
   );
+  engine.stopped.addEventListener('abort', () => server.setServing(false), { once: true });
   logger.info('scorer.started', { address: server.address, ...engine.model });
   const owned = opened.move();
-  return { address: server.address, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { address: server.address, broken: engine.stopped, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

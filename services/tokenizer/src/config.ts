@@ -10,6 +10,8 @@ import { z } from 'zod';
 import type { TokenizerConfig } from './start.ts';
 
 const DEFAULT_LINGER_MS = 60_000;
+/** Hours of training for most models, and megabytes of the topic. */
+const DEFAULT_MAX_BATCHES_AHEAD = 1_000;
 
 const environmentSchema = z.object({
   ALPHAPO_MODEL: z.string().describe('folder of a Hugging Face model'),
@@ -24,6 +26,18 @@ const environmentSchema = z.object({
     .nonnegative()
     .default(DEFAULT_LINGER_MS)
     .describe('milliseconds after which a partial batch is flushed; 0: only at the end of the data'),
+  ALPHAPO_MAX_BATCHES_AHEAD: z.coerce
+    .number()
+    .int()
+    .nonnegative()
+    .default(DEFAULT_MAX_BATCHES_AHEAD)
+    .describe('batches that wait for the optimizer, at most, counted in offsets of their topic; 0: any number'),
+  ALPHAPO_TOKENIZER_PROCESSES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(1)
+    .describe('processes that tokenize, each with the tokenizer in its own memory'),
 });
 
 /** The tokenizer's configuration from environment variables. Errors: INVALID_CONFIGURATION with the variable. */
@@ -39,5 +53,7 @@ export async function tokenizerConfigFrom(environment: NodeJS.ProcessEnv): Promi
     topics: topicsWithPrefix(parsed.ALPHAPO_TOPIC_PREFIX),
     preferencesPartitions: parsed.ALPHAPO_PREFERENCES_PARTITIONS,
     lingerMs: parsed.ALPHAPO_LINGER_MS === 0 ? undefined : parsed.ALPHAPO_LINGER_MS,
+    maxBatchesAhead: parsed.ALPHAPO_MAX_BATCHES_AHEAD === 0 ? undefined : parsed.ALPHAPO_MAX_BATCHES_AHEAD,
+    processes: parsed.ALPHAPO_TOKENIZER_PROCESSES,
   };
 }

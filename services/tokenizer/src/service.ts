@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { AlphapoError } from '@alphapo/base';
 import type {
   ApplyChatTemplateRequest,
@@ -10,25 +9,29 @@ import type {
   EncodeResponse,
   RunSpecification,
 } from '@alphapo/contracts';
-import type { Tokenizer } from '@alphapo/tokenization';
+import { Admission, type CallContext } from '@alphapo/rpc';
+import type { TokenizerPool } from '@alphapo/tokenization';
 
 /** Texts of one call: enough for batch work, little enough that no call holds the others up for long. */
 const MAX_TEXTS = 1024;
-/** Characters of one text: nothing else happens while it is tokenized, which takes seconds then. */
+/** Characters of one text: it takes a thread some seconds. */
 const MAX_CHARACTERS = 2 ** 20;
+/** Calls that take turns in the threads, and those that wait; more are asked to come back. */
+const LIMITS = { concurrency: 16, queue: 64 };
 
 /** The tokenizer's methods. */
 export class TokenizerService {
-  readonly #tokenizer: Tokenizer;
+  readonly #tokenizer: TokenizerPool;
   readonly #lengths: RunSpecification['lengths'];
+  readonly #calls = new Admission(LIMITS);
 
-  constructor(tokenizer: Tokenizer, lengths: RunSpecification['lengths']) {
+  constructor(tokenizer: TokenizerPool, lengths: RunSpecification['lengths']) {
     this.#tokenizer = tokenizer;
     this.#lengths = lengths;
   }
 
   async describe(): Promise<DescribeResponse> {
-    const { vocabularySize, special, digest, chatTemplate } = this.#tokenizer;
+    const { vocabularySize, special, digest, chatTemplate } = this.#tokenizer.description;
     return {
       vocabularySize,
       bosTokenId: special.bos,
@@ -40,31 +43,31 @@ export class TokenizerService {
     };
   }
 
-  async encode({ texts, addSpecialTokens }: EncodeRequest): Promise<EncodeResponse> {
+  async encode({ texts, addSpecialTokens }: EncodeRequest, { signal }: CallContext): Promise<EncodeResponse> {
     checkCount('texts', texts.length);
     texts.forEach((text, i) => {
       checkCharacters(`texts[${i}]`, text.length);
     });
-    const encodings: EncodeResponse['encodings'] = [];
-    for (const text of texts) {
-      encodings.push({ ids: this.#tokenizer.encode(text, { addSpecialTokens }) });
-      await setImmediate(); // Others have their turn.
-    }
-    return { encodings };
+    const encodings = await this.#run('texts', texts, { addSpecialTokens }, signal);
+    return { encodings: encodings.map((ids) => ({ ids })) };
   }
 
-  async decode({ encodings, skipSpecialTokens }: DecodeRequest): Promise<DecodeResponse> {
+  async decode({ encodings, skipSpecialTokens }: DecodeRequest, { signal }: CallContext): Promise<DecodeResponse> {
     checkCount('encodings', encodings.length);
-    const { vocabularySize } = this.#tokenizer;
+    const { vocabularySize } = this.#tokenizer.description;
     encodings.forEach(({ ids }, i) => {
       const unknown = ids.find((id) => id >= vocabularySize);
       if (unknown === undefined) return;
       throw invalid(`encodings[${i}]`, `token id ${unknown} is not below the vocabulary size ${vocabularySize}`);
     });
-    return { texts: encodings.map(({ ids }) => this.#tokenizer.decode(ids, { skipSpecialTokens })) };
+    const lists = encodings.map(({ ids }) => ids);
+    return { texts: await this.#run('encodings', lists, { skipSpecialTokens }, signal) };
   }
 
-  async applyChatTemplate(request: ApplyChatTemplateRequest): Promise<ApplyChatTemplateResponse> {
+  async applyChatTemplate(
+    request: ApplyChatTemplateRequest,
+    { signal }: CallContext,
+  ): Promise<ApplyChatTemplateResponse> {
     const { messages, addGenerationPrompt } = request;
     if (messages.length === 0) throw invalid('messages', 'is empty');
     checkCount('messages', messages.length);
@@ -72,9 +75,12 @@ export class TokenizerService {
       'messages',
       messages.reduce((sum, { content }) => sum + content.length, 0),
     );
-    const text = this.#tokenizer.chatTemplate.render(messages, { addGenerationPrompt });
-    return { text, ids: this.#tokenizer.encode(text, { addSpecialTokens: false }) };
+    const [made] = await this.#run('conversations', [messages], { addGenerationPrompt }, signal);
+    return made as ApplyChatTemplateResponse;
   }
+
+  readonly #run: TokenizerPool['run'] = (name, items, options, signal) =>
+    this.#calls.run(() => this.#tokenizer.run(name, items, options, signal), signal);
 }
 
 function checkCount(field: string, count: number): void {

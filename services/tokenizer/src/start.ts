@@ -1,18 +1,19 @@
 import {
+  OPTIMIZER_GROUP,
   type RunSpecification,
   runSpecificationDigest,
+  TOKENIZER_GROUP,
   TokenizerServiceService,
   type Topics,
 } from '@alphapo/contracts';
 import type { EventLog } from '@alphapo/messaging';
 import { Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
-import { openTokenizer } from '@alphapo/tokenization';
-import { makeBatches } from './batcher.ts';
+import { TokenizerPool } from '@alphapo/tokenization';
+import { BackPressure } from './back-pressure.ts';
+import { type BatchOptions, makeBatches } from './batcher.ts';
+import { patiently } from './patience.ts';
 import { TokenizerService } from './service.ts';
-
-/** The consumer group of all tokenizers of a deployment. */
-const GROUP = 'alphapo-tokenizer';
 
 export interface TokenizerConfig {
   /** Folder of a Hugging Face model; only its tokenizer is read. */
@@ -28,6 +29,10 @@ export interface TokenizerConfig {
   readonly preferencesPartitions: number;
   /** A partial batch is flushed when no record came for this long; undefined: only at the end of the data. */
   readonly lingerMs?: number | undefined;
+  /** Batches that wait for the optimizer, at most; undefined: any number. */
+  readonly maxBatchesAhead?: number | undefined;
+  /** Processes that tokenize, each with the tokenizer in its own memory. Default: one. */
+  readonly processes?: number | undefined;
 }
 
 export interface RunningTokenizer extends AsyncDisposable {
@@ -42,8 +47,10 @@ export async function startTokenizer(
   log: EventLog,
   logger: Logger,
 ): Promise<RunningTokenizer> {
-  const { specification, topics } = config;
-  const tokenizer = await openTokenizer(config.model, { chatTemplate: config.chatTemplate });
+  await using opened = new AsyncDisposableStack();
+  const { specification, topics, chatTemplate, processes } = config;
+  const tokenizer = opened.use(await TokenizerPool.open(config.model, { chatTemplate, processes }));
+  const { description } = tokenizer;
   await log.ensureTopics([
     { name: topics.preferences, partitions: config.preferencesPartitions },
     { name: topics.preferenceBatches, partitions: 1, retentionMs: 'forever' },
@@ -58,32 +65,46 @@ export async function startTokenizer(
     applyChatTemplate: handlers.unary(service.applyChatTemplate.bind(service)),
   };
   const services = [{ definition: TokenizerServiceService, implementation }];
-  const server = await RpcServer.start({ address: config.address, services, handlers, security: config.security });
-  const batchOptions = {
+  const { address, security } = config;
+  const server = opened.use(await RpcServer.start({ address, services, handlers, security }));
+  const batchOptions: BatchOptions = {
     batchPairs: specification.batch.pairs,
-    ...specification.lengths,
+    lengths: specification.lengths,
     lingerMs: config.lingerMs,
+    tokenizerDigest: description.digest,
+    chatTemplateDigest: description.chatTemplate.digest,
     runSpecificationDigest: runSpecificationDigest(specification),
     batchesTopic: topics.preferenceBatches,
     deadLettersTopic: topics.deadLetters,
   };
+  const pressure = new BackPressure(log, {
+    batchesTopic: topics.preferenceBatches,
+    group: OPTIMIZER_GROUP,
+    maxBatchesAhead: config.maxBatchesAhead,
+    onHeld: (batchesAhead) => logger.info('batches.held_back', { batchesAhead }),
+  });
+  const sourcePartitions = (signal: AbortSignal) => patiently(() => log.partitions(topics.preferences), signal);
   logger.info('tokenizer.started', {
     address: server.address,
-    tokenizerDigest: tokenizer.digest,
-    chatTemplate: tokenizer.chatTemplate.source,
+    tokenizerDigest: description.digest,
+    chatTemplate: description.chatTemplate.source,
   });
+  const owned = opened.move();
   return {
     address: server.address,
     consume: (signal) =>
       log.transform({
-        group: GROUP,
+        group: TOKENIZER_GROUP,
         topic: topics.preferences,
         signal,
         handle: (task) =>
-          makeBatches(task, tokenizer, batchOptions, (batch) =>
-            logger.info('batch.committed', { partition: task.partition, ...batch }),
-          ),
+          makeBatches(task, batchOptions, {
+            tokenizer,
+            pressure,
+            sourcePartitions,
+            onCommit: (batch) => logger.info('batch.committed', { partition: task.partition, ...batch }),
+          }),
       }),
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

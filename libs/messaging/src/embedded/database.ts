@@ -77,6 +77,16 @@ export class Database implements Disposable {
     }
   }
 
+  /** A transaction that waits for no disk: what it wrote may be lost with the power, and is durable after the next other one. */
+  volatileTransaction<T>(work: () => T): T {
+    this.#connection.exec('PRAGMA synchronous = NORMAL');
+    try {
+      return this.transaction(work);
+    } finally {
+      this.#connection.exec('PRAGMA synchronous = FULL');
+    }
+  }
+
   [Symbol.dispose](): void {
     this.#statements.clear();
     if (this.#connection.isOpen) this.#connection.close();

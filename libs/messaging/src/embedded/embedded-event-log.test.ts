@@ -100,3 +100,16 @@ test('a file of another version is refused', async () => {
   other.close();
   expect(() => openEmbeddedEventLog({ path })).toThrow(/version 99/);
 });
+
+test('what follows a heartbeat, which waits for no disk, is on the disk before it returns', () => {
+  using database = new Database(':memory:');
+  const synchronous = () => database.get('PRAGMA synchronous')?.synchronous;
+  const full = synchronous();
+  database.volatileTransaction(() => expect(synchronous()).toBe(1));
+  expect(() =>
+    database.volatileTransaction(() => {
+      throw new Error('no heartbeat');
+    }),
+  ).toThrow('no heartbeat');
+  expect([full, synchronous()]).toEqual([2, 2]);
+});

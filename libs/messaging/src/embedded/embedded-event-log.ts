@@ -32,6 +32,7 @@ export function openEmbeddedEventLog({ path, logger = silentLogger }: EmbeddedOp
       for (const topic of topics) store.ensureTopic(topic);
     },
     partitions: async (topic) => store.partitions(topic),
+    retention: async (topic) => store.retention(topic),
     bounds: async (topic, partition) => store.bounds(topic, partition),
     append: async (records) => store.append(records),
     read: (topic, partition, fromOffset, options) =>

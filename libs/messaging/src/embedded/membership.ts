@@ -26,7 +26,7 @@ export async function joinGroup(
   const renew = () => {
     const sql =
       'INSERT INTO members (group_name, topic, member, expires_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET expires_ms = excluded.expires_ms';
-    database.transaction(() => {
+    database.volatileTransaction(() => {
       database.run('DELETE FROM members WHERE expires_ms < ?', Date.now());
       database.run(sql, group, topic, member, Date.now() + SESSION_TIMEOUT_MS);
     });
@@ -45,9 +45,9 @@ export async function joinGroup(
     let known = '';
     let renewAt = 0;
     while (!leave.signal.aborted) {
-      if (Date.now() >= renewAt) {
+      if (performance.now() >= renewAt) {
         renew();
-        renewAt = Date.now() + RENEWAL_MS;
+        renewAt = performance.now() + RENEWAL_MS;
         if (known === '') announceChange(database.identity);
       }
       const partitionsNow = assignment();

@@ -16,13 +16,13 @@ export function openSession(store: Store, group: string, topic: string, partitio
   return {
     startOffset,
     async fetch(timeoutMs, signal): Promise<readonly LogRecord[]> {
-      const deadline = Date.now() + timeoutMs;
+      const deadline = performance.now() + timeoutMs;
       for (;;) {
         await new Promise(setImmediate);
         const records = store.read(topic, partition, position);
         const last = records.at(-1);
         if (last !== undefined) position = last.offset + 1n;
-        const remainingMs = deadline - Date.now();
+        const remainingMs = deadline - performance.now();
         if (last !== undefined || remainingMs <= 0 || signal.aborted) return records;
         await nextChange(store.database.identity, Math.min(remainingMs, POLL_INTERVAL_MS), signal);
       }

@@ -1,7 +1,14 @@
 import { AlphapoError } from '@alphapo/base';
 import { MAX_RECORD_BYTES } from '@alphapo/contracts';
 import { fenced, partitionNotFound, partitionsDiffer, recordTooLarge, topicNotFound } from '../errors.ts';
-import type { Bounds, GroupPosition, LogRecord, OutgoingRecord, TopicSpecification } from '../event-log.ts';
+import type {
+  Bounds,
+  GroupPosition,
+  LogRecord,
+  OutgoingRecord,
+  TopicRetention,
+  TopicSpecification,
+} from '../event-log.ts';
 import { partitionOfKey } from '../partitioner.ts';
 import { announceChange } from './changes.ts';
 import type { Database } from './database.ts';
@@ -51,6 +58,13 @@ export class Store {
     const row = this.database.get('SELECT partitions FROM topics WHERE name = ?', topic);
     if (row === undefined) throw topicNotFound(topic);
     return row.partitions as number;
+  }
+
+  retention(topic: string): TopicRetention {
+    const row = this.database.get('SELECT retention_ms FROM topics WHERE name = ?', topic);
+    if (row === undefined) throw topicNotFound(topic);
+    const { retention_ms: maxAgeMs } = row as { retention_ms: number | null };
+    return { maxAgeMs: maxAgeMs ?? 'unlimited', maxBytes: 'unlimited', compacted: false };
   }
 
   bounds(topic: string, partition: number): Bounds {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError, messageOf } from '@alphapo/base';
 import { MAX_RECORD_BYTES } from '@alphapo/contracts';
-import type { Admin } from 'kafkajs';
+import type { Admin, ConfigResourceTypes } from 'kafkajs';
 import { partitionNotFound, partitionsDiffer, topicNotFound } from '../errors.ts';
-import type { Bounds, TopicSpecification } from '../event-log.ts';
+import type { Bounds, TopicRetention, TopicSpecification } from '../event-log.ts';
 import { BRIEF_RETRY, type KafkaClients } from './client.ts';
 import { hasType, kafkaFailure } from './failures.ts';
 
@@ -12,6 +12,11 @@ const PATIENCE_MS = 15_000;
 const RETRY_DELAY_MS = 200;
 /** What a batch adds around a record of the largest size. */
 const BATCH_OVERHEAD_BYTES = 64 * 1024;
+/** What Kafka's settings of a topic say for "no limit". */
+const UNLIMITED = '-1';
+/** kafkajs has a name for it, but none that Node.js finds. */
+const TOPIC: ConfigResourceTypes = 2;
+const RETENTION_SETTINGS = ['retention.ms', 'retention.bytes', 'cleanup.policy'];
 
 /** Topics, offsets and groups, as the cluster knows them. */
 export class KafkaAdmin implements AsyncDisposable {
@@ -55,6 +60,26 @@ export class KafkaAdmin implements AsyncDisposable {
     return this.#partitionCounts.get(topic) ?? this.partitions(topic);
   }
 
+  async retention(topic: string): Promise<TopicRetention> {
+    await this.knownPartitions(topic);
+    const resource = { type: TOPIC, name: topic, configNames: RETENTION_SETTINGS };
+    const { resources } = await this.#run(`reading the settings of topic "${topic}"`, (admin) =>
+      admin.describeConfigs({ resources: [resource], includeSynonyms: false }),
+    );
+    const settings = new Map(
+      resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]),
+    );
+    const limitOf = (name: string) => {
+      const value = settings.get(name) ?? UNLIMITED;
+      return value === UNLIMITED ? 'unlimited' : Number(value);
+    };
+    return {
+      maxAgeMs: limitOf('retention.ms'),
+      maxBytes: limitOf('retention.bytes'),
+      compacted: settings.get('cleanup.policy')?.includes('compact') ?? false,
+    };
+  }
+
   async allBounds(topic: string): Promise<ReadonlyMap<number, Bounds>> {
     await this.knownPartitions(topic);
     const offsets = await this.#run(`reading the bounds of topic "${topic}"`, (admin) =>
@@ -89,21 +114,36 @@ export class KafkaAdmin implements AsyncDisposable {
 
   async #createTopic(name: string, partitions: number, retentionMs: TopicSpecification['retentionMs']): Promise<void> {
     const settings: Record<string, string> = { 'max.message.bytes': String(MAX_RECORD_BYTES + BATCH_OVERHEAD_BYTES) };
-    if (retentionMs !== undefined) settings['retention.ms'] = retentionMs === 'forever' ? '-1' : String(retentionMs);
+    if (retentionMs === 'forever') {
+      // All three: a cluster's own defaults may limit bytes, or compact.
+      Object.assign(settings, { 'retention.ms': UNLIMITED, 'retention.bytes': UNLIMITED, 'cleanup.policy': 'delete' });
+    } else if (retentionMs !== undefined) settings['retention.ms'] = String(retentionMs);
     const configEntries = Object.entries(settings).map(([key, value]) => ({ name: key, value }));
     const replicationFactor = this.#clients.options.replicationFactor ?? -1;
     const made = await this.#run(`making topic "${name}"`, (admin) =>
       admin.createTopics({ topics: [{ topic: name, numPartitions: partitions, replicationFactor, configEntries }] }),
     );
     if (made) return;
-    // Another service was faster.
-    const existing = await this.partitions(name);
+    const existing = await this.#partitionsSoon(name);
     if (existing !== partitions) throw partitionsDiffer(name, existing, partitions);
+  }
+
+  /** The partitions of a topic that another service has just made: the brokers may not know it for a moment yet. */
+  async #partitionsSoon(topic: string): Promise<number> {
+    const deadline = performance.now() + PATIENCE_MS;
+    for (;;) {
+      try {
+        return await this.partitions(topic);
+      } catch (error) {
+        if (!(error instanceof AlphapoError) || error.code !== 'not-found' || performance.now() > deadline) throw error;
+      }
+      await sleep(RETRY_DELAY_MS);
+    }
   }
 
   /** Asks, with a new connection after each failure, until it is answered or patience ends. */
   async #run<T>(doing: string, ask: (admin: Admin) => Promise<T>): Promise<T> {
-    const deadline = Date.now() + PATIENCE_MS;
+    const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
       let admin: Admin | undefined;
       try {
@@ -114,7 +154,7 @@ export class KafkaAdmin implements AsyncDisposable {
         if (this.#admin === admin) this.#admin = undefined;
         void admin?.disconnect().catch(() => {});
         const failure = kafkaFailure(doing, error);
-        if (failure.code !== 'unavailable' || Date.now() > deadline) throw failure;
+        if (failure.code !== 'unavailable' || performance.now() > deadline) throw failure;
         this.#clients.logger('warn', 'kafka.admin_retried', { doing, error: messageOf(error) });
       }
       await sleep(RETRY_DELAY_MS);

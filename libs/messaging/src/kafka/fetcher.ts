@@ -14,7 +14,7 @@ import { decodeBatches } from './record-batches.ts';
 const FETCH_API_KEY = 1;
 const FETCH_VERSION = 11;
 const READ_COMMITTED = 1;
-/** Per response; a single batch beyond it comes whole nevertheless. */
+/** By default. */
 const FETCH_BYTES = 4 * 1024 * 1024;
 const RETRY_DELAY_MS = 100;
 const MAX_RETRY_DELAY_MS = 2_000;
@@ -42,9 +42,12 @@ export interface Fetched {
 export class Fetcher implements AsyncDisposable {
   #clients: KafkaClients;
   #cluster: Cluster;
+  readonly #fetchBytes: number;
 
-  constructor(clients: KafkaClients) {
+  /** `fetchBytes`: of a response, unless a single batch has more. */
+  constructor(clients: KafkaClients, fetchBytes = FETCH_BYTES) {
     this.#clients = clients;
+    this.#fetchBytes = fetchBytes;
     this.#cluster = clients.cluster();
   }
 
@@ -93,9 +96,9 @@ export class Fetcher implements AsyncDisposable {
         replicaId: -1,
         maxWaitTime: Math.ceil(maxWaitMs),
         minBytes: 1,
-        maxBytes: FETCH_BYTES,
+        maxBytes: this.#fetchBytes,
         isolationLevel: READ_COMMITTED,
-        topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: FETCH_BYTES }] }],
+        topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: this.#fetchBytes }] }],
       });
       const response = {
         decode: async (payload: Buffer) => decodeFetchResponse(payload),

@@ -24,7 +24,8 @@ export async function openKafkaEventLog(options: KafkaOptions): Promise<EventLog
   await requireReachable(clients);
   const admin = new KafkaAdmin(clients);
   const appender = new Appender(clients, admin);
-  const looks = new Fetcher(clients);
+  // They ask whether there is a record, not for all that there are.
+  const looks = new Fetcher(clients, LOOK_BYTES);
   const closing = new AbortController();
   const transforms = new Set<Promise<void>>();
 
@@ -33,6 +34,7 @@ export async function openKafkaEventLog(options: KafkaOptions): Promise<EventLog
       for (const topic of topics) await admin.ensureTopic(topic);
     },
     partitions: (topic) => admin.partitions(topic),
+    retention: (topic) => admin.retention(topic),
     bounds: (topic, partition) => admin.bounds(topic, partition),
     append: (records) => appender.append(records),
     read: (topic, partition, fromOffset, readOptions) =>
@@ -80,6 +82,9 @@ async function openWriter(clients: KafkaClients, admin: KafkaAdmin, id: string):
     },
   };
 }
+
+/** Enough for some hundred markers of transactions that may stand before a record. */
+const LOOK_BYTES = 64 * 1024;
 
 /** One round trip to a bootstrap address and one to the address that the cluster names for itself. */
 async function requireReachable(clients: KafkaClients): Promise<void> {

@@ -24,6 +24,7 @@ declare module 'kafkajs/src/cluster/index.js' {
     findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
     findBroker(node: { nodeId: string }): Promise<Broker>;
     findGroupCoordinator(group: { groupId: string }): Promise<Broker>;
+    findGroupCoordinatorMetadata(request: { groupId: string; coordinatorType: number }): Promise<unknown>;
   }
 }
 
@@ -60,5 +61,13 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
     throttleCheckTimeoutId: NodeJS.Timeout | null;
     checkPendingRequests(): void;
     scheduleCheckPendingRequests(): void;
+  }
+}
+
+declare module 'kafkajs/src/consumer/consumerGroup.js' {
+  export default class ConsumerGroup {
+    /** Of the last heartbeat that was sent, on the clock of `Date`. */
+    lastRequest: number;
+    heartbeat(options: { readonly interval: number }): Promise<void>;
   }
 }

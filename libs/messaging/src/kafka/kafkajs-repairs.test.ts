@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer } from 'kafkajs';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
-import { unique, valuesOf, valuesSoon } from '../../../../test/integration/messaging-contract.ts';
-import { describeKafka, startKafka, type TestBroker } from '../../../../test/kafka/broker.ts';
-import type { EventLog } from '../event-log.ts';
+import { TcpProxy } from '../../../../test/chaos/tcp-proxy.ts';
+import { freePort } from '../../../../test/free-port.ts';
+import { unique, valuesOf, valuesSoon, withClockMoved } from '../../../../test/integration/messaging-contract.ts';
+import { describeKafka, startKafka, startOwnKafka, type TestBroker } from '../../../../test/kafka/broker.ts';
+import type { EventLog, PartitionTask } from '../event-log.ts';
 import { KafkaClients, PATIENT_RETRY } from './client.ts';
 import { openKafkaEventLog } from './kafka-event-log.ts';
 
@@ -55,6 +57,43 @@ describeKafka('the faults of kafkajs 2.2.4, against a real broker:', () => {
     // The fault made some 500 checks in this time, on each connection.
     expect(checks).toBeLessThan(20);
   });
+
+  test('a member whose clock is set back goes on saying that it lives', async () => {
+    const [group, topic] = [unique('group'), await topicWith({})];
+    await using member = await openKafkaEventLog({ ...clients.options, sessionTimeoutMs: 1000 });
+    const stop = new AbortController();
+    const started = Promise.withResolvers<void>();
+    const handle = async (task: PartitionTask) => {
+      started.resolve();
+      while (!stop.signal.aborted) await task.next(100);
+    };
+    const running = member.transform({ group, topic, signal: stop.signal, handle });
+    await started.promise;
+    const admin = clients.kafka(PATIENT_RETRY).admin();
+    await admin.connect();
+    await withClockMoved(-3_600_000, () => sleep(3000));
+    const { groups } = await admin.describeGroups([group]);
+    await admin.disconnect();
+    stop.abort();
+    await running;
+    expect(groups[0]?.members).toHaveLength(1);
+  });
+
+  test('a transaction outlasts connections that are reset while its coordinator is looked up', async () => {
+    const topic = unique('topic');
+    // A broker that is away behind a proxy, as a load balancer may be: connections are taken, and reset at once.
+    const [viaPort, brokerPort] = [await freePort(), await freePort()];
+    await using via = await startOwnKafka([{ port: brokerPort, advertisedPort: viaPort }]);
+    await using proxy = await TcpProxy.start(brokerPort, viaPort);
+    await using away = await openKafkaEventLog({ brokers: [proxy.address], clientId: 'away' });
+    await away.ensureTopics([{ name: topic, partitions: 1 }]);
+    await using writer = await away.writer(unique('writer'));
+    await writer.write([{ topic, partition: 0, value: 'before' }]);
+    proxy.cut(2000);
+    await writer.write([{ topic, partition: 0, value: 'after' }]);
+    await using direct = await openKafkaEventLog({ brokers: via.brokers, clientId: 'direct' });
+    expect(await valuesSoon(direct, topic, 2)).toEqual(['before', 'after']);
+  }, 120_000);
 
   test('records of aborted transactions stay hidden, from wherever they are read', async () => {
     const topic = await topicWith({});

@@ -60,15 +60,15 @@ class KafkaSession implements PartitionSession {
   }
 
   async fetch(timeoutMs: number, signal: AbortSignal): Promise<readonly LogRecord[]> {
-    const deadline = Date.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     for (;;) {
-      const waitMs = Math.min(FETCH_WAIT_MS, Math.max(0, deadline - Date.now()));
+      const waitMs = Math.min(FETCH_WAIT_MS, Math.max(0, deadline - performance.now()));
       const fetched = await this.#fetcher.fetch({ ...this.#place, offset: this.#position }, waitMs, signal);
       if (fetched === undefined) return [];
       this.#position = fetched.nextOffset;
       const last = fetched.records.at(-1);
       if (last !== undefined) this.#afterLast = last.offset + 1n;
-      if (last !== undefined || Date.now() >= deadline) return fetched.records;
+      if (last !== undefined || performance.now() >= deadline) return fetched.records;
     }
   }
 

@@ -25,7 +25,7 @@ export async function stableOffset(
   patienceMs: number,
 ): Promise<bigint | undefined> {
   const cluster = clients.cluster();
-  const deadline = Date.now() + patienceMs;
+  const deadline = performance.now() + patienceMs;
   try {
     await cluster.connect();
     for (;;) {
@@ -42,7 +42,7 @@ export async function stableOffset(
         response: { decode: async (payload: Buffer) => decodeResponse(payload), parse: async (decoded) => decoded },
       });
       if (errorCode === 0) return offset < 0n ? undefined : offset;
-      if (!PASSING.includes(errorCode) || Date.now() > deadline) throw errors.createErrorFromCode(errorCode);
+      if (!PASSING.includes(errorCode) || performance.now() > deadline) throw errors.createErrorFromCode(errorCode);
       await sleep(RETRY_DELAY_MS);
     }
   } catch (error) {

@@ -100,12 +100,12 @@ async function sendPosition(
   { group, topic, partition, nextOffset }: GroupPosition,
 ): Promise<void> {
   const topics = [{ topic, partitions: [{ partition, offset: String(nextOffset) }] }];
-  const deadline = Date.now() + OFFSETS_PATIENCE_MS;
+  const deadline = performance.now() + OFFSETS_PATIENCE_MS;
   for (;;) {
     try {
       return await transaction.sendOffsets({ consumerGroupId: group, topics });
     } catch (error) {
-      if (!hasType(error, ...PASSING_AT_OFFSETS) || Date.now() > deadline) throw error;
+      if (!hasType(error, ...PASSING_AT_OFFSETS) || performance.now() > deadline) throw error;
     }
     await sleep(OFFSETS_RETRY_MS);
   }

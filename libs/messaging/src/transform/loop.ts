@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError, messageOf } from '@alphapo/base';
 import type { TransformOptions } from '../event-log.ts';
 import type { EventLogger } from '../logger.ts';
-import type { TransformBackend } from './backend.ts';
+import type { MembershipListener, TransformBackend } from './backend.ts';
 import { SessionTask } from './task.ts';
 
 /** Pause before a partition that failed is taken up again: long enough for a rebalance to be heard of. */
@@ -54,14 +54,45 @@ export async function runTransform(
   };
 
   try {
-    await using _membership = await backend.join({ assigned, lost: fail });
-    await stopped;
+    await keepMembership(backend, assigned, options, { signal: stop.signal, stopped }, logger).catch(fail);
     await Promise.all(ending);
   } finally {
     options.signal.removeEventListener('abort', abort);
     stop.abort();
   }
   if (failure !== undefined) throw failure.error;
+}
+
+/**
+ * Is a member of the group until the end. A membership that the log's troubles have ended is taken up again; tasks go on
+ * meanwhile, for a partition that is assigned elsewhere is fenced. Throws where there is no first membership, and what no
+ * other one would cure.
+ */
+async function keepMembership(
+  backend: TransformBackend,
+  assigned: MembershipListener['assigned'],
+  { group, topic }: TransformOptions,
+  { signal, stopped }: { readonly signal: AbortSignal; readonly stopped: Promise<void> },
+  logger: EventLogger,
+): Promise<void> {
+  let delayMs = RESTART_DELAY_MS;
+  let joined = false;
+  while (!signal.aborted) {
+    try {
+      const { promise: lost, reject } = Promise.withResolvers<never>();
+      lost.catch(() => {});
+      await using _membership = await backend.join({ assigned, lost: reject });
+      delayMs = RESTART_DELAY_MS;
+      joined = true;
+      await Promise.race([lost, stopped]);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!joined || !isPassing(error)) throw error;
+      logger('warn', 'transform.membership_interrupted', { group, topic, error: messageOf(error) });
+      await sleep(delayMs, undefined, { signal }).catch(() => {});
+      delayMs = Math.min(delayMs * 2, MAX_RESTART_DELAY_MS);
+    }
+  }
 }
 
 /** One partition for as long as it is assigned: open, handle, and again from the committed offset when interrupted. */

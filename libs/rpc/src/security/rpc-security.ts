@@ -22,10 +22,18 @@ interface Current<T> {
 /** How the servers and clients of a process are secured. Certificates, tokens and lists are followed where they change. */
 export class RpcSecurity implements Disposable {
   /** Plaintext, and everybody may do everything: for one machine, or behind something that guards the way. */
-  static readonly none = new RpcSecurity({ tls: undefined, token: undefined, access: undefined, owned: [] });
+  static readonly none = new RpcSecurity({
+    tls: undefined,
+    token: undefined,
+    access: undefined,
+    healthAddress: undefined,
+    owned: [],
+  });
 
   /** Who may do what as a server; undefined where whoever gets through may do everything. */
   readonly access: Current<AccessList> | undefined;
+  /** Where a server answers health checks in plaintext; undefined: where it answers everything. */
+  readonly healthAddress: string | undefined;
   readonly #tls: Tls | undefined;
   readonly #token: Current<Secret> | undefined;
   readonly #channel: ChannelCredentials;
@@ -35,11 +43,13 @@ export class RpcSecurity implements Disposable {
     tls: Tls | undefined;
     token: Current<Secret> | undefined;
     access: Current<AccessList> | undefined;
+    healthAddress: string | undefined;
     owned: readonly Disposable[];
   }) {
     this.#tls = parts.tls;
     this.#token = parts.token;
     this.access = parts.access;
+    this.healthAddress = parts.healthAddress;
     this.#owned = parts.owned;
     this.#channel = parts.tls === undefined ? credentials.createInsecure() : clientTls(parts.tls.material);
   }
@@ -50,7 +60,10 @@ export class RpcSecurity implements Disposable {
   }
 
   /** Errors: FILE_NOT_READABLE, INVALID_TLS_FILE, INVALID_TOKEN, INVALID_ACCESS_LIST, each with the file. */
-  static async open({ tls, token, access }: SecuritySettings, options: ReloadOptions): Promise<RpcSecurity> {
+  static async open(
+    { tls, token, access, healthAddress }: SecuritySettings,
+    options: ReloadOptions,
+  ): Promise<RpcSecurity> {
     using owned = new DisposableStack();
     const material = tls && owned.use(await openTlsMaterial(tls, options));
     const opened = {
@@ -60,7 +73,7 @@ export class RpcSecurity implements Disposable {
         access &&
         owned.use(await openSecret(access, (text, place) => parseAccess(text, place, tls?.mode === 'mutual'), options)),
     };
-    return new RpcSecurity({ ...opened, owned: [owned.move()] });
+    return new RpcSecurity({ ...opened, healthAddress, owned: [owned.move()] });
   }
 
   /** What a server listens with. Errors: INVALID_CONFIGURATION where TLS has no certificate to show. */

@@ -11,6 +11,10 @@ const environmentSchema = z.object({
   ALPHAPO_TLS_KEY: z.string().optional().describe('PEM file of the private key'),
   ALPHAPO_TLS_CA: z.string().optional().describe('PEM file of the authorities that are trusted'),
   ALPHAPO_TLS_SERVER_NAME: z.string().optional().describe('name that servers’ certificates must have'),
+  ALPHAPO_HEALTH_ADDRESS: z
+    .string()
+    .optional()
+    .describe('host and port for health checks in plaintext, for those that speak no TLS'),
   ALPHAPO_PLAINTEXT_TOKENS: z
     .enum(['refuse', 'allow'])
     .default('refuse')
@@ -40,6 +44,8 @@ export interface SecuritySettings {
   readonly token: SecretSource | undefined;
   /** The list of who may do what. */
   readonly access: SecretSource | undefined;
+  /** Host and port for health checks in plaintext. */
+  readonly healthAddress: string | undefined;
 }
 
 /** Security settings from environment variables. Errors: INVALID_CONFIGURATION with the variable. */
@@ -52,11 +58,11 @@ export function securitySettingsFrom(environment: NodeJS.ProcessEnv): SecuritySe
   if (secret !== undefined && tls === undefined && parsed.ALPHAPO_PLAINTEXT_TOKENS === 'refuse') {
     throw invalid(
       secret.variable,
-      'tokens are only sent and taken over TLS: set ALPHAPO_TLS to on or mutual, or ALPHAPO_PLAINTEXT_TOKENS to allow where ' +
+      'cannot be used: tokens are only sent and taken over TLS. Set ALPHAPO_TLS to on or mutual, or ALPHAPO_PLAINTEXT_TOKENS to allow where ' +
         'something else encrypts the way',
     );
   }
-  return { tls, token, access };
+  return { tls, token, access, healthAddress: parsed.ALPHAPO_HEALTH_ADDRESS };
 }
 
 function tlsFrom(parsed: z.infer<typeof environmentSchema>): TlsSettings | undefined {

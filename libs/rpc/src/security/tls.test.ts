@@ -106,12 +106,34 @@ describe('with mutual TLS', () => {
     await expect(score(running.address, await client())).rejects.toMatchObject(unreachable);
   });
 
+  test('a client whose certificate has expired is refused', async () => {
+    const { server: running } = await serve({}, { security: await server('mutual') });
+    await using _ = running;
+    const identity = await authority.issue({ validity: 'expired' });
+    const { security } = await secured({ tls: 'on', identity, authority });
+    await expect(score(running.address, security)).rejects.toMatchObject(unreachable);
+  });
+
   test('a client with a certificate of another authority is refused', async () => {
     const { server: running } = await serve({}, { security: await server('mutual') });
     await using _ = running;
     const stranger = await client({ identity: other });
     await expect(score(running.address, stranger)).rejects.toMatchObject(unreachable);
   });
+});
+
+test('health is answered in plaintext on a port of its own, and nothing else is', async () => {
+  const identity = await authority.issue();
+  const more = { ALPHAPO_HEALTH_ADDRESS: '127.0.0.1:0' };
+  const { security } = await secured({ tls: 'mutual', identity, authority, more });
+  const { server: running } = await serve({}, { security });
+  await using _ = running;
+  const address = running.healthAddress as string;
+  using health = new HealthClient(address);
+  expect(await health.check('alphapo.v1.ScorerService')).toBe('SERVING');
+  running.setServing(false);
+  expect(await health.check()).toBe('NOT_SERVING');
+  await expect(score(address)).rejects.toMatchObject({ code: 'unimplemented' });
 });
 
 describe('certificates that change on disk', () => {

@@ -42,8 +42,10 @@ export interface PreferenceBatch {
   chatTemplateDigest: string;
   /** Digest of the run specification that the batch was made under. */
   runSpecificationDigest: string;
-  /** No more batches follow in this run: the producer of the pairs said so. */
+  /** The producer of the pairs said that no more follow in the source's partition. The run ends when all partitions have ended. */
   endOfData: boolean;
+  /** Where end_of_data is set: the partitions of the source's topic. 0: one. */
+  sourcePartitions: number;
 }
 
 function createBaseTokenizedPair(): TokenizedPair {
@@ -462,6 +464,7 @@ function createBasePreferenceBatch(): PreferenceBatch {
     chatTemplateDigest: "",
     runSpecificationDigest: "",
     endOfData: false,
+    sourcePartitions: 0,
   };
 }
 
@@ -484,6 +487,9 @@ export const PreferenceBatch: MessageFns<PreferenceBatch> = {
     }
     if (message.endOfData !== false) {
       writer.uint32(48).bool(message.endOfData);
+    }
+    if (message.sourcePartitions !== 0) {
+      writer.uint32(56).uint32(message.sourcePartitions);
     }
     return writer;
   },
@@ -549,6 +555,14 @@ export const PreferenceBatch: MessageFns<PreferenceBatch> = {
             message.endOfData = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sourcePartitions = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -585,6 +599,11 @@ export const PreferenceBatch: MessageFns<PreferenceBatch> = {
         : isSet(object.end_of_data)
         ? globalThis.Boolean(object.end_of_data)
         : false,
+      sourcePartitions: isSet(object.sourcePartitions)
+        ? globalThis.Number(object.sourcePartitions)
+        : isSet(object.source_partitions)
+        ? globalThis.Number(object.source_partitions)
+        : 0,
     };
   },
 
@@ -608,6 +627,9 @@ export const PreferenceBatch: MessageFns<PreferenceBatch> = {
     if (message.endOfData !== false) {
       obj.endOfData = message.endOfData;
     }
+    if (message.sourcePartitions !== 0) {
+      obj.sourcePartitions = Math.round(message.sourcePartitions);
+    }
     return obj;
   },
 
@@ -624,6 +646,7 @@ export const PreferenceBatch: MessageFns<PreferenceBatch> = {
     message.chatTemplateDigest = object.chatTemplateDigest ?? "";
     message.runSpecificationDigest = object.runSpecificationDigest ?? "";
     message.endOfData = object.endOfData ?? false;
+    message.sourcePartitions = object.sourcePartitions ?? 0;
     return message;
   },
 };

@@ -106,6 +106,74 @@ export function runStateToJSON(object: RunState): string {
   }
 }
 
+export const ScorerState = {
+  UNSPECIFIED: 0,
+  /** CONNECTING - It has been found, and is being asked what it is. */
+  CONNECTING: 1,
+  READY: 2,
+  /** COMPUTING - It computes a shard. */
+  COMPUTING: 3,
+  /** BACKING_OFF - It failed or did not answer, and is asked again soon. */
+  BACKING_OFF: 4,
+  /** QUARANTINED - It answered wrongly again and again, or does not compute as the run does. It gets no shards until it is asked again. */
+  QUARANTINED: 5,
+} as const;
+
+export type ScorerState = typeof ScorerState[keyof typeof ScorerState];
+
+export namespace ScorerState {
+  export type UNSPECIFIED = typeof ScorerState.UNSPECIFIED;
+  export type CONNECTING = typeof ScorerState.CONNECTING;
+  export type READY = typeof ScorerState.READY;
+  export type COMPUTING = typeof ScorerState.COMPUTING;
+  export type BACKING_OFF = typeof ScorerState.BACKING_OFF;
+  export type QUARANTINED = typeof ScorerState.QUARANTINED;
+}
+
+export function scorerStateFromJSON(object: any): ScorerState {
+  switch (object) {
+    case 0:
+    case "SCORER_STATE_UNSPECIFIED":
+      return ScorerState.UNSPECIFIED;
+    case 1:
+    case "SCORER_STATE_CONNECTING":
+      return ScorerState.CONNECTING;
+    case 2:
+    case "SCORER_STATE_READY":
+      return ScorerState.READY;
+    case 3:
+    case "SCORER_STATE_COMPUTING":
+      return ScorerState.COMPUTING;
+    case 4:
+    case "SCORER_STATE_BACKING_OFF":
+      return ScorerState.BACKING_OFF;
+    case 5:
+    case "SCORER_STATE_QUARANTINED":
+      return ScorerState.QUARANTINED;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ScorerState");
+  }
+}
+
+export function scorerStateToJSON(object: ScorerState): string {
+  switch (object) {
+    case ScorerState.UNSPECIFIED:
+      return "SCORER_STATE_UNSPECIFIED";
+    case ScorerState.CONNECTING:
+      return "SCORER_STATE_CONNECTING";
+    case ScorerState.READY:
+      return "SCORER_STATE_READY";
+    case ScorerState.COMPUTING:
+      return "SCORER_STATE_COMPUTING";
+    case ScorerState.BACKING_OFF:
+      return "SCORER_STATE_BACKING_OFF";
+    case ScorerState.QUARANTINED:
+      return "SCORER_STATE_QUARANTINED";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ScorerState");
+  }
+}
+
 export interface GetStatusRequest {
 }
 
@@ -127,7 +195,18 @@ export interface GetStatusResponse {
   /** Step of the newest checkpoint. */
   checkpointStep: bigint;
   method: TrainingMethod | undefined;
-  objective: Objective | undefined;
+  objective:
+    | Objective
+    | undefined;
+  /** The scorers that were found, and what became of each. */
+  scorerStatuses: ScorerStatus[];
+}
+
+export interface ScorerStatus {
+  address: string;
+  state: ScorerState;
+  /** Why it gets no shards. */
+  message: string;
 }
 
 export interface WatchStepsRequest {
@@ -157,6 +236,16 @@ export interface WatchStepsResponse {
   tokens: bigint;
   durationMs: number;
   policyDigest: string;
+  /** Absent where the weights were updated. Numbers that are not finite are NaN in a skipped step. */
+  skipped: SkippedStep | undefined;
+}
+
+/** Why a step left the weights as they were. */
+export interface SkippedStep {
+  /** NON_FINITE_LOSS or NON_FINITE_GRADIENT. */
+  reason: string;
+  /** Pairs whose numbers are not finite, as far as they can be told from the others. */
+  pairIds: string[];
 }
 
 export interface PauseRequest {
@@ -275,6 +364,7 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     checkpointStep: 0n,
     method: undefined,
     objective: undefined,
+    scorerStatuses: [],
   };
 }
 
@@ -324,6 +414,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     if (message.objective !== undefined) {
       Objective.encode(message.objective, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.scorerStatuses) {
+      ScorerStatus.encode(v!, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -437,6 +530,14 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.objective = Objective.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.scorerStatuses.push(ScorerStatus.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -487,6 +588,11 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
         : 0n,
       method: isSet(object.method) ? TrainingMethod.fromJSON(object.method) : undefined,
       objective: isSet(object.objective) ? Objective.fromJSON(object.objective) : undefined,
+      scorerStatuses: globalThis.Array.isArray(object?.scorerStatuses)
+        ? object.scorerStatuses.map((e: any) => ScorerStatus.fromJSON(e))
+        : globalThis.Array.isArray(object?.scorer_statuses)
+        ? object.scorer_statuses.map((e: any) => ScorerStatus.fromJSON(e))
+        : [],
     };
   },
 
@@ -528,6 +634,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     if (message.objective !== undefined) {
       obj.objective = Objective.toJSON(message.objective);
     }
+    if (message.scorerStatuses?.length) {
+      obj.scorerStatuses = message.scorerStatuses.map((e) => ScorerStatus.toJSON(e));
+    }
     return obj;
   },
 
@@ -560,6 +669,108 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.objective = (object.objective !== undefined && object.objective !== null)
       ? Objective.fromPartial(object.objective)
       : undefined;
+    message.scorerStatuses = object.scorerStatuses?.map((e) => ScorerStatus.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseScorerStatus(): ScorerStatus {
+  return { address: "", state: 0, message: "" };
+}
+
+export const ScorerStatus: MessageFns<ScorerStatus> = {
+  encode(message: ScorerStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScorerStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScorerStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ScorerStatus {
+    return {
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+      state: isSet(object.state) ? scorerStateFromJSON(object.state) : 0,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+    };
+  },
+
+  toJSON(message: ScorerStatus): unknown {
+    const obj: any = {};
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.state !== 0) {
+      obj.state = scorerStateToJSON(message.state);
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ScorerStatus>, I>>(base?: I): ScorerStatus {
+    return ScorerStatus.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ScorerStatus>, I>>(object: I): ScorerStatus {
+    const message = createBaseScorerStatus();
+    message.address = object.address ?? "";
+    message.state = object.state ?? 0;
+    message.message = object.message ?? "";
     return message;
   },
 };
@@ -657,6 +868,7 @@ function createBaseWatchStepsResponse(): WatchStepsResponse {
     tokens: 0n,
     durationMs: 0,
     policyDigest: "",
+    skipped: undefined,
   };
 }
 
@@ -715,6 +927,9 @@ export const WatchStepsResponse: MessageFns<WatchStepsResponse> = {
     }
     if (message.policyDigest !== "") {
       writer.uint32(122).string(message.policyDigest);
+    }
+    if (message.skipped !== undefined) {
+      SkippedStep.encode(message.skipped, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -852,6 +1067,14 @@ export const WatchStepsResponse: MessageFns<WatchStepsResponse> = {
             message.policyDigest = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.skipped = SkippedStep.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -917,6 +1140,7 @@ export const WatchStepsResponse: MessageFns<WatchStepsResponse> = {
         : isSet(object.policy_digest)
         ? globalThis.String(object.policy_digest)
         : "",
+      skipped: isSet(object.skipped) ? SkippedStep.fromJSON(object.skipped) : undefined,
     };
   },
 
@@ -967,6 +1191,9 @@ export const WatchStepsResponse: MessageFns<WatchStepsResponse> = {
     if (message.policyDigest !== "") {
       obj.policyDigest = message.policyDigest;
     }
+    if (message.skipped !== undefined) {
+      obj.skipped = SkippedStep.toJSON(message.skipped);
+    }
     return obj;
   },
 
@@ -992,6 +1219,98 @@ export const WatchStepsResponse: MessageFns<WatchStepsResponse> = {
     message.tokens = (object.tokens !== undefined && object.tokens !== null) ? BigInt(object.tokens) : 0n;
     message.durationMs = object.durationMs ?? 0;
     message.policyDigest = object.policyDigest ?? "";
+    message.skipped = (object.skipped !== undefined && object.skipped !== null)
+      ? SkippedStep.fromPartial(object.skipped)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSkippedStep(): SkippedStep {
+  return { reason: "", pairIds: [] };
+}
+
+export const SkippedStep: MessageFns<SkippedStep> = {
+  encode(message: SkippedStep, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    for (const v of message.pairIds) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SkippedStep {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSkippedStep();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pairIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SkippedStep {
+    return {
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      pairIds: globalThis.Array.isArray(object?.pairIds)
+        ? object.pairIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.pair_ids)
+        ? object.pair_ids.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: SkippedStep): unknown {
+    const obj: any = {};
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.pairIds?.length) {
+      obj.pairIds = message.pairIds;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SkippedStep>, I>>(base?: I): SkippedStep {
+    return SkippedStep.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SkippedStep>, I>>(object: I): SkippedStep {
+    const message = createBaseSkippedStep();
+    message.reason = object.reason ?? "";
+    message.pairIds = object.pairIds?.map((e) => e) || [];
     return message;
   },
 };
@@ -1846,7 +2165,7 @@ export const OptimizerServiceService = {
     responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
   },
-  /** Every step from `from_step` on: those already taken, then each as it happens. */
+  /** Every step from `from_step` on: those already taken, then each as it happens. Ends after the run's last step. */
   watchSteps: {
     path: "/alphapo.v1.OptimizerService/WatchSteps" as const,
     requestStream: false as const,
@@ -1909,7 +2228,7 @@ export const OptimizerServiceService = {
 
 export interface OptimizerServiceServer extends UntypedServiceImplementation {
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
-  /** Every step from `from_step` on: those already taken, then each as it happens. */
+  /** Every step from `from_step` on: those already taken, then each as it happens. Ends after the run's last step. */
   watchSteps: handleServerStreamingCall<WatchStepsRequest, WatchStepsResponse>;
   /** Finishes the step under way and takes no further one until Resume. */
   pause: handleUnaryCall<PauseRequest, PauseResponse>;
@@ -1938,7 +2257,7 @@ export interface OptimizerServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
   ): ClientUnaryCall;
-  /** Every step from `from_step` on: those already taken, then each as it happens. */
+  /** Every step from `from_step` on: those already taken, then each as it happens. Ends after the run's last step. */
   watchSteps(request: WatchStepsRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchStepsResponse>;
   watchSteps(
     request: WatchStepsRequest,

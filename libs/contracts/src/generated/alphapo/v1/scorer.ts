@@ -49,6 +49,10 @@ export interface DescribeScorerResponse {
   referenceModelDigest: string;
   /** Element type of frozen weights and activations: "float32", "bfloat16" or "float16". */
   dtype: string;
+  /** Grows whenever the engine's code computes other bits than before. Scorers of one run have the same. */
+  engineRevision: number;
+  /** Library that executes graphs, its version and the platform, e.g. "onnxruntime-1.30.0 linux-x64". */
+  runtime: string;
 }
 
 /** What Score has computed since the scorer was started. */
@@ -289,6 +293,8 @@ function createBaseDescribeScorerResponse(): DescribeScorerResponse {
     scoring: undefined,
     referenceModelDigest: "",
     dtype: "",
+    engineRevision: 0,
+    runtime: "",
   };
 }
 
@@ -329,6 +335,12 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
     }
     if (message.dtype !== "") {
       writer.uint32(90).string(message.dtype);
+    }
+    if (message.engineRevision !== 0) {
+      writer.uint32(96).uint32(message.engineRevision);
+    }
+    if (message.runtime !== "") {
+      writer.uint32(106).string(message.runtime);
     }
     return writer;
   },
@@ -434,6 +446,22 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
             message.dtype = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.engineRevision = reader.uint32();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.runtime = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -489,6 +517,12 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
         ? globalThis.String(object.reference_model_digest)
         : "",
       dtype: isSet(object.dtype) ? globalThis.String(object.dtype) : "",
+      engineRevision: isSet(object.engineRevision)
+        ? globalThis.Number(object.engineRevision)
+        : isSet(object.engine_revision)
+        ? globalThis.Number(object.engine_revision)
+        : 0,
+      runtime: isSet(object.runtime) ? globalThis.String(object.runtime) : "",
     };
   },
 
@@ -527,6 +561,12 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
     if (message.dtype !== "") {
       obj.dtype = message.dtype;
     }
+    if (message.engineRevision !== 0) {
+      obj.engineRevision = Math.round(message.engineRevision);
+    }
+    if (message.runtime !== "") {
+      obj.runtime = message.runtime;
+    }
     return obj;
   },
 
@@ -550,6 +590,8 @@ export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
       : undefined;
     message.referenceModelDigest = object.referenceModelDigest ?? "";
     message.dtype = object.dtype ?? "";
+    message.engineRevision = object.engineRevision ?? 0;
+    message.runtime = object.runtime ?? "";
     return message;
   },
 };

@@ -1,0 +1,60 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { AlphapoError } from '@alphapo/base';
+import { topicsWithPrefix } from '@alphapo/contracts';
+import { openConfiguredLog, openEmbeddedEventLog } from '@alphapo/messaging';
+import type { Command } from 'commander';
+import { LOCAL_TOPICS, LOG_FILE } from '../training/local-run.ts';
+import type { RunLedger } from './verify.ts';
+
+/** Options that say where a run's ledger and checkpoints are. */
+export interface RunPlaceOptions {
+  readonly run?: string;
+  readonly brokers?: string;
+  readonly log?: string;
+  readonly topicPrefix?: string;
+  readonly checkpoints?: string;
+}
+
+export function addRunPlaceOptions(command: Command): Command {
+  return command
+    .option('--run <folder>', 'folder of a run on this machine, the --out of alphapo train')
+    .option('--brokers <host:port,…>', 'Kafka brokers (KAFKA_BROKERS)')
+    .option('--log <file>', 'embedded log instead of Kafka (ALPHAPO_LOG)')
+    .option('--topic-prefix <text>', 'put before the names of all topics (ALPHAPO_TOPIC_PREFIX)')
+    .option('--checkpoints <folder>', "the run's checkpoints: the optimizer's --folder, and checkpoints below it");
+}
+
+/**
+ * Opens the ledger of a run; nothing is made that is not there. Errors: RUN_NOT_FOUND, INVALID_SETTING where two places
+ * are named, and those of opening the log.
+ */
+export async function openRunLedger(options: RunPlaceOptions): Promise<RunLedger & AsyncDisposable> {
+  const { run, brokers, log: file, topicPrefix } = options;
+  if (run !== undefined) {
+    const other = Object.entries({ brokers, log: file, 'topic-prefix': topicPrefix }).find(([, value]) => value);
+    if (other !== undefined) {
+      throw new AlphapoError('invalid-argument', 'INVALID_SETTING', `give --run or --${other[0]}, not both`);
+    }
+    const log = openEmbeddedEventLog({ path: existing(join(run, LOG_FILE), '--run') });
+    return owned({ log, topics: LOCAL_TOPICS, checkpointFolder: options.checkpoints ?? join(run, 'checkpoints') });
+  }
+  const environment = { ...process.env };
+  if (brokers !== undefined) environment.KAFKA_BROKERS = brokers;
+  if (file !== undefined) environment.ALPHAPO_LOG = existing(file, '--log');
+  const log = await openConfiguredLog(environment, { clientId: 'alphapo-lineage', logger: () => {} });
+  const topics = topicsWithPrefix(topicPrefix ?? environment.ALPHAPO_TOPIC_PREFIX);
+  const checkpointFolder = options.checkpoints;
+  if (checkpointFolder !== undefined) existing(checkpointFolder, '--checkpoints');
+  return owned({ log, topics, checkpointFolder });
+}
+
+const owned = (ledger: RunLedger): RunLedger & AsyncDisposable => ({
+  ...ledger,
+  [Symbol.asyncDispose]: () => ledger.log[Symbol.asyncDispose](),
+});
+
+function existing(path: string, option: string): string {
+  if (existsSync(path)) return path;
+  throw new AlphapoError('not-found', 'RUN_NOT_FOUND', `${option}: there is no ${path}`);
+}

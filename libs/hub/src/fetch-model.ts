@@ -1,0 +1,132 @@
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AlphapoError } from '@alphapo/base';
+import { wrongDigest } from './digests.ts';
+import { Hub, type HubFile, type HubOptions } from './hub.ts';
+import { readRecord, writeRecord } from './record.ts';
+import { appendFrom, sizeOf } from './resumed-file.ts';
+
+export interface FetchOptions extends HubOptions {
+  /** Folder that becomes the model folder. */
+  readonly out: string;
+  /** SHA-256 in hexadecimal that files must have, by their names, whatever the hub says. */
+  readonly pinned?: ReadonlyMap<string, string>;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: FetchProgress) => void;
+}
+
+export interface FetchProgress {
+  readonly file: string;
+  readonly fetchedBytes: number;
+  /** Of all files. */
+  readonly totalBytes: number;
+}
+
+export interface FetchedModel {
+  /** The commit that the revision named when the model was fetched. */
+  readonly commit: string;
+  readonly files: readonly string[];
+  /** False where the folder held this model already. */
+  readonly fetched: boolean;
+}
+
+/** What a model folder is read from: configuration, weights, tokenizer, chat template. */
+const WANTED = /^(?:[\w.-]+\.safetensors|[\w.-]+\.json|tokenizer\.model|chat_template\.jinja)$/;
+/** What is half there: a file is renamed only when its digest is the right one. */
+const UNFINISHED = '.unfinished';
+
+/**
+ * Makes `out` the model folder of a repository's revision. What an interrupted call has fetched is not fetched again; each file
+ * is checked against the digest that the hub has of it, and against a pinned one. A folder that holds this model already is
+ * left alone, without asking the hub: a branch that has moved meanwhile does not change a model that is in use.
+ *
+ * Errors: OTHER_MODEL where the folder holds another one, NOT_A_MODEL, FILE_NOT_FOUND of a pinned file, WRONG_DIGEST, HUB_REFUSED,
+ * HUB_UNAVAILABLE.
+ */
+export async function fetchModel(options: FetchOptions): Promise<FetchedModel> {
+  const { out, repository, revision, pinned = new Map() } = options;
+  await mkdir(out, { recursive: true });
+  const record = await readRecord(out);
+  if (record !== undefined) {
+    if (record.repository !== repository || record.revision !== revision) throw otherModel(out, record);
+    for (const [file, hex] of pinned) {
+      const wrong = await wrongDigest(join(out, file), [{ algorithm: 'sha256', hex }]);
+      if (wrong !== undefined) throw wrong;
+    }
+    return { commit: record.commit, files: record.files, fetched: false };
+  }
+  const hub = new Hub(options);
+  const commit = await hub.commit();
+  const files = (await hub.files(commit)).filter(({ path }) => WANTED.test(path));
+  checkComplete(files, pinned, options);
+  const totalBytes = files.reduce((sum, { size }) => sum + size, 0);
+  let fetchedBytes = 0;
+  for (const file of files) {
+    const onBytes = (bytes: number) => {
+      fetchedBytes += bytes;
+      options.onProgress?.({ file: file.path, fetchedBytes, totalBytes });
+    };
+    await fetchFile(hub, commit, file, { ...options, pinned, onBytes });
+  }
+  const names = files.map(({ path }) => path);
+  await writeRecord(out, { repository, revision, commit, files: names });
+  return { commit, files: names, fetched: true };
+}
+
+type FileOptions = Pick<FetchOptions, 'out' | 'signal'> & {
+  readonly pinned: ReadonlyMap<string, string>;
+  readonly onBytes: (bytes: number) => void;
+};
+
+/** Fetches what is not there. What is there and wrong, say of a commit before, is fetched anew. Errors: WRONG_DIGEST. */
+async function fetchFile(hub: Hub, commit: string, file: HubFile, options: FileOptions): Promise<void> {
+  const path = join(options.out, file.path);
+  const sha256 = options.pinned.get(file.path);
+  const digests = [file.digest, ...(sha256 === undefined ? [] : [{ algorithm: 'sha256', hex: sha256 } as const])];
+  if ((await sizeOf(path)) > 0 && (await wrongDigest(path, digests)) === undefined) {
+    options.onBytes(file.size);
+    return;
+  }
+  const unfinished = `${path}${UNFINISHED}`;
+  const content = await hub.content(commit, file);
+  for (;;) {
+    const begun = await sizeOf(unfinished);
+    if (begun <= file.size) await appendFrom(content, unfinished, options);
+    const wrong = await wrongDigest(unfinished, digests);
+    if (wrong === undefined) break;
+    options.onBytes(-(await sizeOf(unfinished)));
+    await rm(unfinished);
+    if (begun === 0) throw wrong;
+  }
+  await rename(unfinished, path);
+}
+
+function checkComplete(
+  files: readonly HubFile[],
+  pinned: ReadonlyMap<string, string>,
+  { repository, revision }: HubOptions,
+): void {
+  const names = new Set(files.map(({ path }) => path));
+  const missing = [...pinned.keys()].find((name) => !names.has(name));
+  if (missing !== undefined) {
+    throw new AlphapoError(
+      'not-found',
+      'FILE_NOT_FOUND',
+      `${repository} at ${revision} has no ${missing}, which a digest was given for: it has ${[...names].join(', ')}`,
+    );
+  }
+  if (names.has('config.json') && files.some(({ path }) => path.endsWith('.safetensors'))) return;
+  throw new AlphapoError(
+    'failed-precondition',
+    'NOT_A_MODEL',
+    `${repository} at ${revision} has no config.json with safetensors: name a repository of transformers' format`,
+  );
+}
+
+function otherModel(out: string, record: { readonly repository: string; readonly revision: string }): AlphapoError {
+  return new AlphapoError(
+    'failed-precondition',
+    'OTHER_MODEL',
+    `${out} holds ${record.repository} at ${record.revision}: give another folder, or empty this one`,
+  );
+}

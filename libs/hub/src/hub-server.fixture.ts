@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+const LARGE = 100_000;
+
+/** What a hub answers with over HTTP, of one repository; connections can be cut, and bytes damaged. */
+export class HubServer implements AsyncDisposable {
+  readonly repository = 'team/model';
+  readonly commit = 'c0ffee'.padEnd(40, '0');
+  readonly files: Map<string, Buffer>;
+  /** Content requests are cut after so many bytes, this many times. */
+  cuts = { after: 0, left: 0 };
+  /** The file whose bytes come damaged. */
+  damaged: string | undefined;
+  /** Where a token is needed. */
+  token: string | undefined;
+  /** Bytes of content that were sent, and requests that were answered. */
+  sent = 0;
+  requests = 0;
+  readonly #server = createServer((request, response) => this.#answer(request, response));
+
+  constructor(files: Readonly<Record<string, Buffer>>) {
+    this.files = new Map(Object.entries(files));
+  }
+
+  async listen(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    this.requests++;
+    const { pathname } = new URL(request.url ?? '', 'http://hub');
+    const content = `/${this.repository}/resolve/${this.commit}/`;
+    if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) {
+      this.#json(response, { error: 'unauthorised' }, 401);
+    } else if (pathname.startsWith(`/api/models/${this.repository}/revision/`)) {
+      this.#json(response, { id: this.repository, sha: this.commit, lastModified: '2026-01-01T00:00:00Z' });
+    } else if (pathname === `/api/models/${this.repository}/tree/${this.commit}`) {
+      this.#json(response, this.#tree());
+    } else if (pathname.startsWith(content) && this.files.has(pathname.slice(content.length))) {
+      this.#content(pathname.slice(content.length), request, response);
+    } else {
+      this.#json(response, { error: 'not found' }, 404);
+    }
+  }
+
+  #tree(): object[] {
+    const entries = [...this.files].map(([path, bytes]) => {
+      const oid = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
+      const entry = { type: 'file', path, size: bytes.length, oid };
+      if (bytes.length < LARGE) return entry;
+      return { ...entry, lfs: { oid: createHash('sha256').update(bytes).digest('hex'), size: bytes.length } };
+    });
+    return [...entries, { type: 'directory', path: 'onnx', size: 0, oid: '0' }];
+  }
+
+  #content(path: string, request: IncomingMessage, response: ServerResponse): void {
+    const bytes = this.files.get(path) as Buffer;
+    const [, first = '0', last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? 'bytes=0-') ?? [];
+    const end = last ? Math.min(Number(last) + 1, bytes.length) : bytes.length;
+    let part = bytes.subarray(Number(first), end);
+    if (path === this.damaged) part = Buffer.alloc(part.length);
+    response.writeHead(206, {
+      'content-range': `bytes ${first}-${end - 1}/${bytes.length}`,
+      'content-length': part.length,
+      etag: '"1"',
+    });
+    if (part.length > this.cuts.after && this.cuts.left > 0) {
+      this.cuts.left--;
+      this.sent += this.cuts.after;
+      response.write(part.subarray(0, this.cuts.after), () => setTimeout(() => response.destroy(), 50));
+      return;
+    }
+    this.sent += part.length;
+    response.end(part);
+  }
+
+  #json(response: ServerResponse, body: object, status = 200): void {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  }
+}

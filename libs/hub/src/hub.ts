@@ -1,0 +1,100 @@
+import { AlphapoError, messageOf } from '@alphapo/base';
+import { downloadFile, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
+import type { Digest } from './digests.ts';
+
+export interface HubOptions {
+  /** `organisation/name`. */
+  readonly repository: string;
+  /** Branch, tag or commit. */
+  readonly revision: string;
+  /** Of a hub that is compatible with Hugging Face's; Hugging Face's own where absent. */
+  readonly endpoint?: string | undefined;
+  readonly token?: string | undefined;
+}
+
+export interface HubFile {
+  readonly path: string;
+  /** In bytes. */
+  readonly size: number;
+  readonly digest: Digest;
+}
+
+/** One repository of a hub. Errors of all methods: HUB_REFUSED, HUB_UNAVAILABLE. */
+export class Hub {
+  readonly #options: HubOptions;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+  }
+
+  /** The commit that the revision names now. */
+  async commit(): Promise<string> {
+    const { repository: name, revision } = this.#options;
+    const { sha } = await this.#ask(() => modelInfo({ name, revision, additionalFields: ['sha'], ...this.#access }));
+    return sha;
+  }
+
+  /** The files at the top of the repository. */
+  async files(commit: string): Promise<readonly HubFile[]> {
+    const { repository: repo } = this.#options;
+    return this.#ask(async () => {
+      const files: HubFile[] = [];
+      for await (const { type, path, size, oid, lfs } of listFiles({ repo, revision: commit, ...this.#access })) {
+        if (type !== 'file') continue;
+        // Large files have the SHA-256 of their bytes, others git's digest of a blob.
+        const digest: Digest =
+          lfs === undefined ? { algorithm: 'git-blob', hex: oid ?? '' } : { algorithm: 'sha256', hex: lfs.oid };
+        files.push({ path, size: lfs?.size ?? size, digest });
+      }
+      return files;
+    });
+  }
+
+  /** A file's bytes, from any of them on. */
+  async content(commit: string, { path, size }: HubFile): Promise<(from: number) => ReadableStream<Uint8Array>> {
+    const { repository: repo } = this.#options;
+    const request = { repo, path, revision: commit, xet: false, ...this.#access };
+    const blob = await this.#ask(() => downloadFile(request));
+    if (blob === null) {
+      throw new AlphapoError('not-found', 'FILE_NOT_FOUND', `${repo} has no ${path} at ${commit}`);
+    }
+    if (blob.size !== size) {
+      throw new AlphapoError(
+        'data-loss',
+        'WRONG_SIZE',
+        `${repo}: ${path} has ${blob.size} bytes, and ${size} in the list of files: try again`,
+      );
+    }
+    return (from) => blob.slice(from).stream() as ReadableStream<Uint8Array>;
+  }
+
+  get #access() {
+    const { endpoint, token } = this.#options;
+    return {
+      ...(endpoint === undefined ? {} : { hubUrl: endpoint.replace(/\/+$/, '') }),
+      ...(token === undefined ? {} : { accessToken: token }),
+    };
+  }
+
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
+    const { repository, revision, endpoint = 'the hub' } = this.#options;
+    try {
+      return await question();
+    } catch (error) {
+      if (error instanceof HubApiError && error.statusCode < 500) {
+        const advice =
+          error.statusCode === 404
+            ? 'check the names, and whether a token is needed'
+            : 'check the token, and whether its owner may read the model';
+        throw new AlphapoError(
+          'failed-precondition',
+          'HUB_REFUSED',
+          `${endpoint} refuses ${repository} at ${revision} with status ${error.statusCode}: ${advice}`,
+          { cause: error },
+        );
+      }
+      const problem = `${endpoint} does not give ${repository}: ${messageOf(error)}`;
+      throw new AlphapoError('unavailable', 'HUB_UNAVAILABLE', problem, { cause: error });
+    }
+  }
+}

@@ -1,0 +1,1 @@
+export { type FetchedModel, type FetchOptions, type FetchProgress, fetchModel } from './fetch-model.ts';

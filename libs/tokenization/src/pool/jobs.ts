@@ -1,0 +1,68 @@
+import { type Message, type ParsedPreference, type Preference, parsePreference, type Rejection } from '@alphapo/data';
+import type { ChatMessage } from '../chat-template.ts';
+import {
+  type TokenizeOptions,
+  type TokenizeResult,
+  tokenizePreference,
+  tokenizeResponse,
+} from '../tokenize-preference.ts';
+import type { Tokenizer } from '../tokenizer.ts';
+
+/** What a tokenizer's process does for others. Each job is a list of items of one kind, with options that hold for all of them. */
+export interface Jobs {
+  /** The bytes of a record of `preferences`. */
+  records: {
+    item: Uint8Array;
+    options: TokenizeOptions;
+    result: TokenizeResult | (ParsedPreference & { readonly ok: false });
+  };
+  preferences: { item: Preference; options: TokenizeOptions; result: TokenizeResult };
+  responses: { item: PromptWithResponse; options: TokenizeOptions; result: ReturnType<typeof tokenizeResponse> };
+  texts: { item: string; options: { readonly addSpecialTokens: boolean }; result: number[] };
+  encodings: { item: readonly number[]; options: { readonly skipSpecialTokens: boolean }; result: string };
+  conversations: {
+    item: readonly ChatMessage[];
+    options: { readonly addGenerationPrompt: boolean };
+    result: { readonly text: string; readonly ids: number[] };
+  };
+}
+
+interface PromptWithResponse {
+  readonly prompt: string | readonly Message[];
+  readonly response: string;
+}
+
+export type JobName = keyof Jobs;
+
+/** What it is busy with; it decides on limits, and on the name of what goes beyond them. */
+export type Stage = 'parse' | 'render' | 'encode';
+
+type Perform<K extends JobName> = (
+  tokenizer: Tokenizer,
+  item: Jobs[K]['item'],
+  options: Jobs[K]['options'],
+  enter: (stage: Stage) => void,
+) => Jobs[K]['result'];
+
+export const perform: { readonly [K in JobName]: Perform<K> } = {
+  records(tokenizer, item, options, enter) {
+    enter('parse');
+    const parsed = parsePreference(item);
+    enter('encode');
+    return parsed.ok ? tokenizePreference(tokenizer, parsed.preference, options) : parsed;
+  },
+  preferences: (tokenizer, item, options) => tokenizePreference(tokenizer, item, options),
+  responses: (tokenizer, { prompt, response }, options) => tokenizeResponse(tokenizer, prompt, response, options),
+  texts: (tokenizer, text, options) => tokenizer.encode(text, options),
+  encodings: (tokenizer, ids, options) => tokenizer.decode(ids, options),
+  conversations(tokenizer, messages, options) {
+    const text = tokenizer.chatTemplate.render(messages, options);
+    return { text, ids: tokenizer.encode(text, { addSpecialTokens: false }) };
+  },
+};
+
+/** The result for an item that had to be given up, where results can say so. */
+export function rejection(name: JobName, reason: string, message: string): Rejection | undefined {
+  const canSay = name === 'records' || name === 'preferences' || name === 'responses';
+  return canSay ? { ok: false, reason, message } : undefined;
+}

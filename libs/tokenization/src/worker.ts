@@ -1,0 +1,69 @@
+import { toWireError } from '@alphapo/base';
+import { type JobName, perform, type Stage } from './pool/jobs.ts';
+import type { FromWorker, JobMessage, Outcome, ToWorker } from './pool/protocol.ts';
+import { describeTokenizer, openTokenizer, type Tokenizer } from './tokenizer.ts';
+
+/**
+ * A process that tokenizes for the one that started it (`TokenizerProcess`), and ends with it. It says what it is at before
+ * it goes there, as it may not come back.
+ */
+
+const post = (message: FromWorker) => process.send?.(message);
+let stage: Stage = 'encode';
+const enter = (next: Stage) => {
+  if (next !== stage) post({ stage: next });
+  stage = next;
+};
+
+process.on('disconnect', () => process.exit());
+// What a terminal sends to all processes of a program is its main one's to handle.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
+
+let tokenizer: Tokenizer | undefined;
+process.on('message', async (message: ToWorker) => {
+  if ('folder' in message) await open(message.folder, message.options);
+  else if (tokenizer !== undefined) answer(tokenizer, message);
+});
+
+async function open(...given: Parameters<typeof openTokenizer>): Promise<void> {
+  try {
+    tokenizer = tellingStages(await openTokenizer(...given));
+    post({ opened: { result: describeTokenizer(tokenizer) } });
+  } catch (error) {
+    post({ opened: { error: toWireError(error, 'TOKENIZER_FAILED') } });
+  }
+}
+
+function answer<K extends JobName>(from: Tokenizer, { name, items, options }: JobMessage<K>): void {
+  for (const item of items) {
+    enter('encode');
+    post({ outcome: attempt(() => perform[name](from, item, options, enter)) });
+  }
+}
+
+function attempt<T>(work: () => T): Outcome<T> {
+  try {
+    return { result: work() };
+  } catch (error) {
+    return { error: toWireError(error, 'TOKENIZER_FAILED') };
+  }
+}
+
+function tellingStages(opened: Tokenizer): Tokenizer {
+  const { vocabularySize, special, digest, chatTemplate } = opened;
+  return {
+    ...{ vocabularySize, special, digest },
+    chatTemplate: {
+      ...{ source: chatTemplate.source, digest: chatTemplate.digest },
+      render(messages, options) {
+        enter('render');
+        return chatTemplate.render(messages, options);
+      },
+    },
+    encode(text, options) {
+      enter('encode');
+      return opened.encode(text, options);
+    },
+    decode: (ids, options) => opened.decode(ids, options),
+  };
+}

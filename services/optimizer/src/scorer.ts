@@ -1,0 +1,167 @@
+import { AlphapoError, messageOf } from '@alphapo/base';
+import { type DescribeScorerResponse, ScorerServiceClient } from '@alphapo/contracts';
+import { type Connection, callUnary, connect, type RpcSecurity } from '@alphapo/rpc';
+import type { Logger } from '@alphapo/telemetry';
+
+/** Longest time for a scorer to be connected to and to say what it is: it does so beside its computation. */
+const DESCRIBE_TIMEOUT_MS = 5_000;
+/** A scorer that failed is asked again after this, doubled with each failure in a row. */
+const FIRST_BACKOFF_MS = 100;
+const MAX_BACKOFF_MS = 10_000;
+/** Wrong answers in a row that put a scorer aside. */
+const MAX_WRONG_ANSWERS = 2;
+/** A scorer that was put aside is asked again after this, doubled each time that it is put aside. */
+const FIRST_QUARANTINE_MS = 10_000;
+const MAX_QUARANTINE_MS = 10 * 60_000;
+
+export type ScorerPhase = 'connecting' | 'ready' | 'computing' | 'backing-off' | 'quarantined';
+
+export interface ScorerStatus {
+  readonly address: string;
+  readonly phase: ScorerPhase;
+  /** Why it gets no shards; empty where it does. */
+  readonly message: string;
+}
+
+/** What a scorer was computing, for the log. */
+export interface ShardPlace {
+  readonly step: number;
+  readonly shard: number;
+}
+
+/**
+ * One scorer, and what the optimizer thinks of it. Before its first shard, and again after everything that went wrong, it has
+ * to say what it is: one that is frozen or cut off does not answer, and gets no shard.
+ */
+export class Scorer implements Disposable {
+  readonly address: string;
+  readonly connection: Connection<ScorerServiceClient>;
+  readonly #logger: Logger;
+  #phase: ScorerPhase = 'connecting';
+  #message = '';
+  #asking = false;
+  #description: DescribeScorerResponse | undefined;
+  /** On the clock of `performance`. */
+  #retryAt = 0;
+  #failures = 0;
+  #wrongAnswers = 0;
+  #quarantines = 0;
+
+  constructor(address: string, logger: Logger, security: RpcSecurity | undefined) {
+    this.address = address;
+    this.connection = connect(ScorerServiceClient, address, security);
+    this.#logger = logger;
+  }
+
+  get status(): ScorerStatus {
+    return { address: this.address, phase: this.#phase, message: this.#message };
+  }
+
+  get phase(): ScorerPhase {
+    return this.#phase;
+  }
+
+  /** What it said when it was asked last; undefined where it did not answer. */
+  get description(): DescribeScorerResponse | undefined {
+    return this.#description;
+  }
+
+  /** Whether it takes part: it computes or could. */
+  get isLive(): boolean {
+    return this.#phase === 'ready' || this.#phase === 'computing';
+  }
+
+  /** Whether it is to be asked what it is. */
+  get isDue(): boolean {
+    return !this.isLive && !this.#asking && performance.now() >= this.#retryAt;
+  }
+
+  /** Asks the scorer what it is. `check` throws where the run cannot use it. */
+  async ask(check: (description: DescribeScorerResponse) => void, signal: AbortSignal): Promise<void> {
+    this.#asking = true;
+    try {
+      const description = await this.describe(signal);
+      this.#description = description;
+      check(description);
+      this.#become('ready');
+    } catch (error) {
+      if (signal.aborted) return;
+      if (isMismatch(error)) {
+        this.quarantine(error);
+      } else {
+        this.#description = undefined;
+        this.failed(error);
+      }
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  /** What the scorer says it is. Errors: those of the call, after five seconds at the latest. */
+  describe(signal: AbortSignal): Promise<DescribeScorerResponse> {
+    return callUnary(this.connection, 'describeScorer', {}, { timeoutMs: DESCRIBE_TIMEOUT_MS, signal });
+  }
+
+  begin(): void {
+    this.#become('computing');
+  }
+
+  succeeded(): void {
+    if (this.#phase !== 'computing') return;
+    this.#failures = 0;
+    this.#wrongAnswers = 0;
+    this.#quarantines = 0;
+    this.#become('ready');
+  }
+
+  /** It answered; whether rightly is to be seen by another one's answer. */
+  answered(): void {
+    if (this.#phase === 'computing') this.#become('ready');
+  }
+
+  /** Its answer was not waited for: whether it still answers at all is to be seen. */
+  abandoned(): void {
+    if (this.#phase === 'computing') this.#become('connecting');
+  }
+
+  failed(error: unknown, place: ShardPlace | undefined = undefined): void {
+    const backoffMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures++);
+    this.#setAside('backing-off', error, backoffMs);
+    this.#logger.warn('scorer.failed', { scorer: this.address, ...place, retryMs: backoffMs, error });
+  }
+
+  /** It answered what was not asked. Once may be a damaged connection; again and again it is the scorer. */
+  answeredWrongly(error: unknown, place: ShardPlace): void {
+    if (++this.#wrongAnswers < MAX_WRONG_ANSWERS) this.failed(error, place);
+    else this.quarantine(error, place);
+  }
+
+  /** Gives it no shards for a time, after which it is asked again. One more wrong answer puts it aside for longer. */
+  quarantine(error: unknown, place: ShardPlace | undefined = undefined): void {
+    const quarantineMs = Math.min(MAX_QUARANTINE_MS, FIRST_QUARANTINE_MS * 2 ** this.#quarantines++);
+    this.#wrongAnswers = MAX_WRONG_ANSWERS - 1;
+    this.#setAside('quarantined', error, quarantineMs);
+    this.#logger.error('scorer.quarantined', { scorer: this.address, ...place, retryMs: quarantineMs, error });
+  }
+
+  [Symbol.dispose](): void {
+    this.connection[Symbol.dispose]();
+  }
+
+  #setAside(phase: 'backing-off' | 'quarantined', error: unknown, forMs: number): void {
+    this.#phase = phase;
+    this.#message = messageOf(error);
+    this.#retryAt = performance.now() + forMs;
+  }
+
+  #become(phase: 'connecting' | 'ready' | 'computing'): void {
+    this.#phase = phase;
+    this.#message = '';
+    this.#retryAt = 0;
+  }
+}
+
+/** The scorer is another one than the run needs: no other request would do better. */
+export function isMismatch(error: unknown): boolean {
+  return error instanceof AlphapoError && error.code === 'failed-precondition';
+}

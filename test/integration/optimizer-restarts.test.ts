@@ -1,0 +1,105 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OptimizerServiceClient, PreferenceBatch, RunState, topicsWithPrefix } from '@alphapo/contracts';
+import { openEmbeddedEventLog } from '@alphapo/messaging';
+import { callServerStream, callUnary, connect } from '@alphapo/rpc';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { ServiceProcess } from './processes.ts';
+import { CALL, pairs, produce, smallModel, startRun, until } from './services-fixture.ts';
+
+/** What an optimizer that is started again knows of the one before. */
+
+let model: string;
+beforeAll(async () => {
+  model = await smallModel();
+});
+
+test.each([
+  ['with its last batch', 6],
+  ['after its last batch', 8],
+])('a run whose data ended %s before the planned steps is finished after a restart, too', async (_when, count) => {
+  await using run = await startRun(model, { steps: 30 });
+  const digest = await run.train(pairs(count));
+  expect(run.optimizer.trainer.policy.step).toBe(2);
+  const again = await run.startOptimizer({ checkpointFolder: run.checkpointFolder });
+  await again.trainer.train(new AbortController().signal);
+  using connection = connect(OptimizerServiceClient, again.address);
+  expect(await callUnary(connection, 'getStatus', {}, CALL)).toMatchObject({
+    state: RunState.FINISHED,
+    policy: { step: 2n, digest },
+  });
+  const seen = await Array.fromAsync(callServerStream(connection, 'watchSteps', { fromStep: 1n }, CALL));
+  expect(seen.map(({ step }) => step)).toEqual([1n, 2n]);
+});
+
+test('who watches from beyond the last step is told that there is none', async () => {
+  await using run = await startRun(model);
+  const watching = Array.fromAsync(callServerStream(run.connection, 'watchSteps', { fromStep: 9n }, CALL));
+  await run.train(pairs(16));
+  expect(await watching).toEqual([]);
+});
+
+test('a paused run stays paused when its optimizer is started again, and loses nothing', async () => {
+  const settings = { steps: 30, batchSize: 2 };
+  await using undisturbed = await startRun(model, settings);
+  const expected = await undisturbed.train(pairs(60));
+  await using run = await startRun(model, settings);
+  await produce(run.log, pairs(60));
+  const stop = new AbortController();
+  const consuming = run.tokenizer.consume(stop.signal);
+  const first = new AbortController();
+  const training = run.optimizer.trainer.train(first.signal);
+  await until(() => run.optimizer.steps.steps.length > 2);
+  const step = await run.optimizer.trainer.pause();
+  first.abort();
+  await training;
+
+  const again = await run.startOptimizer({ checkpointFolder: run.checkpointFolder });
+  await using scorer = await run.startScorer(again.address);
+  run.scorers.splice(0, 1, scorer.address);
+  const trainingAgain = again.trainer.train(stop.signal);
+  await until(() => again.trainer.status.state === 'paused');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(again.trainer.policy.step).toBe(step);
+  await again.trainer.resume();
+  await trainingAgain;
+  stop.abort();
+  await consuming;
+  expect(again.trainer.policy).toMatchObject({ step: 30, digest: expected });
+  expect(again.steps.steps.map((one) => one.step)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
+});
+
+test('an optimizer whose folder another one has taken over writes no checkpoint there, and removes none', async () => {
+  await using run = await startRun(model);
+  await run.train(pairs(16));
+  await run.startOptimizer({ checkpointFolder: run.checkpointFolder });
+  const before = await readdir(run.checkpointFolder);
+  await expect(callUnary(run.connection, 'checkpoint', {}, CALL)).rejects.toMatchObject({
+    code: 'failed-precondition',
+    reason: 'FENCED',
+    message: expect.stringContaining(`process ${process.pid} on`),
+  });
+  expect(await readdir(run.checkpointFolder)).toEqual(before);
+});
+
+test('after a failure that needs a person the service goes on to say so, and exits with an error when asked to', async () => {
+  const folder = await temporaryFolder();
+  const [log, config] = [join(folder, 'log.sqlite'), join(folder, 'run.yaml')];
+  await writeFile(config, JSON.stringify({ steps: 4 }));
+  await using optimizer = new ServiceProcess([
+    ...['serve', 'optimizer', '--model', model, '--config', config, '--log', log, '--folder', join(folder, 'state')],
+    ...['--scorers', '127.0.0.1:1', '--address', '127.0.0.1:0'],
+  ]);
+  using connection = connect(OptimizerServiceClient, await optimizer.address());
+  await using events = openEmbeddedEventLog({ path: log });
+  const batch = PreferenceBatch.fromPartial({ pairs: [{ id: 'a' }], runSpecificationDigest: 'sha256:other' });
+  const topic = topicsWithPrefix().preferenceBatches;
+  await events.append([{ topic, partition: 0, value: PreferenceBatch.encode(batch).finish() }]);
+  await optimizer.event(({ event }) => event === 'run.failed');
+  expect(await callUnary(connection, 'getStatus', {}, CALL)).toMatchObject({
+    state: RunState.FAILED,
+    message: expect.stringContaining('batch at offset 0 was made under another run specification'),
+  });
+  expect(await Array.fromAsync(callServerStream(connection, 'watchSteps', { fromStep: 1n }, CALL))).toEqual([]);
+  expect(await optimizer.stop('SIGTERM')).toBe(1);
+});

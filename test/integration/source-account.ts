@@ -1,0 +1,62 @@
+import { CONTROL_HEADER, deadLetterFromHeaders, END_OF_DATA, PreferenceBatch, type Topics } from '@alphapo/contracts';
+import type { EventLog, LogRecord } from '@alphapo/messaging';
+
+/** Where the records of `preferences` went. */
+export interface SourceAccount {
+  readonly records: number;
+  readonly pairs: number;
+  readonly deadLetters: number;
+  readonly batches: number;
+  /** Partitions whose data has ended. */
+  readonly ended: number;
+  /** Records that are not in exactly one pair or dead letter, ranges that overlap: nothing where all is well. */
+  readonly problems: readonly string[];
+}
+
+/** Reads the topics from their beginning to their end, and counts for each record in how many pairs and dead letters it is. */
+export async function accountForSources(log: EventLog, topics: Topics): Promise<SourceAccount> {
+  const partitions = await log.partitions(topics.preferences);
+  const places: Map<bigint, number>[] = Array.from({ length: partitions }, () => new Map());
+  for (const [partition, offsets] of places.entries()) {
+    for await (const { offset, headers } of recordsOf(log, topics.preferences, partition)) {
+      if (headers[CONTROL_HEADER] !== END_OF_DATA) offsets.set(offset, 0);
+    }
+  }
+  const problems: string[] = [];
+  const count = (partition: number, offset: bigint, what: string) => {
+    const times = places[partition]?.get(offset);
+    if (times === undefined) problems.push(`${what} is of ${partition}:${offset}, where there is no record`);
+    else places[partition]?.set(offset, times + 1);
+  };
+  const next = new Map<number, bigint>();
+  const ended = new Set<number>();
+  let [pairs, deadLetters, batches] = [0, 0, 0];
+  for await (const { offset, value } of recordsOf(log, topics.preferenceBatches, 0)) {
+    const batch = PreferenceBatch.decode(value as Uint8Array);
+    const { partition = -1, firstOffset = -1n, nextOffset = -1n } = batch.source ?? {};
+    if (firstOffset < (next.get(partition) ?? 0n)) problems.push(`the batch at ${offset} overlaps the one before it`);
+    next.set(partition, nextOffset);
+    for (const { sourceOffset } of batch.pairs) count(partition, sourceOffset, `a pair of the batch at ${offset}`);
+    pairs += batch.pairs.length;
+    batches++;
+    if (batch.endOfData) ended.add(partition);
+  }
+  for await (const { offset, headers } of recordsOf(log, topics.deadLetters, 0)) {
+    const letter = deadLetterFromHeaders(headers);
+    count(letter.partition, letter.offset, `the dead letter at ${offset}`);
+    deadLetters++;
+  }
+  for (const [partition, offsets] of places.entries()) {
+    for (const [offset, times] of offsets) {
+      if (times !== 1) problems.push(`the record at ${partition}:${offset} is in ${times} places`);
+    }
+  }
+  const records = places.reduce((sum, offsets) => sum + offsets.size, 0);
+  return { records, pairs, deadLetters, batches, ended: ended.size, problems };
+}
+
+async function* recordsOf(log: EventLog, topic: string, partition: number): AsyncGenerator<LogRecord> {
+  const { first } = await log.bounds(topic, partition);
+  const reading = log.read(topic, partition, first, { signal: new AbortController().signal, stop: 'at-end' });
+  for await (const records of reading) yield* records;
+}

@@ -1,0 +1,106 @@
+import { cpus } from 'node:os';
+import { quantile } from '../../bench/load.ts';
+import type { MemoryCourse } from './memory.ts';
+import type { ProberResult } from './prober.ts';
+import type { ScoringTrial } from './scoring.ts';
+import type { StreamTrial } from './stream.ts';
+import { IDLE } from './watched.ts';
+
+/** What an orchestrator is promised, beyond what a server takes that does nothing on the same machine. */
+const HEALTH_P99_MS = 50;
+/** Memory counts as flat below this growth between the second quarter of a trial and its last. */
+const FLAT_SHARE = 0.1;
+const FLAT_MB = 32;
+
+/** What the trials promised and did not keep; nothing where all is well. */
+export function brokenPromises(scoring: ScoringTrial, stream: StreamTrial): string[] {
+  const { failures, wrong } = scoring.result;
+  const { account } = stream.result;
+  const accounted = account.pairs + account.deadLetters;
+  return [
+    ...failures.slice(0, 3).map((failure) => `scoring: ${failures.length} calls failed, such as ${failure}`),
+    ...(wrong > 0 ? [`scoring: ${wrong} answers are wrong`] : []),
+    ...account.problems.slice(0, 3).map((problem) => `stream: ${account.problems.length} problems, such as ${problem}`),
+    ...(accounted === stream.result.records
+      ? []
+      : [`stream: ${accounted} of ${stream.result.records} records are accounted for`]),
+    ...[scoring, stream].flatMap(({ health, memory }) => [...lateHealth(health), ...grownMemory(memory)]),
+  ];
+}
+
+function lateHealth(health: ProberResult): string[] {
+  return Object.entries(health).flatMap(([name, { latenciesMs, failures }]) => {
+    if (name === IDLE) return [];
+    const p99 = quantile(latenciesMs, 0.99);
+    const idle = quantile(health[IDLE]?.latenciesMs ?? [], 0.99);
+    return [
+      ...(p99 - idle <= HEALTH_P99_MS
+        ? []
+        : [`${name}: health checks took ${p99.toFixed(1)} ms at p99, those of the idle server ${idle.toFixed(1)}`]),
+      ...failures.slice(0, 1).map((failure) => `${name}: ${failures.length} health checks failed: ${failure}`),
+    ];
+  });
+}
+
+function grownMemory(memory: Readonly<Record<string, MemoryCourse>>): string[] {
+  return Object.entries(memory).flatMap(([name, { grownMb, lastMb }]) =>
+    grownMb <= Math.max(FLAT_MB, FLAT_SHARE * lastMb) ? [] : [`${name}: memory grew by ${grownMb.toFixed(0)} MB`],
+  );
+}
+
+/** `loadBefore`: the machine's load average before the trials, which is the work of others. */
+export function loadReport(
+  scoring: ScoringTrial,
+  stream: StreamTrial,
+  { broken, loadBefore }: { readonly broken: readonly string[]; readonly loadBefore: number },
+): string {
+  const { latenciesMs, shed } = scoring.result;
+  const ms = (share: number) => quantile(latenciesMs, share).toFixed(0);
+  const { account, records, finished, trainedPairs, tokenizedSeconds, trainedSeconds } = stream.result;
+  const trained = finished ? 'all' : `${((100 * trainedPairs) / account.pairs).toFixed(0)} %`;
+  return `# Load
+
+Made by \`npm run trial:load\` on ${cpus().length} × ${cpus()[0]?.model.trim()}; clients, services and Kafka share the machine, whose load
+average was ${loadBefore.toFixed(1)} before. The idle server is one of gRPC that does nothing: what the machine itself takes.
+Services have 256 MiB of JavaScript heap; memory is what is resident, of all processes of a service.
+
+${broken.length === 0 ? 'Every promise was kept.' : `Not kept:\n\n${broken.map((promise) => `- ${promise}`).join('\n')}`}
+
+## ${scoring.clients} clients of a scorer
+
+Each with a connection of its own, one text pair a call, for ${scoring.seconds} s. Calls beyond the scorer's queue are asked to come back.
+
+| answered | per second | p50 | p99 | asked to come back | failed | wrong |
+|---|---|---|---|---|---|---|
+| ${latenciesMs.length} | ${(latenciesMs.length / scoring.seconds).toFixed(0)} | ${ms(0.5)} ms | ${ms(0.99)} ms | ${shed} | ${scoring.result.failures.length} | ${scoring.result.wrong} |
+
+Times are from a client's first try to its answer, waiting included.
+
+${tables(scoring)}
+
+## ${records} records through the topic
+
+Through ${'`preferences`'} in four partitions, one tokenizer, one scorer and one optimizer with a tiny model.
+
+| records | pairs | dead letters | batches | lost or doubled | tokenized after | trained | after |
+|---|---|---|---|---|---|---|---|
+| ${account.records} | ${account.pairs} | ${account.deadLetters} | ${account.batches} | ${account.problems.length} | ${tokenizedSeconds.toFixed(0)} s | ${trained} | ${trainedSeconds.toFixed(0)} s |
+
+${tables(stream)}
+`;
+}
+
+function tables({ health, memory }: ScoringTrial | StreamTrial): string {
+  const rows = Object.entries(health).map(([name, { latenciesMs, failures }]) => {
+    const times = [0.5, 0.99, 1].map((share) => `${quantile(latenciesMs, share).toFixed(1)} ms`);
+    const course = memory[name];
+    const megabytes =
+      course === undefined
+        ? ['', '', '', '']
+        : [course.firstMb, course.peakMb, course.lastMb, course.slopeMbPerMinute].map((mb) => mb.toFixed(0));
+    return `| ${[name, ...times, failures.length, ...megabytes].join(' | ')} |`;
+  });
+  return `| server | health p50 | p99 | longest | failed | memory at first, MB | peak | at last | slope of the second half, MB/min |
+|---|---|---|---|---|---|---|---|---|
+${rows.join('\n')}`;
+}
