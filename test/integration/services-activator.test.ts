@@ -182,7 +182,10 @@ test('deadline, cancellation and token of the caller reach the scorer', async ()
   });
   const token = { kind: 'value', variable: 'T', secret: new Secret('own') } as const;
   const options = { logger: silent };
-  using security = await RpcSecurity.open({ tls: undefined, token, access: undefined }, options);
+  using security = await RpcSecurity.open(
+    { tls: undefined, token, access: undefined, healthAddress: undefined },
+    options,
+  );
   await using front = await activator({ security });
   front.addresses.push(behind.address);
   const leave = new AbortController();

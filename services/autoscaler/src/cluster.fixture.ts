@@ -22,6 +22,8 @@ export class MemoryWorkloads implements Workloads {
   readonly events: (WorkloadEvent & { readonly component: Component })[] = [];
   /** Numbers of pods that were asked for, in order. */
   readonly scalings: { readonly component: Component; readonly replicas: number }[] = [];
+  /** Addresses of pods that were to be spared, at each time. */
+  readonly protections: ReadonlySet<string>[] = [];
   /** Fails every request while it is set. */
   failure: Error | undefined;
   #versions = 0;
@@ -67,8 +69,9 @@ export class MemoryWorkloads implements Workloads {
     this.change(component, { annotations: Object.fromEntries(kept) });
   }
 
-  async protect(): Promise<void> {
+  async protect(_component: Component, busy: ReadonlySet<string>): Promise<void> {
     this.#mayFail();
+    this.protections.push(busy);
   }
 
   async report(component: Component, event: WorkloadEvent): Promise<void> {

@@ -84,7 +84,7 @@ test('a leader that cannot renew gives up before another one may follow, and sta
   }, 1).unref();
   lease.cutOff.add('a');
   await until(() => !first.leads);
-  expect(first.leadership?.signal.aborted).toBe(true);
+  await until(() => first.leadership?.signal.aborted === true);
   expect(second.leads).toBe(false);
   await until(() => second.leads);
   lease.cutOff.delete('a');

@@ -28,7 +28,7 @@ const NOTHING = {
 function running(options: { readonly afterLook?: () => void } = {}) {
   const workloads = new MemoryWorkloads();
   const stop = new AbortController();
-  const scene: { seen: Partial<Observation>; held: boolean } = { seen: {}, held: true };
+  const scene: { seen: Partial<Observation>; held: boolean; busy: string[] } = { seen: {}, held: true, busy: [] };
   const observe = async (): Promise<Sight> => {
     const read = async (component: 'tokenizer' | 'scorer' | 'optimizer') => workloads.read(component);
     const states = {
@@ -38,7 +38,11 @@ function running(options: { readonly afterLook?: () => void } = {}) {
     };
     options.afterLook?.();
     const replicas = perComponent((component) => states[component].replicas);
-    return { states, observation: { ...NOTHING, ...scene.seen, replicas, nowMs: performance.now() } };
+    return {
+      states,
+      busyScorers: new Set(scene.busy),
+      observation: { ...NOTHING, ...scene.seen, replicas, nowMs: performance.now() },
+    };
   };
   const leadership = {
     signal: stop.signal,
@@ -81,6 +85,16 @@ test('pods come with the work and go after it; each change is told with its reas
     { type: 'Normal', reason: 'ScaledByAutoscaler', message: 'from 0 to 3: pending-shards' },
     { message: 'from 3 to 0: idle' },
   ]);
+});
+
+test('when some scorers go, those with a shard are the last ones', async () => {
+  await using controller = running();
+  const { workloads, scene } = controller;
+  workloads.change('scorer', { replicas: 4 });
+  scene.busy = ['10.0.0.7'];
+  scene.seen = { optimizer: { state: 'training', pendingShards: 1 } };
+  await until(() => workloads.state('scorer').replicas === 1);
+  expect(workloads.protections).toEqual([new Set(['10.0.0.7'])]);
 });
 
 test('an API server that does not answer is outlived', async () => {
