@@ -30,6 +30,8 @@ const doorRules = [
   ['@huggingface/hub', '^libs/hub/'],
   ['@huggingface/(?!hub)', '^libs/tokenization/'],
   ['pino', '^libs/telemetry/'],
+  ['prom-client', '^libs/telemetry/'],
+  ['@kubernetes/client-node', '^services/autoscaler/src/kubernetes/'],
   ['commander', '^cli/'],
   ['cli-progress', '^cli/'],
   ['yaml', '^libs/contracts/'],

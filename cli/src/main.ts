@@ -9,6 +9,7 @@ import { produceCommand } from './commands/produce.ts';
 import { replayCommand } from './commands/replay.ts';
 import { exportCommand, watchCommand } from './commands/run-control.ts';
 import { scoreCommand } from './commands/score.ts';
+import { scoreResponseCommand } from './commands/score-response.ts';
 import { serveCommand } from './commands/serve.ts';
 import { topicsCommand } from './commands/topics.ts';
 import { trainCommand } from './commands/train.ts';
@@ -27,6 +28,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addCommand(trainCommand())
     .addCommand(planCommand())
     .addCommand(scoreCommand())
+    .addCommand(scoreResponseCommand())
     .addCommand(initModelCommand())
     .addCommand(fetchModelCommand())
     .addCommand(validateCommand())

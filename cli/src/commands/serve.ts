@@ -16,6 +16,11 @@ const TOPIC_PREFIX: EnvironmentOption = [
   'ALPHAPO_TOPIC_PREFIX',
   'put before the names of all topics',
 ];
+const METRICS: EnvironmentOption = [
+  '--metrics-address <host:port>',
+  'ALPHAPO_METRICS_ADDRESS',
+  'where to serve /metrics; without it: nowhere',
+];
 const MODEL: EnvironmentOption = ['--model <folder>', 'ALPHAPO_MODEL', 'Hugging Face model folder'];
 const ADDRESS: EnvironmentOption = [
   '--address <host:port>',
@@ -57,6 +62,7 @@ const SERVICES = {
       ['--partitions <n>', 'ALPHAPO_PREFERENCES_PARTITIONS', 'partitions of the preferences topic, if it must be made'],
       TOPIC_PREFIX,
       ...EVENT_LOG,
+      METRICS,
       ...RPC_SERVER_SECURITY,
     ],
   },
@@ -74,6 +80,7 @@ const SERVICES = {
       ['--threads <n>', 'ALPHAPO_THREADS', 'threads of the computation'],
       ['--score-merging <on|off>', 'ALPHAPO_SCORE_MERGING', 'compute waiting Score calls together'],
       ['--score-linger-ms <n>', 'ALPHAPO_SCORE_LINGER_MS', 'longest wait of a Score call for others'],
+      METRICS,
       ...RPC_SERVER_SECURITY,
     ],
   },
@@ -98,6 +105,34 @@ const SERVICES = {
       ['--when-finished <serve|exit>', 'ALPHAPO_WHEN_FINISHED', 'after the last step: go on serving, or exit'],
       TOPIC_PREFIX,
       ...EVENT_LOG,
+      METRICS,
+      ...RPC_SERVER_SECURITY,
+    ],
+  },
+  autoscaler: {
+    description: 'On Kubernetes: scale the other services from zero to their maximum, and hold Score calls for scorers',
+    // Kubernetes' client takes longer to load than the rest together.
+    run: async (...args) => (await import('@alphapo/autoscaler')).runAutoscaler(...args),
+    options: [
+      ADDRESS,
+      ['--namespace <name>', 'ALPHAPO_NAMESPACE', 'namespace of the workloads and the lease'],
+      ['--tokenizer-workload <kind/name>', 'ALPHAPO_TOKENIZER_WORKLOAD', 'deployment/NAME or statefulset/NAME'],
+      ['--scorer-workload <kind/name>', 'ALPHAPO_SCORER_WORKLOAD', 'the same for the scorers'],
+      ['--optimizer-workload <kind/name>', 'ALPHAPO_OPTIMIZER_WORKLOAD', 'the same for the optimizer'],
+      ['--optimizer <host:port>', 'ALPHAPO_OPTIMIZER', 'the optimizer'],
+      ['--scorers <host:port>', 'ALPHAPO_SCORERS', 'the scorers; the name has the address of each ready pod'],
+      ['--lease <name>', 'ALPHAPO_LEASE', 'Lease by which one of the replicas leads'],
+      ['--pod-name <name>', 'ALPHAPO_POD_NAME', 'name of this replica'],
+      ['--min-scorers <n>', 'ALPHAPO_MIN_SCORERS', 'scorers that are always there'],
+      ['--max-scorers <n>', 'ALPHAPO_MAX_SCORERS', 'scorers at most'],
+      ['--min-tokenizers <n>', 'ALPHAPO_MIN_TOKENIZERS', 'tokenizers that are always there'],
+      ['--max-tokenizers <n>', 'ALPHAPO_MAX_TOKENIZERS', 'tokenizers at most'],
+      ['--cooldown-seconds <n>', 'ALPHAPO_COOLDOWN_SECONDS', 'how long a need is remembered before pods go'],
+      ['--poll-seconds <n>', 'ALPHAPO_POLL_SECONDS', 'time between two looks'],
+      ['--score-wait-seconds <n>', 'ALPHAPO_SCORE_WAIT_SECONDS', 'how long a Score call waits for a scorer'],
+      TOPIC_PREFIX,
+      ...EVENT_LOG,
+      METRICS,
       ...RPC_SERVER_SECURITY,
     ],
   },

@@ -1,4 +1,4 @@
-import { AlphapoError } from '@alphapo/base';
+import { AlphapoError, Secret } from '@alphapo/base';
 import type { Logger } from '@alphapo/telemetry';
 import type { ServerUnaryCall, ServerWritableStream, ServiceError, sendUnaryData } from '@grpc/grpc-js';
 import { accepted } from './request-decoder.ts';
@@ -12,6 +12,10 @@ export interface CallContext {
   readonly peer: string;
   /** The method's path, for logs. */
   readonly method: string;
+  /** When the client stops waiting, in milliseconds since 1970; Infinity where it waits for ever. */
+  readonly deadline: number;
+  /** The client's authorization header, for whoever passes the call on; undefined where this server has checked it itself. */
+  readonly authorization: Secret | undefined;
 }
 
 /** A method of a service. */
@@ -128,5 +132,12 @@ function contextOf(call: AnyCall): CallContext {
     abort.abort(new AlphapoError('cancelled', 'CANCELLED', 'the client cancelled the call or its deadline passed'));
   if (call.cancelled) cancel();
   call.on('cancelled', cancel);
-  return { signal: abort.signal, peer: call.getPeer(), method: call.getPath() };
+  const [authorization] = call.metadata.get('authorization');
+  return {
+    signal: abort.signal,
+    peer: call.getPeer(),
+    method: call.getPath(),
+    deadline: Number(call.getDeadline()),
+    authorization: authorization === undefined ? undefined : new Secret(String(authorization)),
+  };
 }

@@ -67,7 +67,8 @@ async function* answers(
   const late = { code: status.DEADLINE_EXCEEDED, details: `there was no answer within ${timeoutMs} ms` };
   const timer = setTimeout(() => leave(fromServiceError(late, address)), timeoutMs);
   signal?.addEventListener('abort', cancel, { once: true });
-  const context = { signal: stop.signal, peer: 'in-process', method: name };
+  const deadline = Date.now() + timeoutMs;
+  const context = { signal: stop.signal, peer: 'in-process', method: name, deadline, authorization: undefined };
   const iterator = method.answer(request as never, context)[Symbol.asyncIterator]();
   try {
     for (;;) {

@@ -1,3 +1,4 @@
+export { resolveAddresses } from './addresses.ts';
 export { Admission } from './admission.ts';
 export { type Connection, callServerStream, callUnary, connect } from './client.ts';
 export { type CallContext, Handlers } from './handlers.ts';

@@ -67,8 +67,9 @@ class UnstalledCall extends ServerInterceptingCall {
  * reset like this sees RESOURCE_EXHAUSTED.
  */
 function resetStream(call: Call): void {
-  const { stream } = call as unknown as { readonly stream: ServerHttp2Stream };
-  if (!stream.destroyed) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  const { stream, nextCall } = call as unknown as { readonly stream: ServerHttp2Stream; readonly nextCall?: Call };
+  if (nextCall !== undefined) resetStream(nextCall);
+  else if (!stream.destroyed) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 /** Calls back when it was not stopped in time. */

@@ -48,7 +48,13 @@ export function networkTransport(
   });
   const methods = client as unknown as Record<string, Invoke<ClientUnaryCall | ClientReadableStream<unknown>>>;
   const begin = <Call>(method: string, ...[request, settings, callback]: BeginArguments) =>
-    methods[method]?.call(client, request, security.callMetadata(), deadlineOf(settings), callback) as Call;
+    methods[method]?.call(
+      client,
+      request,
+      security.callMetadata(settings.authorization),
+      deadlineOf(settings),
+      callback,
+    ) as Call;
 
   return {
     kind: 'network',

@@ -1,8 +1,11 @@
-import { AlphapoError, type FloatTensor, seededRandom } from '@alphapo/base';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AlphapoError, type FloatTensor, Secret, seededRandom } from '@alphapo/base';
 import { ScorerServiceClient } from '@alphapo/contracts';
-import { createLogger } from '@alphapo/telemetry';
+import { createLogger, meter } from '@alphapo/telemetry';
 import { status } from '@grpc/grpc-js';
 import {
+  type CallContext,
   callServerStream,
   callUnary,
   connect,
@@ -194,4 +197,46 @@ test('within the process messages are the handler’s own', async () => {
   await using _ = server;
   const [response] = await Array.fromAsync(callServerStream(connection, 'gradient', GRADIENT, SOON));
   expect(response?.part?.value).toBe(sent);
+});
+
+test('a handler knows when its client stops waiting, and on whose authority it calls', async () => {
+  const contexts: CallContext[] = [];
+  const { server, connection } = await serve({
+    score: async (_request, context) => {
+      contexts.push(context);
+      return { results: [], policy: undefined };
+    },
+  });
+  await using _ = server;
+  const before = Date.now();
+  await callUnary(connection, 'score', SCORE, { timeoutMs: 5_000, authorization: new Secret('Bearer theirs') });
+  await callUnary(connection, 'score', SCORE, { timeoutMs: 5_000, authorization: 'none' });
+  const [passedOn, anonymous] = contexts;
+  expect((passedOn?.deadline ?? 0) - before).toBeGreaterThan(4_000);
+  expect((passedOn?.deadline ?? 0) - before).toBeLessThan(10_000);
+  expect(passedOn?.authorization?.reveal()).toBe('Bearer theirs');
+  expect(anonymous?.authorization).toBeUndefined();
+  connection[Symbol.dispose]();
+});
+
+test('calls are counted by method and code, those that their client ends too', async () => {
+  const { server, connection } = await serve({
+    score: async (_request, { signal }) => {
+      await once(signal, 'abort');
+      return { results: [], policy: undefined };
+    },
+  });
+  await using _ = server;
+  const value = async (method: string, code: string) => {
+    const { text } = await meter.exposition();
+    const series = new RegExp(`^alphapo_grpc_server_handled_total.*method="${method}",code="${code}"\\} (\\d+)$`, 'm');
+    return Number(series.exec(text)?.[1] ?? 0);
+  };
+  const [cancelled, failed] = [await value('Score', 'CANCELLED'), await value('DescribeScorer', 'INTERNAL')];
+  await callUnary(connection, 'describeScorer', {}, SOON).catch(() => {});
+  await callUnary(connection, 'score', SCORE, { timeoutMs: 300 }).catch(() => {});
+  for (let tries = 0; tries < 50 && (await value('Score', 'CANCELLED')) === cancelled; tries++) await sleep(20);
+  expect(await value('Score', 'CANCELLED')).toBe(cancelled + 1);
+  expect(await value('DescribeScorer', 'INTERNAL')).toBe(failed + 1);
+  connection[Symbol.dispose]();
 });

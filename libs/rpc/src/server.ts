@@ -9,6 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
+import { countingCalls } from './call-metrics.ts';
 import type { Handlers, Method } from './handlers.ts';
 import { Health } from './health.ts';
 import { offerInProcess } from './in-process.ts';
@@ -80,7 +81,11 @@ export class RpcServer implements AsyncDisposable {
       'grpc.max_concurrent_streams': limits.callsPerConnection,
       'grpc.max_connection_idle_ms': limits.idleMs,
       ...KEEPALIVE,
-      interceptors: [sheddingLoad(limits), ...(security.access === undefined ? [] : [authorizing(security.access)])],
+      interceptors: [
+        countingCalls(),
+        sheddingLoad(limits),
+        ...(security.access === undefined ? [] : [authorizing(security.access)]),
+      ],
     });
     const names = options.services.map(({ definition }) => serviceName(definition));
     for (const { definition, implementation } of options.services) {

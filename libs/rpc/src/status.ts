@@ -29,7 +29,7 @@ const CODE: ReadonlyMap<number, ErrorCode> = new Map(
 const DETAILS_KEY = 'grpc-status-details-bin';
 const DOMAIN = 'alphapo';
 const TYPE_URL = 'type.googleapis.com/google.rpc.';
-/** How long a client that was turned away should wait, in seconds. */
+/** How long a client that was turned away should wait, in seconds, where the error's `retrySeconds` says nothing. */
 const RETRY_SECONDS = 1;
 
 /** What grpc-js sends for an error. Errors that are not ours become INTERNAL without their text. */
@@ -88,10 +88,11 @@ function encodeStatus(error: AlphapoError): Uint8Array {
       });
     }
   });
-  if (error.code === 'resource-exhausted') {
-    detail('RetryInfo', (retry) => message(retry, 1, (delay) => delay.uint32(8).int64(RETRY_SECONDS)));
+  const { field, retrySeconds } = error.metadata;
+  if (error.code === 'resource-exhausted' || retrySeconds !== undefined) {
+    const seconds = Number(retrySeconds ?? RETRY_SECONDS);
+    detail('RetryInfo', (retry) => message(retry, 1, (delay) => delay.uint32(8).int64(seconds)));
   }
-  const { field } = error.metadata;
   if (error.code === 'invalid-argument' && field !== undefined) {
     detail('BadRequest', (request) =>
       message(request, 1, (violation) => {

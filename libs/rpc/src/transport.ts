@@ -1,8 +1,10 @@
-import { AlphapoError } from '@alphapo/base';
+import { AlphapoError, type Secret } from '@alphapo/base';
 
 export interface CallSettings {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** The authorization header of whoever the call is made for, or `none`; absent: the token of this process. */
+  readonly authorization?: Secret | 'none' | undefined;
 }
 
 /** A way to a server. Errors are the server's own, or what became of the call, with the address. */

@@ -12,7 +12,11 @@ export interface Logger {
   error(event: string, fields?: LogFields): void;
   /** A logger whose events all carry these fields. */
   with(fields: LogFields): Logger;
+  /** Tells the listener each event of this logger and those made of it, whatever the level, until it is disposed of. */
+  subscribe(listener: EventListener): Disposable;
 }
+
+type EventListener = (event: string, fields: LogFields) => void;
 
 /** Logs to standard error, so that standard output stays free for results. */
 export function createLogger(options: { service: string; level?: LogLevel; stream?: DestinationStream }): Logger {
@@ -27,20 +31,26 @@ export function createLogger(options: { service: string; level?: LogLevel; strea
     },
     destination,
   );
-  return wrap(root);
+  return wrap(root, new Set());
 }
 
-function wrap(logger: PinoLogger): Logger {
+function wrap(logger: PinoLogger, listeners: Set<EventListener>): Logger {
   const at =
     (level: Exclude<LogLevel, 'silent'>) =>
-    (event: string, fields: LogFields = {}) =>
+    (event: string, fields: LogFields = {}) => {
       logger[level](printable(fields), event);
+      for (const listener of listeners) listener(event, fields);
+    };
   return {
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    with: (fields) => wrap(logger.child(printable(fields))),
+    with: (fields) => wrap(logger.child(printable(fields)), listeners),
+    subscribe(listener) {
+      listeners.add(listener);
+      return { [Symbol.dispose]: () => void listeners.delete(listener) };
+    },
   };
 }
 

@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises';
 import { join } from 'node:path';
 import {
   parseEnvironment,
@@ -8,6 +7,7 @@ import {
   topicsWithPrefix,
 } from '@alphapo/contracts';
 import { readModelDefinition, runFacts } from '@alphapo/models';
+import { resolveAddresses } from '@alphapo/rpc';
 import { z } from 'zod';
 import type { OptimizerConfig } from './start.ts';
 
@@ -68,16 +68,4 @@ export async function optimizerConfigFrom(
     shardTimeoutMs: parsed.ALPHAPO_SHARD_TIMEOUT_MS,
     discoverScorers: async () => (await Promise.all(scorers.map(resolveAddresses))).flat(),
   };
-}
-
-/** Every address that a name has now: behind a headless Service, each pod; none while there are no pods. */
-async function resolveAddresses(hostAndPort: string): Promise<string[]> {
-  const colon = hostAndPort.lastIndexOf(':');
-  const [host, port] = [hostAndPort.slice(0, colon), hostAndPort.slice(colon + 1)];
-  try {
-    const found = await lookup(host, { all: true, family: 4 });
-    return found.map(({ address }) => `${address}:${port}`);
-  } catch {
-    return [];
-  }
 }

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { AlphapoError, type ErrorCode } from '@alphapo/base';
 import { openConfiguredLog } from '@alphapo/messaging';
 import { RpcSecurity } from '@alphapo/rpc';
-import type { Logger } from '@alphapo/telemetry';
+import { type Logger, serveMetrics } from '@alphapo/telemetry';
 import { optimizerConfigFrom } from './config.ts';
+import { optimizerMetrics } from './metrics.ts';
 import { startOptimizer } from './start.ts';
 
 /** Failures that another start meets again: it would compute the same to the same end. */
@@ -28,6 +29,7 @@ export async function runOptimizer(environment: NodeJS.ProcessEnv, logger: Logge
     logger: (level, event, fields) => logger[level](event, fields),
   });
   await using optimizer = await startOptimizer({ ...config, security }, log, logger);
+  await using _metrics = await serveMetrics(environment, logger, optimizerMetrics(optimizer));
   const stopped = async () => {
     if (!signal.aborted) await once(signal, 'abort');
   };

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { RpcSecurity } from '@alphapo/rpc';
-import type { Logger } from '@alphapo/telemetry';
+import { type Logger, serveMetrics } from '@alphapo/telemetry';
 import { scorerConfigFrom } from './config.ts';
 import { startScorer } from './start.ts';
 
@@ -12,6 +12,7 @@ export async function runScorer(environment: NodeJS.ProcessEnv, logger: Logger, 
   const config = scorerConfigFrom(environment);
   using security = await RpcSecurity.fromEnvironment(environment, { logger });
   await using scorer = await startScorer({ ...config, security }, logger);
+  await using _metrics = await serveMetrics(environment, logger);
   const ended = AbortSignal.any([signal, scorer.broken]);
   if (!ended.aborted) await once(ended, 'abort');
   if (scorer.broken.aborted) throw scorer.broken.reason;

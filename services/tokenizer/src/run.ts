@@ -1,7 +1,8 @@
 import { openConfiguredLog } from '@alphapo/messaging';
 import { RpcSecurity } from '@alphapo/rpc';
-import type { Logger } from '@alphapo/telemetry';
+import { type Logger, serveMetrics } from '@alphapo/telemetry';
 import { tokenizerConfigFrom } from './config.ts';
+import { tokenizerMetrics } from './metrics.ts';
 import { startTokenizer } from './start.ts';
 
 /** The whole service: configured from the environment, until the signal. */
@@ -13,5 +14,6 @@ export async function runTokenizer(environment: NodeJS.ProcessEnv, logger: Logge
     logger: (level, event, fields) => logger[level](event, fields),
   });
   await using tokenizer = await startTokenizer({ ...config, security }, log, logger);
+  await using _metrics = await serveMetrics(environment, logger, tokenizerMetrics);
   await tokenizer.consume(signal);
 }

@@ -101,11 +101,14 @@ export class RpcSecurity implements Disposable {
     return this.#tls?.settings.serverName;
   }
 
-  /** What is sent with each call. */
-  callMetadata(): Metadata {
+  /** What is sent with a call: somebody's authorization header, none, or by default the token of this process. */
+  callMetadata(authorization?: Secret | 'none'): Metadata {
     const metadata = new Metadata();
     const token = this.#token?.current;
-    if (token !== undefined) metadata.set('authorization', `Bearer ${token.reveal()}`);
+    if (authorization instanceof Secret) metadata.set('authorization', authorization.reveal());
+    else if (authorization === undefined && token !== undefined) {
+      metadata.set('authorization', `Bearer ${token.reveal()}`);
+    }
     return metadata;
   }
 

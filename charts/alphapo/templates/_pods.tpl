@@ -1,0 +1,176 @@
+{{/* What the pods of all components have in common. Each takes (dict "root" $ "component" "scorer"). */}}
+
+{{- define "alphapo.podMetadata" -}}
+{{- /* Without the version: another one of the chart alone is no reason to start pods anew in the middle of a step. */}}
+labels:
+  {{- include "alphapo.selector" . | nindent 2 }}
+  {{- with (index .root.Values .component).podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+annotations:
+  {{- include "alphapo.runChecksum" .root | nindent 2 }}
+  {{- with (index .root.Values .component).podAnnotations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{/* Where pods run, and as whom. */}}
+{{- define "alphapo.podPlacement" -}}
+{{- $values := index .root.Values .component -}}
+serviceAccountName: {{ include "alphapo.name" . }}
+automountServiceAccountToken: {{ eq .component "autoscaler" }}
+enableServiceLinks: false
+securityContext:
+  {{- toYaml .root.Values.podSecurityContext | nindent 2 }}
+terminationGracePeriodSeconds: {{ int64 $values.terminationGracePeriodSeconds }}
+{{- include "alphapo.pullSecrets" .root }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $values.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- with $values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if $values.topologySpread }}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "alphapo.selector" . | nindent 8 }}
+{{- end }}
+{{- end -}}
+
+{{- define "alphapo.pullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Ports. Health has one of its own where the others speak TLS, which a kubelet's gRPC probes do not. */}}
+{{- define "alphapo.containerPorts" -}}
+ports:
+  - { name: grpc, containerPort: {{ .port }} }
+  {{- if ne .root.Values.tls.mode "disabled" }}
+  - { name: health, containerPort: 50050 }
+  {{- end }}
+  {{- if .root.Values.metrics.enabled }}
+  - { name: metrics, containerPort: 9464 }
+  {{- end }}
+{{- end -}}
+
+{{- define "alphapo.listeningEnv" -}}
+- { name: ALPHAPO_ADDRESS, value: "0.0.0.0:{{ .port }}" }
+{{- if ne .root.Values.tls.mode "disabled" }}
+- { name: ALPHAPO_HEALTH_ADDRESS, value: "0.0.0.0:50050" }
+{{- end }}
+{{- if .root.Values.metrics.enabled }}
+- { name: ALPHAPO_METRICS_ADDRESS, value: "0.0.0.0:9464" }
+{{- end }}
+{{- end -}}
+
+{{/*
+Probes by gRPC health. A start may read gigabytes: startup has ten minutes. Liveness is patient, because a service that is
+killed while it computes loses its work. Stopping waits until no more calls are sent here.
+*/}}
+{{- define "alphapo.probes" -}}
+{{- $port := ne .root.Values.tls.mode "disabled" | ternary 50050 .port -}}
+startupProbe:
+  grpc: { port: {{ $port }} }
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 300
+readinessProbe:
+  grpc: { port: {{ $port }} }
+  periodSeconds: 5
+  timeoutSeconds: 5
+livenessProbe:
+  grpc: { port: {{ $port }} }
+  periodSeconds: 20
+  timeoutSeconds: 10
+  failureThreshold: 6
+lifecycle:
+  preStop:
+    sleep: { seconds: 5 }
+securityContext:
+  {{- include "alphapo.containerSecurity" .root | nindent 2 }}
+{{- end -}}
+
+{{- define "alphapo.extraEnv" -}}
+{{- with (index .root.Values .component).extraEnv }}
+{{- toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Volumes of every pod. */}}
+{{- define "alphapo.commonVolumes" -}}
+- name: tmp
+  emptyDir: {}
+{{- include "alphapo.securityVolumes" . }}
+{{- with (index .root.Values .component).extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "alphapo.commonMounts" -}}
+- { name: tmp, mountPath: /tmp }
+{{- include "alphapo.securityMounts" . }}
+{{- with (index .root.Values .component).extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* The run's files. */}}
+{{- define "alphapo.runVolume" -}}
+- name: run
+  configMap: { name: {{ include "alphapo.name" (dict "root" .root "component" "run") }} }
+{{- end -}}
+
+{{- define "alphapo.runMount" -}}
+- { name: run, mountPath: /etc/alphapo/run, readOnly: true }
+{{- end -}}
+
+{{- define "alphapo.chatTemplateEnv" -}}
+{{- with .root.Values.chatTemplate }}
+{{- if .jinja }}
+- { name: ALPHAPO_CHAT_TEMPLATE, value: /etc/alphapo/run/chat-template.jinja }
+{{- else if .name }}
+- { name: ALPHAPO_CHAT_TEMPLATE, value: {{ .name | quote }} }
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "alphapo.referenceModelEnv" -}}
+{{- if include "alphapo.modelSource" (dict "root" .root "key" "referenceModel") }}
+- { name: ALPHAPO_REFERENCE_MODEL, value: {{ include "alphapo.modelFolder" (dict "root" .root "key" "referenceModel") | quote }} }
+{{- end }}
+{{- end -}}
+
+{{/* How many pods a workload has: those it has now where something else scales it, else those of the values. Takes also "kind". */}}
+{{- define "alphapo.replicas" -}}
+{{- $mode := .root.Values.autoscaling.mode -}}
+{{- $scaled := or (eq $mode "builtin") (eq $mode "keda") (and (eq $mode "hpa") (ne .component "optimizer")) -}}
+{{- if $scaled -}}
+{{- $live := lookup "apps/v1" .kind .root.Release.Namespace (include "alphapo.name" .) | default dict -}}
+{{- $atFirst := eq $mode "hpa" | ternary 1 0 -}}
+{{- $minimum := dig "minReplicas" $atFirst (index .root.Values.autoscaling .component | default dict) -}}
+{{- dig "spec" "replicas" (max $atFirst $minimum) $live | int64 -}}
+{{- else -}}
+{{- (index .root.Values .component).replicas | int64 -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,145 @@
+{{/* What is trained, and what it is called. */}}
+
+{{/* The run's name: given, or the release's with a digest of what decides the result. */}}
+{{- define "alphapo.runName" -}}
+{{- if .Values.run.name -}}
+{{- .Values.run.name -}}
+{{- else -}}
+{{- $result := dict "policy" .Values.policy "chatTemplate" .Values.chatTemplate -}}
+{{- range $key := list "model" "referenceModel" -}}
+{{- $model := index $.Values $key -}}
+{{- $source := dict "claim" $model.existingClaim "image" (omit $model.image "pullPolicy") -}}
+{{- $_ := set $source "hub" (pick $model.huggingFace "repo" "revision" "endpoint") -}}
+{{- $_ := set $result $key $source -}}
+{{- end -}}
+{{- printf "%s-%s" (.Release.Name | trunc 40) (toJson $result | sha256sum | trunc 10) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "alphapo.topicPrefix" -}}
+{{- printf "%s-" (include "alphapo.runName" .) -}}
+{{- end -}}
+
+{{/* Name of the run that an earlier revision of the release has in the cluster; empty where there is none. */}}
+{{- define "alphapo.earlierRunName" -}}
+{{- $name := include "alphapo.name" (dict "root" . "component" "run") -}}
+{{- $earlier := lookup "v1" "ConfigMap" .Release.Namespace $name | default dict -}}
+{{- dig "data" "run-name" "" $earlier -}}
+{{- end -}}
+
+{{- define "alphapo.runFiles" -}}
+run.yaml: |
+  {{- toYaml .Values.policy | nindent 2 }}
+{{- if .Values.chatTemplate.jinja }}
+chat-template.jinja: |
+  {{- .Values.chatTemplate.jinja | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Makes pods start anew when the run changes. */}}
+{{- define "alphapo.runChecksum" -}}
+checksum/run: {{ printf "%s%s" (include "alphapo.runName" .) (include "alphapo.runFiles" .) | sha256sum | trunc 16 }}
+{{- end -}}
+
+{{/* --- models: each helper takes (dict "root" $ "key" "model") or "referenceModel" --- */}}
+
+{{/* How a model is given: existingClaim, image, huggingFace, or empty. */}}
+{{- define "alphapo.modelSource" -}}
+{{- $model := index .root.Values .key -}}
+{{- if $model.existingClaim.name -}}existingClaim
+{{- else if $model.image.reference -}}image
+{{- else if $model.huggingFace.repo -}}huggingFace
+{{- end -}}
+{{- end -}}
+
+{{- define "alphapo.modelVolumeName" -}}
+{{- eq .key "model" | ternary "model" "reference-model" -}}
+{{- end -}}
+
+{{/* Folder that a pod finds a model in. */}}
+{{- define "alphapo.modelFolder" -}}
+{{- $model := index .root.Values .key -}}
+{{- $path := "" -}}
+{{- with include "alphapo.modelSource" . -}}
+{{- if eq . "huggingFace" -}}
+{{- $path = printf "%s/%s" $model.huggingFace.repo $model.huggingFace.revision -}}
+{{- else -}}
+{{- $path = index $model . "path" -}}
+{{- end -}}
+{{- end -}}
+{{- printf "/models/%s/%s" (include "alphapo.modelVolumeName" .) (trimAll "/" $path) | trimSuffix "/" -}}
+{{- end -}}
+
+{{- define "alphapo.modelVolume" -}}
+{{- $model := index .root.Values .key -}}
+{{- $source := include "alphapo.modelSource" . -}}
+{{- $name := include "alphapo.modelVolumeName" . -}}
+{{- if eq $source "existingClaim" }}
+- name: {{ $name }}
+  persistentVolumeClaim:
+    claimName: {{ $model.existingClaim.name }}
+{{- else if eq $source "image" }}
+- name: {{ $name }}
+  image:
+    reference: {{ $model.image.reference | quote }}
+    pullPolicy: {{ $model.image.pullPolicy }}
+{{- else if eq $source "huggingFace" }}
+- name: {{ $name }}
+  {{- if $model.huggingFace.cacheClaim }}
+  persistentVolumeClaim:
+    claimName: {{ $model.huggingFace.cacheClaim }}
+  {{- else }}
+  emptyDir: {}
+  {{- end }}
+{{- with $model.huggingFace.tokenSecret }}{{- if .name }}
+- name: {{ $name }}-token
+  secret:
+    secretName: {{ .name }}
+    defaultMode: 288
+    items:
+      - { key: {{ .key | quote }}, path: token }
+{{- end }}{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "alphapo.modelMount" -}}
+{{- if include "alphapo.modelSource" . }}
+- name: {{ include "alphapo.modelVolumeName" . }}
+  mountPath: /models/{{ include "alphapo.modelVolumeName" . }}
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{/* The init container that downloads a model. */}}
+{{- define "alphapo.modelDownload" -}}
+{{- if eq (include "alphapo.modelSource" .) "huggingFace" -}}
+{{- $hub := (index .root.Values .key).huggingFace -}}
+{{- $name := include "alphapo.modelVolumeName" . -}}
+- name: fetch-{{ $name }}
+  {{- include "alphapo.image" (dict "root" .root "component" "job") | nindent 2 }}
+  args:
+    - fetch-model
+    - --repo={{ $hub.repo }}
+    - --revision={{ $hub.revision }}
+    - --out={{ include "alphapo.modelFolder" . }}
+    {{- with $hub.endpoint }}
+    - --endpoint={{ . }}
+    {{- end }}
+    {{- if $hub.tokenSecret.name }}
+    - --token-file=/etc/alphapo/{{ $name }}-token/token
+    {{- end }}
+    {{- range $file, $digest := $hub.sha256 }}
+    - --sha256={{ $file }}={{ $digest }}
+    {{- end }}
+  securityContext:
+    {{- include "alphapo.containerSecurity" .root | nindent 4 }}
+  resources:
+    {{- toYaml .root.Values.hooks.resources | nindent 4 }}
+  volumeMounts:
+    - { name: tmp, mountPath: /tmp }
+    - { name: {{ $name }}, mountPath: /models/{{ $name }} }
+    {{- if $hub.tokenSecret.name }}
+    - { name: {{ $name }}-token, mountPath: /etc/alphapo/{{ $name }}-token, readOnly: true }
+    {{- end }}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,99 @@
+/** What values must be beyond the type of their defaults, as JSON Schema. */
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const strings: Schema = { type: 'object', additionalProperties: { type: 'string' } };
+const objects: Schema = { type: 'array', items: { type: 'object' } };
+const anything: Schema = { type: 'object' };
+const share: Schema = { type: 'integer', minimum: 1, maximum: 100 };
+const positive: Schema = { type: 'integer', minimum: 1 };
+const countOrShare: Schema = { type: ['integer', 'string'], minimum: 0, pattern: '^[0-9]+%$' };
+const pullPolicy: Schema = { type: 'string', enum: ['Always', 'IfNotPresent', 'Never'] };
+const digest: Schema = { type: 'string', pattern: '^(sha256:[0-9a-f]{64})?$' };
+const name: Schema = { type: 'string', pattern: '^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$', maxLength: 253 };
+const quantity: Schema = { type: ['string', 'integer'], pattern: '^[0-9.]+([EPTGMk]i?|m)?$' };
+const imageOverride: Schema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { repository: { type: 'string', minLength: 1 }, tag: { type: 'string' }, digest, pullPolicy },
+};
+
+/** By path, or by the end of a path; the first that fits decides. */
+const CONSTRAINTS: readonly (readonly [pattern: string, schema: Schema])[] = [
+  ['image.digest', digest],
+  ['image.pullPolicy', pullPolicy],
+  ['image.pullSecrets', { type: 'array', items: name }],
+  ['run.name', { type: 'string', pattern: '^([A-Za-z0-9][A-Za-z0-9._-]*)?$', maxLength: 200 }],
+  ['chatTemplate.name', { type: 'string', enum: ['', 'plain', 'chatml'] }],
+  ['huggingFace.repo', { type: 'string', pattern: '^([A-Za-z0-9._-]+/[A-Za-z0-9._-]+)?$' }],
+  ['huggingFace.endpoint', { type: 'string', pattern: '^(https?://.+)?$' }],
+  ['huggingFace.sha256', { type: 'object', additionalProperties: { type: 'string', pattern: '^[0-9a-f]{64}$' } }],
+  ['existingClaim.name', name],
+  ['tokenSecret.name', name],
+  ['huggingFace.cacheClaim', name],
+  ['kafka.brokers', { type: 'array', items: { type: 'string', pattern: '^[^:,\\s]+:[0-9]{1,5}$' } }],
+  ['kafka.tls.caSecret', name],
+  ['kafka.tls.clientSecret', name],
+  ['existingSecret', name],
+  ['persistence.existingClaim', name],
+  ['sasl.mechanism', { type: 'string', enum: ['', 'plain', 'scram-sha-256', 'scram-sha-512'] }],
+  ['persistence.size', quantity],
+  ['topics.partitions', positive],
+  ['tls.mode', { type: 'string', enum: ['disabled', 'server', 'mutual'] }],
+  ['tls.source', { type: 'string', enum: ['generated', 'cert-manager', 'existing'] }],
+  ['issuerRef.kind', { type: 'string', minLength: 1 }],
+  ['autoscaling.mode', { type: 'string', enum: ['builtin', 'keda', 'hpa', 'none'] }],
+  ['maxReplicas', positive],
+  ['pollSeconds', positive],
+  ['targetCPUPercent', share],
+  ['keda.preferencesLag', positive],
+  ['keda.batchesLag', positive],
+  ['tokenizer.image', imageOverride],
+  ['scorer.image', imageOverride],
+  ['optimizer.image', imageOverride],
+  ['autoscaler.image', imageOverride],
+  ['tokenizer.lingerSeconds', { type: 'number', minimum: 0 }],
+  ['scorer.device', { type: 'string', pattern: '^(cpu|cuda|webgpu)$' }],
+  ['scorer.threads', positive],
+  ['scorer.gpu.resource', { type: 'string', pattern: '^[a-z0-9.-]+/[A-Za-z0-9._-]+$' }],
+  ['scorer.gpu.count', { type: 'integer', minimum: 0, maximum: 1 }],
+  ['scorer.scoreLingerMs', { type: ['string', 'number'], minimum: 0, maximum: 1000, pattern: '^$' }],
+  ['optimizer.replicas', { type: 'integer', minimum: 0, maximum: 1 }],
+  ['optimizer.checkpointEvery', positive],
+  ['optimizer.checkpointsKept', positive],
+  ['optimizer.shardTimeoutSeconds', positive],
+  [
+    'persistence.accessModes',
+    {
+      type: 'array',
+      minItems: 1,
+      items: { type: 'string', enum: ['ReadWriteOnce', 'ReadWriteOncePod', 'ReadWriteMany'] },
+    },
+  ],
+  ['autoscaler.replicas', positive],
+  ['hooks.timeoutSeconds', positive],
+  ['serviceMonitor.intervalSeconds', positive],
+  ['maxUnavailable', countOrShare],
+  ['resources', anything],
+  ['affinity', anything],
+  ['podSecurityContext', anything],
+  ['nodeSelector', strings],
+  ['podAnnotations', strings],
+  ['podLabels', strings],
+  ['serviceAccountAnnotations', strings],
+  ['labels', strings],
+  ['tolerations', objects],
+  ['extraEnv', objects],
+  ['extraVolumes', objects],
+  ['extraVolumeMounts', objects],
+  ['networkPolicy.clients', objects],
+  ['networkPolicy.monitoring', objects],
+  ['networkPolicy.kafka', objects],
+  ['networkPolicy.kubernetesApi', objects],
+  ['networkPolicy.dns', objects],
+];
+
+/** What the value at a path must be; undefined where the type of its default says it all. */
+export function constraintOf(path: string): Schema | undefined {
+  return CONSTRAINTS.find(([pattern]) => path === pattern || path.endsWith(`.${pattern}`))?.[1];
+}

@@ -1,0 +1,59 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+/** Builds the images with buildah or docker, the same bytes for the same commit, and prints their sizes: `npm run images`. */
+
+const ROOT = join(import.meta.dirname, '../..');
+const TARGETS = ['alphapo', 'tokenizer', 'scorer', 'optimizer', 'autoscaler', 'scorer-cuda'];
+
+const { values } = parseArgs({
+  options: {
+    target: { type: 'string', multiple: true, default: ['alphapo'] },
+    tag: { type: 'string', default: '0.1.0' },
+    prefix: { type: 'string', default: 'docker.io/library/' },
+    'node-image': { type: 'string' },
+    'cuda-image': { type: 'string' },
+    help: { type: 'boolean' },
+  },
+});
+
+if (values.help) {
+  console.log(`Builds images with buildah or docker and prints their sizes.
+  --target NAME      ${TARGETS.join(', ')}; may be given again (default: alphapo, which the chart runs)
+  --tag TAG          (default: 0.1.0)
+  --prefix TEXT      before the images' names (default: docker.io/library/)
+  --node-image REF   base, best by digest: docker.io/library/node@sha256:…
+  --cuda-image REF   base of scorer-cuda`);
+} else {
+  const builder = ['buildah', 'docker'].find((program) => spawnSync(program, ['--version']).status === 0);
+  if (builder === undefined) throw new Error('neither buildah nor docker is on the PATH');
+  for (const target of values.target) build(builder, target);
+}
+
+function build(builder: string, target: string): void {
+  if (!TARGETS.includes(target))
+    throw new Error(`--target ${target}: there is no such image; there are ${TARGETS.join(', ')}`);
+  const image = `${values.prefix}${imageName(target)}:${values.tag}`;
+  const time = execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: ROOT, encoding: 'utf8' }).trim();
+  const bases = Object.entries({ NODE_IMAGE: values['node-image'], CUDA_IMAGE: values['cuda-image'] }).flatMap(
+    ([name, reference]) => (reference === undefined ? [] : ['--build-arg', `${name}=${reference}`]),
+  );
+  const options = ['--target', target, '-t', image, ...bases];
+  const command =
+    builder === 'buildah'
+      ? ['build', '--isolation', 'chroot', '--network', 'host', '--layers', '--timestamp', time, ...options, '.']
+      : ['build', '--build-arg', `SOURCE_DATE_EPOCH=${time}`, ...options, '.'];
+  execFileSync(builder, command, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+  console.log(`${image}\t${sizeOf(builder, image)}`);
+}
+
+/** The chart's names: `alphapo` for everything, `alphapo-cuda` for scorers on GPUs. */
+function imageName(target: string): string {
+  if (target === 'alphapo') return target;
+  return target === 'scorer-cuda' ? 'alphapo-cuda' : `alphapo-${target}`;
+}
+
+function sizeOf(builder: string, image: string): string {
+  return execFileSync(builder, ['images', '--format', '{{.Size}}', image], { encoding: 'utf8' }).trim();
+}

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { kebabCase, runSettingsSchema } from '@alphapo/contracts';
+import { z } from 'zod';
+import { constraintOf } from './constraints.ts';
+import { CHART, type ChartValue, readValues } from './values.ts';
+
+/** values.schema.json: nothing is allowed that values.yaml does not have, and `policy` is the settings of a run. */
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const schemaFile = join(CHART, 'values.schema.json');
+
+/** The schema as it stands in the chart. */
+export const currentSchema = (): unknown => JSON.parse(readFileSync(schemaFile, 'utf8'));
+
+/** The schema that values.yaml and the settings of a run come to. */
+export function valuesSchema(): Schema {
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'Values of the chart alphapo',
+    ...objectOf(readValues()),
+  };
+}
+
+function objectOf(values: readonly ChartValue[]): Schema {
+  const properties = Object.fromEntries(values.map((value) => [value.key, schemaOf(value)]));
+  // Helm adds `global` where the chart is part of another.
+  const global = values.some(({ path }) => path === 'policy') ? { global: { type: 'object' } } : {};
+  return { type: 'object', additionalProperties: false, properties: { ...properties, ...global } };
+}
+
+function schemaOf({ path, description, default: initial, children }: ChartValue): Schema {
+  const described = description === '' ? {} : { description };
+  if (path === 'policy') return { ...described, ...policySchema() };
+  if (children !== undefined) return { ...described, ...objectOf(children) };
+  return { ...described, ...(constraintOf(path) ?? typeOf(path, initial)) };
+}
+
+function typeOf(path: string, initial: unknown): Schema {
+  if (typeof initial === 'boolean') return { type: 'boolean' };
+  if (typeof initial === 'number') return { type: 'integer', minimum: 0 };
+  if (typeof initial === 'string') return { type: 'string' };
+  throw new Error(`charts/tools/constraints.ts: say what ${path} may be`);
+}
+
+/** The settings of a run in both spellings that the command line's YAML takes. */
+function policySchema(): Schema {
+  const { properties } = z.toJSONSchema(runSettingsSchema, { target: 'draft-7', io: 'input' });
+  const spelled = Object.entries(properties ?? {}).flatMap(([key, schema]) => {
+    const { default: _, ...setting } = schema as Schema;
+    return [...new Set([kebabCase(key), key])].map((spelling) => [spelling, setting] as const);
+  });
+  return { type: 'object', additionalProperties: false, properties: Object.fromEntries(spelled) };
+}

@@ -1,0 +1,66 @@
+import { AlphapoError } from '@alphapo/base';
+import { ScorerServiceClient } from '@alphapo/contracts';
+import { callUnary, connect, RpcSecurity } from '@alphapo/rpc';
+import { createLogger } from '@alphapo/telemetry';
+import { Command, Option } from 'commander';
+import { addEnvironmentOptions, RPC_SECURITY } from '../environment-options.ts';
+import { positive } from '../numbers.ts';
+
+interface ScoreResponseOptions {
+  readonly scorer: string;
+  readonly prompt: string;
+  readonly response: string;
+  readonly policy: 'base' | 'latest';
+  readonly timeoutSeconds: number;
+}
+
+export function scoreResponseCommand(): Command {
+  const command = new Command('score-response')
+    .summary('ask a scorer for the log-probability of a response')
+    .description(
+      'Ask a scorer for the log-probability of one response, in nats: a line of JSON, {sum, mean, tokens}. Where scorers are at zero,\nthe autoscaler starts one and the call waits for it',
+    )
+    .requiredOption('--scorer <host:port>', 'a scorer, or the service in front of many')
+    .requiredOption('--prompt <text>', 'what comes before the response')
+    .requiredOption('--response <text>', 'what is scored')
+    .addOption(
+      new Option('--policy <name>', 'the model before training, or what the run has come to')
+        .choices(['base', 'latest'])
+        .default('base'),
+    )
+    .option('--timeout-seconds <n>', 'longest wait', positive, 600);
+  const environmentOf = addEnvironmentOptions(command, RPC_SECURITY);
+  return command.action((options: ScoreResponseOptions) => scoreResponse(options, environmentOf(options)));
+}
+
+async function scoreResponse(options: ScoreResponseOptions, environment: NodeJS.ProcessEnv): Promise<void> {
+  const logger = createLogger({ service: 'alphapo', level: 'warn' });
+  using security = await RpcSecurity.fromEnvironment(environment, { logger });
+  using connection = connect(ScorerServiceClient, options.scorer, security);
+  const { results } = await callUnary(
+    connection,
+    'score',
+    {
+      items: [
+        {
+          id: '',
+          item: {
+            $case: 'textSequence',
+            value: { prompt: { $case: 'text', value: options.prompt }, response: options.response },
+          },
+        },
+      ],
+      policy: options.policy === 'base' ? { $case: 'base', value: {} } : { $case: 'latest', value: {} },
+      perToken: false,
+      objective: undefined,
+      batch: undefined,
+    },
+    { timeoutMs: options.timeoutSeconds * 1_000 },
+  );
+  const score = results[0]?.chosen;
+  if (score === undefined) {
+    throw new AlphapoError('internal', 'NO_SCORE', `${options.scorer} answered without a score`);
+  }
+  const { sum, mean, tokens } = score;
+  process.stdout.write(`${JSON.stringify({ sum, mean, tokens })}\n`);
+}

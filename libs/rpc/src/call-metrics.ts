@@ -1,0 +1,47 @@
+import { meter, SECONDS_BUCKETS } from '@alphapo/telemetry';
+import { ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
+
+const handled = meter.counter({
+  name: 'alphapo_grpc_server_handled_total',
+  help: 'Calls that ended, by method and gRPC status code.',
+  labels: ['service', 'method', 'code'],
+});
+const seconds = meter.histogram({
+  name: 'alphapo_grpc_server_handling_seconds',
+  help: 'Time from the arrival of a call to its end, waiting in queues included.',
+  labels: ['service', 'method'],
+  buckets: SECONDS_BUCKETS,
+});
+const underWay = meter.gauge({
+  name: 'alphapo_grpc_server_in_flight',
+  help: 'Calls that are computed or wait.',
+  labels: ['service', 'method'],
+});
+
+/** Counts and times all calls of a server, those that are turned away included. */
+export function countingCalls(): ServerInterceptor {
+  return ({ path }, call) => {
+    const [, service = '', method = ''] = path.split('/');
+    const labels = { service, method };
+    const started = performance.now();
+    // Without a status of ours the call ended by its client.
+    let code: status = status.CANCELLED;
+    return new ServerInterceptingCall(call, {
+      start: (next) => {
+        underWay.add(1, labels);
+        next({
+          // Comes once for every call that has begun, whichever way it ends.
+          onCancel: () => {
+            underWay.add(-1, labels);
+            handled.add(1, { ...labels, code: status[code] });
+            seconds.observe((performance.now() - started) / 1000, labels);
+          },
+        });
+      },
+      sendStatus: (result, next) => {
+        code = result.code;
+        next(result);
+      },
+    });
+  };
+}

@@ -1,0 +1,76 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { AlphapoError, messageOf } from '@alphapo/base';
+import { parseEnvironment } from '@alphapo/contracts';
+import { z } from 'zod';
+import type { Logger } from './logger.ts';
+import { meter } from './meter.ts';
+
+const environmentSchema = z.object({
+  ALPHAPO_METRICS_ADDRESS: z
+    .string()
+    .regex(/^.+:\d+$/, 'is no host:port, such as 0.0.0.0:9464')
+    .optional()
+    .describe('host and port at which /metrics is served; without it there are no metrics'),
+});
+
+/** Makes a service's metrics: keeps them up to date from the events of its log until it is disposed of. */
+export type Measuring = (logger: Logger) => Disposable;
+
+/**
+ * Serves the metrics of this process over HTTP at /metrics, in Prometheus' format, where ALPHAPO_METRICS_ADDRESS says so.
+ * Errors: INVALID_CONFIGURATION and CANNOT_LISTEN with the address.
+ */
+export async function serveMetrics(
+  environment: NodeJS.ProcessEnv,
+  logger: Logger,
+  measure?: Measuring,
+): Promise<AsyncDisposable & { readonly address: string | undefined }> {
+  const { ALPHAPO_METRICS_ADDRESS: address } = parseEnvironment(environmentSchema, environment);
+  await using opened = new AsyncDisposableStack();
+  if (address === undefined) return { address, [Symbol.asyncDispose]: async () => {} };
+  meter.addProcessMetrics();
+  if (measure !== undefined) opened.use(measure(logger));
+  const server = await listen(address);
+  opened.defer(() => close(server));
+  const listening = server.address() as AddressInfo;
+  const host = address.slice(0, address.lastIndexOf(':'));
+  logger.info('metrics.served', { address: `${host}:${listening.port}` });
+  const owned = opened.move();
+  return { address: `${host}:${listening.port}`, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function listen(address: string): Promise<Server> {
+  const colon = address.lastIndexOf(':');
+  const [host, port] = [address.slice(0, colon).replace(/^\[|\]$/g, ''), Number(address.slice(colon + 1))];
+  const server = createServer(async (request, response) => {
+    if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
+      response.writeHead(404).end();
+      return;
+    }
+    const { text, contentType } = await meter.exposition();
+    response.writeHead(200, { 'content-type': contentType }).end(text);
+  });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, resolve);
+    });
+  } catch (error) {
+    throw new AlphapoError(
+      'unavailable',
+      'CANNOT_LISTEN',
+      `ALPHAPO_METRICS_ADDRESS: cannot serve metrics on ${address}: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+  return server;
+}
+
+/** Ends the server with the connections that scrapers keep open. */
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,1 @@
+export { runAutoscaler } from './run.ts';

@@ -1,0 +1,6 @@
+import { createLogger, runUntilSignal } from '@alphapo/telemetry';
+import { runAutoscaler } from './run.ts';
+
+const logger = createLogger({ service: 'autoscaler' });
+
+await runUntilSignal(logger, (signal) => runAutoscaler(process.env, logger, signal));

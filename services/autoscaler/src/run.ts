@@ -1,0 +1,40 @@
+import { OptimizerServiceClient } from '@alphapo/contracts';
+import { openConfiguredLog } from '@alphapo/messaging';
+import { connect, RpcSecurity } from '@alphapo/rpc';
+import { type Logger, serveMetrics } from '@alphapo/telemetry';
+import { startActivator } from './activator/start.ts';
+import { autoscalerConfigFrom } from './config.ts';
+import { KubernetesWorkloads, kubernetesLease, openKubernetesApi } from './kubernetes/index.ts';
+import { standForElection } from './leadership/leader-election.ts';
+import { control } from './scaling/controller.ts';
+import { Lags } from './scaling/lags.ts';
+import { observe } from './scaling/observer.ts';
+
+/** The whole service: configured from the environment, until the signal. Every replica takes calls, one of them decides. */
+export async function runAutoscaler(
+  environment: NodeJS.ProcessEnv,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const config = autoscalerConfigFrom(environment);
+  const { namespace, references, pod, topics, settings, pollMs } = config;
+  const api = openKubernetesApi();
+  using security = await RpcSecurity.fromEnvironment(environment, { logger });
+  await using _metrics = await serveMetrics(environment, logger);
+  const workloads = new KubernetesWorkloads(api, { namespace, references, identity: pod });
+  await using _activator = await startActivator({ ...config, security }, workloads, logger);
+  const openLog = () =>
+    openConfiguredLog(environment, {
+      clientId: 'alphapo-autoscaler',
+      logger: (level, event, fields) => logger[level](event, fields),
+    });
+  await using lags = new Lags(openLog, logger);
+  using optimizer = connect(OptimizerServiceClient, config.optimizer, security);
+  const observer = { workloads, lags, topics, optimizer, logger };
+  const controller = { observe: () => observe(observer), workloads, settings, pollMs, logger };
+  await standForElection(
+    { store: kubernetesLease(api, namespace, config.lease), identity: pod, logger },
+    (leadership) => control(controller, leadership),
+    signal,
+  );
+}

@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AlphapoError } from '@alphapo/base';
+import type { Logger } from '@alphapo/telemetry';
+import type { Leadership } from '../leadership/leader-election.ts';
+import { COMPONENTS, type Component, type WorkloadState, type Workloads } from '../workloads.ts';
+import { decide, type History, type ScalingSettings, type Target } from './decide.ts';
+import { scalingMetrics } from './metrics.ts';
+import type { Sight } from './observer.ts';
+import { ObstacleReports } from './obstacle-reports.ts';
+import { isRunEnded, NO_RUN_ENDED_NOTE, runEndedNote } from './run-end.ts';
+import { forgottenMarks } from './score-marks.ts';
+
+export interface ControllerParts {
+  readonly observe: () => Promise<Sight>;
+  readonly workloads: Workloads;
+  readonly settings: ScalingSettings;
+  /** Between two rounds, in milliseconds. */
+  readonly pollMs: number;
+  readonly logger: Logger;
+}
+
+/** The wait after a round that failed doubles up to this. */
+const MAX_BACKOFF_MS = 30_000;
+
+/** Looks, decides and acts, again and again, while it leads. A round that fails changes nothing that the next one relies on. */
+export async function control(parts: ControllerParts, leadership: Leadership): Promise<void> {
+  const { pollMs, logger } = parts;
+  const round = new Rounds(parts, leadership);
+  let failures = 0;
+  scalingMetrics.leads(true);
+  while (!leadership.signal.aborted) {
+    try {
+      await round.run();
+      failures = 0;
+    } catch (error) {
+      if (leadership.signal.aborted) break;
+      failures++;
+      scalingMetrics.failed();
+      logger.warn('round.failed', { failures, error });
+    }
+    const waitMs = failures === 0 ? pollMs : Math.min(MAX_BACKOFF_MS, pollMs * 2 ** (failures - 1));
+    await sleep(waitMs, undefined, { signal: leadership.signal }).catch(() => {});
+  }
+  scalingMetrics.leads(false);
+}
+
+class Rounds {
+  readonly #parts: ControllerParts;
+  readonly #leadership: Leadership;
+  readonly #obstacles: ObstacleReports;
+  #history: History | undefined;
+
+  constructor(parts: ControllerParts, leadership: Leadership) {
+    this.#parts = parts;
+    this.#leadership = leadership;
+    this.#obstacles = new ObstacleReports(parts.workloads, parts.logger);
+  }
+
+  async run(): Promise<void> {
+    const { observe, workloads, settings } = this.#parts;
+    const { observation, states, busyScorers } = await observe();
+    scalingMetrics.saw(observation, states);
+    const decision = decide(observation, this.#history, settings);
+    this.#history = decision.history;
+    scalingMetrics.decided(decision);
+    this.#leadership.assertHeld();
+    const { targets } = decision;
+    if (targets.scorer.replicas > 0 && targets.scorer.replicas < states.scorer.replicas) {
+      await workloads.protect('scorer', busyScorers);
+    }
+    for (const component of COMPONENTS) await this.#bring(component, states[component], targets[component]);
+    await this.#keepNotes(observation.optimizer?.state === 'finished', observation.optimizer !== undefined, states);
+    await this.#obstacles.tell(states);
+  }
+
+  /** A workload that changed since it was looked at is left to the next round: a call may have woken it. */
+  async #bring(component: Component, { replicas, version }: WorkloadState, target: Target): Promise<void> {
+    if (target.replicas === replicas) return;
+    const { workloads, logger } = this.#parts;
+    this.#leadership.assertHeld();
+    try {
+      await workloads.scale(component, target.replicas, version);
+    } catch (error) {
+      if (!(error instanceof AlphapoError && error.reason === 'CONFLICT')) throw error;
+      logger.info('workload.changed_meanwhile', { component });
+      return;
+    }
+    scalingMetrics.changed(component, replicas, target);
+    logger.info('workload.scaled', { component, from: replicas, to: target.replicas, reason: target.reason });
+    const message = `from ${replicas} to ${target.replicas}: ${target.reason}`;
+    await this.#tell(component, message);
+  }
+
+  async #tell(component: Component, message: string): Promise<void> {
+    const { workloads, logger } = this.#parts;
+    const event = { type: 'Normal', reason: 'ScaledByAutoscaler', message } as const;
+    await workloads
+      .report(component, event)
+      .catch((error: unknown) => logger.warn('event.not_reported', { component, error }));
+  }
+
+  async #keepNotes(finished: boolean, answers: boolean, { scorer, optimizer }: Sight['states']): Promise<void> {
+    const { workloads, logger } = this.#parts;
+    if (finished && optimizer.isUpToDate && !isRunEnded(optimizer)) {
+      await workloads.annotate('optimizer', runEndedNote(optimizer));
+      logger.info('run.ended');
+    } else if (answers && !finished && isRunEnded(optimizer)) {
+      await workloads.annotate('optimizer', NO_RUN_ENDED_NOTE);
+    }
+    for (const [component, state] of [
+      ['scorer', scorer],
+      ['optimizer', optimizer],
+    ] as const) {
+      const forgotten = forgottenMarks(state, Date.now());
+      if (forgotten.length === 0) continue;
+      await workloads.annotate(component, Object.fromEntries(forgotten.map((name) => [name, null])));
+    }
+  }
+}

@@ -1,0 +1,169 @@
+import { type Component, type PerComponent, perComponent } from '../workloads.ts';
+
+/**
+ * How many pods there should be: a function of what is seen now and what was needed within the cooldown. More pods come at
+ * once; fewer only when no more were needed for a whole cooldown.
+ */
+
+/** The optimizer's word for what it does. */
+export type RunState =
+  | 'starting'
+  | 'waiting-for-batches'
+  | 'waiting-for-scorers'
+  | 'training'
+  | 'paused'
+  | 'finished'
+  | 'failed';
+
+/** Records that a consumer group has not read. */
+export interface Lag {
+  readonly records: number;
+  /** Partitions that have any; a partition is read by one consumer at a time. */
+  readonly partitions: number;
+}
+
+export interface Observation {
+  /** Milliseconds on any steady clock. */
+  readonly nowMs: number;
+  readonly replicas: PerComponent<number>;
+  /** Of `preferences`; undefined: the log does not answer. */
+  readonly preferences: Lag | undefined;
+  /** Of `preference-batches`; undefined: the log does not answer. */
+  readonly batches: Lag | undefined;
+  /** What the optimizer says; undefined: there is none, or it does not answer. */
+  readonly optimizer: { readonly state: RunState; readonly pendingShards: number } | undefined;
+  /** The run of the present configuration has taken its last step. */
+  readonly runEnded: boolean;
+  /** Score calls that wait or are being computed. */
+  readonly scoreCalls: number;
+  /** Whether any of late were under a policy that only the optimizer has. */
+  readonly policyWanted: boolean;
+}
+
+export interface ScalingSettings {
+  readonly limits: PerComponent<{ readonly min: number; readonly max: number }>;
+  /** How long a need is remembered before pods go, in milliseconds. */
+  readonly cooldownMs: number;
+  /** Unread records for which there is one more tokenizer. */
+  readonly recordsPerTokenizer: number;
+  /** Shards of a step for which there is one more scorer. */
+  readonly shardsPerScorer: number;
+  /** Score calls at a time for which there is one more scorer. */
+  readonly callsPerScorer: number;
+}
+
+/** Why there are as many pods as there are; a label of metrics, so there are few. */
+export type Reason =
+  | 'preferences-lag'
+  | 'batches-lag'
+  | 'optimizer-starting'
+  | 'training'
+  | 'pending-shards'
+  | 'step-running'
+  | 'score-calls'
+  | 'run-paused'
+  | 'run-failed'
+  | 'run-ended'
+  | 'lag-unknown'
+  | 'cooldown'
+  | 'minimum'
+  | 'maximum'
+  | 'idle';
+
+export interface Target {
+  readonly replicas: number;
+  readonly reason: Reason;
+}
+
+/** What was needed when; kept between decisions. */
+export type History = PerComponent<readonly { readonly atMs: number; readonly replicas: number }[]>;
+
+export interface Decision {
+  readonly targets: PerComponent<Target>;
+  readonly history: History;
+}
+
+/** Decides. Without a history (a leader that has just begun) the pods that there are count as needed now. */
+export function decide(seen: Observation, before: History | undefined, settings: ScalingSettings): Decision {
+  const needs = perComponent((component) => greatest(NEEDS[component](seen, settings), seen));
+  const history = perComponent((component) => {
+    const known = before?.[component] ?? [{ atMs: seen.nowMs, replicas: seen.replicas[component] }];
+    const recent = known.filter(({ atMs }) => seen.nowMs - atMs < settings.cooldownMs);
+    return [...recent, { atMs: seen.nowMs, replicas: needs[component].replicas }];
+  });
+  const targets = perComponent((component) =>
+    limited(heldBack(component, needs[component], seen, history), settings.limits[component]),
+  );
+  return { targets, history };
+}
+
+type Needs = (seen: Observation, settings: ScalingSettings) => readonly Target[];
+
+const NEEDS: PerComponent<Needs> = {
+  tokenizer({ preferences, optimizer, runEnded, replicas }, { recordsPerTokenizer }) {
+    if (runEnded || optimizer?.state === 'failed') return [];
+    if (preferences === undefined) return [{ replicas: replicas.tokenizer, reason: 'lag-unknown' }];
+    const wanted = Math.min(Math.ceil(preferences.records / recordsPerTokenizer), preferences.partitions);
+    return [{ replicas: wanted, reason: 'preferences-lag' }];
+  },
+
+  optimizer({ preferences, batches, optimizer, runEnded, policyWanted, replicas }) {
+    const one = (reason: Reason, holds: boolean): Target => ({ replicas: holds ? 1 : 0, reason });
+    const scores = one('score-calls', policyWanted);
+    if (runEnded) return [scores];
+    return [
+      one('training', isTraining(optimizer)),
+      one('optimizer-starting', optimizer?.state === 'starting'),
+      one('run-paused', optimizer?.state === 'paused'),
+      one('run-failed', optimizer?.state === 'failed'),
+      one('batches-lag', (batches?.records ?? 0) > 0),
+      // Batches will come: it starts while the first one is being made.
+      one('preferences-lag', (preferences?.records ?? 0) > 0),
+      { replicas: batches === undefined ? replicas.optimizer : 0, reason: 'lag-unknown' },
+      scores,
+    ];
+  },
+
+  scorer({ batches, optimizer, runEnded, scoreCalls, replicas }, { shardsPerScorer, callsPerScorer }) {
+    const scores: Target = { replicas: Math.ceil(scoreCalls / callsPerScorer), reason: 'score-calls' };
+    if (runEnded || optimizer?.state === 'paused' || optimizer?.state === 'failed') return [scores];
+    const shards = Math.ceil((optimizer?.pendingShards ?? 0) / shardsPerScorer);
+    const waiting = (batches?.records ?? 0) > 0;
+    return [
+      scores,
+      { replicas: shards, reason: 'pending-shards' },
+      { replicas: isTraining(optimizer) ? 1 : 0, reason: 'training' },
+      // The first one starts with the optimizer, not after it: a model takes its time to load.
+      { replicas: waiting ? 1 : 0, reason: 'batches-lag' },
+      {
+        replicas: batches === undefined && optimizer === undefined ? replicas.scorer : 0,
+        reason: 'lag-unknown',
+      },
+    ];
+  },
+};
+
+function isTraining(optimizer: Observation['optimizer']): boolean {
+  return optimizer?.state === 'training' || optimizer?.state === 'waiting-for-scorers';
+}
+
+function greatest(needs: readonly Target[], { runEnded }: Observation): Target {
+  const none: Target = { replicas: 0, reason: runEnded ? 'run-ended' : 'idle' };
+  return needs.reduce((most, need) => (need.replicas > most.replicas ? need : most), none);
+}
+
+/** Fewer pods only after the cooldown, and no fewer scorers than have a shard of the step under way. */
+function heldBack(component: Component, need: Target, seen: Observation, history: History): Target {
+  const current = seen.replicas[component];
+  if (need.replicas >= current) return need;
+  const remembered = Math.max(...history[component].map(({ replicas }) => replicas));
+  const inUse = component === 'scorer' ? Math.min(seen.optimizer?.pendingShards ?? 0, current) : 0;
+  const kept = Math.min(current, Math.max(remembered, inUse));
+  if (kept <= need.replicas) return need;
+  return { replicas: kept, reason: inUse >= remembered ? 'step-running' : 'cooldown' };
+}
+
+function limited({ replicas, reason }: Target, { min, max }: { readonly min: number; readonly max: number }): Target {
+  if (replicas < min) return { replicas: min, reason: 'minimum' };
+  return replicas > max ? { replicas: max, reason: 'maximum' } : { replicas, reason };
+}

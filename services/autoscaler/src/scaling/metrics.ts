@@ -1,0 +1,87 @@
+import { meter } from '@alphapo/telemetry';
+import { COMPONENTS, type Component, type PerComponent, type WorkloadState } from '../workloads.ts';
+import type { Decision, Observation, Target } from './decide.ts';
+
+const BY_COMPONENT = ['component'];
+
+const replicas = meter.gauge({
+  name: 'alphapo_autoscaler_replicas',
+  help: 'Pods that a workload asks for.',
+  labels: BY_COMPONENT,
+});
+const ready = meter.gauge({
+  name: 'alphapo_autoscaler_ready_replicas',
+  help: 'Pods of a workload that are ready.',
+  labels: BY_COMPONENT,
+});
+const desired = meter.gauge({
+  name: 'alphapo_autoscaler_desired_replicas',
+  help: 'Pods that were decided on, and why.',
+  labels: ['component', 'reason'],
+});
+const changes = meter.counter({
+  name: 'alphapo_autoscaler_changes_total',
+  help: 'Changes of the number of pods, and why.',
+  labels: ['component', 'direction', 'reason'],
+});
+const blocked = meter.gauge({
+  name: 'alphapo_autoscaler_blocked_pods',
+  help: 'Pods that cannot run, and why; Unschedulable: there is no node with room.',
+  labels: ['component', 'reason'],
+});
+const lag = meter.gauge({
+  name: 'alphapo_lag_records',
+  help: 'Records that tokenizers (preferences) or the optimizer (preference-batches) have not finished.',
+  labels: ['topic'],
+});
+const pending = meter.gauge({
+  name: 'alphapo_autoscaler_pending_shards',
+  help: 'Shards of the step under way, as the optimizer says.',
+});
+const calls = meter.gauge({
+  name: 'alphapo_autoscaler_score_calls',
+  help: 'Score calls that wait or are being computed, at all activators.',
+});
+const leading = meter.gauge({ name: 'alphapo_autoscaler_leader', help: '1 where this replica decides.' });
+const failures = meter.counter({
+  name: 'alphapo_autoscaler_failures_total',
+  help: 'Rounds that ended with an error; the next one begins anew.',
+});
+
+/** What this replica exports as the leader; another replica's series are gone while it does not lead. */
+export const scalingMetrics = {
+  leads(now: boolean): void {
+    leading.set(now ? 1 : 0);
+    if (now) return;
+    for (const gauge of [replicas, ready, desired, blocked, lag, pending, calls]) gauge.reset();
+  },
+
+  saw({ preferences, batches, optimizer, scoreCalls }: Observation, states: PerComponent<WorkloadState>): void {
+    blocked.reset();
+    for (const component of COMPONENTS) {
+      const state = states[component];
+      replicas.set(state.replicas, { component });
+      ready.set(state.readyReplicas, { component });
+      for (const { reason } of state.obstacles) blocked.add(1, { component, reason });
+    }
+    if (preferences !== undefined) lag.set(preferences.records, { topic: 'preferences' });
+    if (batches !== undefined) lag.set(batches.records, { topic: 'preference-batches' });
+    pending.set(optimizer?.pendingShards ?? 0);
+    calls.set(scoreCalls);
+  },
+
+  decided({ targets }: Decision): void {
+    desired.reset();
+    for (const component of COMPONENTS) {
+      desired.set(targets[component].replicas, { component, reason: targets[component].reason });
+    }
+  },
+
+  changed(component: Component, from: number, { replicas: to, reason }: Target): void {
+    changes.add(1, { component, direction: to > from ? 'up' : 'down', reason });
+  },
+
+  failed(): void {
+    failures.add(1);
+  },
+};

@@ -1,0 +1,89 @@
+import {
+  type GetStatusResponse,
+  OPTIMIZER_GROUP,
+  type OptimizerServiceClient,
+  ScorerState,
+  TOKENIZER_GROUP,
+  type Topics,
+  RunState as WireRunState,
+} from '@alphapo/contracts';
+import { type Connection, callUnary } from '@alphapo/rpc';
+import type { Logger } from '@alphapo/telemetry';
+import { type PerComponent, perComponent, type WorkloadState, type Workloads } from '../workloads.ts';
+import type { Observation, RunState } from './decide.ts';
+import type { Lags } from './lags.ts';
+import { isRunEnded } from './run-end.ts';
+import { markedCalls } from './score-marks.ts';
+
+const STATUS_MS = 3_000;
+
+const RUN_STATES: Readonly<Partial<Record<WireRunState, RunState>>> = {
+  [WireRunState.STARTING]: 'starting',
+  [WireRunState.WAITING_FOR_BATCHES]: 'waiting-for-batches',
+  [WireRunState.WAITING_FOR_SCORERS]: 'waiting-for-scorers',
+  [WireRunState.TRAINING]: 'training',
+  [WireRunState.PAUSED]: 'paused',
+  [WireRunState.FINISHED]: 'finished',
+  [WireRunState.FAILED]: 'failed',
+};
+
+export interface ObserverParts {
+  readonly workloads: Workloads;
+  readonly lags: Lags;
+  readonly topics: Topics;
+  readonly optimizer: Connection<OptimizerServiceClient>;
+  readonly logger: Logger;
+}
+
+/** What is seen at a moment, and the workloads as they were then. */
+export interface Sight {
+  readonly observation: Observation;
+  readonly states: PerComponent<WorkloadState>;
+  /** IP addresses of the scorers that compute a shard. */
+  readonly busyScorers: ReadonlySet<string>;
+}
+
+/** Looks at everything that decisions go by. Errors: those of reading workloads; the rest may be missing. */
+export async function observe({ workloads, lags, topics, optimizer, logger }: ObserverParts): Promise<Sight> {
+  const [tokenizer, scorer, optimizerState, preferences, batches] = await Promise.all([
+    workloads.read('tokenizer'),
+    workloads.read('scorer'),
+    workloads.read('optimizer'),
+    lags.of(TOKENIZER_GROUP, topics.preferences),
+    lags.of(OPTIMIZER_GROUP, topics.preferenceBatches),
+  ]);
+  const states = { tokenizer, scorer, optimizer: optimizerState };
+  const status = optimizerState.readyReplicas > 0 ? await statusOf(optimizer, logger) : undefined;
+  const state = status && RUN_STATES[status.state];
+  const nowMs = Date.now();
+  return {
+    states,
+    busyScorers: new Set(status?.scorerStatuses.flatMap(({ address, state: doing }) => busyAddress(address, doing))),
+    observation: {
+      nowMs: performance.now(),
+      replicas: perComponent((component) => states[component].replicas),
+      preferences,
+      batches,
+      optimizer: status && state && { state, pendingShards: status.pendingShards },
+      runEnded: state === undefined ? isRunEnded(optimizerState) : state === 'finished',
+      scoreCalls: markedCalls(scorer, nowMs),
+      policyWanted: markedCalls(optimizerState, nowMs) > 0,
+    },
+  };
+}
+
+function busyAddress(address: string, doing: ScorerState): string[] {
+  return doing === ScorerState.COMPUTING ? [address.slice(0, address.lastIndexOf(':'))] : [];
+}
+
+async function statusOf(
+  optimizer: Connection<OptimizerServiceClient>,
+  logger: Logger,
+): Promise<GetStatusResponse | undefined> {
+  try {
+    return await callUnary(optimizer, 'getStatus', {}, { timeoutMs: STATUS_MS });
+  } catch (error) {
+    logger.warn('optimizer.silent', { error });
+    return undefined;
+  }
+}

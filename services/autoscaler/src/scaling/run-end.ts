@@ -1,0 +1,22 @@
+import type { WorkloadState } from '../workloads.ts';
+
+/**
+ * The end of a run outlasts its optimizer: at zero there is nobody to ask, and what is left in the topics must not start it
+ * again. It is noted on the optimizer's workload, together with what its pods were made of: another configuration is
+ * another run.
+ */
+
+const RUN_ENDED = 'alphapo.dev/run-ended';
+
+/** Whether the run of the present configuration is noted to have ended. */
+export function isRunEnded({ annotations, templateDigest }: WorkloadState): boolean {
+  return annotations[RUN_ENDED] === templateDigest;
+}
+
+/** The annotations that note it. */
+export function runEndedNote({ templateDigest }: WorkloadState): Readonly<Record<string, string>> {
+  return { [RUN_ENDED]: templateDigest };
+}
+
+/** The annotations that take the note back: an optimizer of the same configuration has work after all. */
+export const NO_RUN_ENDED_NOTE: Readonly<Record<string, null>> = { [RUN_ENDED]: null };

@@ -1,0 +1,82 @@
+import type { TrainingStep } from '@alphapo/contracts';
+import { type Measuring, meter, SECONDS_BUCKETS } from '@alphapo/telemetry';
+import type { RunningOptimizer } from './start.ts';
+
+/** Facts of the last step, each as a gauge. All are means over the pairs of its batch, taken before the update. */
+const STEP_GAUGES = {
+  loss: ['alphapo_step_loss', 'Mean loss of the last batch.'],
+  accuracy: ['alphapo_step_accuracy_ratio', 'Share of pairs whose chosen response has the higher reward.'],
+  margin: ['alphapo_step_margin', 'Reward of the chosen response minus that of the rejected one.'],
+  rewardChosen: ['alphapo_step_reward_chosen', 'Reward of the chosen response.'],
+  rewardRejected: ['alphapo_step_reward_rejected', 'Reward of the rejected response.'],
+  meanLogProbChosen: ['alphapo_step_log_prob_chosen_nats', 'Log-probability per token of the chosen response.'],
+  meanLogProbRejected: ['alphapo_step_log_prob_rejected_nats', 'Log-probability per token of the rejected response.'],
+  gradNorm: ['alphapo_step_gradient_norm', 'Global L2 norm of the gradient before clipping.'],
+  learningRate: ['alphapo_step_learning_rate', 'Learning rate of the last step.'],
+} as const satisfies Partial<Record<keyof TrainingStep, readonly [name: string, help: string]>>;
+
+/** Parts of a step, by the fields of `step.taken` that say how long they took. */
+const PHASES = ['wait', 'gradients', 'sum', 'norm', 'update', 'digest', 'publish', 'policy', 'compute', 'transfer'];
+
+/** Events about a scorer; where they name a shard, it was lost. */
+const SCORER_FAILURES = ['scorer.failed', 'scorer.quarantined'];
+
+/** The optimizer's metrics: where the run is, what its last step was like, and where the time goes. */
+export function optimizerMetrics({ trainer, steps }: RunningOptimizer): Measuring {
+  return (logger) => {
+    const stepSeconds = meter.histogram({
+      name: 'alphapo_step_duration_seconds',
+      help: 'Time from a batch to its published step.',
+      buckets: SECONDS_BUCKETS,
+    });
+    const phaseSeconds = meter.counter({
+      name: 'alphapo_step_phase_seconds_total',
+      help: 'Where the time of steps went; policy, compute and transfer are sums over shards.',
+      labels: ['phase'],
+    });
+    const checkpoints = meter.counter({ name: 'alphapo_checkpoints_total', help: 'Checkpoints written.' });
+    const failedShards = meter.counter({
+      name: 'alphapo_shard_failures_total',
+      help: 'Shards that a scorer failed to compute; each was given to another.',
+    });
+    const hedgedShards = meter.counter({
+      name: 'alphapo_shard_hedges_total',
+      help: 'Shards that were given to a second scorer because the first one took too long.',
+    });
+    const skippedSteps = meter.counter({
+      name: 'alphapo_steps_skipped_total',
+      help: 'Steps that left the weights as they were, because the loss or gradient was not finite.',
+    });
+    meter.observed(
+      { name: 'alphapo_scorers_quarantined', help: 'Scorers that are put aside; the status says why.' },
+      () => trainer.status.scorers.filter(({ phase }) => phase === 'quarantined').length,
+    );
+    meter.observed({ name: 'alphapo_run_step', help: 'Steps taken in the run.' }, () => trainer.policy.step);
+    meter.observed(
+      { name: 'alphapo_run_steps_planned', help: 'Steps of the whole run.' },
+      () => trainer.run.specification.schedule.totalSteps,
+    );
+    meter.observed(
+      { name: 'alphapo_checkpoint_step', help: 'Step of the newest checkpoint.' },
+      () => trainer.status.checkpointStep,
+    );
+    meter.observed(
+      { name: 'alphapo_pending_shards', help: 'Shards that wait for a scorer or are being computed.' },
+      () => trainer.status.pendingShards,
+    );
+    for (const [fact, [name, help]] of Object.entries(STEP_GAUGES)) {
+      meter.observed({ name, help }, () => steps.steps.at(-1)?.[fact as keyof typeof STEP_GAUGES]);
+    }
+    return logger.subscribe((event, fields) => {
+      if (event === 'checkpoint.written') checkpoints.add(1);
+      if (event === 'shard.hedged') hedgedShards.add(1);
+      if (event === 'step.skipped') skippedSteps.add(1);
+      if (SCORER_FAILURES.includes(event) && fields.shard !== undefined) failedShards.add(1);
+      if (event !== 'step.taken') return;
+      stepSeconds.observe(seconds(fields.durationMs));
+      for (const phase of PHASES) phaseSeconds.add(seconds(fields[`${phase}Ms`]), { phase });
+    });
+  };
+}
+
+const seconds = (ms: unknown) => (typeof ms === 'number' && ms > 0 ? ms / 1000 : 0);

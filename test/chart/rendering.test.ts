@@ -1,0 +1,274 @@
+import {
+  describeHelm,
+  environmentOf,
+  helm,
+  NAMESPACE,
+  one,
+  podsOf,
+  type Resource,
+  render,
+  template,
+  type Values,
+} from './helm.ts';
+import { VARIANTS } from './variants.ts';
+
+const HOST = `trial-alphapo-%.${NAMESPACE}.svc`;
+const host = (component: string) => HOST.replace('%', component);
+
+describeHelm('the chart', () => {
+  test.each(VARIANTS)('passes helm lint --strict: %s', (_, values, files) => {
+    expect(helm(['lint', '--strict', '--kube-version', '1.34.0'], values, files)).toContain('0 chart(s) failed');
+  });
+
+  test.each(VARIANTS)('has pods that Pod Security "restricted" admits: %s', (_, values, files) => {
+    const pods = podsOf(render(values, files));
+    expect(pods.length).toBeGreaterThan(3);
+    for (const { name, spec } of pods) {
+      expect({
+        name,
+        nonRoot: spec.securityContext.runAsNonRoot,
+        seccomp: spec.securityContext.seccompProfile.type,
+      }).toEqual({ name, nonRoot: true, seccomp: 'RuntimeDefault' });
+      for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
+        expect({ name, context: container.securityContext }).toEqual({
+          name,
+          context: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+        });
+        expect(container.resources.requests).toBeDefined();
+      }
+      expect(spec.volumes.filter((volume: Resource) => volume.hostPath !== undefined)).toEqual([]);
+    }
+  });
+
+  test.each(VARIANTS)('gives only the autoscaler a token of the Kubernetes API: %s', (_, values, files) => {
+    const holders = podsOf(render(values, files)).filter(({ spec }) => spec.automountServiceAccountToken !== false);
+    const expected = ['minimal', 'GPU', 'trial', 'monitoring', 'hub and reference model'].includes(_)
+      ? ['trial-alphapo-autoscaler']
+      : [];
+    expect(holders.map(({ name }) => name)).toEqual(expected);
+  });
+
+  test.each(VARIANTS)('has a NetworkPolicy for every pod of a service: %s', (_, values, files) => {
+    const resources = render(values, files);
+    const policed = resources
+      .filter(({ kind }) => kind === 'NetworkPolicy')
+      .map(({ metadata }) => metadata.name)
+      .sort();
+    const workloads = resources
+      .filter(({ kind }) => ['Deployment', 'StatefulSet'].includes(kind))
+      .map(({ metadata }) => metadata.name);
+    expect(policed).toEqual(workloads.sort());
+    expect(
+      render({ ...values, networkPolicy: { enabled: false } }, files).filter(({ kind }) => kind === 'NetworkPolicy'),
+    ).toEqual([]);
+  });
+
+  test('starts at zero with the built-in autoscaler, which Score calls go through', () => {
+    const resources = render();
+    for (const [kind, name] of [
+      ['Deployment', 'tokenizer'],
+      ['Deployment', 'scorer'],
+      ['StatefulSet', 'optimizer'],
+    ] as const) {
+      expect(one(resources, kind, name).spec.replicas).toBe(0);
+    }
+    expect(one(resources, 'Deployment', 'autoscaler').spec.replicas).toBe(2);
+    const selector = (name: string) => one(resources, 'Service', name).spec.selector['app.kubernetes.io/component'];
+    expect([selector('scorer'), selector('scorer-pods')]).toEqual(['autoscaler', 'scorer']);
+    expect(one(resources, 'Service', 'scorer-pods').spec.clusterIP).toBe('None');
+  });
+
+  test('tells the autoscaler what to scale, and lets it do no more', () => {
+    const resources = render({ autoscaling: { scorer: { maxReplicas: 7 }, cooldownSeconds: 60 } });
+    expect(environmentOf(one(resources, 'Deployment', 'autoscaler'))).toMatchObject({
+      ALPHAPO_SCORER_WORKLOAD: 'deployment/trial-alphapo-scorer',
+      ALPHAPO_OPTIMIZER_WORKLOAD: 'statefulset/trial-alphapo-optimizer',
+      ALPHAPO_SCORERS: `${host('scorer-pods')}:50052`,
+      ALPHAPO_OPTIMIZER: `${host('optimizer')}:50053`,
+      ALPHAPO_MAX_SCORERS: '7',
+      ALPHAPO_COOLDOWN_SECONDS: '60',
+    });
+    const { rules } = one(resources, 'Role', 'autoscaler');
+    expect(rules.flatMap(({ resources }: Resource) => resources)).not.toContain('secrets');
+    expect(rules.filter(({ verbs }: Resource) => verbs.includes('*') || verbs.includes('delete'))).toEqual([]);
+    for (const rule of rules.filter(({ resources }: Resource) =>
+      resources.some((name: string) => name.endsWith('/scale')),
+    )) {
+      expect(rule.resourceNames.length).toBeGreaterThan(0);
+    }
+  });
+
+  test('without an autoscaler runs the replicas of the values, and callers reach the scorers themselves', () => {
+    const resources = render({ autoscaling: { mode: 'none' }, scorer: { replicas: 3 }, optimizer: { replicas: 0 } });
+    expect(one(resources, 'Deployment', 'scorer').spec.replicas).toBe(3);
+    expect(one(resources, 'StatefulSet', 'optimizer').spec.replicas).toBe(0);
+    expect(one(resources, 'Service', 'scorer').spec.selector['app.kubernetes.io/component']).toBe('scorer');
+    expect(resources.filter(({ kind }) => kind === 'Role')).toEqual([]);
+  });
+
+  test('scales by CPU with mode hpa, never to zero', () => {
+    const resources = render({ autoscaling: { mode: 'hpa', scorer: { maxReplicas: 5 } } });
+    const { spec } = one(resources, 'HorizontalPodAutoscaler', 'scorer');
+    expect([spec.minReplicas, spec.maxReplicas]).toEqual([1, 5]);
+    expect(one(resources, 'StatefulSet', 'optimizer').spec.replicas).toBe(1);
+  });
+
+  test('scales by lag of the run’s own topics with mode keda', () => {
+    const resources = render({ autoscaling: { mode: 'keda' }, run: { name: 'seventh' } });
+    const trigger = (name: string) => one(resources, 'ScaledObject', name).spec.triggers[0].metadata;
+    expect(trigger('tokenizer').topic).toBe('seventh-preferences');
+    expect(trigger('scorer')).toMatchObject({ topic: 'seventh-preference-batches', allowIdleConsumers: 'true' });
+    expect(one(resources, 'ScaledObject', 'optimizer').spec.maxReplicaCount).toBe(1);
+  });
+
+  test('asks for a GPU by the resource’s name, where taints let it', () => {
+    const slice = { scorer: { gpu: { resource: 'nvidia.com/mig-3g.40gb' }, runtimeClassName: 'nvidia' } };
+    const { spec } = one(render(slice, ['values-gpu.yaml']), 'Deployment', 'scorer').spec.template;
+    const [container] = spec.containers;
+    expect(container.resources.limits).toEqual({ memory: '48Gi', 'nvidia.com/mig-3g.40gb': 1 });
+    expect(container.image).toBe('alphapo-cuda:0.1.0');
+    expect(spec.tolerations).toContainEqual({ key: 'nvidia.com/gpu', operator: 'Exists', effect: 'NoSchedule' });
+    expect(spec.runtimeClassName).toBe('nvidia');
+    expect(environmentOf(one(render(slice, ['values-gpu.yaml']), 'Deployment', 'scorer'))).toMatchObject({
+      ALPHAPO_DEVICE: 'cuda',
+      ALPHAPO_DTYPE: 'bfloat16',
+    });
+  });
+
+  test('takes images by digest, for all components or one', () => {
+    const digest = `sha256:${'0'.repeat(64)}`;
+    const image = (values: Values, name: string) =>
+      one(render(values), 'Deployment', name).spec.template.spec.containers[0].image;
+    expect(image({ image: { repository: 'r/alphapo', digest } }, 'tokenizer')).toBe(`r/alphapo@${digest}`);
+    const own = { image: { repository: 'r/alphapo', digest }, scorer: { image: { repository: 'r/mine', tag: '2' } } };
+    expect([image(own, 'scorer'), image(own, 'tokenizer')]).toEqual(['r/mine:2', `r/alphapo@${digest}`]);
+  });
+
+  test('downloads a model from a hub with its token, into every pod that computes', () => {
+    const [, values] = VARIANTS.find(([name]) => name === 'hub and reference model') as (typeof VARIANTS)[number];
+    const resources = render(values);
+    for (const [kind, name] of [
+      ['Deployment', 'tokenizer'],
+      ['Deployment', 'scorer'],
+      ['StatefulSet', 'optimizer'],
+    ] as const) {
+      const workload = one(resources, kind, name);
+      const [download] = workload.spec.template.spec.initContainers;
+      expect(download.args).toEqual([
+        'fetch-model',
+        '--repo=org/name',
+        '--revision=c0ffee',
+        '--out=/models/model/org/name/c0ffee',
+        '--token-file=/etc/alphapo/model-token/token',
+      ]);
+      expect(environmentOf(workload).ALPHAPO_MODEL).toBe('/models/model/org/name/c0ffee');
+    }
+    expect(environmentOf(one(resources, 'Deployment', 'scorer')).ALPHAPO_REFERENCE_MODEL).toBe(
+      '/models/reference-model/weights',
+    );
+    expect(environmentOf(one(resources, 'Deployment', 'tokenizer')).ALPHAPO_REFERENCE_MODEL).toBeUndefined();
+    const egress = one(resources, 'NetworkPolicy', 'scorer').spec.egress.flatMap(({ ports }: Resource) => ports);
+    expect(egress).toContainEqual({ protocol: 'TCP', port: 443 });
+  });
+
+  test('probes health on a port without TLS where calls have it', () => {
+    const [plain, secured] = [render(), render({ tls: { mode: 'server' } })].map(
+      (resources) => one(resources, 'Deployment', 'tokenizer').spec.template.spec.containers[0],
+    );
+    expect(plain.readinessProbe.grpc.port).toBe(50051);
+    expect(secured.readinessProbe.grpc.port).toBe(50050);
+    expect(secured.env).toContainEqual({ name: 'ALPHAPO_HEALTH_ADDRESS', value: '0.0.0.0:50050' });
+  });
+
+  test('makes certificates that hold the names which clients expect', () => {
+    const resources = render({
+      tls: { mode: 'mutual', source: 'cert-manager', certManager: { issuerRef: { name: 'ca' } } },
+    });
+    const { dnsNames } = one(resources, 'Certificate', 'scorer').spec;
+    expect(dnsNames).toEqual(
+      expect.arrayContaining([`trial-alphapo.${NAMESPACE}.svc`, host('scorer'), host('scorer-pods')]),
+    );
+    expect(environmentOf(one(resources, 'StatefulSet', 'optimizer'))).toMatchObject({
+      ALPHAPO_TLS: 'mutual',
+      ALPHAPO_TLS_SERVER_NAME: `trial-alphapo.${NAMESPACE}.svc`,
+    });
+  });
+
+  test('makes tokens that no pod but the services sees', () => {
+    const { data } = one(render({ tls: { mode: 'server' }, access: { enabled: true } }), 'Secret', 'access');
+    const text = (key: string) => Buffer.from(data[key], 'base64').toString();
+    expect(text('access')).toBe(
+      `score,read,control token ${text('token')}\nscore,read token ${text('client-token')}\n`,
+    );
+    expect(text('token')).toMatch(/^\w{48}$/);
+  });
+
+  test('hands Kafka’s password over as a file', () => {
+    const [, values] = VARIANTS.find(([name]) => name.startsWith('KEDA')) as (typeof VARIANTS)[number];
+    const workload = one(render(values), 'Deployment', 'tokenizer');
+    expect(environmentOf(workload)).toMatchObject({
+      KAFKA_TLS: 'on',
+      KAFKA_SASL_MECHANISM: 'scram-sha-512',
+      KAFKA_PASSWORD_FILE: '/etc/alphapo/kafka-password/password',
+    });
+    expect(workload.spec.template.spec.volumes).toContainEqual({
+      name: 'kafka-password',
+      secret: { secretName: 'login', defaultMode: 288, items: [{ key: 'password', path: 'password' }] },
+    });
+  });
+
+  test('keeps checkpoints when the release is removed, unless told otherwise', () => {
+    const annotations = (keepOnUninstall: boolean) =>
+      one(render({ optimizer: { persistence: { keepOnUninstall } } }), 'PersistentVolumeClaim', 'state').metadata
+        .annotations;
+    expect(annotations(true)).toEqual({ 'helm.sh/resource-policy': 'keep' });
+    expect(annotations(false)).toBeUndefined();
+  });
+
+  test('checks the specification before anything starts, and makes topics for it', () => {
+    const resources = render();
+    const hook = (name: string) => one(resources, 'Job', name).metadata.annotations['helm.sh/hook'];
+    expect([hook('validate'), hook('topics')]).toEqual(['pre-install,pre-upgrade', 'pre-install,pre-upgrade']);
+    const trial = render({ kafka: { brokers: [], trial: { enabled: true } } });
+    expect(one(trial, 'Job', 'topics').metadata.annotations['helm.sh/hook']).toBe('post-install,post-upgrade');
+  });
+
+  test('gives another specification topics and a folder of its own, and the same one the same', () => {
+    const place = (values: Values) => {
+      const { ALPHAPO_TOPIC_PREFIX, ALPHAPO_FOLDER } = environmentOf(one(render(values), 'StatefulSet', 'optimizer'));
+      return { ALPHAPO_TOPIC_PREFIX, ALPHAPO_FOLDER };
+    };
+    const before = place({});
+    expect(before.ALPHAPO_FOLDER).toBe(`/var/lib/alphapo/${before.ALPHAPO_TOPIC_PREFIX?.slice(0, -1)}`);
+    expect(place({ scorer: { replicas: 9 }, optimizer: { checkpointEvery: 3 } })).toEqual(before);
+    expect(place({ policy: { beta: 3 } })).not.toEqual(before);
+    expect(place({ model: { existingClaim: { path: 'other' } } })).not.toEqual(before);
+    expect(place({ run: { name: 'mine' } })).toEqual({
+      ALPHAPO_TOPIC_PREFIX: 'mine-',
+      ALPHAPO_FOLDER: '/var/lib/alphapo/mine',
+    });
+  });
+
+  test('starts pods anew when the specification changes, and not for another version of the chart', () => {
+    const metadata = (values: Values) => one(render(values), 'Deployment', 'scorer').spec.template.metadata;
+    expect(metadata({}).annotations['checksum/run']).not.toBe(
+      metadata({ policy: { beta: 3 } }).annotations['checksum/run'],
+    );
+    expect(Object.keys(metadata({}).labels)).not.toContain('helm.sh/chart');
+  });
+
+  test('says the next commands after an install', () => {
+    const notes = helm([
+      'template',
+      'trial',
+      '--namespace',
+      NAMESPACE,
+      '--kube-version',
+      '1.34.0',
+      '--show-only',
+      'templates/run/configmap.yaml',
+    ]);
+    expect(notes).toContain('run-name: "trial-');
+    expect(template()).not.toContain('<no value>');
+  });
+});

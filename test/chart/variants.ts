@@ -1,0 +1,38 @@
+import type { Values } from './helm.ts';
+
+/** Sets of values that touch every template. */
+export const VARIANTS: readonly [name: string, values: Values, files: readonly string[]][] = [
+  ['minimal', {}, []],
+  ['GPU', {}, ['values-gpu.yaml']],
+  ['trial', { kafka: { brokers: [], trial: { enabled: true } } }, ['values-trial.yaml']],
+  ['mutual TLS and tokens', { tls: { mode: 'mutual' }, access: { enabled: true }, autoscaling: { mode: 'none' } }, []],
+  [
+    'KEDA and a secured Kafka',
+    {
+      autoscaling: { mode: 'keda' },
+      kafka: {
+        tls: { enabled: true, caSecret: 'ca', clientSecret: 'client' },
+        sasl: { mechanism: 'scram-sha-512', username: 'u', existingSecret: 'login' },
+      },
+    },
+    [],
+  ],
+  ['HPA', { autoscaling: { mode: 'hpa' } }, []],
+  [
+    'monitoring',
+    { metrics: { serviceMonitor: { enabled: true }, prometheusRule: { enabled: true }, dashboard: { enabled: true } } },
+    [],
+  ],
+  [
+    'hub and reference model',
+    {
+      model: {
+        existingClaim: { name: '' },
+        huggingFace: { repo: 'org/name', revision: 'c0ffee', tokenSecret: { name: 'hub' } },
+      },
+      referenceModel: { image: { reference: 'registry/model:1', path: 'weights' } },
+      chatTemplate: { jinja: '{{ messages }}' },
+    },
+    [],
+  ],
+];

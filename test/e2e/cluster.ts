@@ -1,0 +1,114 @@
+import { IMAGE, TAG } from './images.ts';
+import { Kubectl, podSpec, until } from './kubectl.ts';
+import { CLIENT, MODEL_CLAIM, MODEL_PATH, NAME, RUN_NAME } from './release.ts';
+
+const ALPHAPO = `${IMAGE}:${TAG}`;
+const START_SECONDS = 300;
+
+/** An event that a service logged. */
+type Event = Readonly<Record<string, unknown>> & { readonly event: string };
+
+/** The trial's namespace, and what is asked of it. */
+export class Cluster {
+  readonly kubectl: Kubectl;
+  readonly image = ALPHAPO;
+  /** The labels of pods that may call the services. */
+  readonly clientLabels = CLIENT;
+
+  constructor(namespace: string) {
+    this.kubectl = new Kubectl(namespace);
+  }
+
+  /** A namespace that admits nothing but pods of the standard "restricted". */
+  async makeNamespace(): Promise<void> {
+    const { namespace } = this.kubectl;
+    this.kubectl.apply({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: namespace, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
+    });
+    await until('the default service account', 60, () => this.kubectl.get('serviceaccount', 'default'));
+  }
+
+  async removeNamespace(): Promise<void> {
+    await this.kubectl.run('delete', 'namespace', this.kubectl.namespace, '--wait=true', '--timeout=180s');
+  }
+
+  /** A claim with a small random model, the same as `alphapo init-model` makes anywhere. */
+  async makeModel(): Promise<void> {
+    this.kubectl.apply({
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: MODEL_CLAIM },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '256Mi' } } },
+    });
+    const pod = {
+      name: 'init-model',
+      image: ALPHAPO,
+      args: ['init-model', `/models/${MODEL_PATH}`],
+      claim: MODEL_CLAIM,
+    };
+    this.kubectl.apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: pod.name }, spec: podSpec(pod) });
+    await this.kubectl.run('wait', `pod/${pod.name}`, '--for=jsonpath={.status.phase}=Succeeded', '--timeout=180s');
+    await this.kubectl.run('delete', 'pod', pod.name);
+  }
+
+  /** Runs `alphapo …` in a pod that may call the services and Kafka; returns what it printed. */
+  alphapo(name: string, args: readonly string[], input?: string): Promise<string> {
+    return this.kubectl.runPod({ name, image: ALPHAPO, args, labels: CLIENT }, input);
+  }
+
+  /** Sends pairs and the end of the data, from a pod as any application's. */
+  async produce(lines: string): Promise<void> {
+    const send = `cat >/tmp/pairs.jsonl && exec node /app/cli/bin/alphapo.js produce --brokers ${NAME}-kafka:9092 --topic ${RUN_NAME}-preferences --data /tmp/pairs.jsonl --end`;
+    await this.kubectl.runPod(
+      { name: 'produce', image: ALPHAPO, command: ['sh', '-ec', send], args: [], labels: CLIENT },
+      lines,
+    );
+  }
+
+  /** Events of the optimizer, of the pod that is there now. */
+  async events(): Promise<Event[]> {
+    const log = await this.kubectl.run('logs', `${NAME}-optimizer-0`).catch(() => '');
+    return log.split('\n').flatMap((line) => {
+      try {
+        return [JSON.parse(line) as Event];
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  /** Waits for a step to be taken. */
+  async step(step: number): Promise<void> {
+    await until(`step ${step}`, START_SECONDS, async () => {
+      const taken = (await this.events()).filter(({ event }) => event === 'step.taken' || event === 'run.finished');
+      return taken.some((event) => Number(event.step) >= step) || undefined;
+    });
+  }
+
+  /** Waits for so many ready pods of a component. */
+  ready(component: string, count: number): Promise<string[]> {
+    return until(`${count} ready pods of ${component}`, START_SECONDS, async () => {
+      const pods = await this.kubectl.readyPods(component);
+      return pods.length >= count ? pods : undefined;
+    });
+  }
+
+  /** Waits until a component has no pods. */
+  async gone(component: string): Promise<void> {
+    await until(`${component} at zero`, START_SECONDS, async () =>
+      (await this.kubectl.pods(component)).length === 0 ? true : undefined,
+    );
+  }
+
+  /** Deletes a pod as a lost node would: at once, without asking it. */
+  async lose(pod: string): Promise<void> {
+    await this.kubectl.run('delete', 'pod', pod, '--grace-period=0', '--force', '--wait=false');
+  }
+
+  /** The bytes of a file in the optimizer's pod. */
+  optimizerFile(path: string): Promise<Buffer> {
+    return this.kubectl.bytes('exec', `${NAME}-optimizer-0`, '--', 'cat', path);
+  }
+}

@@ -1,0 +1,40 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { kafkaClassPath } from '../kafka/installation.ts';
+
+/** The images that the trial needs: built here, and brought to where the cluster's pods find them. */
+
+const ROOT = join(import.meta.dirname, '../..');
+export const TAG = 'e2e';
+export const IMAGE = 'docker.io/library/alphapo';
+export const KAFKA_IMAGE = 'docker.io/library/alphapo-trial-kafka';
+
+/** Builds both images. Kafka's is made of the jars that the tests of messaging use. */
+export async function buildImages(): Promise<void> {
+  run(process.execPath, ['charts/tools/images.ts', '--target', 'alphapo', '--tag', TAG], ROOT);
+  const context = mkdtempSync(join(tmpdir(), 'alphapo-kafka-image-'));
+  try {
+    cpSync(join(import.meta.dirname, 'kafka-image'), context, { recursive: true });
+    cpSync(join(import.meta.dirname, '../kafka/log4j2.properties'), join(context, 'log4j2.properties'));
+    for (const jar of (await kafkaClassPath()).split(':')) cpSync(jar, join(context, 'jars', basename(jar)));
+    const name = `${KAFKA_IMAGE}:${TAG}`;
+    if (spawnSync('buildah', ['--version']).status === 0) {
+      run('buildah', ['build', '--isolation', 'chroot', '--layers', '--timestamp', '0', '-t', name, context]);
+    } else run('docker', ['build', '-t', name, context]);
+  } finally {
+    rmSync(context, { recursive: true });
+  }
+}
+
+/** Runs the command of E2E_LOAD_IMAGE for each image, its name in place of {}. Without it the cluster has them already. */
+export function loadImages(): void {
+  const command = process.env.E2E_LOAD_IMAGE;
+  if (command === undefined) return;
+  for (const image of [`${IMAGE}:${TAG}`, `${KAFKA_IMAGE}:${TAG}`]) run('sh', ['-c', command.replaceAll('{}', image)]);
+}
+
+function run(program: string, args: readonly string[], cwd?: string): void {
+  execFileSync(program, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+}

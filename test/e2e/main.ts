@@ -1,0 +1,115 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { main as alphapo } from '../../cli/src/main.ts';
+import { Cluster } from './cluster.ts';
+import { buildImages, loadImages } from './images.ts';
+import { pairLines } from './pairs.ts';
+import { helm, NAME, policyOf, RELEASE, RUN_NAME, upgrade } from './release.ts';
+import { checkRights, checkTraffic } from './rights.ts';
+import { type Settings, settingsOf } from './settings.ts';
+import { Times } from './times.ts';
+
+const ADAPTER = 'adapter_model.safetensors';
+const SCORED = ['--prompt', 'How do I explain bread to a child?', '--response', 'Start with what one can see.'];
+const SERVICES = ['tokenizer', 'scorer', 'optimizer'];
+
+const settings = settingsOf(process.argv.slice(2));
+if (settings !== undefined) await trial(settings);
+
+async function trial(settings: Settings): Promise<void> {
+  const times = new Times();
+  const cluster = new Cluster(settings.namespace);
+  const folder = await mkdtemp(join(tmpdir(), 'alphapo-e2e-'));
+  const lines = pairLines(settings.steps * settings.pairsPerStep);
+  try {
+    if (settings.build) await times.of('images built', buildImages);
+    await times.of('images loaded', loadImages);
+    await cluster.makeNamespace();
+    await times.of('model on its volume', () => cluster.makeModel());
+    await times.of('chart installed', () => upgrade(settings));
+    if (settings.autoscaling === 'builtin') {
+      for (const service of SERVICES) await cluster.gone(service);
+      times.mark('everything is at zero');
+      await checkRights(cluster.kubectl, NAME);
+      times.mark('the autoscaler’s token can do what it needs, and no more');
+    }
+    await checkTraffic(cluster, NAME);
+    times.mark('forbidden traffic is denied');
+
+    const exported = await run(cluster, settings, lines, times);
+    if (settings.autoscaling === 'builtin') {
+      await times.of('everything is at zero again', async () => {
+        for (const service of SERVICES) await cluster.gone(service);
+      });
+      const score = ['score-response', '--scorer', `${NAME}-scorer:50052`, ...SCORED];
+      const answer = await times.of('first score from zero', () => cluster.alphapo('score', score));
+      expectThat(JSON.parse(answer).tokens > 0, `a score came back: ${answer}`);
+    }
+    const topics = ['--brokers', `${NAME}-kafka:9092`, '--topic-prefix', `${RUN_NAME}-`];
+    console.log(await times.of('lineage verified', () => cluster.alphapo('verify', ['verify', ...topics])));
+    const alone = await times.of('the same run in one process', () => trainAlone(folder, settings, lines));
+    expectThat(exported.equals(alone), 'the adapter equals that of one process, bit for bit');
+
+    helm(settings, 'uninstall', RELEASE, '--wait');
+    const { status } = await cluster.kubectl.get('pvc', `${NAME}-state`);
+    expectThat(status.phase === 'Bound', 'checkpoints outlive the release');
+    times.mark('uninstalled; checkpoints are kept');
+    console.log(`\n${times.table()}\n\npassed`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+    if (!settings.keep) await cluster.removeNamespace();
+  }
+}
+
+/** Pairs in, pods deleted in the middle, the adapter out. */
+async function run(cluster: Cluster, settings: Settings, lines: string, times: Times): Promise<Buffer> {
+  const { steps } = settings;
+  const began = performance.now();
+  const since = () => (performance.now() - began) / 1000;
+  await times.of('pairs produced', () => cluster.produce(lines));
+  await cluster.ready('tokenizer', 1);
+  times.mark('a tokenizer is ready', since());
+  await cluster.ready('optimizer', 1);
+  times.mark('the optimizer is ready', since());
+  await cluster.step(1);
+  times.mark('first step, since the first pair', since());
+  const scorers = await cluster.ready('scorer', 2);
+  times.mark('two scorers are ready', since());
+
+  const losses: readonly [step: number, what: string, pod: () => string][] = [
+    [Math.ceil(steps * 0.2), 'scorer', () => scorers[0] as string],
+    [Math.ceil(steps * 0.4), 'optimizer', () => `${NAME}-optimizer-0`],
+    [Math.ceil(steps * 0.6), 'Kafka', () => `${NAME}-kafka-0`],
+  ];
+  for (const [step, what, pod] of losses) {
+    await cluster.step(step);
+    await cluster.lose(pod());
+    times.mark(`${what} pod deleted after step ${step}`);
+    await times.of(`next steps after the loss of ${what}`, () => cluster.step(Math.min(steps, step + 2)));
+  }
+  await cluster.step(steps);
+  times.mark('the run has ended', since());
+  const options = ['--optimizer', `${NAME}-optimizer:50053`, '--name', 'last'];
+  await cluster.alphapo('export', ['export', ...options]);
+  return cluster.optimizerFile(`/var/lib/alphapo/${RUN_NAME}/exports/last/${ADAPTER}`);
+}
+
+/** The adapter of the same pairs and settings after training in this process. */
+async function trainAlone(folder: string, settings: Settings, lines: string): Promise<Buffer> {
+  const file = (name: string) => join(folder, name);
+  await writeFile(file('pairs.jsonl'), lines);
+  await writeFile(file('run.yaml'), JSON.stringify(policyOf(settings)));
+  const command = (...args: string[]) => alphapo(['node', 'alphapo', ...args]);
+  await command('init-model', file('model'));
+  await command(
+    ...['train', '--model', file('model'), '--data', file('pairs.jsonl'), '--config', file('run.yaml')],
+    ...['--out', file('out'), '--no-shuffle', '--threads', '1', '--chat-template', 'plain'],
+  );
+  return readFile(join(file('out'), 'adapter', ADAPTER));
+}
+
+function expectThat(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`NOT SO: ${what}`);
+  console.log(`ok: ${what}`);
+}
