@@ -22,7 +22,7 @@ const LONG_EVERY = 500;
 const LONG_CHARACTERS = 20_000;
 const PREFIX = 'load-';
 
-export interface StreamResult {
+interface StreamResult {
   readonly records: number;
   readonly tokenizedSeconds: number;
   readonly trainedPairs: number;

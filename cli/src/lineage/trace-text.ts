@@ -109,6 +109,7 @@ export function describeStep(lineage: StepLineage, shards: number | undefined): 
     `  batch          at preference-batches offset ${step.batchOffset}, ${batchDigest}`,
     `  it accounts for offsets ${source?.firstOffset} to ${(source?.nextOffset ?? 0n) - 1n} of ${source?.topic}/${source?.partition}, ${source?.deadLetters} of them dead letters`,
     `  result         ${describeResult(step)}`,
+    ...(step.skipped ? [`  skipped        ${step.skipped.reason} of ${step.skipped.pairIds.join(', ')}`] : []),
     `  learning rate ${step.learningRate}, gradient norm ${step.gradNorm.toFixed(4)}, ${step.tokens} tokens`,
     '',
     ...table(['pair', 'source', 'offset', 'position', 'shard', 'origin'], rows),

@@ -1,6 +1,7 @@
 import {
   type GetStatusResponse,
   type OptimizerServiceClient,
+  ScorerState,
   type Topics,
   RunState as WireRunState,
 } from '@alphapo/contracts';
@@ -36,6 +37,8 @@ export interface ObserverParts {
 export interface Sight {
   readonly observation: Observation;
   readonly states: PerComponent<WorkloadState>;
+  /** IP addresses of the scorers that compute a shard. */
+  readonly busyScorers: ReadonlySet<string>;
 }
 
 /** Looks at everything that decisions go by. Errors: those of reading workloads; the rest may be missing. */
@@ -53,6 +56,7 @@ export async function observe({ workloads, lags, topics, optimizer, logger }: Ob
   const nowMs = Date.now();
   return {
     states,
+    busyScorers: new Set(status?.scorerStatuses.flatMap(({ address, state: doing }) => busyAddress(address, doing))),
     observation: {
       nowMs: performance.now(),
       replicas: perComponent((component) => states[component].replicas),
@@ -64,6 +68,10 @@ export async function observe({ workloads, lags, topics, optimizer, logger }: Ob
       policyWanted: markedCalls(optimizerState, nowMs) > 0,
     },
   };
+}
+
+function busyAddress(address: string, doing: ScorerState): string[] {
+  return doing === ScorerState.COMPUTING ? [address.slice(0, address.lastIndexOf(':'))] : [];
 }
 
 async function statusOf(
