@@ -16,7 +16,7 @@ export interface Logger {
   subscribe(listener: EventListener): Disposable;
 }
 
-export type EventListener = (event: string, fields: LogFields) => void;
+type EventListener = (event: string, fields: LogFields) => void;
 
 /** Logs to standard error, so that standard output stays free for results. */
 export function createLogger(options: { service: string; level?: LogLevel; stream?: DestinationStream }): Logger {

@@ -1,27 +1,27 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 /** Names and values of labels; the values are few, or a metric would have a series per value. */
-export type Labels = Readonly<Record<string, string>>;
+type Labels = Readonly<Record<string, string>>;
 
-export interface MetricDefinition {
+interface MetricDefinition {
   /** By Prometheus' conventions: `alphapo_…`, with its base unit at the end, `_total` behind it where it counts. */
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly string[];
 }
 
-export interface CounterMetric {
+interface CounterMetric {
   add(value: number, labels?: Labels): void;
 }
 
-export interface GaugeMetric {
+interface GaugeMetric {
   set(value: number, labels?: Labels): void;
   add(value: number, labels?: Labels): void;
   /** Forgets all series: those that are not set again are gone. */
   reset(): void;
 }
 
-export interface HistogramMetric {
+interface HistogramMetric {
   observe(value: number, labels?: Labels): void;
 }
 

@@ -109,8 +109,12 @@ export class ActivatorService {
     { untilMs, failure }: { readonly untilMs: number; readonly failure: AlphapoError | undefined },
   ): Promise<ChosenScorer> {
     const { scorers } = this.#parts;
-    const ready = failure === undefined || performance.now() < untilMs ? scorers.choose() : undefined;
+    if (failure !== undefined && performance.now() >= untilMs) throw this.#waitedInVain(failure);
+    const ready = scorers.choose();
     if (ready !== undefined) return ready;
+    await scorers.looked();
+    const found = scorers.choose();
+    if (found !== undefined) return found;
     using _place = this.#hold();
     while (performance.now() < untilMs) {
       this.#wake(needed);

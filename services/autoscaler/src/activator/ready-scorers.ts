@@ -58,6 +58,12 @@ export class ReadyScorers implements Disposable {
     };
   }
 
+  /** Resolves when the scorers have been looked up lately: after a pause there may be some that are not known yet. */
+  async looked(): Promise<void> {
+    this.#look();
+    await this.#looking;
+  }
+
   [Symbol.dispose](): void {
     for (const scorer of this.#scorers.values()) this.#close(scorer);
     this.#scorers.clear();

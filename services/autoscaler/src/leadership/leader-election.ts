@@ -8,7 +8,7 @@ import type { LeaseRecord, LeaseStore, StoredLease } from './lease-store.ts';
  * renewal for the lease's duration by its own clock, and a leader gives up earlier than that when it can't renew.
  */
 
-export interface ElectionTiming {
+interface ElectionTiming {
   /** How long a lease that isn't renewed is respected. */
   readonly leaseMs: number;
   /** A leader that could not renew for this long is none any more; less than `leaseMs` by more than a request takes. */
@@ -18,7 +18,7 @@ export interface ElectionTiming {
 }
 
 /** As Kubernetes' own components have it. */
-export const DEFAULT_TIMING: ElectionTiming = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000 };
+const DEFAULT_TIMING: ElectionTiming = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000 };
 
 /** The right to act, while it lasts. */
 export interface Leadership {

@@ -57,14 +57,18 @@ class Rounds {
   }
 
   async run(): Promise<void> {
-    const { observe, settings } = this.#parts;
-    const { observation, states } = await observe();
+    const { observe, workloads, settings } = this.#parts;
+    const { observation, states, busyScorers } = await observe();
     scalingMetrics.saw(observation, states);
     const decision = decide(observation, this.#history, settings);
     this.#history = decision.history;
     scalingMetrics.decided(decision);
     this.#leadership.assertHeld();
-    for (const component of COMPONENTS) await this.#bring(component, states[component], decision.targets[component]);
+    const { targets } = decision;
+    if (targets.scorer.replicas > 0 && targets.scorer.replicas < states.scorer.replicas) {
+      await workloads.protect('scorer', busyScorers);
+    }
+    for (const component of COMPONENTS) await this.#bring(component, states[component], targets[component]);
     await this.#keepNotes(observation.optimizer?.state === 'finished', observation.optimizer !== undefined, states);
     await this.#obstacles.tell(states);
   }

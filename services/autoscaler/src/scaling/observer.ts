@@ -1,8 +1,7 @@
 import {
   type GetStatusResponse,
-  OPTIMIZER_GROUP,
   type OptimizerServiceClient,
-  TOKENIZER_GROUP,
+  ScorerState,
   type Topics,
   RunState as WireRunState,
 } from '@alphapo/contracts';
@@ -38,6 +37,8 @@ export interface ObserverParts {
 export interface Sight {
   readonly observation: Observation;
   readonly states: PerComponent<WorkloadState>;
+  /** IP addresses of the scorers that compute a shard. */
+  readonly busyScorers: ReadonlySet<string>;
 }
 
 /** Looks at everything that decisions go by. Errors: those of reading workloads; the rest may be missing. */
@@ -46,8 +47,8 @@ export async function observe({ workloads, lags, topics, optimizer, logger }: Ob
     workloads.read('tokenizer'),
     workloads.read('scorer'),
     workloads.read('optimizer'),
-    lags.of(TOKENIZER_GROUP, topics.preferences),
-    lags.of(OPTIMIZER_GROUP, topics.preferenceBatches),
+    lags.of(topics.tokenizerGroup, topics.preferences),
+    lags.of(topics.optimizerGroup, topics.preferenceBatches),
   ]);
   const states = { tokenizer, scorer, optimizer: optimizerState };
   const status = optimizerState.readyReplicas > 0 ? await statusOf(optimizer, logger) : undefined;
@@ -55,6 +56,7 @@ export async function observe({ workloads, lags, topics, optimizer, logger }: Ob
   const nowMs = Date.now();
   return {
     states,
+    busyScorers: new Set(status?.scorerStatuses.flatMap(({ address, state: doing }) => busyAddress(address, doing))),
     observation: {
       nowMs: performance.now(),
       replicas: perComponent((component) => states[component].replicas),
@@ -66,6 +68,10 @@ export async function observe({ workloads, lags, topics, optimizer, logger }: Ob
       policyWanted: markedCalls(optimizerState, nowMs) > 0,
     },
   };
+}
+
+function busyAddress(address: string, doing: ScorerState): string[] {
+  return doing === ScorerState.COMPUTING ? [address.slice(0, address.lastIndexOf(':'))] : [];
 }
 
 async function statusOf(

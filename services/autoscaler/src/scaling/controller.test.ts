@@ -1,0 +1,167 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AlphapoError } from '@alphapo/base';
+import { createLogger } from '@alphapo/telemetry';
+import { MemoryWorkloads } from '../cluster.fixture.ts';
+import { perComponent, type WorkloadState } from '../workloads.ts';
+import { control } from './controller.ts';
+import type { Observation, ScalingSettings } from './decide.ts';
+import type { Sight } from './observer.ts';
+
+const logger = createLogger({ service: 'test', level: 'silent' });
+const SETTINGS: ScalingSettings = {
+  limits: { tokenizer: { min: 0, max: 1 }, scorer: { min: 0, max: 4 }, optimizer: { min: 0, max: 1 } },
+  cooldownMs: 200,
+  recordsPerTokenizer: 1_000,
+  shardsPerScorer: 1,
+  callsPerScorer: 8,
+};
+const NOTHING = {
+  preferences: { records: 0, partitions: 0 },
+  batches: { records: 0, partitions: 0 },
+  optimizer: undefined,
+  runEnded: false,
+  scoreCalls: 0,
+  policyWanted: false,
+} as const;
+
+/** A controller over workloads in memory, whose sight a test decides. */
+function running(options: { readonly afterLook?: () => void } = {}) {
+  const workloads = new MemoryWorkloads();
+  const stop = new AbortController();
+  const scene: { seen: Partial<Observation>; held: boolean; busy: string[] } = { seen: {}, held: true, busy: [] };
+  const observe = async (): Promise<Sight> => {
+    const read = async (component: 'tokenizer' | 'scorer' | 'optimizer') => workloads.read(component);
+    const states = {
+      tokenizer: await read('tokenizer'),
+      scorer: await read('scorer'),
+      optimizer: await read('optimizer'),
+    };
+    options.afterLook?.();
+    const replicas = perComponent((component) => states[component].replicas);
+    return {
+      states,
+      busyScorers: new Set(scene.busy),
+      observation: { ...NOTHING, ...scene.seen, replicas, nowMs: performance.now() },
+    };
+  };
+  const leadership = {
+    signal: stop.signal,
+    assertHeld() {
+      if (!scene.held) throw new AlphapoError('aborted', 'NOT_LEADING', 'lost');
+    },
+  };
+  const done = control({ observe, workloads, settings: SETTINGS, pollMs: 10, logger }, leadership);
+  return {
+    workloads,
+    scene,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await done;
+    },
+  };
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5_000;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error('it did not come to hold');
+    await sleep(5);
+  }
+}
+
+const idle = (state: WorkloadState) => state.replicas === 0;
+
+test('pods come with the work and go after it; each change is told with its reason', async () => {
+  await using controller = running();
+  const { workloads, scene } = controller;
+  scene.seen = { batches: { records: 4, partitions: 1 }, optimizer: { state: 'training', pendingShards: 3 } };
+  await until(() => workloads.state('scorer').replicas === 3);
+  scene.seen = {};
+  await until(() => idle(workloads.state('scorer')) && idle(workloads.state('optimizer')));
+  expect(workloads.scalings.filter(({ component }) => component === 'scorer').map(({ replicas }) => replicas)).toEqual([
+    3, 0,
+  ]);
+  expect(workloads.events.filter(({ component }) => component === 'scorer')).toMatchObject([
+    { type: 'Normal', reason: 'ScaledByAutoscaler', message: 'from 0 to 3: pending-shards' },
+    { message: 'from 3 to 0: idle' },
+  ]);
+});
+
+test('when some scorers go, those with a shard are the last ones', async () => {
+  await using controller = running();
+  const { workloads, scene } = controller;
+  workloads.change('scorer', { replicas: 4 });
+  scene.busy = ['10.0.0.7'];
+  scene.seen = { optimizer: { state: 'training', pendingShards: 1 } };
+  await until(() => workloads.state('scorer').replicas === 1);
+  expect(workloads.protections).toEqual([new Set(['10.0.0.7'])]);
+});
+
+test('an API server that does not answer is outlived', async () => {
+  await using controller = running();
+  const { workloads, scene } = controller;
+  workloads.failure = new AlphapoError('unavailable', 'API_UNAVAILABLE', 'no route');
+  scene.seen = { scoreCalls: 1 };
+  await sleep(100);
+  expect(workloads.scalings).toEqual([]);
+  workloads.failure = undefined;
+  await until(() => workloads.state('scorer').replicas === 1);
+});
+
+test('what changed since it was looked at is looked at again before anything is taken away', async () => {
+  let touch = false;
+  const { workloads, scene, ...controller } = running({
+    afterLook: () => {
+      // A call wakes the scorers between every look and what follows from it.
+      if (touch) workloads.change('scorer', { annotations: { touched: `${Math.random()}` } });
+    },
+  });
+  workloads.change('scorer', { replicas: 2 });
+  touch = true;
+  await sleep(3 * SETTINGS.cooldownMs);
+  expect(workloads.state('scorer').replicas).toBe(2);
+  touch = false;
+  await until(() => idle(workloads.state('scorer')));
+  expect(scene.held).toBe(true);
+  await controller[Symbol.asyncDispose]();
+});
+
+test('one that does not lead any more changes nothing', async () => {
+  await using controller = running();
+  const { workloads, scene } = controller;
+  scene.held = false;
+  scene.seen = { scoreCalls: 9 };
+  await sleep(100);
+  expect(workloads.scalings).toEqual([]);
+});
+
+test('pods that find no place are told on the workload, once', async () => {
+  await using controller = running();
+  const { workloads } = controller;
+  const message = '0/1 nodes are available: 1 Insufficient nvidia.com/gpu.';
+  const obstacles = [1, 2].map((n) => ({ name: `scorer-${n}`, reason: 'Unschedulable', message }));
+  workloads.change('scorer', { replicas: 2, obstacles });
+  await until(() => workloads.events.some(({ type }) => type === 'Warning'));
+  await sleep(50);
+  expect(workloads.events.filter(({ type }) => type === 'Warning')).toEqual([
+    {
+      component: 'scorer',
+      type: 'Warning',
+      reason: 'PodsUnschedulable',
+      message: `2 of its pods cannot run, scorer-1 for one: ${message}`,
+    },
+  ]);
+});
+
+test('the end of a run is noted for when nobody can be asked, unless it is of pods that are being replaced', async () => {
+  await using controller = running();
+  const { workloads, scene } = controller;
+  workloads.change('optimizer', { replicas: 1, readyReplicas: 1, isUpToDate: false, templateDigest: 'second' });
+  scene.seen = { optimizer: { state: 'finished', pendingShards: 0 }, runEnded: true };
+  await sleep(50);
+  expect(workloads.state('optimizer').annotations).toEqual({});
+  workloads.change('optimizer', { isUpToDate: true });
+  await until(() => workloads.state('optimizer').annotations['alphapo.dev/run-ended'] === 'second');
+  scene.seen = { optimizer: { state: 'waiting-for-batches', pendingShards: 0 } };
+  await until(() => workloads.state('optimizer').annotations['alphapo.dev/run-ended'] === undefined);
+});

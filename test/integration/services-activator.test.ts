@@ -1,0 +1,263 @@
+import { AlphapoError, Secret } from '@alphapo/base';
+import { type ScoreRequest, ScorerServiceClient, ScorerServiceService } from '@alphapo/contracts';
+import { type CallContext, callServerStream, callUnary, connect, Handlers, RpcSecurity, RpcServer } from '@alphapo/rpc';
+import { type RunningScorer, startScorer } from '@alphapo/scorer';
+import { type ActivatorConfig, startActivator } from '../../services/autoscaler/src/activator/start.ts';
+import { MemoryWorkloads } from '../../services/autoscaler/src/cluster.fixture.ts';
+import { CALL, LOOPBACK, silent, smallModel, until } from './services-fixture.ts';
+
+/** Score calls through the activator to real scorers; only the API server is in memory. */
+
+const SCORE: ScoreRequest = {
+  items: [{ id: 'a', item: { $case: 'textPair', value: { prompt: text('After 4:'), chosen: ' 5', rejected: ' 4' } } }],
+  policy: undefined,
+  perToken: true,
+  objective: undefined,
+  batch: undefined,
+};
+const UNDER_POLICY: ScoreRequest = { ...SCORE, policy: { $case: 'latest', value: {} } };
+
+function text(value: string) {
+  return { $case: 'text', value } as const;
+}
+
+/** An activator before scorers whose addresses a test decides. */
+async function activator(change: Partial<ActivatorConfig> = {}) {
+  const workloads = new MemoryWorkloads();
+  const addresses: string[] = [];
+  const running = await startActivator(
+    {
+      address: LOOPBACK,
+      security: undefined,
+      scorers: 'scorers.example:50052',
+      discover: async () => addresses,
+      maxHeld: 8,
+      waitMs: 30_000,
+      pod: 'autoscaler-0',
+      ...change,
+    },
+    workloads,
+    silent,
+  );
+  const connection = connect(ScorerServiceClient, running.address);
+  return {
+    workloads,
+    addresses,
+    connection,
+    async [Symbol.asyncDispose]() {
+      connection[Symbol.dispose]();
+      await running[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const scorer = (model: string): Promise<RunningScorer> =>
+  startScorer({ model, address: LOOPBACK, executionProvider: 'cpu', threads: 1 }, silent);
+
+/** A scorer whose answers a test decides. */
+async function scriptedScorer(
+  score: (context: CallContext) => Promise<{ results: []; policy: undefined }>,
+  security?: RpcSecurity,
+) {
+  const handlers = new Handlers(silent);
+  const implementation = {
+    describeScorer: handlers.unary(() => Promise.reject(new Error('not asked'))),
+    score: handlers.unary((_request: unknown, context) => score(context)),
+    gradient: handlers.serverStream(async function* () {}),
+  };
+  const services = [{ definition: ScorerServiceService, implementation }];
+  return RpcServer.start({ address: LOOPBACK, services, handlers, drainMs: 500, security });
+}
+
+const noScores = { results: [] as [], policy: undefined };
+const woken = ({ workloads }: { workloads: MemoryWorkloads }) => workloads.state('scorer').replicas === 1;
+
+test('a call at zero wakes a scorer, waits for it, and gets its answer', async () => {
+  const model = await smallModel();
+  await using front = await activator();
+  const answer = callUnary(front.connection, 'score', SCORE, CALL);
+  await until(() => woken(front));
+  await using ready = await scorer(model);
+  front.addresses.push(ready.address);
+  using direct = connect(ScorerServiceClient, ready.address);
+  expect(await answer).toEqual(await callUnary(direct, 'score', SCORE, CALL));
+  const description = await callUnary(front.connection, 'describeScorer', {}, CALL);
+  expect(description.modelDigest).toBe((await callUnary(direct, 'describeScorer', {}, CALL)).modelDigest);
+  const { annotations } = front.workloads.state('scorer');
+  expect(annotations['alphapo.dev/last-score.autoscaler-0']).toMatch(/^\d{4}-.*Z 1$/);
+  expect(front.workloads.scalings).toEqual([{ component: 'scorer', replicas: 1 }]);
+});
+
+test('scorers that go lose no call: it is asked again of another one', async () => {
+  const model = await smallModel();
+  await using front = await activator();
+  const first = await scorer(model);
+  await using second = await scorer(model);
+  front.addresses.push(first.address, second.address);
+  const calls = Array.from({ length: 40 }, (_, i) =>
+    callUnary(
+      front.connection,
+      'score',
+      { ...SCORE, items: SCORE.items.map((item) => ({ ...item, id: `${i}` })) },
+      CALL,
+    ),
+  );
+  await Promise.race(calls);
+  await first[Symbol.asyncDispose]();
+  const more = Array.from({ length: 5 }, () => callUnary(front.connection, 'score', SCORE, CALL));
+  const answers = await Promise.all([...calls, ...more]);
+  const [expected] = answers[0]?.results ?? [];
+  for (const [i, { results }] of answers.entries()) {
+    expect(results[0]?.id).toBe(i < calls.length ? `${i}` : 'a');
+    expect(results[0]?.chosen?.mean).toBeCloseTo(expected?.chosen?.mean ?? 0, 4);
+  }
+});
+
+test('calls are spread over scorers by what each has to do', async () => {
+  const release = Promise.withResolvers<void>();
+  const counts: [number, number] = [0, 0];
+  const slow = (i: 0 | 1) =>
+    scriptedScorer(async () => {
+      counts[i]++;
+      await release.promise;
+      return noScores;
+    });
+  await using first = await slow(0);
+  await using second = await slow(1);
+  await using front = await activator();
+  front.addresses.push(first.address, second.address);
+  const calls = [callUnary(front.connection, 'score', SCORE, CALL)];
+  await until(() => counts[0] + counts[1] === 1);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  for (let i = 0; i < 7; i++) calls.push(callUnary(front.connection, 'score', SCORE, CALL));
+  await until(() => counts[0] + counts[1] === 8);
+  expect(counts).toEqual([4, 4]);
+  release.resolve();
+  await Promise.all(calls);
+});
+
+test('calls beyond those that may wait are asked to come again', async () => {
+  await using front = await activator({ maxHeld: 2 });
+  const leave = new AbortController();
+  const held = [1, 2].map(() =>
+    callUnary(front.connection, 'score', SCORE, { ...CALL, signal: leave.signal }).catch((error) => error),
+  );
+  await until(() => woken(front));
+  await expect(callUnary(front.connection, 'score', SCORE, CALL)).rejects.toMatchObject({
+    code: 'resource-exhausted',
+    reason: 'SCORERS_STARTING',
+    metadata: { retrySeconds: '10' },
+  });
+  leave.abort();
+  for (const error of await Promise.all(held)) expect(error).toMatchObject({ code: 'cancelled' });
+});
+
+test('one that waited in vain is told why', async () => {
+  await using front = await activator({ waitMs: 1_500 });
+  const message = '0/1 nodes are available: 1 Insufficient nvidia.com/gpu.';
+  front.workloads.change('scorer', { obstacles: [{ name: 'scorer-x', reason: 'Unschedulable', message }] });
+  await expect(callUnary(front.connection, 'score', SCORE, CALL)).rejects.toMatchObject({
+    code: 'unavailable',
+    reason: 'NO_SCORER_READY',
+    message: expect.stringContaining(message),
+  });
+});
+
+test('a deadline ends the wait', async () => {
+  await using front = await activator({ maxHeld: 1 });
+  const late = { code: 'deadline-exceeded' };
+  await expect(callUnary(front.connection, 'score', SCORE, { timeoutMs: 300 })).rejects.toMatchObject(late);
+  // Its place is free again.
+  await expect(callUnary(front.connection, 'score', SCORE, { timeoutMs: 300 })).rejects.toMatchObject(late);
+});
+
+test('deadline, cancellation and token of the caller reach the scorer', async () => {
+  const contexts: CallContext[] = [];
+  const aborted = Promise.withResolvers<void>();
+  await using behind = await scriptedScorer(async (context) => {
+    contexts.push(context);
+    await new Promise<void>((resolve) => context.signal.addEventListener('abort', () => resolve()));
+    aborted.resolve();
+    return noScores;
+  });
+  const token = { kind: 'value', variable: 'T', secret: new Secret('own') } as const;
+  const options = { logger: silent };
+  using security = await RpcSecurity.open(
+    { tls: undefined, token, access: undefined, healthAddress: undefined },
+    options,
+  );
+  await using front = await activator({ security });
+  front.addresses.push(behind.address);
+  const leave = new AbortController();
+  const call = callUnary(front.connection, 'score', SCORE, {
+    timeoutMs: 20_000,
+    signal: leave.signal,
+    authorization: new Secret('Bearer theirs'),
+  });
+  await until(() => contexts.length === 1);
+  expect(contexts[0]?.authorization?.reveal()).toBe('Bearer theirs');
+  expect((contexts[0]?.deadline ?? 0) - Date.now()).toBeLessThan(20_000);
+  leave.abort();
+  await expect(call).rejects.toMatchObject({ code: 'cancelled' });
+  await aborted.promise;
+});
+
+test('what a scorer refuses is refused with its words, and asked of no other', async () => {
+  let asked = 0;
+  await using behind = await scriptedScorer(async () => {
+    asked++;
+    throw new AlphapoError('invalid-argument', 'INVALID_ITEM', 'items[0]: is empty', {
+      metadata: { field: 'items[0]' },
+    });
+  });
+  await using front = await activator();
+  front.addresses.push(behind.address);
+  await expect(callUnary(front.connection, 'score', SCORE, CALL)).rejects.toMatchObject({
+    code: 'invalid-argument',
+    reason: 'INVALID_ITEM',
+    metadata: { field: 'items[0]' },
+  });
+  expect(asked).toBe(1);
+});
+
+test('scores under a policy wake the optimizer too', async () => {
+  await using front = await activator({ waitMs: 1_200 });
+  const call = callUnary(front.connection, 'score', UNDER_POLICY, CALL).catch(() => {});
+  await until(() => woken(front) && front.workloads.state('optimizer').replicas === 1);
+  expect(Object.keys(front.workloads.state('optimizer').annotations)).toEqual(['alphapo.dev/last-score.autoscaler-0']);
+  await call;
+});
+
+test('an API server that fails for a while is asked again', async () => {
+  await using front = await activator({ waitMs: 10_000 });
+  front.workloads.failure = new AlphapoError('unavailable', 'API_UNAVAILABLE', 'no route');
+  const leave = new AbortController();
+  const call = callUnary(front.connection, 'score', SCORE, { ...CALL, signal: leave.signal }).catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  front.workloads.failure = undefined;
+  await until(() => woken(front));
+  leave.abort();
+  await call;
+});
+
+test('gradients are asked for elsewhere, and the answer says where', async () => {
+  await using front = await activator();
+  const request = {
+    runId: '',
+    step: 0n,
+    shard: 0,
+    policy: undefined,
+    objective: undefined,
+    pairs: [],
+    batchPairs: 0,
+    batchChosenTokens: 0,
+    referenceModelDigest: '',
+    compute: undefined,
+    dtype: '',
+  };
+  await expect(Array.fromAsync(callServerStream(front.connection, 'gradient', request, CALL))).rejects.toMatchObject({
+    code: 'unimplemented',
+    message: expect.stringContaining('scorers.example:50052'),
+  });
+  expect(front.workloads.scalings).toEqual([]);
+});
