@@ -2,6 +2,7 @@ import { RUN_HEADER, RunState, ScorerState, type TrainingStep } from '@alphapo/c
 import { ENGINE_REVISION } from '@alphapo/engine';
 import { callUnary } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
+import { freePort } from '../free-port.ts';
 import {
   CALL,
   LOOPBACK,
@@ -55,6 +56,27 @@ test('a scorer with another number of threads than the first one is put aside by
   run.scorers.push(run.scorer.address);
   await training;
   expect(new Set(run.optimizer.steps.steps.map(({ computation }) => computation?.threads))).toEqual(new Set([1]));
+});
+
+test('a scorer that is replaced by one with other threads while nobody asks it gives no shard', async () => {
+  await using run = await startRun(model, { ...SETTINGS, batchSize: 2, steps: 150 });
+  const address = `127.0.0.1:${await freePort()}`;
+  const at = (threads: number) =>
+    startScorer({ model, address, optimizerAddress: run.optimizer.address, executionProvider: 'cpu', threads }, silent);
+  const [unchanged] = run.scorers.splice(0, 1, address);
+  const first = await at(1);
+  const training = run.train(pairs(300));
+  await until(() => run.optimizer.steps.steps.length > 0);
+  await run.optimizer.trainer.pause();
+  await first[Symbol.asyncDispose]();
+  await using _second = await at(2);
+  const phases = () => run.optimizer.trainer.status.scorers.map(({ phase }) => phase);
+  expect(phases()).toEqual(['ready']);
+  await run.optimizer.trainer.resume();
+  await until(() => phases()[0] === 'quarantined');
+  run.scorers.push(unchanged as string);
+  await training;
+  expect(run.optimizer.steps.steps).toMatchObject(Array(150).fill({ computation: { threads: 1 } }));
 });
 
 test('so it is after the optimizer was started again', async () => {

@@ -120,6 +120,7 @@ function withLoss(part: GradientResponse['part'], loss: number): GradientRespons
 test.each<[string, (answer: Answer) => Answer]>([
   ['names another policy', summaryWith({ policy: { runId: 'r', step: 9n, digest: 'sha256:other' } })],
   ['answers for other pairs', summaryWith({ pairs: [] })],
+  ['does not say what it computed with', summaryWith({ computation: undefined })],
   ['leaves the summary out', changed((response) => (response.part?.$case === 'summary' ? undefined : response))],
   [
     'renames a tensor',

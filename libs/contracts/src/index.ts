@@ -1,4 +1,4 @@
-export { type Computation, computationSchema } from './computation.ts';
+export { type Computation, computationOf, computationSchema, type ToldComputation } from './computation.ts';
 export {
   type ComputeSettings,
   computeSettingsSchema,

@@ -1,4 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
+import type { ToldComputation } from '@alphapo/contracts';
 import type { Logger } from '@alphapo/telemetry';
 import { isMismatch, type Scorer } from './scorer.ts';
 import { computeShard } from './shard-call.ts';
@@ -19,7 +20,7 @@ export interface Scorers {
   /** Looks for scorers and asks those that are due, without waiting for either. */
   refresh(): void;
   /** Whether a scorer's answer has the bits of the run's; the first answer decides what they are. */
-  accept(scorer: Scorer): boolean;
+  accept(scorer: Scorer, computation: ToldComputation | undefined): boolean;
 }
 
 export interface SpreadOptions {
@@ -146,7 +147,7 @@ export class ShardSpread {
       const { shard } = task;
       const result = await computeShard(scorer.connection, this.#work, { shard, gradient }, settings);
       if (task.result !== undefined) return scorer.succeeded();
-      if (!this.#scorers.accept(scorer)) return;
+      if (!this.#scorers.accept(scorer, result.computation)) return;
       pace.add(task.tokens, performance.now() - started);
       if (!this.#believes(task, result, scorer)) return;
       task.result = result;

@@ -1,5 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import {
+  computationOf,
   computeFromWire,
   type DescribeScorerResponse,
   type GradientRequest,
@@ -117,6 +118,7 @@ export class ScorerService {
       tensorCount: result.gradient.size,
       computeMs: result.computeMs,
       policyMs,
+      computation: computationOf(this.#engine.model),
     };
     yield { part: { $case: 'summary', value: summary } };
     for (const value of tensorsToChunks(result.gradient)) yield { part: { $case: 'chunk', value } };
