@@ -150,6 +150,30 @@ test.each([
   await expect(start(run)).rejects.toMatchObject({ reason, message: expect.stringContaining(message) });
 });
 
+test.each([
+  [
+    'the last steps are gone',
+    (file: LogFile) => file.remove(topics.trainingSteps, 3),
+    'the checkpoint is of step 4, but training-steps has 3 steps of the run',
+  ],
+  [
+    'the checkpoint’s step has other weights',
+    (file: LogFile) =>
+      file.edit(topics.trainingSteps, 3, (value) =>
+        Buffer.from(JSON.stringify({ ...JSON.parse(`${Buffer.from(value)}`), policyDigest: 'sha256:other' })),
+      ),
+    'but training-steps says sha256:other',
+  ],
+])('training-steps where %s are refused beside the checkpoint', async (_what, change, message) => {
+  await using run = await trained();
+  using file = new LogFile(join(run.folder, 'log.sqlite'));
+  change(file);
+  await expect(start(run)).rejects.toMatchObject({
+    reason: 'LEDGER_BROKEN',
+    message: expect.stringContaining(message),
+  });
+});
+
 test('a ledger that expires is refused by topic and setting', async () => {
   await using run = await startRun(model);
   await run.log.ensureTopics([{ name: 'short-preference-batches', partitions: 1, retentionMs: 3_600_000 }]);
