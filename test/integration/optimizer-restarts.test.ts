@@ -34,6 +34,29 @@ test.each([
   expect(seen.map(({ step }) => step)).toEqual([1n, 2n]);
 });
 
+test('an optimizer that computes steps again does not move its group back, and restores a position that was forgotten', async () => {
+  await using run = await startRun(model);
+  // No pairs in it: a batch that is passed over.
+  const empty = PreferenceBatch.encode(PreferenceBatch.fromPartial({})).finish();
+  await run.log.append([{ topic: topics.preferenceBatches, partition: 0, value: empty }]);
+  await run.train(pairs(16));
+  const committed = async () => (await run.log.lag(topics.optimizerGroup, topics.preferenceBatches))[0]?.committed;
+  const end = await committed();
+  expect(end).toBe(5n);
+  const again = await run.startOptimizer();
+  const stop = new AbortController();
+  run.scorers.splice(0);
+  const training = again.trainer.train(stop.signal);
+  await until(() => again.trainer.status.state === 'waiting-for-scorers');
+  expect(await committed()).toBe(end);
+  stop.abort();
+  await training;
+  using file = new LogFile(join(run.folder, 'log.sqlite'));
+  file.forgetGroup(topics.optimizerGroup);
+  await run.startOptimizer({ checkpointFolder: run.checkpointFolder });
+  expect(await committed()).toBe(end);
+});
+
 test('who watches from beyond the last step is told that there is none', async () => {
   await using run = await startRun(model);
   const watching = Array.fromAsync(callServerStream(run.connection, 'watchSteps', { fromStep: 9n }, CALL));

@@ -1,6 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import { RUN_HEADER, type Topics, type TrainingStep } from '@alphapo/contracts';
-import type { EventLog, FencedWriter, GroupPosition } from '@alphapo/messaging';
+import type { EventLog, FencedWriter, OutgoingRecord } from '@alphapo/messaging';
 import type { PublishedSteps } from './published-steps.ts';
 
 type LedgerTopics = Pick<Topics, 'trainingSteps' | 'preferenceBatches' | 'optimizerGroup'>;
@@ -14,11 +14,14 @@ export class StepLedger implements AsyncDisposable {
   readonly #topics: LedgerTopics;
   readonly #published: PublishedSteps;
   readonly #listeners = new Set<() => void>();
+  /** The offset that the group has committed; it only grows, also while steps are computed again. */
+  #committed: bigint;
 
-  private constructor(writer: FencedWriter, topics: LedgerTopics, published: PublishedSteps) {
+  private constructor(writer: FencedWriter, topics: LedgerTopics, published: PublishedSteps, committed: bigint) {
     this.#writer = writer;
     this.#topics = topics;
     this.#published = published;
+    this.#committed = committed;
   }
 
   /** `published`: the run's steps, which are read on to their end. Errors: those of reading them. */
@@ -34,7 +37,12 @@ export class StepLedger implements AsyncDisposable {
     // With the topic's name: the same run under another prefix has a ledger of its own.
     const writer = await log.writer(`optimizer-${topics.trainingSteps}-${runId}`);
     await published.readOn(signal);
-    return new StepLedger(writer, topics, published);
+    const [position] = await log.lag(topics.optimizerGroup, topics.preferenceBatches);
+    const ledger = new StepLedger(writer, topics, published, position?.committed ?? 0n);
+    // A log forgets the position of a group that has been away for long.
+    const last = published.steps.at(-1);
+    if (last !== undefined) await ledger.passOver(BigInt(last.batchOffset));
+    return ledger;
   }
 
   /** The steps published so far; index 0 is step 1. */
@@ -56,7 +64,7 @@ export class StepLedger implements AsyncDisposable {
         value: JSON.stringify(step),
         headers: { [RUN_HEADER]: step.runId },
       };
-      await this.#writer.write([record], [this.#positionAfter(BigInt(step.batchOffset))]);
+      await this.#write([record], BigInt(step.batchOffset) + 1n);
       this.#published.add(step);
       for (const notify of this.#listeners) notify();
     } else if (published.policyDigest !== step.policyDigest) {
@@ -68,15 +76,17 @@ export class StepLedger implements AsyncDisposable {
     }
   }
 
-  /** Moves the group beyond a batch that is no step. Errors: FENCED. */
+  /** Moves the group beyond a batch, unless it is there already. Errors: FENCED. */
   async passOver(batchOffset: bigint): Promise<void> {
-    await this.#writer.write([], [this.#positionAfter(batchOffset)]);
+    const nextOffset = batchOffset + 1n;
+    if (nextOffset > this.#committed) await this.#write([], nextOffset);
   }
 
-  /** Where the optimizer is in the ledger, for whoever asks the log: tokenizers, autoscalers, tools. */
-  #positionAfter(batchOffset: bigint): GroupPosition {
+  /** With the optimizer's place in the ledger, for whoever asks the log: tokenizers, autoscalers, tools. */
+  async #write(records: readonly OutgoingRecord[], nextOffset: bigint): Promise<void> {
     const { optimizerGroup: group, preferenceBatches: topic } = this.#topics;
-    return { group, topic, partition: 0, nextOffset: batchOffset + 1n };
+    await this.#writer.write(records, [{ group, topic, partition: 0, nextOffset }]);
+    this.#committed = nextOffset;
   }
 
   /** Every step from `fromStep` on: those published, then each as it comes, until the signal. */
