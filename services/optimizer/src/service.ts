@@ -99,7 +99,8 @@ export class OptimizerService {
   /** The header, then the tensors of the policy. */
   async *getPolicy({ version }: GetPolicyRequest): AsyncGenerator<GetPolicyResponse> {
     const { run } = this.#trainer;
-    using policy = await this.#trainer.readPolicy();
+    // Scorers name the version that the step under way needs.
+    using policy = await this.#trainer.readPolicy(version === undefined ? 'other' : 'scorer');
     if (version !== undefined && version.digest !== policy.digest) {
       throw new AlphapoError(
         'not-found',

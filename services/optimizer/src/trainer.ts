@@ -12,6 +12,7 @@ import type { Lease } from './lease.ts';
 import { finiteNorm, nonFiniteError, nonFiniteOf } from './non-finite.ts';
 import type { Pause } from './pause.ts';
 import type { PolicyReading } from './policy.ts';
+import { type PolicyReader, PolicyReaders } from './policy-readers.ts';
 import { readAhead } from './read-ahead.ts';
 import type { Run } from './run.ts';
 import type { ScorerPool } from './scorer-pool.ts';
@@ -61,6 +62,7 @@ interface BatchDigests {
 export class Trainer {
   readonly #parts: TrainerParts;
   readonly #gradients: GradientMemory;
+  readonly #readers = new PolicyReaders();
   #state: TrainingState;
   #digests: BatchDigests | undefined;
   #checkpointStep: number;
@@ -114,14 +116,14 @@ export class Trainer {
     };
   }
 
-  /** The weights of the current policy, once no step is changing them. Errors: STEP_FAILED. */
-  async readPolicy(): Promise<PolicyReading> {
+  /** The weights of the current policy, once no step is changing them. Errors: STEP_FAILED, POLICY_READERS. */
+  async readPolicy(reader: PolicyReader = 'other'): Promise<PolicyReading> {
     for (let seen: unknown; seen !== this.#changing; ) {
       seen = this.#changing;
       await seen;
     }
     if (this.#torn) throw stepFailed('no policy to read');
-    return this.#state.policy.read();
+    return this.#readers.read(this.#state.policy, reader);
   }
 
   /** Finishes the step under way; no further one is taken until `resume`, also when the optimizer is started again. */
