@@ -159,7 +159,7 @@ export class ShardSpread {
       if (this.#options.signal.aborted) scorer.abandoned();
       else if (!abort.signal.aborted) await this.#failed(task, scorer, error);
       else if (task.result === undefined) scorer.abandoned();
-      else scorer.failed(outpaced(scorer), { step: this.#work.step, shard: task.shard.index });
+      else scorer.outpaced({ step: this.#work.step, shard: task.shard.index });
     } finally {
       if (!added) memory.giveBack(gradient);
     }
@@ -207,10 +207,6 @@ function notFinite(scorer: Scorer, { step, shard }: { step: number; shard: numbe
     'WRONG_ANSWER',
     `${scorer.address} answered step ${step}, shard ${shard} with numbers that are not finite; ${other.address} with finite ones`,
   );
-}
-
-function outpaced({ address }: Scorer): AlphapoError {
-  return new AlphapoError('deadline-exceeded', 'OUTPACED', `another scorer was faster than ${address}`);
 }
 
 const codeOf = (error: unknown) => (error instanceof AlphapoError ? error.code : undefined);
