@@ -7,6 +7,7 @@ import {
   CALL,
   LOOPBACK,
   pairs,
+  recordsOf,
   silent,
   smallModel,
   startRun,
@@ -103,7 +104,8 @@ test('so it is after the optimizer was started again', async () => {
 test('a run that another revision of the engine began is refused', async () => {
   await using run = await startRun(model, SETTINGS);
   await run.train(RECORDS);
-  const [first] = run.optimizer.steps.steps as [TrainingStep];
+  const [record] = await recordsOf(run.log, topics.trainingSteps);
+  const first: TrainingStep = JSON.parse(Buffer.from(record?.value as Uint8Array).toString());
   const computation = { ...first.computation, engineRevision: ENGINE_REVISION + 1 };
   const value = JSON.stringify({ ...first, step: 5, computation });
   await run.log.append([{ topic: topics.trainingSteps, partition: 0, value, headers: { [RUN_HEADER]: first.runId } }]);

@@ -3,12 +3,15 @@ import { RUN_HEADER, type TrainingStep, trainingStepSchema } from '@alphapo/cont
 import type { EventLog, LogRecord } from '@alphapo/messaging';
 import { ledgerCutOff } from './ledger.ts';
 
+/** A published step without the names of its pairs: those of all steps of a long run would fill the memory. */
+export type TakenStep = Omit<TrainingStep, 'pairIds'> & { readonly pairs: number };
+
 /** The steps of one run as `training-steps` has them: each once, in order. */
 export class PublishedSteps {
   readonly #log: EventLog;
   readonly #topic: string;
   readonly #runId: string;
-  readonly #steps: TrainingStep[] = [];
+  readonly #steps: TakenStep[] = [];
   /** Offset that is read next; undefined before the first reading. */
   #position: bigint | undefined;
 
@@ -31,13 +34,13 @@ export class PublishedSteps {
   }
 
   /** Index 0 is step 1. */
-  get steps(): readonly TrainingStep[] {
+  get steps(): readonly TakenStep[] {
     return this.#steps;
   }
 
-  /** A step that this optimizer has published. */
-  add(step: TrainingStep): void {
-    this.#steps.push(step);
+  /** The next step, published by this optimizer. */
+  add({ pairIds, ...step }: TrainingStep): void {
+    this.#steps.push({ ...step, pairs: pairIds.length });
   }
 
   #read(record: LogRecord): void {
@@ -46,7 +49,7 @@ export class PublishedSteps {
     const step = parseStep(record);
     const expected = this.#steps.length + 1;
     if (step.step !== expected) throw outOfOrder(record, step.step, expected);
-    this.#steps.push(step);
+    this.add(step);
   }
 }
 

@@ -1,7 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
 import { RUN_HEADER, type Topics, type TrainingStep } from '@alphapo/contracts';
 import type { EventLog, FencedWriter, OutgoingRecord } from '@alphapo/messaging';
-import type { PublishedSteps } from './published-steps.ts';
+import type { PublishedSteps, TakenStep } from './published-steps.ts';
 
 type LedgerTopics = Pick<Topics, 'trainingSteps' | 'preferenceBatches' | 'optimizerGroup'>;
 
@@ -46,7 +46,7 @@ export class StepLedger implements AsyncDisposable {
   }
 
   /** The steps published so far; index 0 is step 1. */
-  get steps(): readonly TrainingStep[] {
+  get steps(): readonly TakenStep[] {
     return this.#published.steps;
   }
 
@@ -90,7 +90,7 @@ export class StepLedger implements AsyncDisposable {
   }
 
   /** Every step from `fromStep` on: those published, then each as it comes, until the signal. */
-  async *follow(fromStep: number, signal: AbortSignal): AsyncIterable<TrainingStep> {
+  async *follow(fromStep: number, signal: AbortSignal): AsyncIterable<TakenStep> {
     for (let next = Math.max(1, fromStep); !signal.aborted; ) {
       const step = this.steps[next - 1];
       if (step !== undefined) {

@@ -19,7 +19,7 @@ export class PolicySource implements Disposable {
   readonly #optimizer: Connection<OptimizerServiceClient> | undefined;
   /** Fetches under way, by digest (or "latest"): whoever asks meanwhile waits for the same one. */
   readonly #fetching = new Map<string, Promise<PolicyVersion>>();
-  readonly #loaded = new Map<string, PolicyVersion>();
+  #loaded: PolicyVersion[] = [];
   /** Memory for the next policy. */
   #spare: FloatTensors | undefined;
   readonly #closing = new AbortController();
@@ -30,7 +30,7 @@ export class PolicySource implements Disposable {
   }
 
   get loaded(): PolicyVersion[] {
-    return [...this.#loaded.values()].filter(({ digest }) => this.#engine.hasPolicy(digest));
+    return this.#loaded.filter(({ digest }) => this.#engine.hasPolicy(digest));
   }
 
   /**
@@ -97,7 +97,7 @@ export class PolicySource implements Disposable {
       }
       await this.#engine.loadPolicy({ digest: found.digest, method, tensors: assembled });
     }
-    this.#loaded.set(found.digest, found);
+    this.#loaded = [...this.loaded.filter(({ digest }) => digest !== found.digest), found];
     return found;
   }
 }
