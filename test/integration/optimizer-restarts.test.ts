@@ -7,7 +7,7 @@ import { callServerStream, callUnary, connect } from '@alphapo/rpc';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { LogFile } from './log-file.ts';
 import { ServiceProcess } from './processes.ts';
-import { CALL, pairs, produce, smallModel, startRun, topics, until } from './services-fixture.ts';
+import { CALL, pairs, produce, silent, smallModel, startRun, topics, until } from './services-fixture.ts';
 
 /** What an optimizer that is started again knows of the one before. */
 
@@ -109,6 +109,16 @@ test.each<[string, Partial<OptimizerConfig>, string]>([
   await expect(run.startOptimizer(config)).rejects.toMatchObject({ reason });
   await run.optimizer.trainer.resume();
   await training;
+  expect(run.optimizer.trainer.status.state).toBe('finished');
+});
+
+test('an optimizer that is stopped during its start leaves the one at work alone', async () => {
+  await using run = await startRun(model);
+  await expect(run.startOptimizer({}, silent, AbortSignal.abort())).rejects.toMatchObject({
+    code: 'cancelled',
+    reason: 'STOPPED',
+  });
+  await run.train(pairs(16));
   expect(run.optimizer.trainer.status.state).toBe('finished');
 });
 

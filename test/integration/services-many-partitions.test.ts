@@ -42,7 +42,7 @@ test('a run over several partitions ends when all of them have ended, also one t
       ...(end ? [{ topic: topics.preferences, partition, value: '', headers: { [CONTROL_HEADER]: END_OF_DATA } }] : []),
     ]);
   const trainUntil = async (steps: number) => {
-    await using optimizer = await startOptimizer(config, log, silent);
+    await using optimizer = await startOptimizer(config, log, silent, stop.signal);
     await using scorer = await startScorer(
       { model, address: LOOPBACK, optimizerAddress: optimizer.address, executionProvider: 'cpu', threads: 1 },
       silent,
@@ -62,7 +62,7 @@ test('a run over several partitions ends when all of them have ended, also one t
   await put(1, false);
   expect(await trainUntil(5)).not.toBe('finished');
   await put(1, true);
-  await using last = await startOptimizer(config, log, silent);
+  await using last = await startOptimizer(config, log, silent, stop.signal);
   await using scorer = await startScorer(
     { model, address: LOOPBACK, optimizerAddress: last.address, executionProvider: 'cpu', threads: 1 },
     silent,

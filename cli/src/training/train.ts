@@ -76,7 +76,7 @@ export async function train(
   signal: AbortSignal,
 ): Promise<TrainSummary> {
   await claimRunFolder(plan.folder, identityOf(plan), plan.resume);
-  await using run = await startLocalRun(plan, logger);
+  await using run = await startLocalRun(plan, logger, signal);
   await produce(run.log, plan);
   const done = new AbortController();
   const stop = AbortSignal.any([signal, done.signal]);

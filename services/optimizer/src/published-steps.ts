@@ -23,14 +23,14 @@ export class PublishedSteps {
 
   /**
    * Reads what there is beyond what was read before. Errors: LEDGER_CUT_OFF where the first steps are gone from the topic,
-   * LEDGER_BROKEN where steps are missing or doubled between others, or a record is no step.
+   * LEDGER_BROKEN where steps are missing or doubled between others, or a record is no step; STOPPED by the signal.
    */
   async readOn(signal: AbortSignal): Promise<void> {
     this.#position ??= (await this.#log.bounds(this.#topic, 0)).first;
     for await (const records of this.#log.read(this.#topic, 0, this.#position, { stop: 'at-end', signal })) {
       for (const record of records) this.#read(record);
     }
-    signal.throwIfAborted();
+    if (signal.aborted) throw new AlphapoError('cancelled', 'STOPPED', `stopped while it read ${this.#topic}`);
   }
 
   /** Index 0 is step 1. */

@@ -53,11 +53,15 @@ export interface RunningOptimizer extends AsyncDisposable {
   checkScorer(address: string): Promise<void>;
 }
 
-/** Brings the run's state up and serves it. Training starts with `trainer.train`. */
+/**
+ * Brings the run's state up and serves it. Training starts with `trainer.train`. The signal stops the start; it has no effect
+ * on what has started. Errors: STOPPED (cancelled), and those that say why a run cannot go on.
+ */
 export async function startOptimizer(
   config: OptimizerConfig,
   log: EventLog,
   logger: Logger,
+  signal: AbortSignal,
 ): Promise<RunningOptimizer> {
   await using opened = new AsyncDisposableStack();
   const { specification, topics } = config;
@@ -76,9 +80,8 @@ export async function startOptimizer(
   const checkpoint = await checkpoints.newest();
   if (checkpoint !== undefined) checkSameRun(checkpoint, run, config.checkpointFolder);
   else await sayWhereNoneIsIntact(checkpoints, logger);
-  const starting = new AbortController();
   const published = new PublishedSteps(log, topics.trainingSteps, run.id);
-  await published.readOn(starting.signal);
+  await published.readOn(signal);
   checkRevision(run, computationOf(published));
   const state =
     checkpoint === undefined
@@ -86,8 +89,9 @@ export async function startOptimizer(
       : stateFromCheckpoint(checkpoint);
   requireSameWeights(published, state.policy, topics.trainingSteps);
   await requireBatchesFrom(log, topics.preferenceBatches, state.nextBatchOffset);
+  if (signal.aborted) throw new AlphapoError('cancelled', 'STOPPED', 'stopped during its start');
   // Only now: a start that is refused leaves an optimizer of the run at work, and another run's optimizer its folder.
-  const steps = opened.use(await StepLedger.open(log, topics, { runId: run.id, published, signal: starting.signal }));
+  const steps = opened.use(await StepLedger.open(log, topics, { runId: run.id, published, signal: signal }));
   // The last one's transaction is sure to be visible since it was fenced.
   requireStepsUpTo(published, state.policy.step, topics.trainingSteps);
   const computation = computationOf(published);

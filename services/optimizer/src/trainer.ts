@@ -168,7 +168,7 @@ export class Trainer {
     const { log, batchesTopic, pause } = this.#parts;
     const start = this.#state.nextBatchOffset;
     const endOfData = new EndOfData(() => batchesBefore(start, log, batchesTopic, signal));
-    if (await this.#isOver(endOfData)) return this.#finish();
+    if (await this.#isOver(endOfData, signal)) return this.#finish();
     this.#runState = 'waiting-for-batches';
     const left = new AbortController();
     const reading = { signal: AbortSignal.any([signal, left.signal]) };
@@ -196,13 +196,12 @@ export class Trainer {
   }
 
   /** Whether the last step was taken before this optimizer was started: the batch that it came from says so. */
-  async #isOver(endOfData: EndOfData): Promise<boolean> {
+  async #isOver(endOfData: EndOfData, signal: AbortSignal): Promise<boolean> {
     const { log, batchesTopic } = this.#parts;
     const lastOffset = this.#state.nextBatchOffset - 1n;
     const { first, next } = await log.bounds(batchesTopic, 0);
     if (lastOffset < first || lastOffset >= next) return false;
-    const options = { signal: new AbortController().signal, stop: 'at-end' } as const;
-    for await (const { batch } of readBatches(log, batchesTopic, lastOffset, options)) {
+    for await (const { batch } of readBatches(log, batchesTopic, lastOffset, { signal, stop: 'at-end' })) {
       return this.#isLast(batch, endOfData);
     }
     return false;
