@@ -31,7 +31,7 @@ async function activator(change: Partial<ActivatorConfig> = {}) {
       security: undefined,
       scorers: 'scorers.example:50052',
       discover: async () => addresses,
-      maxHeld: 8,
+      held: { calls: 8, bytes: 4_096 },
       waitMs: 30_000,
       pod: 'autoscaler-0',
       ...change,
@@ -137,7 +137,7 @@ test('calls are spread over scorers by what each has to do', async () => {
 });
 
 test('calls beyond those that may wait are asked to come again', async () => {
-  await using front = await activator({ maxHeld: 2 });
+  await using front = await activator({ held: { calls: 2, bytes: 4_096 } });
   const leave = new AbortController();
   const held = [1, 2].map(() =>
     callUnary(front.connection, 'score', SCORE, { ...CALL, signal: leave.signal }).catch((error) => error),
@@ -152,6 +152,19 @@ test('calls beyond those that may wait are asked to come again', async () => {
   for (const error of await Promise.all(held)) expect(error).toMatchObject({ code: 'cancelled' });
 });
 
+test('large requests leave less room for others', async () => {
+  await using front = await activator();
+  const leave = new AbortController();
+  const large = { id: 'a'.repeat(4_000), item: SCORE.items[0]?.item };
+  const call = () =>
+    callUnary(front.connection, 'score', { ...SCORE, items: [large] }, { ...CALL, signal: leave.signal });
+  const held = call().catch((error) => error);
+  await until(() => woken(front));
+  await expect(call()).rejects.toMatchObject({ reason: 'SCORERS_STARTING' });
+  leave.abort();
+  await held;
+});
+
 test('one that waited in vain is told why', async () => {
   await using front = await activator({ waitMs: 1_500 });
   const message = '0/1 nodes are available: 1 Insufficient nvidia.com/gpu.';
@@ -164,7 +177,7 @@ test('one that waited in vain is told why', async () => {
 });
 
 test('a deadline ends the wait', async () => {
-  await using front = await activator({ maxHeld: 1 });
+  await using front = await activator({ held: { calls: 1, bytes: 4_096 } });
   const late = { code: 'deadline-exceeded' };
   await expect(callUnary(front.connection, 'score', SCORE, { timeoutMs: 300 })).rejects.toMatchObject(late);
   // Its place is free again.
