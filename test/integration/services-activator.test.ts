@@ -45,8 +45,8 @@ async function activator(change: Partial<ActivatorConfig> = {}) {
     addresses,
     connection,
     async [Symbol.asyncDispose]() {
-      connection[Symbol.dispose]();
       await running[Symbol.asyncDispose]();
+      connection[Symbol.dispose]();
     },
   };
 }
@@ -231,6 +231,30 @@ test('what a scorer refuses is refused with its words, and asked of no other', a
     metadata: { field: 'items[0]' },
   });
   expect(asked).toBe(1);
+});
+
+test('a scorer that lacks what one call needs stays there for the others', async () => {
+  let asked = 0;
+  await using behind = await scriptedScorer(async () => {
+    asked++;
+    if (asked < 4) throw new AlphapoError('unavailable', 'NO_OPTIMIZER', 'the optimizer does not answer');
+    return noScores;
+  });
+  await using front = await activator();
+  front.addresses.push(behind.address);
+  expect(await callUnary(front.connection, 'score', UNDER_POLICY, CALL)).toEqual({ results: [], policy: undefined });
+  expect(asked).toBe(4);
+});
+
+test('a replica that stops sends those who wait to another one, at once', async () => {
+  const front = await activator();
+  const call = callUnary(front.connection, 'score', SCORE, CALL).catch((error) => error);
+  await until(() => woken(front));
+  const stopped = performance.now();
+  const stopping = front[Symbol.asyncDispose]();
+  expect(await call).toMatchObject({ code: 'unavailable', reason: 'ACTIVATOR_STOPPING' });
+  expect(performance.now() - stopped).toBeLessThan(2_000);
+  await stopping;
 });
 
 test('scores under a policy wake the optimizer too', async () => {

@@ -14,6 +14,8 @@ import type { ChosenScorer, ReadyScorers } from './ready-scorers.ts';
 import type { Needed, Waker } from './waker.ts';
 
 const LOOK_MS = 100;
+/** A scorer that has just gone is the first failure; what fails again is something else, and gets time. */
+const IMMEDIATE_RETRIES = 1;
 /** gRPC has no deadline where the client gave none; a call to a scorer has one. */
 const LONGEST_CALL_MS = 24 * 60 * 60_000;
 
@@ -32,6 +34,8 @@ export interface ActivatorParts {
   readonly waitMs: number;
   /** Where gradients are to be asked for. */
   readonly scorerPods: string;
+  /** Aborts when this replica is to end: who waits here is to wait at another one. */
+  readonly stopping: AbortSignal;
   /** Calls are made with this replica's own token, because it has checked the caller's. */
   readonly trustsCallers: boolean;
 }
@@ -77,22 +81,22 @@ export class ActivatorService {
     using uses = new DisposableStack();
     for (const component of demand.needed) uses.use(wakers[component].use());
     const arrivedMs = performance.now();
-    const untilMs = arrivedMs + waitMs;
+    const attempts: Attempts = { untilMs: arrivedMs + waitMs, failures: 0, lastFailure: undefined };
     const { signal, deadline } = context;
     const authorization = trustsCallers ? undefined : (context.authorization ?? 'none');
-    let failure: AlphapoError | undefined;
     for (;;) {
-      using scorer = await this.#readyScorer(demand, signal, { untilMs, failure });
-      if (failure === undefined) waited.observe((performance.now() - arrivedMs) / 1000);
+      using scorer = await this.#readyScorer(demand, signal, attempts);
+      if (attempts.failures === 0) waited.observe((performance.now() - arrivedMs) / 1000);
       try {
         const timeoutMs = Math.min(deadline - Date.now(), LONGEST_CALL_MS);
         return await ask(scorer.connection, { timeoutMs, signal, authorization });
       } catch (error) {
         if (!isUnavailable(error)) throw error;
         // There was no answer, and a score changes nothing: it may be asked for again.
-        failure = error;
-        scorer.failed();
+        attempts.failures++;
+        attempts.lastFailure = error;
         this.#wake(demand);
+        await scorer.failed();
       }
     }
   }
@@ -101,28 +105,36 @@ export class ActivatorService {
   async #readyScorer(
     demand: Demand,
     signal: AbortSignal,
-    { untilMs, failure }: { readonly untilMs: number; readonly failure: AlphapoError | undefined },
+    { untilMs, failures, lastFailure }: Attempts,
   ): Promise<ChosenScorer> {
-    const { scorers, held } = this.#parts;
-    if (failure !== undefined && performance.now() >= untilMs) throw this.#waitedInVain(failure);
-    const ready = scorers.choose();
-    if (ready !== undefined) return ready;
-    await scorers.looked();
-    const found = scorers.choose();
-    if (found !== undefined) return found;
+    const { scorers, held, stopping } = this.#parts;
+    if (failures <= IMMEDIATE_RETRIES) {
+      const ready = scorers.choose();
+      if (ready !== undefined) return ready;
+      await scorers.looked();
+      const found = scorers.choose();
+      if (found !== undefined) return found;
+    }
     using _place = held.enter(demand.bytes());
     while (performance.now() < untilMs) {
       this.#wake(demand);
       await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
       signal.throwIfAborted();
+      if (stopping.aborted) throw this.#isStopping();
       const scorer = scorers.choose();
       if (scorer !== undefined) return scorer;
     }
-    throw this.#waitedInVain(failure);
+    throw this.#waitedInVain(lastFailure);
   }
 
   #wake({ needed }: Demand): void {
     for (const component of needed) void this.#parts.wakers[component].wake();
+  }
+
+  #isStopping(): AlphapoError {
+    return new AlphapoError('unavailable', 'ACTIVATOR_STOPPING', 'this replica stops; another one waits with you', {
+      metadata: { retrySeconds: '1' },
+    });
   }
 
   #waitedInVain(failure: AlphapoError | undefined): AlphapoError {
@@ -137,6 +149,14 @@ export class ActivatorService {
       { cause: failure, metadata: { retrySeconds: `${COME_AGAIN_SECONDS}` } },
     );
   }
+}
+
+/** How a call has fared so far. */
+interface Attempts {
+  /** When it has waited long enough, on the clock of `performance`. */
+  readonly untilMs: number;
+  failures: number;
+  lastFailure: AlphapoError | undefined;
 }
 
 /** What a call takes. */

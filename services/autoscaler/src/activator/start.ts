@@ -36,6 +36,7 @@ export async function startActivator(
   };
   opened.defer(() => Promise.all([wakers.scorer.forget(), wakers.optimizer.forget()]).then(() => {}));
   const scorers = opened.use(new ReadyScorers(discover, security));
+  const stop = new AbortController();
   const trustsCallers = security?.access !== undefined;
   const service = new ActivatorService({
     scorers,
@@ -43,6 +44,7 @@ export async function startActivator(
     scorerPods,
     held: new HeldCalls(config.held),
     waitMs,
+    stopping: stop.signal,
     trustsCallers,
   });
   const handlers = new Handlers(logger);
@@ -53,6 +55,7 @@ export async function startActivator(
   };
   const services = [{ definition: ScorerServiceService, implementation }];
   const server = opened.use(await RpcServer.start({ address: config.address, services, handlers, security }));
+  opened.defer(async () => stop.abort());
   logger.info('activator.started', { address: server.address });
   const owned = opened.move();
   return { address: server.address, [Symbol.asyncDispose]: () => owned.disposeAsync() };
