@@ -143,7 +143,9 @@ export async function runChaos(options: ChaosOptions, tell: (line: string) => vo
 
   tell('comparing with runs that nothing disturbs');
   const { seed, steps } = options;
-  const remains = { place, steps, batchPairs: BATCH_PAIRS, lines, failure, ledger, outcome, exitCodes };
+  const brokers = deployment.broker.brokers.join();
+  const runPlace = ['--brokers', brokers, '--topic-prefix', TOPIC_PREFIX, '--checkpoints', join(state, 'checkpoints')];
+  const remains = { place, steps, batchPairs: BATCH_PAIRS, lines, failure, ledger, outcome, exitCodes, runPlace };
   return {
     seed,
     steps,

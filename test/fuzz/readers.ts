@@ -158,12 +158,12 @@ async function settings(folder: string): Promise<string> {
   return specification.objective.kind;
 }
 
-/** Only where they are needed: they bring the engine. */
-const openServices = async () => (await import('./services.ts')).fuzzedServices();
+/** Only where they are needed: they bring the engine. They live beside the tokenizer of `preparePlace`. */
+const openServices = async (folder: string) => (await import('./services.ts')).fuzzedServices(join(folder, '..', '..'));
 
 /** The file's name is the method that its bytes are sent to. */
 async function requests(folder: string): Promise<string> {
-  const services = await openServices();
+  const services = await openServices(folder);
   const [file = ''] = await readdir(folder);
   const method = FUZZED_METHODS.find((name) => file === requestFile(name));
   if (method === undefined) throw new Error(`${file} is named after no method`);
@@ -172,7 +172,7 @@ async function requests(folder: string): Promise<string> {
 }
 
 async function batches(folder: string): Promise<string> {
-  const services = await openServices();
+  const services = await openServices(folder);
   await asRefusal('batch', services.train(await readFile(join(folder, BATCH_FILE))));
   return 'trained';
 }

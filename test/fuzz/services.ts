@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
 import {
@@ -74,17 +73,16 @@ export function goodBatch(specification: RunSpecification): PreferenceBatch {
   });
 }
 
-let services: Promise<FuzzedServices> | undefined;
+const started = new Map<string, Promise<FuzzedServices>>();
 
-/** Starts them once for the whole process, which they end with. */
-export function fuzzedServices(): Promise<FuzzedServices> {
-  services ??= start();
+/** Starts them once for each place, in a folder below it; they end with the process. */
+export function fuzzedServices(place: string): Promise<FuzzedServices> {
+  const services = started.get(place) ?? start(mkdtempSync(join(place, 'services-')));
+  started.set(place, services);
   return services;
 }
 
-async function start(): Promise<FuzzedServices> {
-  const root = mkdtempSync(join(tmpdir(), 'alphapo-fuzz-services-'));
-  process.once('exit', () => rmSync(root, { recursive: true, force: true }));
+async function start(root: string): Promise<FuzzedServices> {
   const model = join(root, 'model');
   const specification = await makeModel(model);
   const log = openEmbeddedEventLog({ path: join(root, 'log.sqlite') });

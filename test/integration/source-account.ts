@@ -7,6 +7,8 @@ export interface SourceAccount {
   readonly pairs: number;
   readonly deadLetters: number;
   readonly batches: number;
+  /** Records behind the last batch or dead letter of their partition: nobody has come to them yet. */
+  readonly waiting: number;
   /** Partitions whose data has ended. */
   readonly ended: number;
   /** Records that are not in exactly one pair or dead letter, ranges that overlap: nothing where all is well. */
@@ -29,13 +31,15 @@ export async function accountForSources(log: EventLog, topics: Topics): Promise<
     else places[partition]?.set(offset, times + 1);
   };
   const next = new Map<number, bigint>();
+  const reached = new Map<number, bigint>();
   const ended = new Set<number>();
-  let [pairs, deadLetters, batches] = [0, 0, 0];
+  let [pairs, deadLetters, batches, waiting] = [0, 0, 0, 0];
   for await (const { offset, value } of recordsOf(log, topics.preferenceBatches, 0)) {
     const batch = PreferenceBatch.decode(value as Uint8Array);
     const { partition = -1, firstOffset = -1n, nextOffset = -1n } = batch.source ?? {};
     if (firstOffset < (next.get(partition) ?? 0n)) problems.push(`the batch at ${offset} overlaps the one before it`);
     next.set(partition, nextOffset);
+    reached.set(partition, nextOffset);
     for (const { sourceOffset } of batch.pairs) count(partition, sourceOffset, `a pair of the batch at ${offset}`);
     pairs += batch.pairs.length;
     batches++;
@@ -44,15 +48,17 @@ export async function accountForSources(log: EventLog, topics: Topics): Promise<
   for await (const { offset, headers } of recordsOf(log, topics.deadLetters, 0)) {
     const letter = deadLetterFromHeaders(headers);
     count(letter.partition, letter.offset, `the dead letter at ${offset}`);
+    if (letter.offset >= (reached.get(letter.partition) ?? 0n)) reached.set(letter.partition, letter.offset + 1n);
     deadLetters++;
   }
   for (const [partition, offsets] of places.entries()) {
     for (const [offset, times] of offsets) {
-      if (times !== 1) problems.push(`the record at ${partition}:${offset} is in ${times} places`);
+      if (times === 0 && offset >= (reached.get(partition) ?? 0n)) waiting++;
+      else if (times !== 1) problems.push(`the record at ${partition}:${offset} is in ${times} places`);
     }
   }
   const records = places.reduce((sum, offsets) => sum + offsets.size, 0);
-  return { records, pairs, deadLetters, batches, ended: ended.size, problems };
+  return { records, pairs, deadLetters, batches, waiting, ended: ended.size, problems };
 }
 
 async function* recordsOf(log: EventLog, topic: string, partition: number): AsyncGenerator<LogRecord> {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { CONTROL_HEADER, END_OF_DATA, OPTIMIZER_GROUP, type Topics, topicsWithPrefix } from '@alphapo/contracts';
+import { CONTROL_HEADER, END_OF_DATA, type Topics, topicsWithPrefix } from '@alphapo/contracts';
 import type { EventLog, LogRecord, OutgoingRecord } from '@alphapo/messaging';
 import { startTokenizer, type TokenizerConfig } from '@alphapo/tokenizer';
 import { LOOPBACK, pairs, silent, smallModel, specificationFor, until } from './services-fixture.ts';
@@ -63,7 +63,7 @@ export function describeTokenizerStream(open: () => Promise<EventLog>): void {
     await stream.put(json(pairs(60)));
     await until(async () => (await batches(stream.topics)) >= 3);
     let seen = 0;
-    const group = { group: OPTIMIZER_GROUP, topic: stream.topics.preferenceBatches, partition: 0 };
+    const group = { group: stream.topics.optimizerGroup, topic: stream.topics.preferenceBatches, partition: 0 };
     await using optimizer = await log.writer(`optimizer-${stream.topics.preferences}`);
     for (;;) {
       // It is held back: nothing comes for longer than it looks.
@@ -73,7 +73,7 @@ export function describeTokenizerStream(open: () => Promise<EventLog>): void {
         await new Promise((resolve) => setTimeout(resolve, 1_200));
         seen = await batches(stream.topics);
       } while (seen !== before);
-      const [lag] = await log.lag(OPTIMIZER_GROUP, stream.topics.preferenceBatches);
+      const [lag] = await log.lag(stream.topics.optimizerGroup, stream.topics.preferenceBatches);
       expect(Number(lag?.lag)).toBeLessThanOrEqual(maxBatchesAhead + 2);
       if (seen === 15) break;
       expect(Number(lag?.lag)).toBeGreaterThanOrEqual(maxBatchesAhead - 2);

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { TOKENIZER_GROUP } from '@alphapo/contracts';
 import { type EventLog, openEmbeddedEventLog } from '@alphapo/messaging';
 import { startTokenizer } from '@alphapo/tokenizer';
 import { traceRecord } from '../../cli/src/lineage/trace.ts';
@@ -58,7 +57,7 @@ test('partitions are accounted for by themselves, dead letters without a batch t
   const consuming = tokenizer.consume(stop.signal);
   const send = async (partition: number, values: readonly unknown[]) => {
     await log.append(values.map((value) => ({ topic: topics.preferences, partition, value: JSON.stringify(value) })));
-    await until(async () => (await log.lag(TOKENIZER_GROUP, topics.preferences)).every(({ lag }) => lag === 0n));
+    await until(async () => (await log.lag(topics.tokenizerGroup, topics.preferences)).every(({ lag }) => lag === 0n));
   };
   await send(0, pairs(7));
   await send(1, [{}, {}]);

@@ -22,6 +22,7 @@ export async function tryScoring(
   ]);
   const port = Number((await scorer.address()).split(':').at(-1));
   await using callers = new Child<ClientsTask, ClientsResult>('scoring-clients.ts', { port, clients });
+  await callers.begun();
   await sleep(WARM_UP_MS);
   const seen = await watched({ scorer }, () => sleep(seconds * 1_000));
   return { ...seen, result: await callers.stop(), clients, seconds: seconds + WARM_UP_MS / 1_000 };

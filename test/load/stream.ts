@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '@alphapo/base';
-import { TOKENIZER_GROUP, topicsWithPrefix } from '@alphapo/contracts';
+import { type Topics, topicsWithPrefix } from '@alphapo/contracts';
 import { type EventLog, openKafkaEventLog } from '@alphapo/messaging';
 import { freePort } from '../free-port.ts';
 import { ServiceProcess } from '../integration/processes.ts';
@@ -22,7 +22,7 @@ const LONG_EVERY = 500;
 const LONG_CHARACTERS = 20_000;
 const PREFIX = 'load-';
 
-export interface StreamResult {
+interface StreamResult {
   readonly records: number;
   readonly tokenizedSeconds: number;
   readonly trainedPairs: number;
@@ -70,7 +70,7 @@ export async function tryStream(
       ...['produce', ...brokers, '--topic', topics.preferences, '--data', data, '--end'],
     ]);
     if ((await produce.exited()) !== 0) throw new Error(`the records could not be sent: ${produce.output}`);
-    await waitUntil(() => consumed(log, topics.preferences), seconds - passed());
+    await waitUntil(() => consumed(log, topics), seconds - passed());
     const tokenizedSeconds = passed();
     await waitUntil(async () => isFinished(), seconds - passed());
     return { tokenizedSeconds, trainedSeconds: passed() };
@@ -91,8 +91,8 @@ function* linesOf(records: number): Generator<string> {
   }
 }
 
-async function consumed(log: EventLog, topic: string): Promise<boolean> {
-  const lags = await log.lag(TOKENIZER_GROUP, topic);
+async function consumed(log: EventLog, topics: Topics): Promise<boolean> {
+  const lags = await log.lag(topics.tokenizerGroup, topics.preferences);
   return lags.every(({ lag, next }) => lag === 0n && next > 0n);
 }
 

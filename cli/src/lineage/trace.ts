@@ -1,11 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
-import {
-  CONTROL_HEADER,
-  ORIGIN_HEADER,
-  type PreferenceBatch,
-  TOKENIZER_GROUP,
-  type TrainingStep,
-} from '@alphapo/contracts';
+import { CONTROL_HEADER, ORIGIN_HEADER, type PreferenceBatch, type TrainingStep } from '@alphapo/contracts';
 import type { LogRecord } from '@alphapo/messaging';
 import { decodeBatch, decodeDeadLetter, decodeStep, recordsOf } from './ledger-records.ts';
 import { recordId } from './record-id.ts';
@@ -61,7 +55,7 @@ export async function traceRecord(ledger: RunLedger, target: TraceTarget, signal
   const { log, topics } = ledger;
   const place = placeIn(topics.preferences, target);
   const partitions = await log.partitions(topics.preferences);
-  const lag = place === undefined ? [] : await log.lag(TOKENIZER_GROUP, topics.preferences);
+  const lag = place === undefined ? [] : await log.lag(topics.tokenizerGroup, topics.preferences);
   const { found, consumed } = await findInBatches(ledger, target, place, signal);
   for (const { partition, committed } of lag) {
     if ((committed ?? 0n) > (consumed.get(partition) ?? 0n)) consumed.set(partition, committed as bigint);

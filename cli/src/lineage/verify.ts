@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type PreferenceBatch, TOKENIZER_GROUP, type Topics, type TrainingStep } from '@alphapo/contracts';
+import type { PreferenceBatch, Topics, TrainingStep } from '@alphapo/contracts';
 import type { EventLog, LogRecord } from '@alphapo/messaging';
 import { type CheckpointInFolder, compareCheckpoints, type DigestName, readCheckpoints } from './checkpoints.ts';
 import {
@@ -140,7 +140,7 @@ class Verification {
 
   /** How far the tokenizers have committed each partition. */
   async #consumed(): Promise<ReadonlyMap<number, bigint>> {
-    const lag = await this.#ledger.log.lag(TOKENIZER_GROUP, this.#ledger.topics.preferences);
+    const lag = await this.#ledger.log.lag(this.#ledger.topics.tokenizerGroup, this.#ledger.topics.preferences);
     return new Map(lag.map(({ partition, committed }) => [partition, committed ?? 0n]));
   }
 

@@ -43,10 +43,8 @@ export {
   deadLetterHeaders,
   END_OF_DATA,
   MAX_RECORD_BYTES,
-  OPTIMIZER_GROUP,
   ORIGIN_HEADER,
   RUN_HEADER,
-  TOKENIZER_GROUP,
   type Topics,
   topicsWithPrefix,
 } from './topics.ts';

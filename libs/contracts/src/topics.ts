@@ -1,6 +1,6 @@
 /** Topics and record headers: what a producer or consumer in another language needs to know besides the schemas. */
 
-/** Default names of the topics; a deployment may prefix them. */
+/** Names of the topics and of the groups that read them; a deployment may prefix all of them. */
 export interface Topics {
   /** Preference pairs as JSON, from applications. Any number of partitions. */
   readonly preferences: string;
@@ -10,6 +10,10 @@ export interface Topics {
   readonly trainingSteps: string;
   /** Records that cannot be trained on: their bytes as they came, and why, in headers. */
   readonly deadLetters: string;
+  /** The consumer group of all tokenizers of a deployment, on `preferences`. */
+  readonly tokenizerGroup: string;
+  /** The optimizer's group on `preference-batches`. It shows how far training is; the optimizer itself goes by its checkpoint. */
+  readonly optimizerGroup: string;
 }
 
 export function topicsWithPrefix(prefix = ''): Topics {
@@ -18,13 +22,11 @@ export function topicsWithPrefix(prefix = ''): Topics {
     preferenceBatches: `${prefix}preference-batches`,
     trainingSteps: `${prefix}training-steps`,
     deadLetters: `${prefix}dead-letters`,
+    // Two deployments in one group would be given each other's partitions, and read neither's.
+    tokenizerGroup: `${prefix}alphapo-tokenizer`,
+    optimizerGroup: `${prefix}alphapo-optimizer`,
   };
 }
-
-/** The consumer group of all tokenizers of a deployment, on `preferences`. */
-export const TOKENIZER_GROUP = 'alphapo-tokenizer';
-/** The optimizer's group on `preference-batches`. It shows how far training is; the optimizer itself goes by its checkpoint. */
-export const OPTIMIZER_GROUP = 'alphapo-optimizer';
 
 /** The largest record that topics made here accept, in `preferences` as well as batches. Larger ones cannot be sent. */
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024;

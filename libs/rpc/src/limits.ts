@@ -26,7 +26,7 @@ export interface ServerLimits {
 
 export const DEFAULT_LIMITS: ServerLimits = {
   connections: 2048,
-  callsPerConnection: 256,
+  callsPerConnection: 1024,
   calls: 2048,
   stallMs: 60_000,
   idleMs: 10 * 60_000,

@@ -18,6 +18,9 @@ const STEP_GAUGES = {
 /** Parts of a step, by the fields of `step.taken` that say how long they took. */
 const PHASES = ['wait', 'gradients', 'sum', 'norm', 'update', 'digest', 'publish', 'policy', 'compute', 'transfer'];
 
+/** Events about a scorer; where they name a shard, it was lost. */
+const SCORER_FAILURES = ['scorer.failed', 'scorer.quarantined'];
+
 /** The optimizer's metrics: where the run is, what its last step was like, and where the time goes. */
 export function optimizerMetrics({ trainer, steps }: RunningOptimizer): Measuring {
   return (logger) => {
@@ -36,6 +39,18 @@ export function optimizerMetrics({ trainer, steps }: RunningOptimizer): Measurin
       name: 'alphapo_shard_failures_total',
       help: 'Shards that a scorer failed to compute; each was given to another.',
     });
+    const hedgedShards = meter.counter({
+      name: 'alphapo_shard_hedges_total',
+      help: 'Shards that were given to a second scorer because the first one took too long.',
+    });
+    const skippedSteps = meter.counter({
+      name: 'alphapo_steps_skipped_total',
+      help: 'Steps that left the weights as they were, because the loss or gradient was not finite.',
+    });
+    meter.observed(
+      { name: 'alphapo_scorers_quarantined', help: 'Scorers that are put aside; the status says why.' },
+      () => trainer.status.scorers.filter(({ phase }) => phase === 'quarantined').length,
+    );
     meter.observed({ name: 'alphapo_run_step', help: 'Steps taken in the run.' }, () => trainer.policy.step);
     meter.observed(
       { name: 'alphapo_run_steps_planned', help: 'Steps of the whole run.' },
@@ -54,7 +69,9 @@ export function optimizerMetrics({ trainer, steps }: RunningOptimizer): Measurin
     }
     return logger.subscribe((event, fields) => {
       if (event === 'checkpoint.written') checkpoints.add(1);
-      if (event === 'shard.failed') failedShards.add(1);
+      if (event === 'shard.hedged') hedgedShards.add(1);
+      if (event === 'step.skipped') skippedSteps.add(1);
+      if (SCORER_FAILURES.includes(event) && fields.shard !== undefined) failedShards.add(1);
       if (event !== 'step.taken') return;
       stepSeconds.observe(seconds(fields.durationMs));
       for (const phase of PHASES) phaseSeconds.add(seconds(fields[`${phase}Ms`]), { phase });

@@ -1,9 +1,9 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
-import { OPTIMIZER_GROUP, RUN_HEADER, type Topics, type TrainingStep, trainingStepSchema } from '@alphapo/contracts';
+import { RUN_HEADER, type Topics, type TrainingStep, trainingStepSchema } from '@alphapo/contracts';
 import type { EventLog, FencedWriter, GroupPosition, LogRecord } from '@alphapo/messaging';
 import { ledgerCutOff } from './ledger.ts';
 
-type LedgerTopics = Pick<Topics, 'trainingSteps' | 'preferenceBatches'>;
+type LedgerTopics = Pick<Topics, 'trainingSteps' | 'preferenceBatches' | 'optimizerGroup'>;
 
 /**
  * The run's records in `training-steps`: each step once, in order, whatever was computed again after a crash. Opening it
@@ -27,7 +27,8 @@ export class StepLedger implements AsyncDisposable {
    */
   static async open(log: EventLog, topics: LedgerTopics, runId: string, signal: AbortSignal): Promise<StepLedger> {
     const topic = topics.trainingSteps;
-    const writer = await log.writer(`optimizer-${runId}`);
+    // With the topic's name: the same run under another prefix has a ledger of its own.
+    const writer = await log.writer(`optimizer-${topic}-${runId}`);
     const { first } = await log.bounds(topic, 0);
     const steps: TrainingStep[] = [];
     for await (const records of log.read(topic, 0, first, { stop: 'at-end', signal })) {
@@ -79,8 +80,8 @@ export class StepLedger implements AsyncDisposable {
 
   /** Where the optimizer is in the ledger, for whoever asks the log: tokenizers, autoscalers, tools. */
   #positionAfter(batchOffset: bigint): GroupPosition {
-    const topic = this.#topics.preferenceBatches;
-    return { group: OPTIMIZER_GROUP, topic, partition: 0, nextOffset: batchOffset + 1n };
+    const { optimizerGroup: group, preferenceBatches: topic } = this.#topics;
+    return { group, topic, partition: 0, nextOffset: batchOffset + 1n };
   }
 
   /** Every step from `fromStep` on: those published, then each as it comes, until the signal. */

@@ -1,8 +1,6 @@
 import {
-  OPTIMIZER_GROUP,
   type RunSpecification,
   runSpecificationDigest,
-  TOKENIZER_GROUP,
   TokenizerServiceService,
   type Topics,
 } from '@alphapo/contracts';
@@ -79,7 +77,7 @@ export async function startTokenizer(
   };
   const pressure = new BackPressure(log, {
     batchesTopic: topics.preferenceBatches,
-    group: OPTIMIZER_GROUP,
+    group: topics.optimizerGroup,
     maxBatchesAhead: config.maxBatchesAhead,
     onHeld: (batchesAhead) => logger.info('batches.held_back', { batchesAhead }),
   });
@@ -94,7 +92,7 @@ export async function startTokenizer(
     address: server.address,
     consume: (signal) =>
       log.transform({
-        group: TOKENIZER_GROUP,
+        group: topics.tokenizerGroup,
         topic: topics.preferences,
         signal,
         handle: (task) =>

@@ -103,6 +103,16 @@ describe('with an access list', () => {
   });
 });
 
+test('token and list come from variables as well as from files', async () => {
+  const more = { ...PLAINTEXT.more, ALPHAPO_ACCESS: ACCESS, ALPHAPO_TOKEN: token('a') };
+  const { security } = await secured({ more });
+  const { server, connection } = await serve({}, { security });
+  await using _ = server;
+  await expect(callUnary(connection, 'score', SCORE, SOON)).resolves.toMatchObject({ results: [] });
+  connection[Symbol.dispose]();
+  await expect(secured({ more, token: token('a') })).rejects.toThrow(/ALPHAPO_TOKEN_FILE/);
+});
+
 describe('tokens and plaintext', () => {
   test.each([
     ['a token', { token: token('a') }],

@@ -1,9 +1,7 @@
 import {
   type GetStatusResponse,
-  OPTIMIZER_GROUP,
   type OptimizerServiceClient,
   ScorerState,
-  TOKENIZER_GROUP,
   type Topics,
   RunState as WireRunState,
 } from '@alphapo/contracts';
@@ -49,8 +47,8 @@ export async function observe({ workloads, lags, topics, optimizer, logger }: Ob
     workloads.read('tokenizer'),
     workloads.read('scorer'),
     workloads.read('optimizer'),
-    lags.of(TOKENIZER_GROUP, topics.preferences),
-    lags.of(OPTIMIZER_GROUP, topics.preferenceBatches),
+    lags.of(topics.tokenizerGroup, topics.preferences),
+    lags.of(topics.optimizerGroup, topics.preferenceBatches),
   ]);
   const states = { tokenizer, scorer, optimizer: optimizerState };
   const status = optimizerState.readyReplicas > 0 ? await statusOf(optimizer, logger) : undefined;
