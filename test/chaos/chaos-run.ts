@@ -84,7 +84,8 @@ export async function runChaos(options: ChaosOptions, tell: (line: string) => vo
     if (event.event === 'step.taken') progress.take(event.step as number);
   };
   const onEnd = (end: UnexpectedEnd) => {
-    ends.push(end);
+    // The run's folder is gone when the report is read.
+    ends.push({ ...end, message: end.message?.replaceAll(folder, '') });
     if (end.reason !== undefined) tell(`${end.service} ended: ${end.reason}: ${end.message}`);
     else if (end.message !== undefined) tell(`${end.service} ended with exit code ${end.exitCode}:\n${end.message}`);
     if (end.code === 'data-loss' || FATAL_REASONS.includes(end.reason ?? '')) {
