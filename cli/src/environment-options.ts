@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 
 /** An option and the environment variable that it stands for. */
 export type EnvironmentOption = readonly [flags: string, variable: string, description: string];
@@ -33,21 +33,17 @@ export const EVENT_LOG: readonly EnvironmentOption[] = [
   ['--kafka-password-file <file>', 'KAFKA_PASSWORD_FILE', "the user's password"],
 ];
 
-/** Adds options; returns what makes the environment out of the values that the command was given. */
-export function addEnvironmentOptions(
-  command: Command,
-  options: readonly EnvironmentOption[],
-): (values: object) => NodeJS.ProcessEnv {
-  const variables = new Map<string, string>();
-  for (const [flags, variable, description] of options) {
-    command.option(flags, `${description} (${variable})`);
-    variables.set(command.options.at(-1)?.attributeName() ?? '', variable);
-  }
-  return (values) => {
-    const given = Object.entries(values).flatMap(([key, value]) => {
-      const variable = variables.get(key);
-      return variable === undefined ? [] : [[variable, value]];
-    });
-    return { ...process.env, ...Object.fromEntries(given) };
-  };
+export function addEnvironmentOptions(command: Command, options: readonly EnvironmentOption[]): Command {
+  for (const [flags, variable, description] of options) command.option(flags, `${description} (${variable})`);
+  return command;
+}
+
+/** The environment with the variables that a command's options stand for. */
+export function environmentOf(options: readonly EnvironmentOption[], values: object): NodeJS.ProcessEnv {
+  const given = new Map(Object.entries(values));
+  const variables = options.flatMap(([flags, variable]) => {
+    const value: unknown = given.get(new Option(flags).attributeName());
+    return value === undefined ? [] : [[variable, value]];
+  });
+  return { ...process.env, ...Object.fromEntries(variables) };
 }

@@ -84,7 +84,8 @@ export async function runChaos(options: ChaosOptions, tell: (line: string) => vo
     if (event.event === 'step.taken') progress.take(event.step as number);
   };
   const onEnd = (end: UnexpectedEnd) => {
-    ends.push(end);
+    // The run's folder is gone when the report is read.
+    ends.push({ ...end, message: end.message?.replaceAll(folder, '') });
     if (end.reason !== undefined) tell(`${end.service} ended: ${end.reason}: ${end.message}`);
     else if (end.message !== undefined) tell(`${end.service} ended with exit code ${end.exitCode}:\n${end.message}`);
     if (end.code === 'data-loss' || FATAL_REASONS.includes(end.reason ?? '')) {
@@ -143,7 +144,9 @@ export async function runChaos(options: ChaosOptions, tell: (line: string) => vo
 
   tell('comparing with runs that nothing disturbs');
   const { seed, steps } = options;
-  const remains = { place, steps, batchPairs: BATCH_PAIRS, lines, failure, ledger, outcome, exitCodes };
+  const brokers = deployment.broker.brokers.join();
+  const runPlace = ['--brokers', brokers, '--topic-prefix', TOPIC_PREFIX, '--checkpoints', join(state, 'checkpoints')];
+  const remains = { place, steps, batchPairs: BATCH_PAIRS, lines, failure, ledger, outcome, exitCodes, runPlace };
   return {
     seed,
     steps,

@@ -52,8 +52,10 @@ function number(name: 'faults' | 'steps' | 'seed' | 'linger-ms' | 'minutes', fal
   return refuse(`--${name} takes a number, not ${values[name]}`);
 }
 
-function refuse(message: string): never {
-  console.error(`${message} (--help says more)`);
+const refuse = (message: string) => end(`${message} (--help says more)`);
+
+function end(message: string): never {
+  console.error(message);
   process.exit(1);
 }
 
@@ -83,7 +85,7 @@ const report = await runChaos(
     onEvent: (process, event) => events?.write(`${JSON.stringify({ process, at: elapsed(), ...event })}\n`),
   },
   tell,
-).catch((error: unknown) => (stop.signal.aborted ? refuse(messageOf(error)) : Promise.reject(error)));
+).catch((error: unknown) => (stop.signal.aborted ? end(messageOf(error)) : Promise.reject(error)));
 events?.end();
 const markdown = markdownOf(report);
 await writeFile(`${values.out}.md`, markdown);

@@ -1,5 +1,6 @@
 import { messageOf } from '@alphapo/base';
 import { type Ledger, lineageProblems } from '../integration/ledger.ts';
+import { ServiceProcess } from '../integration/processes.ts';
 import type { DataLine } from './records.ts';
 import type { Check } from './report.ts';
 import { type RunOutcome, type RunPlace, rerunLedger, retrainRecords } from './undisturbed.ts';
@@ -16,6 +17,8 @@ export interface Remains {
   readonly ledger: Ledger | undefined;
   readonly outcome: RunOutcome | undefined;
   readonly exitCodes: Readonly<Record<string, number | null>>;
+  /** Options of `alphapo verify` that name the run's topics and checkpoints. */
+  readonly runPlace: readonly string[];
 }
 
 const MOST_PROBLEMS_SHOWN = 5;
@@ -38,6 +41,7 @@ export async function checksOf(remains: Remains): Promise<Check[]> {
       `${batches.length} batches, ${deadLetters.length} dead letters`,
     ),
     check('steps are published without gap or repeat', stepGaps(ledger, steps), `1 to ${ledger.steps.length}`),
+    await verified(remains.runPlace),
   );
   if (outcome === undefined) return checks;
   checks.push(
@@ -68,6 +72,12 @@ function check(name: string, problems: readonly string[], detail: string): Check
   const shown = problems.slice(0, MOST_PROBLEMS_SHOWN);
   if (problems.length > shown.length) shown.push(`and ${problems.length - shown.length} more`);
   return { name, passed: false, detail: shown.join('; ') };
+}
+
+async function verified(runPlace: readonly string[]): Promise<Check> {
+  await using verifying = new ServiceProcess(['verify', ...runPlace]);
+  const clean = (await verifying.exited()) === 0;
+  return check('alphapo verify finds nothing wrong', clean ? [] : [verifying.output], '');
 }
 
 /** A producer that is killed may send a record twice; it must not leave one out. */

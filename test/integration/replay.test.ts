@@ -128,6 +128,11 @@ test('other settings than the run’s are refused before anything is computed', 
   ]);
 });
 
+test('a scorer that computes otherwise than the run did is refused by what differs', async () => {
+  const { code, output } = await replay(clean, 5, '--threads', '2');
+  expect([code, output]).toEqual([1, expect.stringContaining('has threads 2, but the run has 1')]);
+});
+
 test('a step that was not taken is an error', async () => {
   const { code, output } = await replay(clean, STEPS + 1);
   expect([code, output]).toEqual([1, expect.stringContaining('the last one is 6')]);

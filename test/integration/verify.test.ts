@@ -218,6 +218,14 @@ const DAMAGES: [string, (file: LogFile) => void, [code: string, place: string, m
     [['CHECKPOINT_DIFFERS', 'step-00000004', /holds policy sha256:[0-9a-f]+, but step 4 published sha256:other/]],
   ],
   [
+    'a step that was skipped has a new policy',
+    (file) =>
+      editStep(file, 2, (step) =>
+        Object.assign(step, { loss: null, skipped: { reason: 'NON_FINITE_LOSS', pairIds: ['pair-8'] } }),
+      ),
+    [['STEP_POLICY_DIFFERS', 'training-steps offset 2', /step 3 was skipped, but published sha256:/]],
+  ],
+  [
     'a step is of another run',
     (file) => editStep(file, STEPS - 1, (step) => Object.assign(step, { runId: 'other' })),
     [

@@ -5,20 +5,26 @@ import { join } from 'node:path';
 /** A script of this folder as a process: it is given its task, works until it is told to stop, and then says its result. */
 export class Child<Task extends object, Result> implements AsyncDisposable {
   readonly #child: ChildProcess;
+  readonly #begun: Promise<unknown>;
 
   constructor(script: string, task: Task) {
     this.#child = fork(join(import.meta.dirname, script), {
       execArgv: ['--disable-warning=ExperimentalWarning'],
       serialization: 'advanced',
     });
+    this.#begun = once(this.#child, 'message');
+    // Whoever waits for it hears of a failure; so does `stop`.
+    this.#begun.catch(() => {});
     this.#child.send(task);
   }
 
-  get pid(): number {
-    return this.#child.pid as number;
+  /** Resolves when the process has its task: on a busy machine its start takes seconds. */
+  async begun(): Promise<void> {
+    await Promise.race([this.#begun, once(this.#child, 'exit')]);
   }
 
   async stop(): Promise<Result> {
+    await this.begun();
     const said = Promise.race([once(this.#child, 'message'), once(this.#child, 'exit')]);
     this.#child.send('stop');
     const [result] = await said;
@@ -42,6 +48,7 @@ export async function performTask<Task, Result>(
   const stop = new AbortController();
   process.on('message', () => stop.abort());
   process.on('disconnect', () => process.exit());
+  process.send?.('begun');
   const result = await perform(task, stop.signal);
   process.send?.(result as object, () => process.exit());
 }

@@ -21,8 +21,6 @@ export function brokenPromises(scoring: ScoringTrial, stream: StreamTrial): stri
     ...(wrong > 0 ? [`scoring: ${wrong} answers are wrong`] : []),
     ...account.problems.slice(0, 3).map((problem) => `stream: ${account.problems.length} problems, such as ${problem}`),
     ...(account.waiting === 0 ? [] : [`stream: ${account.waiting} records had not been read when time was over`]),
-      ? []
-      : [`stream: ${accounted} of ${stream.result.records} records are accounted for`]),
     ...[scoring, stream].flatMap(({ health, memory }) => [...lateHealth(health), ...grownMemory(memory)]),
   ];
 }

@@ -33,6 +33,7 @@ export async function watched<T>(
     services: addresses,
     everyMs: PROBE_EVERY_MS,
   });
+  await prober.begun();
   using sampler = new MemorySampler(
     Object.fromEntries(Object.entries(services).map(([name, { pid }]) => [name, pid as number])),
   );

@@ -2,7 +2,7 @@ import { CONTROL_HEADER, END_OF_DATA, MAX_RECORD_BYTES, ORIGIN_HEADER } from '@a
 import { readRecords } from '@alphapo/data';
 import { type OutgoingRecord, openConfiguredLog } from '@alphapo/messaging';
 import { Command } from 'commander';
-import { addEnvironmentOptions, EVENT_LOG } from '../environment-options.ts';
+import { addEnvironmentOptions, EVENT_LOG, environmentOf } from '../environment-options.ts';
 import { count, positive } from '../numbers.ts';
 import { trainingOrder } from '../training/dataset.ts';
 
@@ -28,8 +28,9 @@ export function produceCommand(): Command {
     .option('--shuffle', 'in an order of its own for each epoch')
     .option('--seed <number>', 'of the shuffle', count, 42)
     .option('--end', 'say that no more pairs follow: partial batches are flushed, and the run can end');
-  const environmentOf = addEnvironmentOptions(command, EVENT_LOG);
-  return command.action((options: ProduceOptions) => produce(options, environmentOf(options)));
+  return addEnvironmentOptions(command, EVENT_LOG).action((options: ProduceOptions) =>
+    produce(options, environmentOf(EVENT_LOG, options)),
+  );
 }
 
 /** Sends raw records, good or bad: the tokenizer decides, and keeps what it refuses as dead letters. */

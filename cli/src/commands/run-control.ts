@@ -2,7 +2,7 @@ import { OptimizerServiceClient } from '@alphapo/contracts';
 import { type Connection, callServerStream, callUnary, connect, RpcSecurity } from '@alphapo/rpc';
 import { createLogger } from '@alphapo/telemetry';
 import { Command } from 'commander';
-import { addEnvironmentOptions, RPC_SECURITY } from '../environment-options.ts';
+import { addEnvironmentOptions, environmentOf, RPC_SECURITY } from '../environment-options.ts';
 import { positive } from '../numbers.ts';
 import { stopSignal } from '../terminal.ts';
 
@@ -25,10 +25,9 @@ function runCommand<Options extends RunOptions>(
   action: (optimizer: Connection<OptimizerServiceClient>, options: Options) => Promise<void>,
 ): Command {
   command.requiredOption('--optimizer <host:port>', 'the run’s optimizer');
-  const environmentOf = addEnvironmentOptions(command, RPC_SECURITY);
-  return command.action(async (options: Options) => {
+  return addEnvironmentOptions(command, RPC_SECURITY).action(async (options: Options) => {
     const logger = createLogger({ service: 'alphapo', level: 'warn' });
-    using security = await RpcSecurity.fromEnvironment(environmentOf(options), { logger });
+    using security = await RpcSecurity.fromEnvironment(environmentOf(RPC_SECURITY, options), { logger });
     using connection = connect(OptimizerServiceClient, options.optimizer, security);
     await action(connection, options);
   });

@@ -3,7 +3,7 @@ import { ScorerServiceClient } from '@alphapo/contracts';
 import { callUnary, connect, RpcSecurity } from '@alphapo/rpc';
 import { createLogger } from '@alphapo/telemetry';
 import { Command, Option } from 'commander';
-import { addEnvironmentOptions, RPC_SECURITY } from '../environment-options.ts';
+import { addEnvironmentOptions, environmentOf, RPC_SECURITY } from '../environment-options.ts';
 import { positive } from '../numbers.ts';
 
 interface ScoreResponseOptions {
@@ -29,8 +29,9 @@ export function scoreResponseCommand(): Command {
         .default('base'),
     )
     .option('--timeout-seconds <n>', 'longest wait', positive, 600);
-  const environmentOf = addEnvironmentOptions(command, RPC_SECURITY);
-  return command.action((options: ScoreResponseOptions) => scoreResponse(options, environmentOf(options)));
+  return addEnvironmentOptions(command, RPC_SECURITY).action((options: ScoreResponseOptions) =>
+    scoreResponse(options, environmentOf(RPC_SECURITY, options)),
+  );
 }
 
 async function scoreResponse(options: ScoreResponseOptions, environment: NodeJS.ProcessEnv): Promise<void> {

@@ -7,6 +7,7 @@ import {
   addEnvironmentOptions,
   type EnvironmentOption,
   EVENT_LOG,
+  environmentOf,
   RPC_SERVER_SECURITY,
 } from '../environment-options.ts';
 
@@ -150,9 +151,9 @@ export function serveCommand(): Command {
 
 function serviceCommand(name: string, service: (typeof SERVICES)[keyof typeof SERVICES]): Command {
   const command = new Command(name).description(service.description);
-  const environmentOf = addEnvironmentOptions(command, service.options);
+  addEnvironmentOptions(command, service.options);
   return command.action(async (options: Record<string, string>) => {
     const logger = createLogger({ service: name });
-    await runUntilSignal(logger, (signal) => service.run(environmentOf(options), logger, signal));
+    await runUntilSignal(logger, (signal) => service.run(environmentOf(service.options, options), logger, signal));
   });
 }

@@ -1,7 +1,7 @@
 import { topicsWithPrefix } from '@alphapo/contracts';
 import { openConfiguredLog, type TopicSpecification } from '@alphapo/messaging';
 import { Command } from 'commander';
-import { addEnvironmentOptions, EVENT_LOG } from '../environment-options.ts';
+import { addEnvironmentOptions, EVENT_LOG, environmentOf } from '../environment-options.ts';
 import { positive } from '../numbers.ts';
 
 const HOUR_MS = 3_600_000;
@@ -25,8 +25,9 @@ export function topicsCommand(): Command {
       "how long preferences and dead letters are kept (default: the broker's)",
       positive,
     );
-  const environmentOf = addEnvironmentOptions(command, EVENT_LOG);
-  return command.action((options: TopicsOptions) => makeTopics(options, environmentOf(options)));
+  return addEnvironmentOptions(command, EVENT_LOG).action((options: TopicsOptions) =>
+    makeTopics(options, environmentOf(EVENT_LOG, options)),
+  );
 }
 
 async function makeTopics(

@@ -55,7 +55,7 @@ const PROGRESS_MS = 500;
 /**
  * Takes the steps of a run again up to one of them, from the ledger, by the optimizer itself on a view of the log that
  * nothing is written to. Each step must give the weights that were published. Errors: NOT_REPRODUCED with the first
- * step that differs, STEP_NOT_FOUND, OTHER_RUN, OUT_IN_USE, LEDGER_CUT_OFF, and those of the optimizer.
+ * step that differs, STEP_NOT_FOUND, OTHER_RUN, OUT_IN_USE, SCORER_MISMATCH, LEDGER_CUT_OFF, and those of the optimizer.
  */
 export async function replay(
   ledger: RunLedger,
@@ -91,6 +91,8 @@ export async function replay(
     );
     scorers.push(inProcess(scorer.address));
   }
+  // One that computes otherwise than the run did would be waited for in vain.
+  for (const address of scorers) await optimizer.checkScorer(address);
   return await takeSteps(optimizer, wanted, listener, plan, signal);
 }
 

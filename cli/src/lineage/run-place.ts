@@ -4,6 +4,7 @@ import { AlphapoError } from '@alphapo/base';
 import { topicsWithPrefix } from '@alphapo/contracts';
 import { openConfiguredLog, openEmbeddedEventLog } from '@alphapo/messaging';
 import type { Command } from 'commander';
+import { addEnvironmentOptions, EVENT_LOG, environmentOf } from '../environment-options.ts';
 import { LOCAL_TOPICS, LOG_FILE } from '../training/local-run.ts';
 import type { RunLedger } from './verify.ts';
 
@@ -17,10 +18,8 @@ export interface RunPlaceOptions {
 }
 
 export function addRunPlaceOptions(command: Command): Command {
-  return command
-    .option('--run <folder>', 'folder of a run on this machine, the --out of alphapo train')
-    .option('--brokers <host:port,…>', 'Kafka brokers (KAFKA_BROKERS)')
-    .option('--log <file>', 'embedded log instead of Kafka (ALPHAPO_LOG)')
+  command.option('--run <folder>', 'folder of a run on this machine, the --out of alphapo train');
+  return addEnvironmentOptions(command, EVENT_LOG)
     .option('--topic-prefix <text>', 'put before the names of all topics (ALPHAPO_TOPIC_PREFIX)')
     .option('--checkpoints <folder>', "the run's checkpoints: the optimizer's --folder, and checkpoints below it");
 }
@@ -39,9 +38,8 @@ export async function openRunLedger(options: RunPlaceOptions): Promise<RunLedger
     const log = openEmbeddedEventLog({ path: existing(join(run, LOG_FILE), '--run') });
     return owned({ log, topics: LOCAL_TOPICS, checkpointFolder: options.checkpoints ?? join(run, 'checkpoints') });
   }
-  const environment = { ...process.env };
-  if (brokers !== undefined) environment.KAFKA_BROKERS = brokers;
-  if (file !== undefined) environment.ALPHAPO_LOG = existing(file, '--log');
+  if (file !== undefined) existing(file, '--log');
+  const environment = environmentOf(EVENT_LOG, options);
   const log = await openConfiguredLog(environment, { clientId: 'alphapo-lineage', logger: () => {} });
   const topics = topicsWithPrefix(topicPrefix ?? environment.ALPHAPO_TOPIC_PREFIX);
   const checkpointFolder = options.checkpoints;

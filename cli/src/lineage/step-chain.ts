@@ -101,8 +101,18 @@ export class StepChain {
     );
   }
 
-  #take({ value }: StepRecord): void {
+  #take({ record, value }: StepRecord): void {
     this.#next = undefined;
+    const { lastStep, policyDigest } = this.#counts;
+    if (value.skipped !== undefined && value.step === lastStep + 1 && policyDigest !== undefined) {
+      if (value.policyDigest !== policyDigest) {
+        this.#problems.add(
+          'STEP_POLICY_DIFFERS',
+          placeOf(record.topic, record.offset),
+          `step ${value.step} was skipped, but published ${value.policyDigest} after ${policyDigest}`,
+        );
+      }
+    }
     this.#counts.steps++;
     this.#counts.lastStep = value.step;
     this.#counts.policyDigest = value.policyDigest;

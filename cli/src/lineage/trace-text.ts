@@ -5,8 +5,8 @@ import { table } from './table.ts';
 import type { RecordTrace, SourcePlace } from './trace.ts';
 
 /** What a step published, as JSON and as text. */
-function resultOf({ loss, accuracy, margin, rewardChosen, rewardRejected }: TrainingStep) {
-  return { loss, accuracy, margin, rewardChosen, rewardRejected };
+function resultOf({ loss, accuracy, margin, rewardChosen, rewardRejected, skipped }: TrainingStep) {
+  return { loss, accuracy, margin, rewardChosen, rewardRejected, skipped };
 }
 
 /** A trace as JSON: flat, offsets as digits. `shards`: parts of a batch; undefined where the specification is not known. */
@@ -73,7 +73,9 @@ function describeResult(step: TrainingStep): string {
   const { loss, accuracy, margin, rewardChosen, rewardRejected } = resultOf(step);
   const shown = { loss, accuracy, margin, 'reward of chosen': rewardChosen, 'of rejected': rewardRejected };
   const numbers = Object.entries(shown).map(([name, value]) => `${name} ${value.toFixed(4)}`);
-  return `means of its batch: ${numbers.join(', ')}`;
+  const { skipped } = step;
+  const outcome = skipped === undefined ? '' : `; skipped: ${skipped.reason} of ${skipped.pairIds.join(', ')}`;
+  return `means of its batch: ${numbers.join(', ')}${outcome}`;
 }
 
 /** What a step learned from, as JSON. */

@@ -53,7 +53,7 @@ export interface ScalingSettings {
 }
 
 /** Why there are as many pods as there are; a label of metrics, so there are few. */
-export type Reason =
+type Reason =
   | 'preferences-lag'
   | 'batches-lag'
   | 'optimizer-starting'
