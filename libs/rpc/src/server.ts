@@ -95,7 +95,7 @@ export class RpcServer implements AsyncDisposable {
         Object.fromEntries(methods) as UntypedServiceImplementation,
       );
     }
-    const health = opened.use(await Health.open(names, security.healthAddress));
+    const health = opened.use(await Health.open(names, security.healthAddress, limits));
     health.addTo(server);
     new ReflectionService(loadFileDescriptorSetFromBuffer(readFileSync(descriptorSetFile)), {
       services: names,
