@@ -11,4 +11,5 @@ export {
   floatTensor,
   sameShape,
 } from './tensor.ts';
+export { unlessAborted, within } from './waiting.ts';
 export { fromWireError, toWireError, type WireError } from './wire-error.ts';

@@ -1,4 +1,4 @@
-import { AlphapoError, type FloatTensors } from '@alphapo/base';
+import { AlphapoError, type FloatTensors, unlessAborted } from '@alphapo/base';
 import { policyDigest } from '@alphapo/checkpoints';
 import {
   type OptimizerServiceClient,
@@ -46,11 +46,11 @@ export class PolicySource implements Disposable {
     if (version !== undefined && this.#engine.hasPolicy(version.digest)) return version;
     const key = version?.digest ?? 'latest';
     const known = this.#fetching.get(key);
-    if (known !== undefined) return untilAborted(known, signal);
+    if (known !== undefined) return unlessAborted(known, signal);
     // Shared by all who ask meanwhile, so no single caller's leaving may stop it.
     const fetching = this.#fetch(version).finally(() => this.#fetching.delete(key));
     this.#fetching.set(key, fetching);
-    return untilAborted(fetching, signal);
+    return unlessAborted(fetching, signal);
   }
 
   /** Ends the fetches under way, which would keep the process alive. */
@@ -99,19 +99,6 @@ export class PolicySource implements Disposable {
     }
     this.#loaded.set(found.digest, found);
     return found;
-  }
-}
-
-/** Waits for shared work, but no longer than the caller wants. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const leave = () => reject(signal.reason);
-  signal.addEventListener('abort', leave, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', leave);
   }
 }
 
