@@ -1,3 +1,4 @@
+export { MAX_SHARD_PAIRS } from './batch-limits.ts';
 export { type Computation, computationSchema } from './computation.ts';
 export {
   type ComputeSettings,
