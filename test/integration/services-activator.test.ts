@@ -180,7 +180,7 @@ test('deadline, cancellation and token of the caller reach the scorer', async ()
     aborted.resolve();
     return noScores;
   });
-  const token = { kind: 'value', variable: 'T', secret: new Secret('own') } as const;
+  const token = { kind: 'value', variable: 'T', secret: new Secret('own'.repeat(11)) } as const;
   const options = { logger: silent };
   using security = await RpcSecurity.open(
     { tls: undefined, token, access: undefined, healthAddress: undefined },

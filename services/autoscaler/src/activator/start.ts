@@ -34,7 +34,7 @@ export async function startActivator(
     optimizer: new Waker(workloads, 'optimizer', { pod: config.pod, logger }),
   };
   opened.defer(() => Promise.all([wakers.scorer.forget(), wakers.optimizer.forget()]).then(() => {}));
-  const scorers = opened.use(new ReadyScorers(discover, security));
+  const scorers = opened.use(new ReadyScorers(discover, security, logger));
   const trustsCallers = security?.access !== undefined;
   const service = new ActivatorService({ scorers, wakers, scorerPods, maxHeld, waitMs, trustsCallers });
   const handlers = new Handlers(logger);
