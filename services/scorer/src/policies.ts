@@ -1,6 +1,7 @@
 import { AlphapoError, type FloatTensors, unlessAborted } from '@alphapo/base';
 import { policyDigest } from '@alphapo/checkpoints';
 import {
+  OPTIMIZER_UNAVAILABLE,
   type OptimizerServiceClient,
   type PolicyHeader,
   type PolicyVersion,
@@ -72,7 +73,7 @@ export class PolicySource implements Disposable {
     const tensors = new TensorAssembler({ maxBytes: MAX_POLICY_BYTES, into });
     const settings = { timeoutMs: FETCH_TIMEOUT_MS, signal: this.#closing.signal };
     const stream = callServerStream(this.#optimizer, 'getPolicy', { version }, settings);
-    for await (const { part } of stream) {
+    for await (const { part } of namingOptimizer(stream)) {
       if (part?.$case === 'header') {
         header = part.value;
         if (version === undefined && this.#engine.hasPolicy(header.version?.digest ?? '')) break;
@@ -99,6 +100,17 @@ export class PolicySource implements Disposable {
     }
     this.#loaded.set(found.digest, found);
     return found;
+  }
+}
+
+/** Whoever asked the scorer must not take it for the one that is away. */
+async function* namingOptimizer<T>(answers: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* answers;
+  } catch (error) {
+    if (!(error instanceof AlphapoError) || error.code !== 'unavailable') throw error;
+    const message = `the policy cannot be fetched from the optimizer, at ${error.message}; try again later`;
+    throw new AlphapoError('unavailable', OPTIMIZER_UNAVAILABLE, message, { cause: error });
   }
 }
 

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError } from '@alphapo/base';
-import type {
-  DescribeScorerRequest,
-  DescribeScorerResponse,
-  ScoreRequest,
-  ScoreResponse,
-  ScorerServiceClient,
+import {
+  type DescribeScorerRequest,
+  type DescribeScorerResponse,
+  OPTIMIZER_UNAVAILABLE,
+  type ScoreRequest,
+  type ScoreResponse,
+  type ScorerServiceClient,
 } from '@alphapo/contracts';
 import { type CallContext, type CallSettings, type Connection, callUnary } from '@alphapo/rpc';
 import { meter, SECONDS_BUCKETS } from '@alphapo/telemetry';
@@ -13,6 +14,8 @@ import type { ChosenScorer, ReadyScorers } from './ready-scorers.ts';
 import type { Needed, Waker } from './waker.ts';
 
 const LOOK_MS = 100;
+/** Between two calls of a scorer that could not reach the optimizer. */
+const OPTIMIZER_MS = 500;
 /** When a client that waited in vain should come again. */
 const COME_AGAIN_SECONDS = 10;
 /** gRPC has no deadline where the client gave none; a call to a scorer has one. */
@@ -96,10 +99,18 @@ export class ActivatorService {
         if (!isUnavailable(error)) throw error;
         // There was no answer, and a score changes nothing: it may be asked for again.
         failure = error;
-        scorer.failed();
         this.#wake(needed);
+        if (error.reason === OPTIMIZER_UNAVAILABLE) await this.#awaitOptimizer(signal);
+        else scorer.failed();
       }
     }
+  }
+
+  /** The scorer is well: it is asked again once the optimizer had some time to come. */
+  async #awaitOptimizer(signal: AbortSignal): Promise<void> {
+    using _place = this.#hold();
+    await sleep(OPTIMIZER_MS, undefined, { signal }).catch(() => {});
+    signal.throwIfAborted();
   }
 
   /** A scorer that is ready, now or within the time. */
@@ -137,7 +148,7 @@ export class ActivatorService {
       throw new AlphapoError(
         'resource-exhausted',
         'SCORERS_STARTING',
-        `no scorer is ready yet, and ${maxHeld} calls wait for one already; try again later`,
+        `no scorer can answer yet, and ${maxHeld} calls wait for one already; try again later`,
         { metadata: { retrySeconds: `${COME_AGAIN_SECONDS}` } },
       );
     }
