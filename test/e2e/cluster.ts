@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { IMAGE, TAG } from './images.ts';
 import { Kubectl, podSpec, until } from './kubectl.ts';
-import { CLIENT, MODEL_CLAIM, MODEL_PATH, NAME, RUN_NAME } from './release.ts';
+import { CLIENT, MODEL_CLAIM, MODEL_PATH, NAME, notes } from './release.ts';
 
 const ALPHAPO = `${IMAGE}:${TAG}`;
 const START_SECONDS = 300;
@@ -58,13 +59,11 @@ export class Cluster {
     return this.kubectl.runPod({ name, image: ALPHAPO, args, labels: CLIENT }, input);
   }
 
-  /** Sends pairs and the end of the data, from a pod as any application's. */
-  async produce(lines: string): Promise<void> {
-    const send = `cat >/tmp/pairs.jsonl && exec node /app/cli/bin/alphapo.js produce --brokers ${NAME}-kafka:9092 --topic ${RUN_NAME}-preferences --data /tmp/pairs.jsonl --end`;
-    await this.kubectl.runPod(
-      { name: 'produce', image: ALPHAPO, command: ['sh', '-ec', send], args: [], labels: CLIENT },
-      lines,
-    );
+  /** Sends pairs and the end of the data, with the command that the chart's notes give. */
+  async produce(folder: string): Promise<void> {
+    const [command] = /kubectl [^<]*<pairs\.jsonl/.exec(notes(this.kubectl.namespace)) ?? [];
+    if (command === undefined) throw new Error('the notes of the chart have no command that sends pairs');
+    execFileSync('sh', ['-ec', command], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
   }
 
   /** Events of the optimizer, of the pod that is there now. */

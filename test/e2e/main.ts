@@ -21,7 +21,7 @@ async function trial(settings: Settings): Promise<void> {
   const times = new Times();
   const cluster = new Cluster(settings.namespace);
   const folder = await mkdtemp(join(tmpdir(), 'alphapo-e2e-'));
-  const lines = pairLines(settings.steps * settings.pairsPerStep);
+  await writeFile(join(folder, 'pairs.jsonl'), pairLines(settings.steps * settings.pairsPerStep));
   try {
     if (settings.build) await times.of('images built', buildImages);
     await times.of('images loaded', loadImages);
@@ -37,7 +37,7 @@ async function trial(settings: Settings): Promise<void> {
     await checkTraffic(cluster, NAME);
     times.mark('forbidden traffic is denied');
 
-    const exported = await run(cluster, settings, lines, times);
+    const exported = await run(cluster, settings, folder, times);
     if (settings.autoscaling === 'builtin') {
       await times.of('everything is at zero again', async () => {
         for (const service of SERVICES) await cluster.gone(service);
@@ -48,7 +48,7 @@ async function trial(settings: Settings): Promise<void> {
     }
     const topics = ['--brokers', `${NAME}-kafka:9092`, '--topic-prefix', `${RUN_NAME}-`];
     console.log(await times.of('lineage verified', () => cluster.alphapo('verify', ['verify', ...topics])));
-    const alone = await times.of('the same run in one process', () => trainAlone(folder, settings, lines));
+    const alone = await times.of('the same run in one process', () => trainAlone(folder, settings));
     expectThat(exported.equals(alone), 'the adapter equals that of one process, bit for bit');
 
     helm(settings, 'uninstall', RELEASE, '--wait');
@@ -63,11 +63,11 @@ async function trial(settings: Settings): Promise<void> {
 }
 
 /** Pairs in, pods deleted in the middle, the adapter out. */
-async function run(cluster: Cluster, settings: Settings, lines: string, times: Times): Promise<Buffer> {
+async function run(cluster: Cluster, settings: Settings, folder: string, times: Times): Promise<Buffer> {
   const { steps } = settings;
   const began = performance.now();
   const since = () => (performance.now() - began) / 1000;
-  await times.of('pairs produced', () => cluster.produce(lines));
+  await times.of('pairs produced', () => cluster.produce(folder));
   await cluster.ready('tokenizer', 1);
   times.mark('a tokenizer is ready', since());
   await cluster.ready('optimizer', 1);
@@ -96,9 +96,8 @@ async function run(cluster: Cluster, settings: Settings, lines: string, times: T
 }
 
 /** The adapter of the same pairs and settings after training in this process. */
-async function trainAlone(folder: string, settings: Settings, lines: string): Promise<Buffer> {
+async function trainAlone(folder: string, settings: Settings): Promise<Buffer> {
   const file = (name: string) => join(folder, name);
-  await writeFile(file('pairs.jsonl'), lines);
   await writeFile(file('run.yaml'), JSON.stringify(policyOf(settings)));
   const command = (...args: string[]) => alphapo(['node', 'alphapo', ...args]);
   await command('init-model', file('model'));

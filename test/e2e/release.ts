@@ -56,3 +56,8 @@ export function upgrade(settings: Settings, values: object = valuesOf(settings))
 export function helm({ namespace }: Settings, ...args: string[]): void {
   execFileSync('helm', ['-n', namespace, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
+
+/** What Helm told whoever installed the chart. */
+export function notes(namespace: string): string {
+  return execFileSync('helm', ['-n', namespace, 'get', 'notes', RELEASE], { encoding: 'utf8' });
+}
