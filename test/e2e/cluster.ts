@@ -35,14 +35,18 @@ export class Cluster {
     await this.kubectl.run('delete', 'namespace', this.kubectl.namespace, '--wait=true', '--timeout=180s');
   }
 
-  /** A claim with a small random model, the same as `alphapo init-model` makes anywhere. */
-  async makeModel(): Promise<void> {
+  claimModel(): void {
     this.kubectl.apply({
       apiVersion: 'v1',
       kind: 'PersistentVolumeClaim',
       metadata: { name: MODEL_CLAIM },
       spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '256Mi' } } },
     });
+  }
+
+  /** A claim with a small random model, the same as `alphapo init-model` makes anywhere. */
+  async makeModel(): Promise<void> {
+    this.claimModel();
     const pod = {
       name: 'init-model',
       image: ALPHAPO,
@@ -84,6 +88,11 @@ export class Cluster {
       const taken = (await this.events()).filter(({ event }) => event === 'step.taken' || event === 'run.finished');
       return taken.some((event) => Number(event.step) >= step) || undefined;
     });
+  }
+
+  /** Step after which the optimizer that is there now took up the run. */
+  async takenUpAfter(): Promise<number> {
+    return Number((await this.events()).find(({ event }) => event === 'optimizer.started')?.step);
   }
 
   /** Waits for so many ready pods of a component. */

@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { main as alphapo } from '../../cli/src/main.ts';
 import { Cluster } from './cluster.ts';
 import { buildImages, loadImages } from './images.ts';
+import { until } from './kubectl.ts';
 import { pairLines } from './pairs.ts';
-import { helm, NAME, policyOf, RELEASE, RUN_NAME, upgrade } from './release.ts';
+import { CHANGED, helm, NAME, policyOf, RELEASE, RUN_NAME, upgradeTrial } from './release.ts';
 import { checkRights, checkTraffic } from './rights.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { Times } from './times.ts';
 
+const START_SECONDS = 120;
 const ADAPTER = 'adapter_model.safetensors';
 const SCORED = ['--prompt', 'How do I explain bread to a child?', '--response', 'Start with what one can see.'];
 const SERVICES = ['tokenizer', 'scorer', 'optimizer'];
@@ -27,7 +29,7 @@ async function trial(settings: Settings): Promise<void> {
     await times.of('images loaded', loadImages);
     await cluster.makeNamespace();
     await times.of('model on its volume', () => cluster.makeModel());
-    await times.of('chart installed', () => upgrade(settings));
+    await times.of('chart installed', () => upgradeTrial(settings));
     if (settings.autoscaling === 'builtin') {
       for (const service of SERVICES) await cluster.gone(service);
       times.mark('everything is at zero');
@@ -51,7 +53,7 @@ async function trial(settings: Settings): Promise<void> {
     const alone = await times.of('the same run in one process', () => trainAlone(folder, settings));
     expectThat(exported.equals(alone), 'the adapter equals that of one process, bit for bit');
 
-    helm(settings, 'uninstall', RELEASE, '--wait');
+    helm(settings.namespace, 'uninstall', RELEASE, '--wait');
     const { status } = await cluster.kubectl.get('pvc', `state-${NAME}-optimizer-0`);
     expectThat(status.phase === 'Bound', 'checkpoints outlive the release');
     times.mark('uninstalled; checkpoints are kept');
@@ -79,8 +81,8 @@ async function run(cluster: Cluster, settings: Settings, folder: string, times: 
 
   const losses: readonly [step: number, what: string, pod: () => string][] = [
     [Math.ceil(steps * 0.2), 'scorer', () => scorers[0] as string],
-    [Math.ceil(steps * 0.4), 'optimizer', () => `${NAME}-optimizer-0`],
-    [Math.ceil(steps * 0.6), 'Kafka', () => `${NAME}-kafka-0`],
+    [Math.ceil(steps * 0.35), 'optimizer', () => `${NAME}-optimizer-0`],
+    [Math.ceil(steps * 0.5), 'Kafka', () => `${NAME}-kafka-0`],
   ];
   for (const [step, what, pod] of losses) {
     await cluster.step(step);
@@ -88,11 +90,26 @@ async function run(cluster: Cluster, settings: Settings, folder: string, times: 
     times.mark(`${what} pod deleted after step ${step}`);
     await times.of(`next steps after the loss of ${what}`, () => cluster.step(Math.min(steps, step + 2)));
   }
+  await upgradeInTheMiddle(cluster, settings, times);
   await cluster.step(steps);
   times.mark('the run has ended', since());
   const options = ['--optimizer', `${NAME}-optimizer:50053`, '--name', 'last'];
   await cluster.alphapo('export', ['export', ...options]);
   return cluster.optimizerFile(`/var/lib/alphapo/${RUN_NAME}/exports/last/${ADAPTER}`);
+}
+
+/** `helm upgrade` that makes all pods anew, the optimizer's too, while steps are being taken. */
+async function upgradeInTheMiddle(cluster: Cluster, settings: Settings, times: Times): Promise<void> {
+  const before = Math.ceil(settings.steps * 0.65);
+  await cluster.step(before);
+  await times.of(`upgraded after step ${before}`, () => upgradeTrial(settings, 'all-pods'));
+  const pod = `${NAME}-optimizer-0`;
+  await until('the upgraded optimizer takes up the run', START_SECONDS, async () => {
+    const { metadata } = await cluster.kubectl.get('pod', pod);
+    return metadata.annotations[CHANGED] && (await cluster.takenUpAfter()) >= before ? true : undefined;
+  });
+  const step = await cluster.takenUpAfter();
+  expectThat(step < settings.steps, `the upgraded optimizer goes on in the middle of the run, after step ${step}`);
 }
 
 /** The adapter of the same pairs and settings after training in this process. */
