@@ -1,5 +1,6 @@
 export { canonicalJson, sha256, sha256OfAll } from './digest.ts';
 export { AlphapoError, type ErrorCode, messageOf, printable, unreachable } from './errors.ts';
+export { memoryLimit } from './memory.ts';
 export { type Random, seededRandom } from './random.ts';
 export { Secret } from './secret.ts';
 export {
