@@ -98,6 +98,19 @@ describeHelm('the chart', () => {
     }
   });
 
+  test('gives calls the grace period to end, less what goes by before the signal and after the last call', () => {
+    const resources = render({
+      scorer: { terminationGracePeriodSeconds: 900 },
+      tokenizer: { terminationGracePeriodSeconds: 3 },
+    });
+    const drainSeconds = (kind: string, name: string) =>
+      environmentOf(one(resources, kind, name)).ALPHAPO_DRAIN_SECONDS;
+    expect(drainSeconds('Deployment', 'scorer')).toBe('890');
+    expect(drainSeconds('Deployment', 'tokenizer')).toBe('1');
+    expect(drainSeconds('Deployment', 'autoscaler')).toBe('50');
+    expect(drainSeconds('StatefulSet', 'optimizer')).toBeUndefined();
+  });
+
   test('without an autoscaler runs the replicas of the values, and callers reach the scorers themselves', () => {
     const resources = render({ autoscaling: { mode: 'none' }, scorer: { replicas: 3 }, optimizer: { replicas: 0 } });
     expect(one(resources, 'Deployment', 'scorer').spec.replicas).toBe(3);

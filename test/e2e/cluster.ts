@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { IMAGE, TAG } from './images.ts';
 import { Kubectl, podSpec, until } from './kubectl.ts';
-import { CLIENT, MODEL_CLAIM, MODEL_PATH, NAME, RUN_NAME } from './release.ts';
+import { CLIENT, MODEL_CLAIM, MODEL_PATH, NAME, notes } from './release.ts';
 
 const ALPHAPO = `${IMAGE}:${TAG}`;
 const START_SECONDS = 300;
@@ -34,14 +35,18 @@ export class Cluster {
     await this.kubectl.run('delete', 'namespace', this.kubectl.namespace, '--wait=true', '--timeout=180s');
   }
 
-  /** A claim with a small random model, the same as `alphapo init-model` makes anywhere. */
-  async makeModel(): Promise<void> {
+  claimModel(): void {
     this.kubectl.apply({
       apiVersion: 'v1',
       kind: 'PersistentVolumeClaim',
       metadata: { name: MODEL_CLAIM },
       spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '256Mi' } } },
     });
+  }
+
+  /** A claim with a small random model, the same as `alphapo init-model` makes anywhere. */
+  async makeModel(): Promise<void> {
+    this.claimModel();
     const pod = {
       name: 'init-model',
       image: ALPHAPO,
@@ -58,13 +63,11 @@ export class Cluster {
     return this.kubectl.runPod({ name, image: ALPHAPO, args, labels: CLIENT }, input);
   }
 
-  /** Sends pairs and the end of the data, from a pod as any application's. */
-  async produce(lines: string): Promise<void> {
-    const send = `cat >/tmp/pairs.jsonl && exec node /app/cli/bin/alphapo.js produce --brokers ${NAME}-kafka:9092 --topic ${RUN_NAME}-preferences --data /tmp/pairs.jsonl --end`;
-    await this.kubectl.runPod(
-      { name: 'produce', image: ALPHAPO, command: ['sh', '-ec', send], args: [], labels: CLIENT },
-      lines,
-    );
+  /** Sends pairs and the end of the data, with the command that the chart's notes give. */
+  async produce(folder: string): Promise<void> {
+    const [command] = /kubectl [^<]*<pairs\.jsonl/.exec(notes(this.kubectl.namespace)) ?? [];
+    if (command === undefined) throw new Error('the notes of the chart have no command that sends pairs');
+    execFileSync('sh', ['-ec', command], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
   }
 
   /** Events of the optimizer, of the pod that is there now. */
@@ -85,6 +88,11 @@ export class Cluster {
       const taken = (await this.events()).filter(({ event }) => event === 'step.taken' || event === 'run.finished');
       return taken.some((event) => Number(event.step) >= step) || undefined;
     });
+  }
+
+  /** Step after which the optimizer that is there now took up the run. */
+  async takenUpAfter(): Promise<number> {
+    return Number((await this.events()).find(({ event }) => event === 'optimizer.started')?.step);
   }
 
   /** Waits for so many ready pods of a component. */

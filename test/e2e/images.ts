@@ -11,9 +11,18 @@ export const TAG = 'e2e';
 export const IMAGE = 'docker.io/library/alphapo';
 export const KAFKA_IMAGE = 'docker.io/library/alphapo-trial-kafka';
 
-/** Builds both images. Kafka's is made of the jars that the tests of messaging use. */
 export async function buildImages(): Promise<void> {
+  buildAlphapoImage();
+  await buildKafkaImage();
+}
+
+/** Builds the image of all services. */
+export function buildAlphapoImage(): void {
   run(process.execPath, ['charts/tools/images.ts', '--target', 'alphapo', '--tag', TAG], ROOT);
+}
+
+/** Builds the trial broker's image, of the jars that the tests of messaging use. */
+async function buildKafkaImage(): Promise<void> {
   const context = mkdtempSync(join(tmpdir(), 'alphapo-kafka-image-'));
   try {
     cpSync(join(import.meta.dirname, 'kafka-image'), context, { recursive: true });
@@ -28,11 +37,14 @@ export async function buildImages(): Promise<void> {
   }
 }
 
-/** Runs the command of E2E_LOAD_IMAGE for each image, its name in place of {}. Without it the cluster has them already. */
 export function loadImages(): void {
+  for (const image of [`${IMAGE}:${TAG}`, `${KAFKA_IMAGE}:${TAG}`]) loadImage(image);
+}
+
+/** Runs the command of E2E_LOAD_IMAGE for an image, its name in place of {}. Without it the cluster has the image already. */
+export function loadImage(image: string): void {
   const command = process.env.E2E_LOAD_IMAGE;
-  if (command === undefined) return;
-  for (const image of [`${IMAGE}:${TAG}`, `${KAFKA_IMAGE}:${TAG}`]) run('sh', ['-c', command.replaceAll('{}', image)]);
+  if (command !== undefined) run('sh', ['-c', command.replaceAll('{}', image)]);
 }
 
 function run(program: string, args: readonly string[], cwd?: string): void {

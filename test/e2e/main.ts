@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { main as alphapo } from '../../cli/src/main.ts';
 import { Cluster } from './cluster.ts';
 import { buildImages, loadImages } from './images.ts';
+import { until } from './kubectl.ts';
 import { pairLines } from './pairs.ts';
-import { helm, NAME, policyOf, RELEASE, RUN_NAME, upgrade } from './release.ts';
+import { CHANGED, helm, NAME, policyOf, RELEASE, RUN_NAME, upgradeTrial } from './release.ts';
 import { checkRights, checkTraffic } from './rights.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { Times } from './times.ts';
 
+const START_SECONDS = 120;
 const ADAPTER = 'adapter_model.safetensors';
 const SCORED = ['--prompt', 'How do I explain bread to a child?', '--response', 'Start with what one can see.'];
 const SERVICES = ['tokenizer', 'scorer', 'optimizer'];
@@ -21,13 +23,13 @@ async function trial(settings: Settings): Promise<void> {
   const times = new Times();
   const cluster = new Cluster(settings.namespace);
   const folder = await mkdtemp(join(tmpdir(), 'alphapo-e2e-'));
-  const lines = pairLines(settings.steps * settings.pairsPerStep);
+  await writeFile(join(folder, 'pairs.jsonl'), pairLines(settings.steps * settings.pairsPerStep));
   try {
     if (settings.build) await times.of('images built', buildImages);
     await times.of('images loaded', loadImages);
     await cluster.makeNamespace();
     await times.of('model on its volume', () => cluster.makeModel());
-    await times.of('chart installed', () => upgrade(settings));
+    await times.of('chart installed', () => upgradeTrial(settings));
     if (settings.autoscaling === 'builtin') {
       for (const service of SERVICES) await cluster.gone(service);
       times.mark('everything is at zero');
@@ -37,7 +39,7 @@ async function trial(settings: Settings): Promise<void> {
     await checkTraffic(cluster, NAME);
     times.mark('forbidden traffic is denied');
 
-    const exported = await run(cluster, settings, lines, times);
+    const exported = await run(cluster, settings, folder, times);
     if (settings.autoscaling === 'builtin') {
       await times.of('everything is at zero again', async () => {
         for (const service of SERVICES) await cluster.gone(service);
@@ -48,10 +50,10 @@ async function trial(settings: Settings): Promise<void> {
     }
     const topics = ['--brokers', `${NAME}-kafka:9092`, '--topic-prefix', `${RUN_NAME}-`];
     console.log(await times.of('lineage verified', () => cluster.alphapo('verify', ['verify', ...topics])));
-    const alone = await times.of('the same run in one process', () => trainAlone(folder, settings, lines));
+    const alone = await times.of('the same run in one process', () => trainAlone(folder, settings));
     expectThat(exported.equals(alone), 'the adapter equals that of one process, bit for bit');
 
-    helm(settings, 'uninstall', RELEASE, '--wait');
+    helm(settings.namespace, 'uninstall', RELEASE, '--wait');
     const { status } = await cluster.kubectl.get('pvc', `state-${NAME}-optimizer-0`);
     expectThat(status.phase === 'Bound', 'checkpoints outlive the release');
     times.mark('uninstalled; checkpoints are kept');
@@ -63,11 +65,11 @@ async function trial(settings: Settings): Promise<void> {
 }
 
 /** Pairs in, pods deleted in the middle, the adapter out. */
-async function run(cluster: Cluster, settings: Settings, lines: string, times: Times): Promise<Buffer> {
+async function run(cluster: Cluster, settings: Settings, folder: string, times: Times): Promise<Buffer> {
   const { steps } = settings;
   const began = performance.now();
   const since = () => (performance.now() - began) / 1000;
-  await times.of('pairs produced', () => cluster.produce(lines));
+  await times.of('pairs produced', () => cluster.produce(folder));
   await cluster.ready('tokenizer', 1);
   times.mark('a tokenizer is ready', since());
   await cluster.ready('optimizer', 1);
@@ -79,8 +81,8 @@ async function run(cluster: Cluster, settings: Settings, lines: string, times: T
 
   const losses: readonly [step: number, what: string, pod: () => string][] = [
     [Math.ceil(steps * 0.2), 'scorer', () => scorers[0] as string],
-    [Math.ceil(steps * 0.4), 'optimizer', () => `${NAME}-optimizer-0`],
-    [Math.ceil(steps * 0.6), 'Kafka', () => `${NAME}-kafka-0`],
+    [Math.ceil(steps * 0.35), 'optimizer', () => `${NAME}-optimizer-0`],
+    [Math.ceil(steps * 0.5), 'Kafka', () => `${NAME}-kafka-0`],
   ];
   for (const [step, what, pod] of losses) {
     await cluster.step(step);
@@ -88,6 +90,7 @@ async function run(cluster: Cluster, settings: Settings, lines: string, times: T
     times.mark(`${what} pod deleted after step ${step}`);
     await times.of(`next steps after the loss of ${what}`, () => cluster.step(Math.min(steps, step + 2)));
   }
+  await upgradeInTheMiddle(cluster, settings, times);
   await cluster.step(steps);
   times.mark('the run has ended', since());
   const options = ['--optimizer', `${NAME}-optimizer:50053`, '--name', 'last'];
@@ -95,10 +98,23 @@ async function run(cluster: Cluster, settings: Settings, lines: string, times: T
   return cluster.optimizerFile(`/var/lib/alphapo/${RUN_NAME}/exports/last/${ADAPTER}`);
 }
 
+/** `helm upgrade` that makes all pods anew, the optimizer's too, while steps are being taken. */
+async function upgradeInTheMiddle(cluster: Cluster, settings: Settings, times: Times): Promise<void> {
+  const before = Math.ceil(settings.steps * 0.65);
+  await cluster.step(before);
+  await times.of(`upgraded after step ${before}`, () => upgradeTrial(settings, 'all-pods'));
+  const pod = `${NAME}-optimizer-0`;
+  await until('the upgraded optimizer takes up the run', START_SECONDS, async () => {
+    const { metadata } = await cluster.kubectl.get('pod', pod);
+    return metadata.annotations[CHANGED] && (await cluster.takenUpAfter()) >= before ? true : undefined;
+  });
+  const step = await cluster.takenUpAfter();
+  expectThat(step < settings.steps, `the upgraded optimizer goes on in the middle of the run, after step ${step}`);
+}
+
 /** The adapter of the same pairs and settings after training in this process. */
-async function trainAlone(folder: string, settings: Settings, lines: string): Promise<Buffer> {
+async function trainAlone(folder: string, settings: Settings): Promise<Buffer> {
   const file = (name: string) => join(folder, name);
-  await writeFile(file('pairs.jsonl'), lines);
   await writeFile(file('run.yaml'), JSON.stringify(policyOf(settings)));
   const command = (...args: string[]) => alphapo(['node', 'alphapo', ...args]);
   await command('init-model', file('model'));

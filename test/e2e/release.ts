@@ -16,14 +16,24 @@ export const MODEL_PATH = 'tiny';
 /** The label of pods that may call the services and Kafka. */
 export const CLIENT = { [`${NAME}-client`]: 'true' };
 
+/** Annotation of pods that were made by the upgrade in the middle of the run. */
+export const CHANGED = 'alphapo.dev/changed';
+
 /** The settings of the run, as the chart's `policy` and as the file of `alphapo train`. */
 export function policyOf({ steps, pairsPerStep }: Settings): Readonly<Record<string, unknown>> {
   return { steps, 'batch-size': pairsPerStep, shards: 4, 'learning-rate': 0.003, 'lora-rank': 4, 'max-length': 256 };
 }
 
+/** Installs the chart for the trial, or changes every pod of it in the middle of the run: another request and an annotation. */
+export function upgradeTrial(settings: Settings, change: 'none' | 'all-pods' = 'none'): void {
+  const memory = change === 'none' ? '192Mi' : '200Mi';
+  const podAnnotations = change === 'none' ? {} : { [CHANGED]: 'yes' };
+  const pods = { resources: { requests: { cpu: '50m', memory }, limits: { memory: '1Gi' } }, podAnnotations };
+  upgrade(settings.namespace, ['values-trial.yaml'], valuesOf(settings, pods), ['--wait', '--timeout', '5m']);
+}
+
 /** The chart's values for the trial. */
-function valuesOf(settings: Settings): object {
-  const small = { resources: { requests: { cpu: '50m', memory: '192Mi' }, limits: { memory: '1Gi' } } };
+function valuesOf(settings: Settings, pods: object): object {
   return {
     image: { repository: IMAGE, tag: TAG, pullPolicy: 'Never' },
     policy: policyOf(settings),
@@ -32,27 +42,37 @@ function valuesOf(settings: Settings): object {
     chatTemplate: { name: 'plain' },
     kafka: { trial: { image: { repository: KAFKA_IMAGE, tag: TAG, pullPolicy: 'Never' } } },
     autoscaling: { mode: settings.autoscaling, cooldownSeconds: 45, scorer: { maxReplicas: 2 } },
-    tokenizer: small,
+    tokenizer: pods,
     // One thread, as the run that it is compared with.
-    scorer: { ...small, threads: 1, replicas: 2 },
-    optimizer: small,
-    autoscaler: small,
+    scorer: { ...pods, threads: 1, replicas: 2 },
+    optimizer: pods,
+    autoscaler: pods,
   };
 }
 
-/** Installs the chart, or upgrades it where it is there. Throws with what Helm says. */
-export function upgrade(settings: Settings, values: object = valuesOf(settings)): void {
+/** Installs the chart, or upgrades it where it is there; files are the chart's own. Throws with what Helm says. */
+export function upgrade(
+  namespace: string,
+  files: readonly string[],
+  values: object,
+  options: readonly string[] = [],
+): void {
   const folder = mkdtempSync(join(tmpdir(), 'alphapo-e2e-'));
   try {
     const file = join(folder, 'values.json');
     writeFileSync(file, JSON.stringify(values));
-    const files = ['-f', join(CHART, 'values-trial.yaml'), '-f', file];
-    helm(settings, 'upgrade', '--install', RELEASE, CHART, ...files, '--wait', '--timeout', '5m');
+    const given = [...files.map((name) => join(CHART, name)), file].flatMap((path) => ['-f', path]);
+    helm(namespace, 'upgrade', '--install', RELEASE, CHART, ...given, ...options);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-export function helm({ namespace }: Settings, ...args: string[]): void {
+export function helm(namespace: string, ...args: string[]): void {
   execFileSync('helm', ['-n', namespace, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+/** What Helm told whoever installed the chart. */
+export function notes(namespace: string): string {
+  return execFileSync('helm', ['-n', namespace, 'get', 'notes', RELEASE], { encoding: 'utf8' });
 }

@@ -114,6 +114,22 @@ test('scorers that go lose no call: it is asked again of another one', async () 
   }
 });
 
+test('a call that a stopping scorer has no more time for is asked again of another one', async () => {
+  const asked = Promise.withResolvers<void>();
+  const first = await scriptedScorer(() => {
+    asked.resolve();
+    return new Promise(() => {});
+  });
+  await using second = await scriptedScorer(async () => noScores);
+  await using front = await activator();
+  front.addresses.push(first.address);
+  const answer = callUnary(front.connection, 'score', SCORE, CALL);
+  await asked.promise;
+  front.addresses.splice(0, 1, second.address);
+  await first[Symbol.asyncDispose]();
+  expect(await answer).toMatchObject({ results: [] });
+});
+
 test('calls are spread over scorers by what each has to do', async () => {
   const release = Promise.withResolvers<void>();
   const counts: [number, number] = [0, 0];

@@ -6,13 +6,13 @@ import { KubernetesWorkloads, openKubernetesApi } from '../../services/autoscale
 import { control } from '../../services/autoscaler/src/scaling/controller.ts';
 import { Lags } from '../../services/autoscaler/src/scaling/lags.ts';
 import { observe } from '../../services/autoscaler/src/scaling/observer.ts';
+import { GPU, GpuNode } from '../e2e/gpu-node.ts';
 import { until } from '../e2e/kubectl.ts';
 import { silent } from '../integration/services-fixture.ts';
 import { hasCluster, TestNamespace } from './namespace.ts';
 
 /** Scorers that want a GPU each, on a node that has one. The node's capacity is made up; pods get a place, and don't run. */
 
-const GPU = 'nvidia.com/gpu';
 const REFERENCES = {
   tokenizer: { kind: 'deployment', name: 'tokenizer' },
   scorer: { kind: 'deployment', name: 'scorer' },
@@ -37,7 +37,8 @@ inCluster(
     const container = { name: 'main', image: 'registry.k8s.io/pause:3.10', resources: { limits: { [GPU]: 1 } } };
     const spec = { template: { spec: { containers: [container] } } };
     await kubectl.run('patch', 'deployment', 'scorer', '--type=merge', '-p', JSON.stringify({ spec }));
-    await using _capacity = await nodeWithGpu(namespace);
+    await using node = await GpuNode.choose(kubectl);
+    await node.offer(1);
 
     const options = { namespace: namespace.name, references: REFERENCES, identity: 'tester' };
     const workloads = new KubernetesWorkloads(openKubernetesApi(), options);
@@ -89,21 +90,3 @@ inCluster(
   },
   180_000,
 );
-
-/** Gives a node without GPUs one, until it is disposed of. */
-async function nodeWithGpu({ kubectl }: TestNamespace): Promise<AsyncDisposable> {
-  const [node] = (await kubectl.get('nodes')).items;
-  const { name } = node.metadata;
-  const before = node.status.capacity[GPU];
-  const patch = (capacity: string | null) =>
-    kubectl.run(
-      ...['patch', 'node', name, '--subresource=status', '--type=merge', '-p'],
-      JSON.stringify({ status: { capacity: { [GPU]: capacity } } }),
-    );
-  if (before === undefined) await patch('1');
-  return {
-    async [Symbol.asyncDispose]() {
-      if (before === undefined) await patch(null);
-    },
-  };
-}

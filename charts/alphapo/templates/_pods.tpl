@@ -76,6 +76,10 @@ ports:
 
 {{- define "alphapo.listeningEnv" -}}
 - { name: ALPHAPO_ADDRESS, value: "0.0.0.0:{{ .port }}" }
+{{- /* Of the grace period, 5 seconds go by before the signal comes (preStop), and 5 are left for closing. The optimizer needs its own for step and checkpoint. */}}
+{{- if ne .component "optimizer" }}
+- { name: ALPHAPO_DRAIN_SECONDS, value: {{ sub (int64 (index .root.Values .component).terminationGracePeriodSeconds) 10 | max 1 | quote }} }
+{{- end }}
 {{- if ne .root.Values.tls.mode "disabled" }}
 - { name: ALPHAPO_HEALTH_ADDRESS, value: "0.0.0.0:50050" }
 {{- end }}

@@ -27,6 +27,11 @@ const ADDRESS: EnvironmentOption = [
   'ALPHAPO_ADDRESS',
   'where to listen; port 0 takes a free one',
 ];
+const DRAIN: EnvironmentOption = [
+  '--drain-seconds <n>',
+  'ALPHAPO_DRAIN_SECONDS',
+  'time for running calls to end when it is stopped; then they are cut off',
+];
 const RUN: EnvironmentOption = [
   '--config <file>',
   'ALPHAPO_RUN',
@@ -51,6 +56,7 @@ const SERVICES = {
       MODEL,
       RUN,
       ADDRESS,
+      DRAIN,
       TEMPLATE,
       ['--linger-ms <n>', 'ALPHAPO_LINGER_MS', 'flush a partial batch after this; 0: only at the end of the data'],
       [
@@ -73,6 +79,7 @@ const SERVICES = {
       MODEL,
       REFERENCE,
       ADDRESS,
+      DRAIN,
       TEMPLATE,
       ['--optimizer <host:port>', 'ALPHAPO_OPTIMIZER', 'where policies are fetched; without it: base model only'],
       ['--device <cpu|cuda|webgpu>', 'ALPHAPO_DEVICE', 'where to compute'],
@@ -92,6 +99,7 @@ const SERVICES = {
       REFERENCE,
       RUN,
       ADDRESS,
+      DRAIN,
       ['--scorers <host:port,…>', 'ALPHAPO_SCORERS', 'scorers; a name may have many addresses'],
       ['--folder <folder>', 'ALPHAPO_FOLDER', 'checkpoints and exports; must survive restarts'],
       ['--init-adapter <folder>', 'ALPHAPO_INIT_ADAPTER', 'PEFT adapter to start from'],
@@ -115,6 +123,7 @@ const SERVICES = {
     run: async (...args) => (await import('@alphapo/autoscaler')).runAutoscaler(...args),
     options: [
       ADDRESS,
+      DRAIN,
       ['--namespace <name>', 'ALPHAPO_NAMESPACE', 'namespace of the workloads and the lease'],
       ['--tokenizer-workload <kind/name>', 'ALPHAPO_TOKENIZER_WORKLOAD', 'deployment/NAME or statefulset/NAME'],
       ['--scorer-workload <kind/name>', 'ALPHAPO_SCORER_WORKLOAD', 'the same for the scorers'],

@@ -7,6 +7,7 @@ export {
   DEFAULT_PACK_TOKENS,
 } from './compute-settings.ts';
 export { computeFromWire, computeToWire } from './compute-wire.ts';
+export { drainTimeSchema } from './drain-time.ts';
 export { type Dtype, dtypeSchema } from './dtype.ts';
 export { OPTIMIZER_UNAVAILABLE } from './error-reasons.ts';
 export { type ExecutionProvider, executionProviderSchema } from './execution-provider.ts';

@@ -35,7 +35,7 @@ export interface ServerOptions {
   /** The handlers that the services were made with: a graceful stop waits for their calls. */
   readonly handlers: Handlers;
   /** How long a graceful stop waits for running calls, in milliseconds. */
-  readonly drainMs?: number;
+  readonly drainMs?: number | undefined;
   /** Certificates and access; plaintext and open to everybody where absent. */
   readonly security?: RpcSecurity | undefined;
   readonly limits?: Partial<ServerLimits>;

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { AlphapoError } from '@alphapo/base';
-import { parseEnvironment, type Topics, topicsWithPrefix } from '@alphapo/contracts';
+import { drainTimeSchema, parseEnvironment, type Topics, topicsWithPrefix } from '@alphapo/contracts';
 import { z } from 'zod';
 import type { HeldLimits } from './activator/held-calls.ts';
 import type { WorkloadReference } from './kubernetes/index.ts';
@@ -35,6 +35,7 @@ const environmentSchema = z.object({
   ALPHAPO_LEASE: z.string().min(1).describe('name of the Lease by which one of the replicas leads'),
   ALPHAPO_POD_NAME: z.string().min(1).default(hostname()).describe('name of this pod'),
   ALPHAPO_ADDRESS: z.string().default('0.0.0.0:50054').describe('host and port at which Score calls arrive'),
+  ALPHAPO_DRAIN_SECONDS: drainTimeSchema,
   ALPHAPO_TOPIC_PREFIX: z.string().default('').describe('put before the names of all topics'),
   ALPHAPO_MIN_TOKENIZERS: count.default(0),
   ALPHAPO_MAX_TOKENIZERS: positive.default(1),
@@ -60,6 +61,8 @@ export interface AutoscalerConfig {
   readonly lease: string;
   readonly pod: string;
   readonly address: string;
+  /** How long running calls have to end at a graceful stop, in milliseconds; the server's default where undefined. */
+  readonly drainMs: number | undefined;
   readonly topics: Topics;
   readonly settings: ScalingSettings;
   readonly pollMs: number;
@@ -83,6 +86,7 @@ export function autoscalerConfigFrom(environment: NodeJS.ProcessEnv): Autoscaler
     lease: parsed.ALPHAPO_LEASE,
     pod: parsed.ALPHAPO_POD_NAME,
     address: parsed.ALPHAPO_ADDRESS,
+    drainMs: parsed.ALPHAPO_DRAIN_SECONDS,
     topics: topicsWithPrefix(parsed.ALPHAPO_TOPIC_PREFIX),
     settings: {
       limits: {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import {
+  drainTimeSchema,
   parseEnvironment,
   parseRunSettings,
   readSettingsFile,
@@ -21,6 +22,7 @@ const environmentSchema = z.object({
   ALPHAPO_FOLDER: z.string().describe('folder for checkpoints and exports; must survive restarts'),
   ALPHAPO_SCORERS: z.string().describe('scorers as host:port, separated by commas; a name may have many addresses'),
   ALPHAPO_ADDRESS: z.string().default('0.0.0.0:50053').describe('host and port to listen on'),
+  ALPHAPO_DRAIN_SECONDS: drainTimeSchema,
   ALPHAPO_INIT_ADAPTER: z.string().optional().describe('PEFT adapter folder to start from'),
   ALPHAPO_TOPIC_PREFIX: z.string().default('').describe('put before the names of all topics'),
   ALPHAPO_CHECKPOINT_EVERY: z.coerce.number().int().positive().default(50).describe('steps between checkpoints'),
@@ -56,6 +58,7 @@ export async function optimizerConfigFrom(
     referenceModel: parsed.ALPHAPO_REFERENCE_MODEL,
     initialAdapter: parsed.ALPHAPO_INIT_ADAPTER,
     address: parsed.ALPHAPO_ADDRESS,
+    drainMs: parsed.ALPHAPO_DRAIN_SECONDS,
     checkpointFolder: join(parsed.ALPHAPO_FOLDER, 'checkpoints'),
     exportFolder: join(parsed.ALPHAPO_FOLDER, 'exports'),
     checkpointEvery: parsed.ALPHAPO_CHECKPOINT_EVERY,

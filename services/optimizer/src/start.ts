@@ -30,6 +30,8 @@ export interface OptimizerConfig {
   readonly initialAdapter?: string | undefined;
   /** Host and port to listen on. */
   readonly address: string;
+  /** How long running calls have to end at a graceful stop, in milliseconds; 5 seconds where absent. */
+  readonly drainMs?: number | undefined;
   /** Certificates and access; plaintext and open to everybody where absent. */
   readonly security?: RpcSecurity | undefined;
   /** Folder of the run's checkpoints. */
@@ -52,6 +54,9 @@ export interface RunningOptimizer extends AsyncDisposable {
   /** Asks a scorer whether it is what the run needs. Errors: SCORER_MISMATCH, and those of the call. */
   checkScorer(address: string): Promise<void>;
 }
+
+/** Its callers ask again: the next optimizer answers them. Its own step and checkpoint have ended before. */
+const DRAIN_MS = 5_000;
 
 /**
  * Brings the run's state up and serves it. Training starts with `trainer.train`. The signal stops the start; it has no effect
@@ -142,7 +147,10 @@ export async function startOptimizer(
   };
   const services = [{ definition: OptimizerServiceService, implementation }];
   const server = opened.use(
-    await RpcServer.start({ address: config.address, services, handlers, security: config.security, drainMs: 5_000 }),
+    await RpcServer.start({
+      ...{ address: config.address, services, handlers, security: config.security },
+      drainMs: config.drainMs ?? DRAIN_MS,
+    }),
   );
   logger.info('optimizer.started', {
     address: server.address,

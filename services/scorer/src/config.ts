@@ -1,4 +1,4 @@
-import { dtypeSchema, executionProviderSchema, parseEnvironment } from '@alphapo/contracts';
+import { drainTimeSchema, dtypeSchema, executionProviderSchema, parseEnvironment } from '@alphapo/contracts';
 import { DEFAULT_SCORING } from '@alphapo/engine';
 import { z } from 'zod';
 import type { ScorerConfig } from './start.ts';
@@ -13,6 +13,7 @@ const environmentSchema = z.object({
     .optional()
     .describe('folder of the model that dpo, ipo and hinge compare with, the same for optimizer and scorers'),
   ALPHAPO_ADDRESS: z.string().default('0.0.0.0:50052').describe('host and port to listen on'),
+  ALPHAPO_DRAIN_SECONDS: drainTimeSchema,
   ALPHAPO_OPTIMIZER: z.string().optional().describe('host and port of the optimizer'),
   ALPHAPO_DEVICE: executionProviderSchema.default('cpu').describe('where to compute'),
   ALPHAPO_DTYPE: dtypeSchema.default('float32').describe('element type of frozen weights and activations'),
@@ -37,6 +38,7 @@ export function scorerConfigFrom(environment: NodeJS.ProcessEnv): ScorerConfig {
     model: parsed.ALPHAPO_MODEL,
     referenceModel: parsed.ALPHAPO_REFERENCE_MODEL,
     address: parsed.ALPHAPO_ADDRESS,
+    drainMs: parsed.ALPHAPO_DRAIN_SECONDS,
     optimizerAddress: parsed.ALPHAPO_OPTIMIZER,
     executionProvider: parsed.ALPHAPO_DEVICE,
     dtype: parsed.ALPHAPO_DTYPE,

@@ -13,6 +13,8 @@ export interface ScorerConfig {
   readonly referenceModel?: string | undefined;
   /** Host and port to listen on. */
   readonly address: string;
+  /** How long running calls have to end at a graceful stop, in milliseconds; the server's default where absent. */
+  readonly drainMs?: number | undefined;
   /** Certificates and access; plaintext and open to everybody where absent. */
   readonly security?: RpcSecurity | undefined;
   /** Where policies are fetched; without it only the base model is scored. */
@@ -57,6 +59,7 @@ export async function startScorer(config: ScorerConfig, logger: Logger): Promise
       services: [{ definition: ScorerServiceService, implementation }],
       handlers,
       security: config.security,
+      drainMs: config.drainMs,
     }),
   );
   engine.stopped.addEventListener('abort', () => server.setServing(false), { once: true });

@@ -1,4 +1,5 @@
 import {
+  drainTimeSchema,
   parseEnvironment,
   parseRunSettings,
   readSettingsFile,
@@ -17,6 +18,7 @@ const environmentSchema = z.object({
   ALPHAPO_MODEL: z.string().describe('folder of a Hugging Face model'),
   ALPHAPO_RUN: z.string().describe('YAML file with the settings of the run'),
   ALPHAPO_ADDRESS: z.string().default('0.0.0.0:50051').describe('host and port to listen on'),
+  ALPHAPO_DRAIN_SECONDS: drainTimeSchema,
   ALPHAPO_CHAT_TEMPLATE: z.string().optional().describe('plain, chatml, or the path of a Jinja file'),
   ALPHAPO_TOPIC_PREFIX: z.string().default('').describe('put before the names of all topics'),
   ALPHAPO_PREFERENCES_PARTITIONS: z.coerce
@@ -55,6 +57,7 @@ export async function tokenizerConfigFrom(environment: NodeJS.ProcessEnv): Promi
     specification: resolveRunSpecification(settings, runFacts(await readModelDefinition(model), undefined)),
     chatTemplate: parsed.ALPHAPO_CHAT_TEMPLATE,
     address: parsed.ALPHAPO_ADDRESS,
+    drainMs: parsed.ALPHAPO_DRAIN_SECONDS,
     topics: topicsWithPrefix(parsed.ALPHAPO_TOPIC_PREFIX),
     preferencesPartitions: parsed.ALPHAPO_PREFERENCES_PARTITIONS,
     lingerMs: parsed.ALPHAPO_LINGER_MS === 0 ? undefined : parsed.ALPHAPO_LINGER_MS,

@@ -21,6 +21,8 @@ export interface TokenizerConfig {
   readonly chatTemplate?: string | undefined;
   /** Host and port to listen on. */
   readonly address: string;
+  /** How long running calls have to end at a graceful stop, in milliseconds; the server's default where absent. */
+  readonly drainMs?: number | undefined;
   /** Certificates and access; plaintext and open to everybody where absent. */
   readonly security?: RpcSecurity | undefined;
   readonly topics: Topics;
@@ -68,8 +70,8 @@ export async function startTokenizer(
     applyChatTemplate: handlers.unary(service.applyChatTemplate.bind(service)),
   };
   const services = [{ definition: TokenizerServiceService, implementation }];
-  const { address, security } = config;
-  const server = opened.use(await RpcServer.start({ address, services, handlers, security }));
+  const { address, security, drainMs } = config;
+  const server = opened.use(await RpcServer.start({ address, services, handlers, security, drainMs }));
   const batchOptions: BatchOptions = {
     batchPairs: specification.batch.pairs,
     lengths: specification.lengths,

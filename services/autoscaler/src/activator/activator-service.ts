@@ -94,7 +94,7 @@ export class ActivatorService {
         const timeoutMs = Math.min(deadline - Date.now(), LONGEST_CALL_MS);
         return await ask(scorer.connection, { timeoutMs, signal, authorization });
       } catch (error) {
-        if (!isUnavailable(error)) throw error;
+        if (signal.aborted || !hasGone(error)) throw error;
         // There was no answer, and a score changes nothing: it may be asked for again.
         attempts.lastFailure = error;
         this.#wake(demand);
@@ -187,6 +187,7 @@ function neededFor({ policy }: ScoreRequest): readonly Needed[] {
   return policy === undefined || policy.$case === 'base' ? ['scorer'] : ['scorer', 'optimizer'];
 }
 
-function isUnavailable(error: unknown): error is AlphapoError {
-  return error instanceof AlphapoError && error.code === 'unavailable';
+/** Whether a scorer has left without an answer; one that stops and has no more time cancels its calls. */
+function hasGone(error: unknown): error is AlphapoError {
+  return error instanceof AlphapoError && (error.code === 'unavailable' || error.code === 'cancelled');
 }

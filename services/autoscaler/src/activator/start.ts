@@ -10,6 +10,8 @@ import { Waker } from './waker.ts';
 export interface ActivatorConfig {
   /** Host and port to listen on. */
   readonly address: string;
+  /** How long running calls have to end at a graceful stop, in milliseconds; the server's default where absent. */
+  readonly drainMs?: number | undefined;
   readonly security: RpcSecurity | undefined;
   /** Host and port of the scorers; the name has the address of each that is ready. */
   readonly scorers: string;
@@ -54,7 +56,9 @@ export async function startActivator(
     gradient: handlers.serverStream(service.gradient.bind(service)),
   };
   const services = [{ definition: ScorerServiceService, implementation }];
-  const server = opened.use(await RpcServer.start({ address: config.address, services, handlers, security }));
+  const server = opened.use(
+    await RpcServer.start({ address: config.address, services, handlers, security, drainMs: config.drainMs }),
+  );
   opened.defer(async () => stop.abort());
   logger.info('activator.started', { address: server.address });
   const owned = opened.move();
