@@ -1,3 +1,4 @@
+export { MAX_SHARD_PAIRS } from './batch-limits.ts';
 export { type Computation, computationOf, computationSchema, type ToldComputation } from './computation.ts';
 export {
   type ComputeSettings,
@@ -7,6 +8,7 @@ export {
 } from './compute-settings.ts';
 export { computeFromWire, computeToWire } from './compute-wire.ts';
 export { type Dtype, dtypeSchema } from './dtype.ts';
+export { OPTIMIZER_UNAVAILABLE } from './error-reasons.ts';
 export { type ExecutionProvider, executionProviderSchema } from './execution-provider.ts';
 export * from './generated/alphapo/v1/events.ts';
 export * from './generated/alphapo/v1/optimizer.ts';
