@@ -220,11 +220,11 @@ describeHelm('the chart', () => {
   });
 
   test('keeps checkpoints when the release is removed, unless told otherwise', () => {
-    const annotations = (keepOnUninstall: boolean) =>
-      one(render({ optimizer: { persistence: { keepOnUninstall } } }), 'PersistentVolumeClaim', 'state').metadata
-        .annotations;
-    expect(annotations(true)).toEqual({ 'helm.sh/resource-policy': 'keep' });
-    expect(annotations(false)).toBeUndefined();
+    const policy = (keepOnUninstall: boolean) =>
+      one(render({ optimizer: { persistence: { keepOnUninstall } } }), 'StatefulSet', 'optimizer').spec
+        .persistentVolumeClaimRetentionPolicy;
+    expect(policy(true)).toEqual({ whenDeleted: 'Retain', whenScaled: 'Retain' });
+    expect(policy(false)).toEqual({ whenDeleted: 'Delete', whenScaled: 'Retain' });
   });
 
   test('checks the specification before anything starts, and makes topics for it', () => {

@@ -52,7 +52,7 @@ async function trial(settings: Settings): Promise<void> {
     expectThat(exported.equals(alone), 'the adapter equals that of one process, bit for bit');
 
     helm(settings, 'uninstall', RELEASE, '--wait');
-    const { status } = await cluster.kubectl.get('pvc', `${NAME}-state`);
+    const { status } = await cluster.kubectl.get('pvc', `state-${NAME}-optimizer-0`);
     expectThat(status.phase === 'Bound', 'checkpoints outlive the release');
     times.mark('uninstalled; checkpoints are kept');
     console.log(`\n${times.table()}\n\npassed`);

@@ -31,7 +31,7 @@ function valuesOf(settings: Settings): object {
     model: { existingClaim: { name: MODEL_CLAIM, path: MODEL_PATH } },
     chatTemplate: { name: 'plain' },
     kafka: { trial: { image: { repository: KAFKA_IMAGE, tag: TAG, pullPolicy: 'Never' } } },
-    autoscaling: { mode: settings.autoscaling, cooldownSeconds: 20, scorer: { maxReplicas: 2 } },
+    autoscaling: { mode: settings.autoscaling, cooldownSeconds: 45, scorer: { maxReplicas: 2 } },
     tokenizer: small,
     // One thread, as the run that it is compared with.
     scorer: { ...small, threads: 1, replicas: 2 },

@@ -55,6 +55,11 @@ export class LogFile implements Disposable {
     this.#database.prepare(`UPDATE partitions SET first = ? WHERE id = ${PARTITION}`).run(first, topic);
   }
 
+  /** Forgets how far a group has come, as Kafka does of one that was empty for long. */
+  forget(group: string): void {
+    this.#database.prepare('DELETE FROM group_offsets WHERE name = ?').run(group);
+  }
+
   [Symbol.dispose](): void {
     this.#database.close();
   }

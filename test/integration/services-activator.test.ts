@@ -32,7 +32,7 @@ async function activator(change: Partial<ActivatorConfig> = {}) {
       security: undefined,
       scorers: 'scorers.example:50052',
       discover: async () => addresses,
-      maxHeld: 8,
+      held: { calls: 8, bytes: 4_096 },
       waitMs: 30_000,
       pod: 'autoscaler-0',
       ...change,
@@ -46,8 +46,8 @@ async function activator(change: Partial<ActivatorConfig> = {}) {
     addresses,
     connection,
     async [Symbol.asyncDispose]() {
-      connection[Symbol.dispose]();
       await running[Symbol.asyncDispose]();
+      connection[Symbol.dispose]();
     },
   };
 }
@@ -138,7 +138,7 @@ test('calls are spread over scorers by what each has to do', async () => {
 });
 
 test('calls beyond those that may wait are asked to come again', async () => {
-  await using front = await activator({ maxHeld: 2 });
+  await using front = await activator({ held: { calls: 2, bytes: 4_096 } });
   const leave = new AbortController();
   const held = [1, 2].map(() =>
     callUnary(front.connection, 'score', SCORE, { ...CALL, signal: leave.signal }).catch((error) => error),
@@ -153,6 +153,19 @@ test('calls beyond those that may wait are asked to come again', async () => {
   for (const error of await Promise.all(held)) expect(error).toMatchObject({ code: 'cancelled' });
 });
 
+test('large requests leave less room for others', async () => {
+  await using front = await activator();
+  const leave = new AbortController();
+  const large = { id: 'a'.repeat(4_000), item: SCORE.items[0]?.item };
+  const call = () =>
+    callUnary(front.connection, 'score', { ...SCORE, items: [large] }, { ...CALL, signal: leave.signal });
+  const held = call().catch((error) => error);
+  await until(() => woken(front));
+  await expect(call()).rejects.toMatchObject({ reason: 'SCORERS_STARTING' });
+  leave.abort();
+  await held;
+});
+
 test('one that waited in vain is told why', async () => {
   await using front = await activator({ waitMs: 1_500 });
   const message = '0/1 nodes are available: 1 Insufficient nvidia.com/gpu.';
@@ -165,7 +178,7 @@ test('one that waited in vain is told why', async () => {
 });
 
 test('a deadline ends the wait', async () => {
-  await using front = await activator({ maxHeld: 1 });
+  await using front = await activator({ held: { calls: 1, bytes: 4_096 } });
   const late = { code: 'deadline-exceeded' };
   await expect(callUnary(front.connection, 'score', SCORE, { timeoutMs: 300 })).rejects.toMatchObject(late);
   // Its place is free again.
@@ -221,6 +234,30 @@ test('what a scorer refuses is refused with its words, and asked of no other', a
   expect(asked).toBe(1);
 });
 
+test('a scorer that lacks what one call needs stays there for the others', async () => {
+  let asked = 0;
+  await using behind = await scriptedScorer(async () => {
+    asked++;
+    if (asked < 4) throw new AlphapoError('unavailable', 'NO_OPTIMIZER', 'the optimizer does not answer');
+    return noScores;
+  });
+  await using front = await activator();
+  front.addresses.push(behind.address);
+  expect(await callUnary(front.connection, 'score', UNDER_POLICY, CALL)).toEqual({ results: [], policy: undefined });
+  expect(asked).toBe(4);
+});
+
+test('a replica that stops sends those who wait to another one, at once', async () => {
+  const front = await activator();
+  const call = callUnary(front.connection, 'score', SCORE, CALL).catch((error) => error);
+  await until(() => woken(front));
+  const stopped = performance.now();
+  const stopping = front[Symbol.asyncDispose]();
+  expect(await call).toMatchObject({ code: 'unavailable', reason: 'ACTIVATOR_STOPPING' });
+  expect(performance.now() - stopped).toBeLessThan(2_000);
+  await stopping;
+});
+
 test('scores under a policy wake the optimizer too', async () => {
   await using front = await activator({ waitMs: 1_200 });
   const call = callUnary(front.connection, 'score', UNDER_POLICY, CALL).catch(() => {});
@@ -241,7 +278,7 @@ test('a scorer is not blamed for an optimizer that is away: others go on with it
     },
     silent,
   );
-  await using front = await activator({ waitMs: 4_000, maxHeld: 1 });
+  await using front = await activator({ waitMs: 4_000, held: { calls: 1, bytes: 4_096 } });
   front.addresses.push(behind.address);
   let ended = false;
   const waiting = callUnary(front.connection, 'score', UNDER_POLICY, CALL)

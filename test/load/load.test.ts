@@ -13,7 +13,7 @@ const RECORDS = 2_000;
 describeKafka('services under load', () => {
   test('many clients get right answers, many records are each accounted for, and health checks are answered', async () => {
     const model = await smallModel();
-    const scoring = await tryScoring(model, { clients: CLIENTS, seconds: 4 });
+    const scoring = await tryScoring(model, { clients: CLIENTS, warmUp: 2, seconds: 4 });
     expect(scoring.result).toMatchObject({ failures: [], wrong: 0 });
     expect(scoring.result.latenciesMs.length).toBeGreaterThan(CLIENTS);
 

@@ -19,9 +19,9 @@ const HEAP_MB = 256;
 const { values } = parseArgs({
   options: {
     clients: { type: 'string', default: '1000' },
-    seconds: { type: 'string', default: '60' },
+    seconds: { type: 'string', default: '120' },
     records: { type: 'string', default: '100000' },
-    'stream-seconds': { type: 'string', default: '420' },
+    'stream-seconds': { type: 'string', default: '400' },
     out: { type: 'string', default: join(import.meta.dirname, '../../bench/results/load.md') },
     help: { type: 'boolean', default: false },
   },
@@ -41,7 +41,8 @@ try {
   const heads = { num_attention_heads: 2, num_key_value_heads: 2, max_position_embeddings: 128, rms_norm_eps: 1e-5 };
   writeFileSync(config, JSON.stringify({ ...shape, ...heads, rope_theta: 10_000, hidden_act: 'silu' }));
   await alphapo(['node', 'alphapo', 'init-model', model, '--config', config]);
-  const scoring = await tryScoring(model, { clients: Number(values.clients), seconds: Number(values.seconds) });
+  const [clients, seconds] = [Number(values.clients), Number(values.seconds)];
+  const scoring = await tryScoring(model, { clients, warmUp: seconds / 4, seconds });
   const stream = await tryStream(folder, model, {
     records: Number(values.records),
     seconds: Number(values['stream-seconds']),

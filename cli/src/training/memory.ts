@@ -1,4 +1,3 @@
-import { totalmem } from 'node:os';
 import { AlphapoError } from '@alphapo/base';
 import type { ComputeSettings, RunSettings, RunSpecification } from '@alphapo/contracts';
 import { type MemoryPlan, planMemory, type WeightSource } from '@alphapo/engine';
@@ -11,12 +10,6 @@ export interface Fit {
 
 type Rows = Parameters<typeof planMemory>[2];
 type Planned = Parameters<typeof planMemory>[1];
-
-/** The memory of this machine, or of its container where that has a limit. */
-export function availableBytes(): number {
-  const limit = process.constrainedMemory();
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-}
 
 /** Plans of one run in different ways; each is made once. */
 export type Planner = (change: Partial<Pick<Planned, 'compute' | 'lengths'>>) => MemoryPlan;

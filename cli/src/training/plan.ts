@@ -1,4 +1,4 @@
-import { AlphapoError } from '@alphapo/base';
+import { AlphapoError, memoryLimit } from '@alphapo/base';
 import { readAdapter } from '@alphapo/checkpoints';
 import { type ExecutionProvider, type RunSettings, resolveRunSpecification } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
@@ -6,7 +6,7 @@ import { runFacts } from '@alphapo/models';
 import { identifyRun } from '@alphapo/optimizer';
 import { TokenizerPool } from '@alphapo/tokenization';
 import { type DataPair, holdOut, type RejectedRecord, readDataset } from './dataset.ts';
-import { availableBytes, fitMemory, memoryPlanner, planInWay } from './memory.ts';
+import { fitMemory, memoryPlanner, planInWay } from './memory.ts';
 import { runIdentityOf } from './run-folder.ts';
 import type { TrainPlan } from './train.ts';
 
@@ -52,7 +52,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
       : settings.steps * settings.batchSize;
   const resolved = resolveRunSpecification(withAdapter, runFacts(model.definition, train.length));
   const rows = train.map(({ prompt, chosen, rejected: other }) => ({ prompt, responses: [chosen, other] }));
-  const limit = request.memoryLimit ?? availableBytes();
+  const limit = request.memoryLimit ?? memoryLimit();
   const planned = { ...resolved, device: request.device };
   const planner = memoryPlanner(model, planned, rows);
   // A run goes on as it began, whatever memory there is now.

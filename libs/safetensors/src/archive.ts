@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { endianness } from 'node:os';
-import { AlphapoError, BYTES_PER_ELEMENT, elementCount } from '@alphapo/base';
+import { AlphapoError, BYTES_PER_ELEMENT, elementCount, memoryLimit } from '@alphapo/base';
 import { onFile } from './durable-files.ts';
 import { readFully, type StoredFile, type TensorEntry } from './file.ts';
 import { decodeFloats } from './float-elements.ts';
@@ -52,7 +52,7 @@ export class TensorArchive {
   /** A tensor's elements as float32, row-major; exact but for f64, which is rounded. Throws NOT_A_FLOAT_TENSOR. */
   async read(name: string): Promise<Float32Array> {
     const entry = this.entry(name);
-    const values = inMemory(entry, () => new Float32Array(elementCount(entry.shape)));
+    const values = inMemory(entry, Float32Array);
     await this.#reading(entry, async (handle) => {
       if (entry.dtype === 'f32') return readFully(handle, entry.offset, values, entry.file);
       const place = `${entry.file}: tensor ${JSON.stringify(name)}`;
@@ -76,7 +76,7 @@ export class TensorArchive {
         `${entry.file}: tensor ${JSON.stringify(name)} holds ${entry.dtype}, not f64: use read`,
       );
     }
-    const values = inMemory(entry, () => new Float64Array(elementCount(entry.shape)));
+    const values = inMemory(entry, Float64Array);
     await this.#reading(entry, (handle) => readFully(handle, entry.offset, values, entry.file));
     return values;
   }
@@ -84,7 +84,7 @@ export class TensorArchive {
   /** A tensor's bytes as stored: little-endian, row-major. */
   async readBytes(name: string): Promise<Uint8Array> {
     const entry = this.entry(name);
-    const bytes = inMemory(entry, () => new Uint8Array(entry.byteLength));
+    const bytes = inMemory(entry, Uint8Array);
     await this.#reading(entry, (handle) => readFully(handle, entry.offset, bytes, entry.file));
     return bytes;
   }
@@ -102,10 +102,17 @@ export class TensorArchive {
   }
 }
 
-/** Memory for a tensor, or the error that there is not so much. */
-function inMemory<T>({ name, file, byteLength }: TensorEntry, allocate: () => T): T {
+type Elements = Float32ArrayConstructor | Float64ArrayConstructor | Uint8ArrayConstructor;
+
+/**
+ * Memory for a tensor's elements, or its bytes, or the error that there is not so much. What the machine has is compared first: a kernel
+ * that promises any amount (vm.overcommit_memory=1, as on nodes of Kubernetes) would end the process later.
+ */
+function inMemory<T extends Elements>({ name, file, shape, byteLength }: TensorEntry, type: T): InstanceType<T> {
+  const length = type.BYTES_PER_ELEMENT === 1 ? byteLength : elementCount(shape);
   try {
-    return allocate();
+    if (length * type.BYTES_PER_ELEMENT > memoryLimit()) throw new RangeError('more than the machine has');
+    return new type(length) as InstanceType<T>;
   } catch (cause) {
     throw new AlphapoError(
       'resource-exhausted',

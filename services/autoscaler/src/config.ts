@@ -2,9 +2,13 @@ import { hostname } from 'node:os';
 import { AlphapoError } from '@alphapo/base';
 import { parseEnvironment, type Topics, topicsWithPrefix } from '@alphapo/contracts';
 import { z } from 'zod';
+import type { HeldLimits } from './activator/held-calls.ts';
 import type { WorkloadReference } from './kubernetes/index.ts';
 import type { ScalingSettings } from './scaling/decide.ts';
 import type { PerComponent } from './workloads.ts';
+
+/** Requests of the calls that wait, together: decoded they take several times as much. */
+const HELD_BYTES = 32 * 2 ** 20;
 
 const count = z.coerce.number().int().nonnegative();
 const positive = z.coerce.number().int().positive();
@@ -43,9 +47,7 @@ const environmentSchema = z.object({
     .describe('unread records for which there is one tokenizer more'),
   ALPHAPO_SHARDS_PER_SCORER: positive.default(1).describe('shards of a step for which there is one scorer more'),
   ALPHAPO_CALLS_PER_SCORER: positive.default(32).describe('Score calls at a time for which there is one scorer more'),
-  ALPHAPO_HELD_CALLS: positive
-    .default(128)
-    .describe('Score calls that wait for a scorer, at most, each with its request'),
+  ALPHAPO_HELD_CALLS: positive.default(128).describe('Score calls that wait for a scorer, at most'),
   ALPHAPO_SCORE_WAIT_SECONDS: positive.default(600).describe('how long a Score call waits for a scorer'),
 });
 
@@ -61,7 +63,8 @@ export interface AutoscalerConfig {
   readonly topics: Topics;
   readonly settings: ScalingSettings;
   readonly pollMs: number;
-  readonly maxHeld: number;
+  /** Score calls that wait for a scorer. */
+  readonly held: HeldLimits;
   readonly waitMs: number;
 }
 
@@ -94,7 +97,7 @@ export function autoscalerConfigFrom(environment: NodeJS.ProcessEnv): Autoscaler
       callsPerScorer: parsed.ALPHAPO_CALLS_PER_SCORER,
     },
     pollMs: parsed.ALPHAPO_POLL_SECONDS * 1000,
-    maxHeld: parsed.ALPHAPO_HELD_CALLS,
+    held: { calls: parsed.ALPHAPO_HELD_CALLS, bytes: HELD_BYTES },
     waitMs: parsed.ALPHAPO_SCORE_WAIT_SECONDS * 1000,
   };
 }

@@ -19,6 +19,8 @@ export interface BatchTools {
   readonly pressure: BackPressure;
   /** The partitions that the topic has now; undefined once the signal has aborted. */
   readonly sourcePartitions: (signal: AbortSignal) => Promise<number | undefined>;
+  /** The offset before which no record is taken: batches and dead letters account for them. At least the task's start. */
+  readonly accountedTo: (task: PartitionTask) => Promise<bigint>;
   readonly onCommit: (batch: CommittedBatch) => void;
 }
 
@@ -42,7 +44,7 @@ interface CommittedBatch {
  * not committed is read again.
  */
 export async function makeBatches(task: PartitionTask, options: BatchOptions, tools: BatchTools): Promise<void> {
-  let open = new OpenBatch(task.startOffset);
+  let open = new OpenBatch(await tools.accountedTo(task));
   const flush = async (endOfData: boolean) => {
     const { pairs, rejections, nextOffset } = open;
     if (pairs.length > 0 || endOfData) await tools.pressure.admit(task.signal);
@@ -52,7 +54,7 @@ export async function makeBatches(task: PartitionTask, options: BatchOptions, to
     open = new OpenBatch(nextOffset);
   };
   while (!task.signal.aborted) {
-    const records = await task.next(options.lingerMs ?? IDLE_WAIT_MS);
+    const records = await unaccounted(task, open.nextOffset, options.lingerMs ?? IDLE_WAIT_MS);
     if (records.length === 0 && options.lingerMs !== undefined && !open.isEmpty) await flush(false);
     for await (const { record, made } of tokenized(records, options, tools, task.signal)) {
       open.nextOffset = record.offset + 1n;
@@ -63,6 +65,15 @@ export async function makeBatches(task: PartitionTask, options: BatchOptions, to
       }
     }
   }
+}
+
+/** The next records from an offset on. What lies before it is passed over, and the group's position moved, as it should be. */
+async function unaccounted(task: PartitionTask, from: bigint, timeoutMs: number): Promise<readonly LogRecord[]> {
+  const records = await task.next(timeoutMs);
+  const passed = records.filter(({ offset }) => offset < from).at(-1);
+  if (passed === undefined) return records;
+  await task.commit({ outputs: [], nextOffset: passed.offset + 1n });
+  return records.filter(({ offset }) => offset >= from);
 }
 
 /** Each record with its pair, or with why there is none, or with the instruction that it is. */

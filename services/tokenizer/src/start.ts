@@ -8,6 +8,7 @@ import { type EventLog, partitionsFor } from '@alphapo/messaging';
 import { Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { TokenizerPool } from '@alphapo/tokenization';
+import { accountedTo } from './accounted.ts';
 import { BackPressure } from './back-pressure.ts';
 import { type BatchOptions, makeBatches } from './batcher.ts';
 import { patiently } from './patience.ts';
@@ -104,6 +105,7 @@ export async function startTokenizer(
             tokenizer,
             pressure,
             sourcePartitions,
+            accountedTo: (task) => accountedTo(log, topics, task),
             onCommit: (batch) => logger.info('batch.committed', { partition: task.partition, ...batch }),
           }),
       }),

@@ -4,20 +4,19 @@ import {
   type DescribeScorerRequest,
   type DescribeScorerResponse,
   OPTIMIZER_UNAVAILABLE,
-  type ScoreRequest,
+  ScoreRequest,
   type ScoreResponse,
   type ScorerServiceClient,
 } from '@alphapo/contracts';
 import { type CallContext, type CallSettings, type Connection, callUnary } from '@alphapo/rpc';
 import { meter, SECONDS_BUCKETS } from '@alphapo/telemetry';
+import { COME_AGAIN_SECONDS, type HeldCalls } from './held-calls.ts';
 import type { ChosenScorer, ReadyScorers } from './ready-scorers.ts';
 import type { Needed, Waker } from './waker.ts';
 
 const LOOK_MS = 100;
-/** Between two calls of a scorer that could not reach the optimizer. */
-const OPTIMIZER_MS = 500;
-/** When a client that waited in vain should come again. */
-const COME_AGAIN_SECONDS = 10;
+/** A scorer that has just gone is the first failure; what fails again is something else, and gets time. */
+const IMMEDIATE_RETRIES = 1;
 /** gRPC has no deadline where the client gave none; a call to a scorer has one. */
 const LONGEST_CALL_MS = 24 * 60 * 60_000;
 
@@ -30,12 +29,14 @@ const waited = meter.histogram({
 export interface ActivatorParts {
   readonly scorers: ReadyScorers;
   readonly wakers: Readonly<Record<Needed, Waker>>;
-  /** Calls that may wait for a scorer; each holds its request in memory. */
-  readonly maxHeld: number;
+  /** Where calls wait for a scorer. */
+  readonly held: HeldCalls;
   /** How long a call waits for a scorer, in milliseconds. */
   readonly waitMs: number;
   /** Where gradients are to be asked for. */
   readonly scorerPods: string;
+  /** Aborts when this replica is to end: who waits here is to wait at another one. */
+  readonly stopping: AbortSignal;
   /** Calls are made with this replica's own token, because it has checked the caller's. */
   readonly trustsCallers: boolean;
 }
@@ -46,23 +47,19 @@ export interface ActivatorParts {
  */
 export class ActivatorService {
   readonly #parts: ActivatorParts;
-  #held = 0;
 
   constructor(parts: ActivatorParts) {
     this.#parts = parts;
-    meter.observed({ name: 'alphapo_activator_held_calls', help: 'Calls that wait for a scorer.' }, () => this.#held);
   }
 
   describeScorer(request: DescribeScorerRequest, context: CallContext): Promise<DescribeScorerResponse> {
-    return this.#forward(['scorer'], context, (scorer, settings) =>
-      callUnary(scorer, 'describeScorer', request, settings),
-    );
+    const demand = { needed: ['scorer'], bytes: () => 0 } as const;
+    return this.#forward(demand, context, (scorer, settings) => callUnary(scorer, 'describeScorer', request, settings));
   }
 
   score(request: ScoreRequest, context: CallContext): Promise<ScoreResponse> {
-    return this.#forward(neededFor(request), context, (scorer, settings) =>
-      callUnary(scorer, 'score', request, settings),
-    );
+    const demand = { needed: neededFor(request), bytes: () => ScoreRequest.encode(request).finish().length };
+    return this.#forward(demand, context, (scorer, settings) => callUnary(scorer, 'score', request, settings));
   }
 
   /** Gradients are the optimizer's, which spreads them over all scorers by itself. */
@@ -77,83 +74,69 @@ export class ActivatorService {
 
   /** Has a ready scorer answer; where it turns out not to be there, another one, as long as the call may wait. */
   async #forward<T>(
-    needed: readonly Needed[],
+    demand: Demand,
     context: CallContext,
     ask: (scorer: Connection<ScorerServiceClient>, settings: CallSettings) => Promise<T>,
   ): Promise<T> {
     const { wakers, waitMs, trustsCallers } = this.#parts;
     using uses = new DisposableStack();
-    for (const component of needed) uses.use(wakers[component].use());
+    for (const component of demand.needed) uses.use(wakers[component].use());
     const arrivedMs = performance.now();
-    const untilMs = arrivedMs + waitMs;
+    const attempts: Attempts = { untilMs: arrivedMs + waitMs, failures: 0, lastFailure: undefined };
     const { signal, deadline } = context;
     const authorization = trustsCallers ? undefined : (context.authorization ?? 'none');
-    let failure: AlphapoError | undefined;
     for (;;) {
-      using scorer = await this.#readyScorer(needed, signal, { untilMs, failure });
-      if (failure === undefined) waited.observe((performance.now() - arrivedMs) / 1000);
+      using scorer = await this.#readyScorer(demand, signal, attempts);
+      if (attempts.failures === 0) waited.observe((performance.now() - arrivedMs) / 1000);
       try {
         const timeoutMs = Math.min(deadline - Date.now(), LONGEST_CALL_MS);
         return await ask(scorer.connection, { timeoutMs, signal, authorization });
       } catch (error) {
         if (!isUnavailable(error)) throw error;
         // There was no answer, and a score changes nothing: it may be asked for again.
-        failure = error;
-        this.#wake(needed);
-        if (error.reason === OPTIMIZER_UNAVAILABLE) await this.#awaitOptimizer(signal);
-        else scorer.failed();
+        attempts.failures++;
+        attempts.lastFailure = error;
+        this.#wake(demand);
+        // Without its optimizer a scorer is well, and there for others.
+        if (error.reason !== OPTIMIZER_UNAVAILABLE) await scorer.failed();
       }
     }
   }
 
-  /** The scorer is well: it is asked again once the optimizer had some time to come. */
-  async #awaitOptimizer(signal: AbortSignal): Promise<void> {
-    using _place = this.#hold();
-    await sleep(OPTIMIZER_MS, undefined, { signal }).catch(() => {});
-    signal.throwIfAborted();
-  }
-
   /** A scorer that is ready, now or within the time. */
   async #readyScorer(
-    needed: readonly Needed[],
+    demand: Demand,
     signal: AbortSignal,
-    { untilMs, failure }: { readonly untilMs: number; readonly failure: AlphapoError | undefined },
+    { untilMs, failures, lastFailure }: Attempts,
   ): Promise<ChosenScorer> {
-    const { scorers } = this.#parts;
-    if (failure !== undefined && performance.now() >= untilMs) throw this.#waitedInVain(failure);
-    const ready = scorers.choose();
-    if (ready !== undefined) return ready;
-    await scorers.looked();
-    const found = scorers.choose();
-    if (found !== undefined) return found;
-    using _place = this.#hold();
+    const { scorers, held, stopping } = this.#parts;
+    if (failures <= IMMEDIATE_RETRIES) {
+      const ready = scorers.choose();
+      if (ready !== undefined) return ready;
+      await scorers.looked();
+      const found = scorers.choose();
+      if (found !== undefined) return found;
+    }
+    using _place = held.enter(demand.bytes());
     while (performance.now() < untilMs) {
-      this.#wake(needed);
+      this.#wake(demand);
       await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
       signal.throwIfAborted();
+      if (stopping.aborted) throw this.#isStopping();
       const scorer = scorers.choose();
       if (scorer !== undefined) return scorer;
     }
-    throw this.#waitedInVain(failure);
+    throw this.#waitedInVain(lastFailure);
   }
 
-  #wake(needed: readonly Needed[]): void {
+  #wake({ needed }: Demand): void {
     for (const component of needed) void this.#parts.wakers[component].wake();
   }
 
-  /** A place among the calls that wait. Errors: SCORERS_STARTING (resource-exhausted). */
-  #hold(): Disposable {
-    const { maxHeld } = this.#parts;
-    if (this.#held >= maxHeld) {
-      throw new AlphapoError(
-        'resource-exhausted',
-        'SCORERS_STARTING',
-        `no scorer can answer yet, and ${maxHeld} calls wait for one already; try again later`,
-        { metadata: { retrySeconds: `${COME_AGAIN_SECONDS}` } },
-      );
-    }
-    this.#held++;
-    return { [Symbol.dispose]: () => void this.#held-- };
+  #isStopping(): AlphapoError {
+    return new AlphapoError('unavailable', 'ACTIVATOR_STOPPING', 'this replica stops; another one waits with you', {
+      metadata: { retrySeconds: '1' },
+    });
   }
 
   #waitedInVain(failure: AlphapoError | undefined): AlphapoError {
@@ -168,6 +151,21 @@ export class ActivatorService {
       { cause: failure, metadata: { retrySeconds: `${COME_AGAIN_SECONDS}` } },
     );
   }
+}
+
+/** How a call has fared so far. */
+interface Attempts {
+  /** When it has waited long enough, on the clock of `performance`. */
+  readonly untilMs: number;
+  failures: number;
+  lastFailure: AlphapoError | undefined;
+}
+
+/** What a call takes. */
+interface Demand {
+  readonly needed: readonly Needed[];
+  /** Memory of its request, while it waits. */
+  readonly bytes: () => number;
 }
 
 /** A scorer fetches what it lacks of a policy from the optimizer. */

@@ -19,8 +19,8 @@ interface Scorer {
 /** A scorer for one call. */
 export interface ChosenScorer extends Disposable {
   readonly connection: Connection<ScorerServiceClient>;
-  /** It failed: it gets calls again once it says that it serves. */
-  failed(): void;
+  /** It failed: it is asked how it is, and gets further calls if it says that it serves. */
+  failed(): Promise<void>;
 }
 
 /** The scorers that are ready. They are only looked for while somebody needs one. */
@@ -51,9 +51,7 @@ export class ReadyScorers implements Disposable {
     scorer.calls++;
     return {
       connection: scorer.connection,
-      failed: () => {
-        scorer.serving = false;
-      },
+      failed: () => this.#ask(scorer),
       [Symbol.dispose]: () => {
         scorer.calls--;
         if (scorer.gone && scorer.calls === 0) this.#close(scorer);

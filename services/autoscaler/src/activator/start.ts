@@ -3,6 +3,7 @@ import { Handlers, type RpcSecurity, RpcServer, resolveAddresses } from '@alphap
 import type { Logger } from '@alphapo/telemetry';
 import type { Workloads } from '../workloads.ts';
 import { ActivatorService } from './activator-service.ts';
+import { HeldCalls, type HeldLimits } from './held-calls.ts';
 import { ReadyScorers } from './ready-scorers.ts';
 import { Waker } from './waker.ts';
 
@@ -14,8 +15,8 @@ export interface ActivatorConfig {
   readonly scorers: string;
   /** Scorers that are ready now; by default those that `scorers` stands for in DNS. */
   readonly discover?: () => Promise<readonly string[]>;
-  /** Calls that may wait for a scorer. */
-  readonly maxHeld: number;
+  /** What may wait for a scorer. */
+  readonly held: HeldLimits;
   readonly waitMs: number;
   /** Name of this pod. */
   readonly pod: string;
@@ -27,7 +28,7 @@ export async function startActivator(
   workloads: Workloads,
   logger: Logger,
 ): Promise<AsyncDisposable & { readonly address: string }> {
-  const { scorers: scorerPods, discover = () => resolveAddresses(scorerPods), security, maxHeld, waitMs } = config;
+  const { scorers: scorerPods, discover = () => resolveAddresses(scorerPods), security, waitMs } = config;
   await using opened = new AsyncDisposableStack();
   const wakers = {
     scorer: new Waker(workloads, 'scorer', { pod: config.pod, logger }),
@@ -35,8 +36,17 @@ export async function startActivator(
   };
   opened.defer(() => Promise.all([wakers.scorer.forget(), wakers.optimizer.forget()]).then(() => {}));
   const scorers = opened.use(new ReadyScorers(discover, security, logger));
+  const stop = new AbortController();
   const trustsCallers = security?.access !== undefined;
-  const service = new ActivatorService({ scorers, wakers, scorerPods, maxHeld, waitMs, trustsCallers });
+  const service = new ActivatorService({
+    scorers,
+    wakers,
+    scorerPods,
+    held: new HeldCalls(config.held),
+    waitMs,
+    stopping: stop.signal,
+    trustsCallers,
+  });
   const handlers = new Handlers(logger);
   const implementation = {
     describeScorer: handlers.unary(service.describeScorer.bind(service)),
@@ -45,6 +55,7 @@ export async function startActivator(
   };
   const services = [{ definition: ScorerServiceService, implementation }];
   const server = opened.use(await RpcServer.start({ address: config.address, services, handlers, security }));
+  opened.defer(async () => stop.abort());
   logger.info('activator.started', { address: server.address });
   const owned = opened.move();
   return { address: server.address, [Symbol.asyncDispose]: () => owned.disposeAsync() };

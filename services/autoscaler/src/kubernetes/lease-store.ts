@@ -46,12 +46,11 @@ function leaseObject(
 }
 
 function stored({ metadata, spec }: V1Lease): StoredLease {
-  const never = new Date(0);
   return {
     holder: spec?.holderIdentity ?? '',
     durationMs: (spec?.leaseDurationSeconds ?? 0) * 1000,
-    acquiredAt: spec?.acquireTime ?? never,
-    renewedAt: spec?.renewTime ?? never,
+    acquiredAt: new Date(spec?.acquireTime ?? 0),
+    renewedAt: new Date(spec?.renewTime ?? 0),
     transitions: spec?.leaseTransitions ?? 0,
     version: metadata?.resourceVersion ?? '',
   };

@@ -1,0 +1,34 @@
+import { autoscalerConfigFrom } from './config.ts';
+
+const GIVEN = {
+  ALPHAPO_NAMESPACE: 'here',
+  ALPHAPO_TOKENIZER_WORKLOAD: 'deployment/run-tokenizer',
+  ALPHAPO_SCORER_WORKLOAD: 'deployment/run-scorer',
+  ALPHAPO_OPTIMIZER_WORKLOAD: 'statefulset/run-optimizer',
+  ALPHAPO_OPTIMIZER: 'run-optimizer:50053',
+  ALPHAPO_SCORERS: 'run-scorer-pods:50052',
+  ALPHAPO_LEASE: 'run-autoscaler',
+};
+
+test('variables say what is scaled, and how far', () => {
+  const config = autoscalerConfigFrom({ ...GIVEN, ALPHAPO_MAX_SCORERS: '4', ALPHAPO_POLL_SECONDS: '0.5' });
+  expect(config.references.optimizer).toEqual({ kind: 'statefulset', name: 'run-optimizer' });
+  expect(config.settings.limits).toEqual({
+    tokenizer: { min: 0, max: 1 },
+    scorer: { min: 0, max: 4 },
+    optimizer: { min: 0, max: 1 },
+  });
+  expect(config).toMatchObject({ pollMs: 500, address: '0.0.0.0:50054', topics: { preferences: 'preferences' } });
+});
+
+test.each([
+  [{ ALPHAPO_SCORER_WORKLOAD: 'daemonset/scorer' }, 'ALPHAPO_SCORER_WORKLOAD'],
+  [{ ALPHAPO_LEASE: '' }, 'ALPHAPO_LEASE'],
+  [{ ALPHAPO_MIN_SCORERS: '3', ALPHAPO_MAX_SCORERS: '2' }, 'ALPHAPO_MIN_SCORERS'],
+  [{ ALPHAPO_POLL_SECONDS: '0' }, 'ALPHAPO_POLL_SECONDS'],
+  [{ ALPHAPO_OPTIMIZER: undefined }, 'ALPHAPO_OPTIMIZER'],
+])('%o is refused by its name', (change, variable) => {
+  expect(() => autoscalerConfigFrom({ ...GIVEN, ...change })).toThrow(
+    expect.objectContaining({ reason: 'INVALID_CONFIGURATION', metadata: { variable } }),
+  );
+});

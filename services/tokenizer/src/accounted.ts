@@ -1,0 +1,33 @@
+import { deadLetterFromHeaders, PreferenceBatch, type Topics } from '@alphapo/contracts';
+import type { EventLog, LogRecord, PartitionTask } from '@alphapo/messaging';
+
+type Place = Pick<PartitionTask, 'topic' | 'partition' | 'startOffset' | 'signal'>;
+
+/**
+ * The offset up to which batches and dead letters account for a partition's records. The group's own position says the same, but Kafka
+ * forgets it when nobody was in the group for a week (offsets.retention.minutes), and the partition would be read from its
+ * beginning again. So the topics are looked through where the task begins there; elsewhere it begins where it should.
+ */
+export async function accountedTo(log: EventLog, topics: Topics, place: Place): Promise<bigint> {
+  const { topic, partition, startOffset, signal } = place;
+  const { first } = await log.bounds(topic, partition);
+  if (startOffset > first) return startOffset;
+  let accounted = startOffset;
+  const account = (offset: bigint) => {
+    if (offset > accounted) accounted = offset;
+  };
+  for await (const { value } of recordsOf(log, topics.preferenceBatches, signal)) {
+    const { source } = PreferenceBatch.decode(value ?? new Uint8Array());
+    if (source?.topic === topic && source.partition === partition) account(source.nextOffset);
+  }
+  for await (const { headers } of recordsOf(log, topics.deadLetters, signal)) {
+    const letter = deadLetterFromHeaders(headers);
+    if (letter.topic === topic && letter.partition === partition) account(letter.offset + 1n);
+  }
+  return accounted;
+}
+
+async function* recordsOf(log: EventLog, topic: string, signal: AbortSignal): AsyncGenerator<LogRecord> {
+  const { first } = await log.bounds(topic, 0);
+  for await (const records of log.read(topic, 0, first, { signal, stop: 'at-end' })) yield* records;
+}
