@@ -132,6 +132,8 @@ describeHelm('the chart', () => {
     expect(trigger('tokenizer').topic).toBe('seventh-preferences');
     expect(trigger('scorer')).toMatchObject({ topic: 'seventh-preference-batches', allowIdleConsumers: 'true' });
     expect(one(resources, 'ScaledObject', 'optimizer').spec.maxReplicaCount).toBe(1);
+    const activation = ['tokenizer', 'optimizer', 'scorer'].map((name) => trigger(name).activationLagThreshold);
+    expect(activation).toEqual([undefined, '1', '1']);
   });
 
   test('asks for a GPU by the resource’s name, where taints let it', () => {

@@ -29,6 +29,7 @@ import type { FuzzedMethod } from './fuzzed-methods.ts';
 const logger = createLogger({ service: 'fuzz', level: 'silent' });
 const topics = topicsWithPrefix();
 const LOOPBACK = '127.0.0.1:0';
+const { signal: unstopped } = new AbortController();
 const MODEL_SEED = 7;
 const SMALL = {
   ...TINY_CONFIG,
@@ -91,7 +92,12 @@ async function start(root: string): Promise<FuzzedServices> {
     log,
     logger,
   );
-  const optimizer = await startOptimizer(optimizerConfig(root, { model, specification, scorers: [] }), log, logger);
+  const optimizer = await startOptimizer(
+    optimizerConfig(root, { model, specification, scorers: [] }),
+    log,
+    logger,
+    unstopped,
+  );
   const scorer = await startScorer(
     { model, address: LOOPBACK, optimizerAddress: optimizer.address, executionProvider: 'cpu', threads: 1 },
     logger,
@@ -151,7 +157,7 @@ function optimizerConfig(folder: string, { model, specification, scorers }: Trai
 async function trainOn(batch: Uint8Array, folder: string, training: Training): Promise<void> {
   await using log: EventLog = openEmbeddedEventLog({ path: `${folder}.sqlite` });
   try {
-    await using optimizer = await startOptimizer(optimizerConfig(folder, training), log, logger);
+    await using optimizer = await startOptimizer(optimizerConfig(folder, training), log, logger, unstopped);
     // Where the bytes in question are accepted, but hold no pair, the run's only step is taken on the batch after them.
     const next = PreferenceBatch.encode(goodBatch(training.specification)).finish();
     await log.append([batch, next].map((value) => ({ topic: topics.preferenceBatches, partition: 0, value })));

@@ -60,6 +60,10 @@ async function trained(): Promise<TestRun> {
 const damage = (run: TestRun, step: number) =>
   truncate(join(run.folder, 'checkpoints', `step-0000000${step}`, 'moments.safetensors'), 100);
 
+/** A record of `training-steps` as if its step had given other weights. */
+const withOtherWeights = (value: Uint8Array) =>
+  Buffer.from(JSON.stringify({ ...JSON.parse(`${Buffer.from(value)}`), policyDigest: 'sha256:other' }));
+
 test('a damaged checkpoint is skipped with an error that names it, and the steps after the one before computed again', async () => {
   await using run = await trained();
   await damage(run, 4);
@@ -148,6 +152,41 @@ test.each([
   using file = new LogFile(join(run.folder, 'log.sqlite'));
   change(file);
   await expect(start(run)).rejects.toMatchObject({ reason, message: expect.stringContaining(message) });
+});
+
+test.each([
+  [
+    'the last steps are gone',
+    (file: LogFile) => file.remove(topics.trainingSteps, 3),
+    'the checkpoint is of step 4, but training-steps has 3 steps of the run',
+  ],
+  [
+    'the checkpoint’s step has other weights',
+    (file: LogFile) => file.edit(topics.trainingSteps, 3, withOtherWeights),
+    'but training-steps says sha256:other',
+  ],
+])('training-steps where %s are refused beside the checkpoint', async (_what, change, message) => {
+  await using run = await trained();
+  using file = new LogFile(join(run.folder, 'log.sqlite'));
+  change(file);
+  await expect(start(run)).rejects.toMatchObject({
+    reason: 'LEDGER_BROKEN',
+    message: expect.stringContaining(message),
+  });
+});
+
+test('a step that comes out otherwise fails the run: memory has no policy then, but the checkpoints are whole', async () => {
+  await using run = await trained();
+  await damage(run, 4);
+  using file = new LogFile(join(run.folder, 'log.sqlite'));
+  file.edit(topics.trainingSteps, 3, withOtherWeights);
+  const { optimizer, train } = await start(run);
+  await expect(train()).rejects.toMatchObject({
+    reason: 'NOT_REPRODUCED',
+    message: expect.stringContaining('The checkpoints are as they were'),
+  });
+  await expect(optimizer.trainer.readPolicy()).rejects.toMatchObject({ reason: 'STEP_FAILED' });
+  expect((await start(run)).optimizer.trainer.policy.step).toBe(3);
 });
 
 test('a ledger that expires is refused by topic and setting', async () => {

@@ -49,6 +49,11 @@ export class LogFile implements Disposable {
     this.#database.prepare(sql).run(`$."${name}"`, value, topic, offset);
   }
 
+  /** Drops the positions of a group, as a log does whose members have been away for long. */
+  forgetGroup(group: string): void {
+    this.#database.prepare('DELETE FROM group_offsets WHERE name = ?').run(group);
+  }
+
   /** Lets a topic begin at an offset, as retention does. */
   cutOff(topic: string, first: number): void {
     this.#database.prepare(`DELETE FROM records WHERE partition_id = ${PARTITION} AND offset < ?`).run(topic, first);

@@ -2,10 +2,12 @@ import { RUN_HEADER, RunState, ScorerState, type TrainingStep } from '@alphapo/c
 import { ENGINE_REVISION } from '@alphapo/engine';
 import { callUnary } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
+import { freePort } from '../free-port.ts';
 import {
   CALL,
   LOOPBACK,
   pairs,
+  recordsOf,
   silent,
   smallModel,
   startRun,
@@ -57,6 +59,27 @@ test('a scorer with another number of threads than the first one is put aside by
   expect(new Set(run.optimizer.steps.steps.map(({ computation }) => computation?.threads))).toEqual(new Set([1]));
 });
 
+test('a scorer that is replaced by one with other threads while nobody asks it gives no shard', async () => {
+  await using run = await startRun(model, { ...SETTINGS, batchSize: 2, steps: 150 });
+  const address = `127.0.0.1:${await freePort()}`;
+  const at = (threads: number) =>
+    startScorer({ model, address, optimizerAddress: run.optimizer.address, executionProvider: 'cpu', threads }, silent);
+  const [unchanged] = run.scorers.splice(0, 1, address);
+  const first = await at(1);
+  const training = run.train(pairs(300));
+  await until(() => run.optimizer.steps.steps.length > 0);
+  await run.optimizer.trainer.pause();
+  await first[Symbol.asyncDispose]();
+  await using _second = await at(2);
+  const phases = () => run.optimizer.trainer.status.scorers.map(({ phase }) => phase);
+  expect(phases()).toEqual(['ready']);
+  await run.optimizer.trainer.resume();
+  await until(() => phases()[0] === 'quarantined');
+  run.scorers.push(unchanged as string);
+  await training;
+  expect(run.optimizer.steps.steps).toMatchObject(Array(150).fill({ computation: { threads: 1 } }));
+});
+
 test('so it is after the optimizer was started again', async () => {
   await using run = await startRun(model, SETTINGS);
   await run.train(RECORDS);
@@ -81,7 +104,8 @@ test('so it is after the optimizer was started again', async () => {
 test('a run that another revision of the engine began is refused', async () => {
   await using run = await startRun(model, SETTINGS);
   await run.train(RECORDS);
-  const [first] = run.optimizer.steps.steps as [TrainingStep];
+  const [record] = await recordsOf(run.log, topics.trainingSteps);
+  const first: TrainingStep = JSON.parse(Buffer.from(record?.value as Uint8Array).toString());
   const computation = { ...first.computation, engineRevision: ENGINE_REVISION + 1 };
   const value = JSON.stringify({ ...first, step: 5, computation });
   await run.log.append([{ topic: topics.trainingSteps, partition: 0, value, headers: { [RUN_HEADER]: first.runId } }]);

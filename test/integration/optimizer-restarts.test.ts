@@ -2,10 +2,12 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OptimizerServiceClient, PreferenceBatch, RunState, topicsWithPrefix } from '@alphapo/contracts';
 import { openEmbeddedEventLog } from '@alphapo/messaging';
+import type { OptimizerConfig } from '@alphapo/optimizer';
 import { callServerStream, callUnary, connect } from '@alphapo/rpc';
 import { temporaryFolder } from '../temporary-folder.ts';
+import { LogFile } from './log-file.ts';
 import { ServiceProcess } from './processes.ts';
-import { CALL, pairs, produce, smallModel, startRun, until } from './services-fixture.ts';
+import { CALL, pairs, produce, silent, smallModel, startRun, topics, until } from './services-fixture.ts';
 
 /** What an optimizer that is started again knows of the one before. */
 
@@ -30,6 +32,29 @@ test.each([
   });
   const seen = await Array.fromAsync(callServerStream(connection, 'watchSteps', { fromStep: 1n }, CALL));
   expect(seen.map(({ step }) => step)).toEqual([1n, 2n]);
+});
+
+test('an optimizer that computes steps again does not move its group back, and restores a position that was forgotten', async () => {
+  await using run = await startRun(model);
+  // No pairs in it: a batch that is passed over.
+  const empty = PreferenceBatch.encode(PreferenceBatch.fromPartial({})).finish();
+  await run.log.append([{ topic: topics.preferenceBatches, partition: 0, value: empty }]);
+  await run.train(pairs(16));
+  const committed = async () => (await run.log.lag(topics.optimizerGroup, topics.preferenceBatches))[0]?.committed;
+  const end = await committed();
+  expect(end).toBe(5n);
+  const again = await run.startOptimizer();
+  const stop = new AbortController();
+  run.scorers.splice(0);
+  const training = again.trainer.train(stop.signal);
+  await until(() => again.trainer.status.state === 'waiting-for-scorers');
+  expect(await committed()).toBe(end);
+  stop.abort();
+  await training;
+  using file = new LogFile(join(run.folder, 'log.sqlite'));
+  file.forgetGroup(topics.optimizerGroup);
+  await run.startOptimizer({ checkpointFolder: run.checkpointFolder });
+  expect(await committed()).toBe(end);
 });
 
 test('who watches from beyond the last step is told that there is none', async () => {
@@ -67,6 +92,34 @@ test('a paused run stays paused when its optimizer is started again, and loses n
   await consuming;
   expect(again.trainer.policy).toMatchObject({ step: 30, digest: expected });
   expect(again.steps.steps.map((one) => one.step)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
+});
+
+test.each<[string, Partial<OptimizerConfig>, string]>([
+  ['an adapter that it cannot read', { initialAdapter: '/nowhere' }, 'FILE_NOT_FOUND'],
+  ['batches that it cannot reach', {}, 'LEDGER_CUT_OFF'],
+])('an optimizer that is refused for %s leaves the one at work alone', async (_what, config, reason) => {
+  await using run = await startRun(model, { steps: 30, batchSize: 2 });
+  const training = run.train(pairs(60));
+  await until(() => run.optimizer.steps.steps.length > 2);
+  await run.optimizer.trainer.pause();
+  if (reason === 'LEDGER_CUT_OFF') {
+    using file = new LogFile(join(run.folder, 'log.sqlite'));
+    file.cutOff(topics.preferenceBatches, 1);
+  }
+  await expect(run.startOptimizer(config)).rejects.toMatchObject({ reason });
+  await run.optimizer.trainer.resume();
+  await training;
+  expect(run.optimizer.trainer.status.state).toBe('finished');
+});
+
+test('an optimizer that is stopped during its start leaves the one at work alone', async () => {
+  await using run = await startRun(model);
+  await expect(run.startOptimizer({}, silent, AbortSignal.abort())).rejects.toMatchObject({
+    code: 'cancelled',
+    reason: 'STOPPED',
+  });
+  await run.train(pairs(16));
+  expect(run.optimizer.trainer.status.state).toBe('finished');
 });
 
 test('an optimizer whose folder another one has taken over writes no checkpoint there, and removes none', async () => {

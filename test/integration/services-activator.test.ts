@@ -4,6 +4,7 @@ import { type CallContext, callServerStream, callUnary, connect, Handlers, RpcSe
 import { type RunningScorer, startScorer } from '@alphapo/scorer';
 import { type ActivatorConfig, startActivator } from '../../services/autoscaler/src/activator/start.ts';
 import { MemoryWorkloads } from '../../services/autoscaler/src/cluster.fixture.ts';
+import { freePort } from '../free-port.ts';
 import { CALL, LOOPBACK, silent, smallModel, until } from './services-fixture.ts';
 
 /** Score calls through the activator to real scorers; only the API server is in memory. */
@@ -209,7 +210,7 @@ test('deadline, cancellation and token of the caller reach the scorer', async ()
     aborted.resolve();
     return noScores;
   });
-  const token = { kind: 'value', variable: 'T', secret: new Secret('own') } as const;
+  const token = { kind: 'value', variable: 'T', secret: new Secret('own'.repeat(11)) } as const;
   const options = { logger: silent };
   using security = await RpcSecurity.open(
     { tls: undefined, token, access: undefined, healthAddress: undefined },
@@ -279,6 +280,35 @@ test('scores under a policy wake the optimizer too', async () => {
   await until(() => woken(front) && front.workloads.state('optimizer').replicas === 1);
   expect(Object.keys(front.workloads.state('optimizer').annotations)).toEqual(['alphapo.dev/last-score.autoscaler-0']);
   await call;
+});
+
+test('a scorer is not blamed for an optimizer that is away: others go on with it, and the call waits', async () => {
+  const model = await smallModel();
+  await using behind = await startScorer(
+    {
+      model,
+      address: LOOPBACK,
+      optimizerAddress: `127.0.0.1:${await freePort()}`,
+      executionProvider: 'cpu',
+      threads: 1,
+    },
+    silent,
+  );
+  await using front = await activator({ waitMs: 4_000, held: { calls: 1, bytes: 4_096 } });
+  front.addresses.push(behind.address);
+  let ended = false;
+  const waiting = callUnary(front.connection, 'score', UNDER_POLICY, CALL)
+    .catch((error: unknown) => error)
+    .finally(() => {
+      ended = true;
+    });
+  // There is one place to wait, and it is taken: a call that had to wait for a scorer would be turned away.
+  while (!ended) await callUnary(front.connection, 'score', SCORE, CALL);
+  expect(await waiting).toMatchObject({
+    code: 'unavailable',
+    reason: 'NO_SCORER_READY',
+    message: expect.stringContaining('optimizer'),
+  });
 });
 
 test('an API server that fails for a while is asked again', async () => {

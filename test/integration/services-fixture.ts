@@ -96,7 +96,7 @@ export interface TestRun extends AsyncDisposable {
   /** Addresses that the optimizer finds; the scorer's at first. */
   readonly scorers: string[];
   /** Another optimizer of the same run, with checkpoints of its own unless they are given. */
-  startOptimizer(config?: Partial<OptimizerConfig>, logger?: Logger): Promise<RunningOptimizer>;
+  startOptimizer(config?: Partial<OptimizerConfig>, logger?: Logger, signal?: AbortSignal): Promise<RunningOptimizer>;
   /** The checkpoints of the first optimizer. */
   readonly checkpointFolder: string;
   /** Another scorer, which fetches policies from this optimizer. */
@@ -120,7 +120,11 @@ export async function startRun(
     await startTokenizer({ model, specification, address: LOOPBACK, topics, preferencesPartitions: 1 }, log, silent),
   );
   let optimizers = 0;
-  const another = (config: Partial<OptimizerConfig> = {}, logger = silent) =>
+  const another = (
+    config: Partial<OptimizerConfig> = {},
+    logger = silent,
+    signal: AbortSignal = new AbortController().signal,
+  ) =>
     startOptimizer(
       {
         model,
@@ -138,6 +142,7 @@ export async function startRun(
       },
       log,
       logger,
+      signal,
     );
   const optimizer = opened.use(await another());
   const connection = opened.use(connect(OptimizerServiceClient, optimizer.address));
@@ -164,7 +169,7 @@ export async function startRun(
   return {
     ...{ folder, log, tokenizer, optimizer, connection, scorer, scorers, train },
     checkpointFolder: join(folder, 'checkpoints-1'),
-    startOptimizer: async (config, logger) => owned.use(await another(config, logger)),
+    startOptimizer: async (...args) => owned.use(await another(...args)),
     startScorer: anotherScorer,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -11,7 +11,8 @@ import {
 } from '@alphapo/contracts';
 import { type CallContext, callServerStream, callUnary, connect, Handlers, RpcServer } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
-import { CALL, LOOPBACK, pairs, silent, smallModel, startRun, until } from './services-fixture.ts';
+import { createLogger } from '@alphapo/telemetry';
+import { CALL, LOOPBACK, pairs, produce, silent, smallModel, startRun, until } from './services-fixture.ts';
 
 /** Scorers that fail among ones that don't: the weights come out as if they had not been there. */
 
@@ -120,6 +121,7 @@ function withLoss(part: GradientResponse['part'], loss: number): GradientRespons
 test.each<[string, (answer: Answer) => Answer]>([
   ['names another policy', summaryWith({ policy: { runId: 'r', step: 9n, digest: 'sha256:other' } })],
   ['answers for other pairs', summaryWith({ pairs: [] })],
+  ['does not say what it computed with', summaryWith({ computation: undefined })],
   ['leaves the summary out', changed((response) => (response.part?.$case === 'summary' ? undefined : response))],
   [
     'renames a tensor',
@@ -224,6 +226,30 @@ test('two good scorers give the weights of one', async () => {
   await using other = await run.startScorer(run.optimizer.address);
   run.scorers.push(other.address);
   expect(await run.train(pairs(48))).toBe(undisturbed);
+});
+
+test('a scorer that another one outpaces is asked again, and has not failed', async () => {
+  await using run = await startRun(model, SETTINGS);
+  const events: { event: string; scorer?: string }[] = [];
+  const logger = createLogger({ service: 'test', stream: { write: (line) => void events.push(JSON.parse(line)) } });
+  const optimizer = await run.startOptimizer({}, logger);
+  await using good = await run.startScorer(optimizer.address);
+  await using slow = await spoilingScorer(good.address, async function* (answer) {
+    const responses = await Array.fromAsync(answer);
+    await sleep(3_000);
+    yield* responses;
+  });
+  run.scorers.splice(0, 1, slow.address, good.address);
+  await produce(run.log, pairs(48));
+  const stop = new AbortController();
+  const consuming = run.tokenizer.consume(stop.signal);
+  await optimizer.trainer.train(stop.signal);
+  stop.abort();
+  await consuming;
+  expect(optimizer.trainer.policy.digest).toBe(undisturbed);
+  const outpaced = events.filter(({ event }) => event === 'scorer.outpaced');
+  expect(new Set(outpaced.map(({ scorer }) => scorer))).toEqual(new Set([slow.address]));
+  expect(events.map(({ event }) => event)).not.toContain('scorer.failed');
 });
 
 test('a scorer that answers wrongly again and again is put aside, loudly; the run goes on with another', async () => {

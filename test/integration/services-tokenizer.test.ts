@@ -36,6 +36,15 @@ async function start(lingerMs?: number) {
   return { log, tokenizer, connection, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
+test('a topic that is there keeps its partitions, whatever the configuration says', async () => {
+  await using log = openEmbeddedEventLog({ path: join(await temporaryFolder(), 'log.sqlite') });
+  await log.ensureTopics([{ name: topics.preferences, partitions: 3 }]);
+  const specification = await specificationFor(model, { maxLength: 64, maxPromptLength: 48 });
+  const config = { model, specification, address: LOOPBACK, topics, preferencesPartitions: 1 };
+  await using _ = await startTokenizer(config, log, silent);
+  expect(await log.partitions(topics.preferences)).toBe(3);
+});
+
 describe('over gRPC', () => {
   let service: Awaited<ReturnType<typeof start>>;
   beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { CONTROL_HEADER, END_OF_DATA, MAX_RECORD_BYTES, ORIGIN_HEADER } from '@alphapo/contracts';
 import { readRecords } from '@alphapo/data';
-import { type OutgoingRecord, openConfiguredLog } from '@alphapo/messaging';
+import { type OutgoingRecord, openConfiguredLog, partitionsFor } from '@alphapo/messaging';
 import { Command } from 'commander';
 import { addEnvironmentOptions, EVENT_LOG, environmentOf } from '../environment-options.ts';
 import { count, positive } from '../numbers.ts';
@@ -37,7 +37,7 @@ export function produceCommand(): Command {
 async function produce(options: ProduceOptions, environment: NodeJS.ProcessEnv): Promise<void> {
   await using log = await openConfiguredLog(environment, { clientId: 'alphapo-produce', logger: () => {} });
   const { topic, seed } = options;
-  await log.ensureTopics([{ name: topic, partitions: await partitionsOf(topic, log) }]);
+  await log.ensureTopics([{ name: topic, partitions: await partitionsFor(log, topic, 1) }]);
   const partitions = await log.partitions(topic);
   const records: { bytes: Uint8Array; origin: string }[] = [];
   let leftOut = 0;
@@ -75,9 +75,4 @@ async function produce(options: ProduceOptions, environment: NodeJS.ProcessEnv):
   process.stderr.write(
     `sent ${sent} records to ${topic}${options.end ? ', and the end of the data' : ''}, left out ${leftOut}\n`,
   );
-}
-
-/** An existing topic keeps its partitions; a new one gets one. */
-async function partitionsOf(topic: string, log: { partitions(topic: string): Promise<number> }): Promise<number> {
-  return log.partitions(topic).catch(() => 1);
 }

@@ -71,7 +71,13 @@ export async function replay(
   const checkpointFolder = join(plan.out, 'checkpoints');
   if (plan.from === 'checkpoint') await copyCheckpoint(ledger.checkpointFolder, checkpointFolder, plan.step, logger);
   await using opened = new AsyncDisposableStack();
-  const { optimizer, scorers } = await startReplayingOptimizer(ledger, plan, { found, checkpointFolder }, logger);
+  const { optimizer, scorers } = await startReplayingOptimizer(
+    ledger,
+    plan,
+    { found, checkpointFolder },
+    logger,
+    signal,
+  );
   opened.use(optimizer);
   if (plan.scorers.kind === 'local') {
     const { device: executionProvider, threads } = plan.scorers;
@@ -101,6 +107,7 @@ async function startReplayingOptimizer(
   plan: ReplayPlan,
   { found, checkpointFolder }: { readonly found: PublishedStep; readonly checkpointFolder: string },
   logger: Logger,
+  signal: AbortSignal,
 ): Promise<{ optimizer: RunningOptimizer; scorers: string[] }> {
   const ends = new Map([
     [topics.preferenceBatches, BigInt(found.step.batchOffset)],
@@ -125,6 +132,7 @@ async function startReplayingOptimizer(
     },
     replayedLog(log, ends),
     logger.with({ service: 'optimizer' }),
+    signal,
   );
   return { optimizer, scorers };
 }

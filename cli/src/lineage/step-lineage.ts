@@ -22,7 +22,7 @@ export async function stepLineage(ledger: RunLedger, number: number, signal: Abo
   const { topics } = ledger;
   const { step, policyBefore } = await findStep(ledger, number, signal);
   const offset = BigInt(step.batchOffset);
-  const record = await recordAt(ledger, topics.preferenceBatches, 0, offset);
+  const record = await recordAt(ledger, topics.preferenceBatches, { partition: 0, offset }, signal);
   const decoded = record === undefined ? undefined : decodeBatch(record);
   if (record === undefined || !decoded?.ok) {
     throw new AlphapoError(

@@ -63,17 +63,17 @@ export async function traceRecord(ledger: RunLedger, target: TraceTarget, signal
   await findSteps(ledger, found, signal);
   if (place === undefined || found.length === 0) found.push(...(await findDeadLetters(ledger, target, place, signal)));
   if (place !== undefined) {
-    if (found.length === 0) found.push(await unaccounted(ledger, place, consumed.get(place.partition) ?? 0n));
+    if (found.length === 0) found.push(await unaccounted(ledger, place, consumed.get(place.partition) ?? 0n, signal));
   } else if (target.kind === 'id') {
     for (let partition = 0; partition < partitions; partition++) {
-      found.push(...(await findWaiting(ledger, target.id, partition, consumed.get(partition) ?? 0n)));
+      found.push(...(await findWaiting(ledger, target.id, partition, consumed.get(partition) ?? 0n, signal)));
     }
   }
   if (found.length === 0) throw notFound(target);
   found.sort((a, b) => a.partition - b.partition || (a.offset < b.offset ? -1 : 1));
   return Promise.all(
     found.map(async ({ partition, offset, fate }) => {
-      const record = await recordAt(ledger, topics.preferences, partition, offset);
+      const record = await recordAt(ledger, topics.preferences, { partition, offset }, signal);
       const origin = record?.headers[ORIGIN_HEADER];
       return { source: { topic: topics.preferences, partition, offset, origin }, fate };
     }),
@@ -154,8 +154,9 @@ async function unaccounted(
   ledger: RunLedger,
   { partition, offset }: { readonly partition: number; readonly offset: bigint },
   consumed: bigint,
+  signal: AbortSignal,
 ): Promise<Found> {
-  const record = await recordAt(ledger, ledger.topics.preferences, partition, offset);
+  const record = await recordAt(ledger, ledger.topics.preferences, { partition, offset }, signal);
   if (record === undefined) throw notFound({ kind: 'offset', partition, offset });
   const instruction = record.headers[CONTROL_HEADER];
   if (offset >= consumed) return { partition, offset, fate: { kind: 'waiting' } };
@@ -167,16 +168,16 @@ async function unaccounted(
 }
 
 /** Records with an id that no batch has come to yet. */
-async function findWaiting({ log, topics }: RunLedger, id: string, partition: number, from: bigint): Promise<Found[]> {
+async function findWaiting(
+  { log, topics }: RunLedger,
+  id: string,
+  partition: number,
+  from: bigint,
+  signal: AbortSignal,
+): Promise<Found[]> {
   const found: Found[] = [];
-  const { first, next } = await log.bounds(topics.preferences, partition);
-  const start = from > first ? from : first;
-  if (start >= next) return found;
-  const options = { signal: new AbortController().signal, stop: 'at-end' } as const;
-  for await (const records of log.read(topics.preferences, partition, start, options)) {
-    for (const { offset, value } of records) {
-      if (recordId(value) === id) found.push({ partition, offset, fate: { kind: 'waiting' } });
-    }
+  for await (const { offset, value } of recordsOf(log, topics.preferences, partition, signal, from)) {
+    if (recordId(value) === id) found.push({ partition, offset, fate: { kind: 'waiting' } });
   }
   return found;
 }
@@ -185,14 +186,11 @@ async function findWaiting({ log, topics }: RunLedger, id: string, partition: nu
 export async function recordAt(
   { log }: RunLedger,
   topic: string,
-  partition: number,
-  offset: bigint,
+  { partition, offset }: { readonly partition: number; readonly offset: bigint },
+  signal: AbortSignal,
 ): Promise<LogRecord | undefined> {
-  const { first, next } = await log.bounds(topic, partition);
-  if (offset < first || offset >= next) return undefined;
-  const options = { signal: new AbortController().signal, stop: 'at-end' } as const;
-  for await (const [record] of log.read(topic, partition, offset, options)) {
-    return record?.offset === offset ? record : undefined;
+  for await (const record of recordsOf(log, topic, partition, signal, offset)) {
+    return record.offset === offset ? record : undefined;
   }
   return undefined;
 }

@@ -43,7 +43,7 @@ export const LOCAL_TOPICS = topicsWithPrefix();
  * Starts tokenizer, scorer and optimizer in this process, with a log in the run's folder. They serve gRPC on this machine,
  * but call each other within the process: the same methods, without copying all weights through a socket twice a step.
  */
-export async function startLocalRun(options: LocalRunOptions, logger: Logger): Promise<LocalRun> {
+export async function startLocalRun(options: LocalRunOptions, logger: Logger, signal: AbortSignal): Promise<LocalRun> {
   await using opened = new AsyncDisposableStack();
   const log = opened.use(openEmbeddedEventLog({ path: join(options.folder, LOG_FILE) }));
   const scorers: string[] = [];
@@ -73,6 +73,7 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger): P
       },
       log,
       logger.with({ service: 'optimizer' }),
+      signal,
     ),
   );
   const scorer = opened.use(

@@ -13,12 +13,12 @@ import {
   trainingStepSchema,
 } from '@alphapo/contracts';
 import type { MemoryPlan } from '@alphapo/engine';
-import type { EventLog, OutgoingRecord } from '@alphapo/messaging';
+import type { EventLog, OutgoingRecord, ReadOptions } from '@alphapo/messaging';
 import type { Logger } from '@alphapo/telemetry';
 import { type DataPair, type Dataset, fitsInLog, trainingOrder } from './dataset.ts';
 import { type Evaluation, evaluate } from './evaluation.ts';
 import { type EvaluatedStep, EvaluationFile } from './evaluation-file.ts';
-import { LOCAL_TOPICS, type LocalRun, type LocalRunOptions, startLocalRun } from './local-run.ts';
+import { LOCAL_TOPICS, type LocalRunOptions, startLocalRun } from './local-run.ts';
 import { claimRunFolder, dataDigest, type RunIdentity } from './run-folder.ts';
 
 /** Everything that a run on one machine needs to know. */
@@ -76,7 +76,7 @@ export async function train(
   signal: AbortSignal,
 ): Promise<TrainSummary> {
   await claimRunFolder(plan.folder, identityOf(plan), plan.resume);
-  await using run = await startLocalRun(plan, logger);
+  await using run = await startLocalRun(plan, logger, signal);
   await produce(run.log, plan);
   const done = new AbortController();
   const stop = AbortSignal.any([signal, done.signal]);
@@ -99,8 +99,7 @@ export async function train(
   const steps = new StepFile(join(plan.folder, 'steps.jsonl'));
   const startStep = trainer.policy.step;
   const consuming = run.consume(stop);
-  const following = followSteps(run, stop, (step) => {
-    steps.add(step);
+  const following = followSteps(run.log, steps, stop, (step) => {
     if (step.step > startStep) listener.onStep(step);
   });
   const training = trainer.train(stop, async (step) => {
@@ -113,7 +112,7 @@ export async function train(
     await Promise.allSettled([training, consuming, following]);
   }
   if (signal.aborted) throw stopped(plan, trainer.policy.step);
-  for (const step of run.optimizer.steps.steps) steps.add(step);
+  for await (const step of publishedSteps(run.log, { stop: 'at-end', signal })) steps.add(step);
   await steps.end();
   const seconds = (performance.now() - started) / 1000;
   if (trainer.policy.step > 0) await check();
@@ -123,8 +122,7 @@ export async function train(
   using policy = await trainer.readPolicy();
   await run.optimizer.exporter.export(policy, artefact);
   const rejected = await writeRejected(run.log, plan);
-  const taken = run.optimizer.steps.steps;
-  const trained = taken.slice(startStep).reduce((sum, { pairIds }) => sum + pairIds.length, 0);
+  const trained = run.optimizer.steps.steps.slice(startStep).reduce((sum, { pairs }) => sum + pairs, 0);
   const summary: TrainSummary = {
     runId: plan.runId,
     model: plan.model,
@@ -132,8 +130,8 @@ export async function train(
     steps: trainer.policy.step,
     pairs: { train: plan.train.length, evaluation: plan.evaluation.length, rejected },
     evaluations: evaluations.steps,
-    firstStep: taken.at(0),
-    lastStep: taken.at(-1),
+    firstStep: steps.first,
+    lastStep: steps.last,
     policyDigest: trainer.policy.digest,
     artefact,
     trainingSeconds: seconds,
@@ -204,24 +202,52 @@ function* recordsOf(plan: TrainPlan): Generator<{ value: Uint8Array; headers: Re
   yield { value: new Uint8Array(), headers: { [CONTROL_HEADER]: END_OF_DATA } };
 }
 
-/** Calls back for every step of the run, those already taken first. */
-async function followSteps(run: LocalRun, signal: AbortSignal, onStep: (step: TrainingStep) => void): Promise<void> {
-  for await (const step of run.optimizer.steps.follow(1, signal)) onStep(trainingStepSchema.parse(step));
+/** Writes every step of the run to the file, those already taken first, and calls back. */
+async function followSteps(
+  log: EventLog,
+  file: StepFile,
+  signal: AbortSignal,
+  onStep: (step: TrainingStep) => void,
+): Promise<void> {
+  for await (const step of publishedSteps(log, { signal })) {
+    file.add(step);
+    onStep(step);
+  }
+}
+
+async function* publishedSteps(log: EventLog, options: ReadOptions): AsyncGenerator<TrainingStep> {
+  const topic = LOCAL_TOPICS.trainingSteps;
+  const { first } = await log.bounds(topic, 0);
+  for await (const records of log.read(topic, 0, first, options)) {
+    for (const { value } of records) {
+      yield trainingStepSchema.parse(JSON.parse(new TextDecoder().decode(value ?? new Uint8Array())));
+    }
+  }
 }
 
 /** steps.jsonl: a line per step, each once. */
 class StepFile {
   readonly #stream: ReturnType<typeof createWriteStream>;
-  #last = 0;
+  #first: TrainingStep | undefined;
+  #last: TrainingStep | undefined;
 
   constructor(file: string) {
     this.#stream = createWriteStream(file);
   }
 
   add(step: TrainingStep): void {
-    if (step.step <= this.#last) return;
-    this.#last = step.step;
+    if (this.#last !== undefined && step.step <= this.#last.step) return;
+    this.#first ??= step;
+    this.#last = step;
     this.#stream.write(`${JSON.stringify(step)}\n`);
+  }
+
+  get first(): TrainingStep | undefined {
+    return this.#first;
+  }
+
+  get last(): TrainingStep | undefined {
+    return this.#last;
   }
 
   end(): Promise<void> {

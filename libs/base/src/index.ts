@@ -1,5 +1,6 @@
 export { canonicalJson, sha256, sha256OfAll } from './digest.ts';
 export { AlphapoError, type ErrorCode, messageOf, printable, unreachable } from './errors.ts';
+export { formatHostAndPort, type HostAndPort, parseHostAndPort } from './host-and-port.ts';
 export { memoryLimit } from './memory.ts';
 export { type Random, seededRandom } from './random.ts';
 export { Secret } from './secret.ts';
@@ -12,4 +13,5 @@ export {
   floatTensor,
   sameShape,
 } from './tensor.ts';
+export { unlessAborted, within } from './waiting.ts';
 export { fromWireError, toWireError, type WireError } from './wire-error.ts';

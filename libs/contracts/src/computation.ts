@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { dtypeSchema } from './dtype.ts';
+import type * as wire from './generated/alphapo/v1/scorer.ts';
 
 /**
  * What decides the bits of a gradient besides the model and the run specification. All scorers of a run agree on it; the
@@ -17,3 +18,15 @@ export const computationSchema = z.object({
 });
 
 export type Computation = z.infer<typeof computationSchema>;
+
+/** As a scorer says it: not yet compared with anything. */
+export type ToldComputation = wire.Computation;
+
+/** Of what a scorer or its engine says of itself. Which of several equal devices it has does not decide bits. */
+export function computationOf(
+  scorer: Omit<ToldComputation, 'device'> & Pick<wire.DescribeScorerResponse, 'executionProvider'>,
+): ToldComputation {
+  const { executionProvider, dtype, threads, engineRevision, runtime } = scorer;
+  const [device = ''] = executionProvider.split(':');
+  return { device, dtype, threads, engineRevision, runtime };
+}

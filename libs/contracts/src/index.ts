@@ -1,4 +1,5 @@
-export { type Computation, computationSchema } from './computation.ts';
+export { MAX_SHARD_PAIRS } from './batch-limits.ts';
+export { type Computation, computationOf, computationSchema, type ToldComputation } from './computation.ts';
 export {
   type ComputeSettings,
   computeSettingsSchema,
@@ -8,6 +9,7 @@ export {
 export { computeFromWire, computeToWire } from './compute-wire.ts';
 export { drainTimeSchema } from './drain-time.ts';
 export { type Dtype, dtypeSchema } from './dtype.ts';
+export { OPTIMIZER_UNAVAILABLE } from './error-reasons.ts';
 export { type ExecutionProvider, executionProviderSchema } from './execution-provider.ts';
 export * from './generated/alphapo/v1/events.ts';
 export * from './generated/alphapo/v1/optimizer.ts';

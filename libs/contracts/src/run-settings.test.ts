@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { MAX_RECORD_BYTES, PreferenceBatch } from './index.ts';
 import { type RunSettings, resolveRunSpecification, runSettingsSchema } from './run-settings.ts';
 import { readSettingsFile } from './run-settings-file.ts';
 
@@ -44,6 +45,27 @@ test.each<[string, Partial<RunSettings>]>([
   expect(() => resolve(settings)).toThrow(
     expect.objectContaining({ reason: 'INVALID_SETTING', metadata: { setting: key } }),
   );
+});
+
+test.each<[string, Partial<RunSettings>, string]>([
+  ['batch-size', { batchSize: 20_000, shards: 4, maxLength: 2 }, 'raise shards to 5'],
+  ['batch-size', { batchSize: 2_000 }, 'lower it to 1091, or lower max-length'],
+])('a %s that no record or no scorer could take is refused before the run', (key, settings, said) => {
+  expect(() => resolve({ maxPromptLength: 1, ...settings })).toThrow(
+    expect.objectContaining({ metadata: { setting: key }, message: expect.stringContaining(said) }),
+  );
+});
+
+test('the longest pairs of the largest batch fit into a record', () => {
+  const longest = {
+    id: '\u{ffff}'.repeat(1_000),
+    ...{ prompt: [], chosen: Array(2_048).fill(2 ** 21 - 1), rejected: Array(2_048).fill(2 ** 21 - 1) },
+    ...{ truncatedPromptTokens: 2 ** 31, truncatedChosenTokens: 2 ** 31, truncatedRejectedTokens: 2 ** 31 },
+    sourceOffset: 2n ** 63n - 1n,
+  };
+  const pairs = resolve({ batchSize: 1_091 }).batch.pairs;
+  const batch = PreferenceBatch.fromPartial({ pairs: Array(pairs).fill(longest) });
+  expect(PreferenceBatch.encode(batch).finish().length).toBeLessThan(MAX_RECORD_BYTES);
 });
 
 test('settings that come to absurd numbers are refused by name', () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { checkBatch } from './batch-limits.ts';
 import { DEFAULT_PACK_TOKENS } from './compute-settings.ts';
 import { dtypeSchema } from './dtype.ts';
 import { objectiveSettings, resolveObjective } from './objective-settings.ts';
@@ -88,6 +89,7 @@ export function resolveRunSpecification(settings: RunSettings, facts: RunFacts):
   if (maxPromptLength >= maxLength) {
     settingError('maxPromptLength', `${maxPromptLength} leaves no room for responses within max-length ${maxLength}`);
   }
+  checkBatch({ pairs: settings.batchSize, shards: settings.shards }, maxLength);
   const totalSteps = totalStepsOf(settings, facts);
   const { objective, learningRate: fullRate } = resolveObjective(settings);
   const specification = runSpecificationSchema.safeParse({

@@ -18,3 +18,4 @@ export { openKafkaEventLog } from './kafka/kafka-event-log.ts';
 export type { KafkaCredentials, KafkaOptions } from './kafka/options.ts';
 export { type EventLogger, silentLogger } from './logger.ts';
 export { partitionOfKey } from './partitioner.ts';
+export { partitionsFor } from './partitions.ts';

@@ -1,10 +1,11 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
-import { DEFAULT_LIMITS, KEEPALIVE } from './limits.ts';
+import { KEEPALIVE, type ServerLimits } from './limits.ts';
 import { Listener } from './listener.ts';
+import { HEALTH_REQUEST_BYTES, sheddingLoad } from './load-shedding.ts';
 
 /** Whoever asks for health holds one connection, and a call or two. */
-const LIMITS = { connections: 64, callsPerConnection: 16 };
+const PLAINTEXT_LIMITS = { connections: 64, callsPerConnection: 16 };
 
 /** Health checking (grpc.health.v1) of a server, and the port for those who ask for it in plaintext, where there is one. */
 export class Health implements Disposable {
@@ -18,17 +19,20 @@ export class Health implements Disposable {
   }
 
   /** Errors: those of listening on the address. */
-  static async open(services: readonly string[], address: string | undefined): Promise<Health> {
+  static async open(services: readonly string[], address: string | undefined, limits: ServerLimits): Promise<Health> {
     const health = new Health(services);
     if (address === undefined) return health;
     const server = new Server({
-      'grpc.max_concurrent_streams': LIMITS.callsPerConnection,
-      'grpc.max_connection_idle_ms': DEFAULT_LIMITS.idleMs,
+      'grpc.max_receive_message_length': HEALTH_REQUEST_BYTES,
+      'grpc.max_concurrent_streams': PLAINTEXT_LIMITS.callsPerConnection,
+      'grpc.max_connection_idle_ms': limits.idleMs,
       ...KEEPALIVE,
+      interceptors: [sheddingLoad(limits)],
     });
     health.addTo(server);
     const credentials = ServerCredentials.createInsecure();
-    health.#listener = await Listener.open(address, server, { credentials, connections: LIMITS.connections });
+    const { connections } = PLAINTEXT_LIMITS;
+    health.#listener = await Listener.open(address, server, { credentials, connections });
     return health;
   }
 

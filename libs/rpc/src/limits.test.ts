@@ -4,10 +4,12 @@ import { connect as connectSocket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { seededRandom } from '@alphapo/base';
 import { ScorerServiceClient } from '@alphapo/contracts';
+import { createLogger } from '@alphapo/telemetry';
 import { callServerStream, callUnary, connect } from './client.ts';
 import { HealthClient } from './health-client.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
-import { chunk, GRADIENT, SCORE, SOON, serve } from './scorer.fixture.ts';
+import { chunk, GRADIENT, SCORE, type ServeOptions, SOON, serve } from './scorer.fixture.ts';
+import { RpcSecurity } from './security/rpc-security.ts';
 
 const PATH = '/alphapo.v1.ScorerService/Score';
 const GRADIENT_PATH = '/alphapo.v1.ScorerService/Gradient';
@@ -47,6 +49,18 @@ async function rawCall(session: ClientHttp2Session, headers: Record<string, stri
   stream.end(body);
   await new Promise((resolve) => stream.once('close', resolve));
   return { status, reset: stream.rstCode };
+}
+
+/** A server that answers health checks on a second port, too. */
+async function serveWithHealthPort(limits: ServeOptions['limits'] = {}) {
+  const settings = { tls: undefined, token: undefined, access: undefined, healthAddress: '127.0.0.1:0' };
+  return serve(
+    {},
+    {
+      limits,
+      security: await RpcSecurity.open(settings, { logger: createLogger({ service: 'test', level: 'silent' }) }),
+    },
+  );
 }
 
 const answersOthers = async (address: string) => {
@@ -109,6 +123,21 @@ describe('messages', () => {
     expect(await rawCall(session, {}, Buffer.concat([head, items]))).toMatchObject({ status: '8' });
     expect(process.memoryUsage().rss - before).toBeLessThan(200 * 2 ** 20);
   });
+
+  test.each(['main', 'plaintext'])(
+    'a health check on the %s port may hold the name of a service, and no more',
+    async (port) => {
+      const { server } = await serveWithHealthPort();
+      await using _ = server;
+      await using session = await rawSession(port === 'main' ? server.address : String(server.healthAddress));
+      const path = { [constants.HTTP2_HEADER_PATH]: '/grpc.health.v1.Health/Check' };
+      expect(await rawCall(session, path)).toMatchObject({ status: '0' });
+      const head = Buffer.alloc(5);
+      head.writeUInt32BE(2 ** 20, 1);
+      const { status } = await rawCall(session, path, Buffer.concat([head, Buffer.alloc(2 ** 14)]));
+      expect(['3', '8']).toContain(status);
+    },
+  );
 
   test('one that is no message of its type is INVALID_ARGUMENT', async () => {
     const { server } = await serve();
@@ -185,6 +214,27 @@ describe('floods', () => {
     connection[Symbol.dispose]();
   });
 
+  test('requests beyond the bytes of a server are turned away, and what has ended makes room', async () => {
+    const { server, connection } = await serve({}, { limits: { requestBytes: 2 ** 16 } });
+    await using _ = server;
+    await using session = await rawSession(server.address);
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(2 ** 20, 1);
+    const unfinished = session.request(HEADERS);
+    unfinished.on('error', () => {});
+    unfinished.write(Buffer.concat([head, Buffer.alloc(60_000)]));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const items = Array.from({ length: 4_000 }, () => ({ content: undefined, id: '' }) as never);
+    const more = { ...SCORE, items };
+    await expect(callUnary(connection, 'score', more, SOON)).rejects.toMatchObject({ reason: 'TOO_MANY_BYTES' });
+    using health = new HealthClient(server.address);
+    expect(await health.check()).toBe('SERVING');
+    unfinished.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    for (let i = 0; i < 10; i++) await callUnary(connection, 'score', more, SOON);
+    connection[Symbol.dispose]();
+  });
+
   test('connections beyond the limit are closed', async () => {
     const { server, connection } = await serve({}, { limits: { connections: 3 } });
     await using _ = server;
@@ -219,6 +269,24 @@ describe('slow clients', () => {
     stream.write(EMPTY_MESSAGE.subarray(0, 3));
     const [headers] = await once(stream, 'response', { signal: AbortSignal.timeout(5_000) });
     expect(headers['grpc-status']).toBe('4');
+    // What had come of it is let go, though the client keeps its side open.
+    await once(stream, 'close', { signal: AbortSignal.timeout(5_000) });
+  });
+
+  test.each([
+    ['Check', 'main'],
+    ['Watch', 'main'],
+    ['Check', 'plaintext'],
+  ])('a health check (%s, %s port) that never becomes whole is given up too', async (method, port) => {
+    const { server } = await serveWithHealthPort({ stallMs: 200 });
+    await using _ = server;
+    await using session = await rawSession(port === 'main' ? server.address : String(server.healthAddress));
+    const stream = session.request({ ...HEADERS, [constants.HTTP2_HEADER_PATH]: `/grpc.health.v1.Health/${method}` });
+    stream.on('error', () => {});
+    stream.write(EMPTY_MESSAGE.subarray(0, 3));
+    const [headers] = await once(stream, 'response', { signal: AbortSignal.timeout(5_000) });
+    expect(headers['grpc-status']).toBe('4');
+    await once(stream, 'close', { signal: AbortSignal.timeout(5_000) });
   });
 
   test('a stream that is not read is reset: the method ends, and its messages are let go', async () => {

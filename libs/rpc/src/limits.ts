@@ -18,6 +18,8 @@ export interface ServerLimits {
   readonly callsPerConnection: number;
   /** Calls at a time, waiting ones included; further ones are turned away with RESOURCE_EXHAUSTED. */
   readonly calls: number;
+  /** Bytes of all requests at a time, until their calls have ended; further ones are turned away with RESOURCE_EXHAUSTED. */
+  readonly requestBytes: number;
   /** How long a request may take to arrive, and an answer's message to be taken, in milliseconds. */
   readonly stallMs: number;
   /** A connection without calls is closed after this. Clients connect again by themselves. */
@@ -28,6 +30,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   connections: 2048,
   callsPerConnection: 1024,
   calls: 2048,
+  requestBytes: 512 * 2 ** 20,
   stallMs: 60_000,
   idleMs: 10 * 60_000,
 };

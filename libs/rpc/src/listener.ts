@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server as SocketServer } from 'node:net';
-import { AlphapoError, messageOf } from '@alphapo/base';
+import { AlphapoError, formatHostAndPort, messageOf, parseHostAndPort } from '@alphapo/base';
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
 
 /** The port of a gRPC server, which takes a bounded number of connections at a time. */
@@ -22,7 +22,7 @@ export class Listener implements Disposable {
     server: Server,
     options: { readonly credentials: ServerCredentials; readonly connections: number },
   ): Promise<Listener> {
-    const { host, port } = hostAndPort(address);
+    const { host, port } = parseHostAndPort(address);
     const injector = server.createConnectionInjector(options.credentials);
     // Without delay: HTTP/2's small frames would wait for acknowledgements.
     const sockets = createServer({ noDelay: true }, (socket) => injector.injectConnection(socket));
@@ -34,7 +34,7 @@ export class Listener implements Disposable {
       throw cannotListen(address, error);
     }
     const { port: taken } = sockets.address() as AddressInfo;
-    return new Listener(`${address.slice(0, address.lastIndexOf(':'))}:${taken}`, sockets, server);
+    return new Listener(formatHostAndPort({ host, port: taken }), sockets, server);
   }
 
   /** Takes no further connections, and asks clients to leave; resolves when all have. */
@@ -50,19 +50,6 @@ export class Listener implements Disposable {
     this.#sockets.close();
     this.#server.forceShutdown();
   }
-}
-
-/** `0.0.0.0:50051`, `localhost:0`, `[::]:50051`. */
-function hostAndPort(address: string): { host: string; port: number } {
-  const [, host, port] = /^(.+):(\d{1,5})$/.exec(address) ?? [];
-  if (host === undefined || Number(port) > 65_535) {
-    throw new AlphapoError(
-      'invalid-argument',
-      'INVALID_ADDRESS',
-      `"${address}" is not host:port, such as 0.0.0.0:50051`,
-    );
-  }
-  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
 }
 
 function cannotListen(address: string, cause: unknown): AlphapoError {

@@ -1,29 +1,38 @@
-import { constants, type ServerHttp2Stream } from 'node:http2';
 import { AlphapoError } from '@alphapo/base';
 import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import { endCall, type InterceptedCall, resetStream } from './call-stream.ts';
 import type { ServerLimits } from './limits.ts';
+import { boundBytes, RequestBytes } from './request-bytes.ts';
 import { toServiceError } from './status.ts';
-
-type Call = ConstructorParameters<typeof ServerInterceptingCall>[0];
 
 /** Health checks are answered however much is going on: whoever asks would otherwise end a server that only is busy. */
 const NEVER_SHED = '/grpc.health.v1.Health/';
+/** Of a health check, which holds the name of a service: as they do not count, little is all that they may hold. */
+export const HEALTH_REQUEST_BYTES = 1024;
 
 /** Keeps a server's calls, and the memory that they hold, within limits: too many are turned away, and too slow ones ended. */
-export function sheddingLoad({ calls: limit, stallMs }: Pick<ServerLimits, 'calls' | 'stallMs'>): ServerInterceptor {
+export function sheddingLoad({
+  calls: limit,
+  requestBytes,
+  stallMs,
+}: Pick<ServerLimits, 'calls' | 'requestBytes' | 'stallMs'>): ServerInterceptor {
   let running = 0;
+  const bytes = new RequestBytes(requestBytes);
   return ({ path, requestStream }, call) => {
-    if (path.startsWith(NEVER_SHED)) return new ServerInterceptingCall(call);
-    const request = new Stopwatch(stallMs, () => call.sendStatus(toServiceError(requestStalled(stallMs))));
+    const counts = !path.startsWith(NEVER_SHED);
+    const refuse = (error: AlphapoError) => endCall(call, toServiceError(error));
+    const request = new Stopwatch(stallMs, () => refuse(requestStalled(stallMs)));
+    let held: Disposable | undefined;
     return new UnstalledCall(call, stallMs, {
       start: (next) =>
         next({
           onReceiveMetadata: (metadata, proceed) => {
-            running++;
-            if (running > limit) {
-              call.sendStatus(toServiceError(tooManyCalls(limit)));
+            if (counts) running++;
+            if (counts && running > limit) {
+              refuse(tooManyCalls(limit));
               return;
             }
+            held = counts ? bytes.count(call, refuse) : boundBytes(call, HEALTH_REQUEST_BYTES, refuse);
             if (!requestStream) request.start();
             proceed(metadata);
           },
@@ -33,8 +42,9 @@ export function sheddingLoad({ calls: limit, stallMs }: Pick<ServerLimits, 'call
           },
           // Comes once for every call that has begun, whichever way it ends.
           onCancel: () => {
-            running--;
+            if (counts) running--;
             request.stop();
+            held?.[Symbol.dispose]();
           },
         }),
     });
@@ -43,10 +53,14 @@ export function sheddingLoad({ calls: limit, stallMs }: Pick<ServerLimits, 'call
 
 /** A call whose stream is reset when its client leaves a message untaken. */
 class UnstalledCall extends ServerInterceptingCall {
-  readonly #call: Call;
+  readonly #call: InterceptedCall;
   readonly #stallMs: number;
 
-  constructor(call: Call, stallMs: number, responder: ConstructorParameters<typeof ServerInterceptingCall>[1]) {
+  constructor(
+    call: InterceptedCall,
+    stallMs: number,
+    responder: ConstructorParameters<typeof ServerInterceptingCall>[1],
+  ) {
     super(call, responder);
     this.#call = call;
     this.#stallMs = stallMs;
@@ -60,16 +74,6 @@ class UnstalledCall extends ServerInterceptingCall {
       taken();
     });
   }
-}
-
-/**
- * grpc-js would send a status behind the message that is not taken, and keep both for ever. The client of a stream that is
- * reset like this sees RESOURCE_EXHAUSTED.
- */
-function resetStream(call: Call): void {
-  const { stream, nextCall } = call as unknown as { readonly stream: ServerHttp2Stream; readonly nextCall?: Call };
-  if (nextCall !== undefined) resetStream(nextCall);
-  else if (!stream.destroyed) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 /** Calls back when it was not stopped in time. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { within } from '@alphapo/base';
 import { descriptorSetFile } from '@alphapo/contracts';
 import {
   logVerbosity,
@@ -95,7 +96,7 @@ export class RpcServer implements AsyncDisposable {
         Object.fromEntries(methods) as UntypedServiceImplementation,
       );
     }
-    const health = opened.use(await Health.open(names, security.healthAddress));
+    const health = opened.use(await Health.open(names, security.healthAddress, limits));
     health.addTo(server);
     new ReflectionService(loadFileDescriptorSetFromBuffer(readFileSync(descriptorSetFile)), {
       services: names,
@@ -121,9 +122,9 @@ export class RpcServer implements AsyncDisposable {
     this.setServing(false);
     this.#offer[Symbol.dispose]();
     const ended = this.#listener.close();
-    await within(this.#options.drainMs ?? DRAIN_MS, this.#options.handlers.idle());
+    await within(this.#options.drainMs ?? DRAIN_MS, this.#options.handlers.idle(), () => {});
     // The last answers are on their way; streams that never end by themselves (health watches) are cut.
-    await within(FLUSH_MS, ended);
+    await within(FLUSH_MS, ended, () => {});
     this.#listener[Symbol.dispose]();
     this.#health[Symbol.dispose]();
   }
@@ -132,14 +133,4 @@ export class RpcServer implements AsyncDisposable {
 function serviceName(definition: ServiceDefinition): string {
   const [method] = Object.values(definition);
   return method?.path.split('/')[1] ?? '';
-}
-
-/** Waits for something, but no longer than this. */
-async function within(timeMs: number, event: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeMs);
-  });
-  await Promise.race([event, over]);
-  clearTimeout(timer);
 }

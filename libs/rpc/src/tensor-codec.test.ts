@@ -10,7 +10,15 @@ const chunk = (bytes: number) => ({
   data: Buffer.alloc(bytes, 'abc'),
 });
 const version = { runId: 'run', step: 3n, digest: 'sha256:0' };
-const summary = { policy: version, pairs: [], loss: 0.5, tensorCount: 2, computeMs: 1, policyMs: 2 };
+const summary = {
+  policy: version,
+  pairs: [],
+  loss: 0.5,
+  tensorCount: 2,
+  computeMs: 1,
+  policyMs: 2,
+  computation: undefined,
+};
 const header = { version, method: undefined, tensorCount: 2, modelDigest: 'sha256:1' };
 
 const METHODS = {

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AlphapoError, messageOf } from '@alphapo/base';
+import { AlphapoError, formatHostAndPort, type HostAndPort, messageOf, parseHostAndPort } from '@alphapo/base';
 import { parseEnvironment } from '@alphapo/contracts';
 import { z } from 'zod';
 import type { Logger } from './logger.ts';
@@ -9,7 +9,7 @@ import { meter } from './meter.ts';
 const environmentSchema = z.object({
   ALPHAPO_METRICS_ADDRESS: z
     .string()
-    .regex(/^.+:\d+$/, 'is no host:port, such as 0.0.0.0:9464')
+    .refine(isHostAndPort, 'is no host:port, such as 0.0.0.0:9464')
     .optional()
     .describe('host and port at which /metrics is served; without it there are no metrics'),
 });
@@ -31,18 +31,16 @@ export async function serveMetrics(
   if (address === undefined) return { address, [Symbol.asyncDispose]: async () => {} };
   meter.addProcessMetrics();
   if (measure !== undefined) opened.use(measure(logger));
-  const server = await listen(address);
+  const { host, port } = parseHostAndPort(address);
+  const server = await listen({ host, port });
   opened.defer(() => close(server));
-  const listening = server.address() as AddressInfo;
-  const host = address.slice(0, address.lastIndexOf(':'));
-  logger.info('metrics.served', { address: `${host}:${listening.port}` });
+  const listening = formatHostAndPort({ host, port: (server.address() as AddressInfo).port });
+  logger.info('metrics.served', { address: listening });
   const owned = opened.move();
-  return { address: `${host}:${listening.port}`, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { address: listening, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-async function listen(address: string): Promise<Server> {
-  const colon = address.lastIndexOf(':');
-  const [host, port] = [address.slice(0, colon).replace(/^\[|\]$/g, ''), Number(address.slice(colon + 1))];
+async function listen({ host, port }: HostAndPort): Promise<Server> {
   const server = createServer(async (request, response) => {
     if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
       response.writeHead(404).end();
@@ -60,11 +58,20 @@ async function listen(address: string): Promise<Server> {
     throw new AlphapoError(
       'unavailable',
       'CANNOT_LISTEN',
-      `ALPHAPO_METRICS_ADDRESS: cannot serve metrics on ${address}: ${messageOf(error)}`,
+      `ALPHAPO_METRICS_ADDRESS: cannot serve metrics on ${formatHostAndPort({ host, port })}: ${messageOf(error)}`,
       { cause: error },
     );
   }
   return server;
+}
+
+function isHostAndPort(text: string): boolean {
+  try {
+    parseHostAndPort(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Ends the server with the connections that scrapers keep open. */

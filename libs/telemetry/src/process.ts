@@ -1,8 +1,9 @@
+import { AlphapoError } from '@alphapo/base';
 import type { Logger } from './logger.ts';
 
 /**
  * Runs a service until it ends by itself or the process is asked to stop (SIGTERM, SIGINT), and sets the exit code: 0
- * after a graceful stop, 1 after an error, which is logged. A second signal ends the process at once.
+ * after a graceful stop, also of its start (`cancelled`), 1 after an error, which is logged. A second signal ends the process at once.
  */
 export async function runUntilSignal(logger: Logger, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const stop = new AbortController();
@@ -17,6 +18,10 @@ export async function runUntilSignal(logger: Logger, run: (signal: AbortSignal) 
     await run(stop.signal);
     logger.info('process.stopped');
   } catch (error) {
+    if (stop.signal.aborted && error instanceof AlphapoError && error.code === 'cancelled') {
+      logger.info('process.stopped');
+      return;
+    }
     logger.error('process.failed', { error });
     process.exitCode = 1;
   } finally {

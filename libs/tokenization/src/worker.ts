@@ -1,11 +1,12 @@
+import { Worker } from 'node:worker_threads';
 import { toWireError } from '@alphapo/base';
 import { type JobName, perform, type Stage } from './pool/jobs.ts';
 import type { FromWorker, JobMessage, Outcome, ToWorker } from './pool/protocol.ts';
 import { describeTokenizer, openTokenizer, type Tokenizer } from './tokenizer.ts';
 
 /**
- * A process that tokenizes for the one that started it (`TokenizerProcess`), and ends with it. It says what it is at before
- * it goes there, as it may not come back.
+ * A process that tokenizes for the one that started it (`TokenizerProcess`), whose id is its argument, and ends with it. It
+ * says what it is at before it goes there, as it may not come back.
  */
 
 const post = (message: FromWorker) => process.send?.(message);
@@ -16,6 +17,7 @@ const enter = (next: Stage) => {
 };
 
 process.on('disconnect', () => process.exit());
+new Worker(new URL('./parent-watch.ts', import.meta.url), { workerData: Number(process.argv[2]) }).unref();
 // What a terminal sends to all processes of a program is its main one's to handle.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
 

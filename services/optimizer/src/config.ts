@@ -69,6 +69,6 @@ export async function optimizerConfigFrom(
     topics: topicsWithPrefix(parsed.ALPHAPO_TOPIC_PREFIX),
     whenFinished: parsed.ALPHAPO_WHEN_FINISHED,
     shardTimeoutMs: parsed.ALPHAPO_SHARD_TIMEOUT_MS,
-    discoverScorers: async () => (await Promise.all(scorers.map(resolveAddresses))).flat(),
+    discoverScorers: async () => (await Promise.all(scorers.map((scorer) => resolveAddresses(scorer)))).flat(),
   };
 }

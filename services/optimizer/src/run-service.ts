@@ -28,7 +28,7 @@ export async function runOptimizer(environment: NodeJS.ProcessEnv, logger: Logge
     clientId: 'alphapo-optimizer',
     logger: (level, event, fields) => logger[level](event, fields),
   });
-  await using optimizer = await startOptimizer({ ...config, security }, log, logger);
+  await using optimizer = await startOptimizer({ ...config, security }, log, logger, signal);
   await using _metrics = await serveMetrics(environment, logger, optimizerMetrics(optimizer));
   const stopped = async () => {
     if (!signal.aborted) await once(signal, 'abort');

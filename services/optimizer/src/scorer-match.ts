@@ -1,13 +1,13 @@
 import { AlphapoError } from '@alphapo/base';
-import type { Computation, DescribeScorerResponse } from '@alphapo/contracts';
+import { type Computation, computationOf, type DescribeScorerResponse, type ToldComputation } from '@alphapo/contracts';
 import { ENGINE_REVISION } from '@alphapo/engine';
 import type { Run } from './run.ts';
 
-/** What a scorer says of how it computes, as far as it decides bits. Which of several equal devices it has does not. */
-export function computationOf(description: DescribeScorerResponse): Computation {
-  const { executionProvider, dtype, threads, engineRevision, runtime } = description;
-  const [device = ''] = executionProvider.split(':');
-  return { device, dtype: dtype as Computation['dtype'], threads, engineRevision, runtime };
+/** What a scorer must agree with. */
+export interface ScorerNeeds {
+  readonly run: Run;
+  /** What the run's steps were computed with; undefined where none was. */
+  readonly computation: Computation | undefined;
 }
 
 /** What to do about a scorer that differs in a field. */
@@ -20,35 +20,55 @@ const REMEDY: Readonly<Record<keyof Computation, string>> = {
 };
 
 /**
- * Checks that a scorer computes what the run needs, with the bits of its other scorers. `computation`: what the run's steps
- * were computed with; undefined where none was. Errors: SCORER_MISMATCH with the field, both values and what to do.
+ * Checks that a scorer computes what the run needs, with the bits of its other scorers. Errors: SCORER_MISMATCH with the
+ * field, both values and what to do.
  */
-export function checkScorer(
-  address: string,
-  description: DescribeScorerResponse,
-  { run, computation }: { readonly run: Run; readonly computation: Computation | undefined },
-): void {
-  const differs = (field: string, found: string | number, wanted: string | number, remedy: string) => {
-    if (found === wanted) return;
-    throw new AlphapoError(
-      'failed-precondition',
-      'SCORER_MISMATCH',
-      `scorer ${address} has ${field} ${found}, but the run has ${wanted}: ${remedy}`,
-      { metadata: { scorer: address, field } },
-    );
-  };
+export function checkScorer(address: string, description: DescribeScorerResponse, needs: ScorerNeeds): void {
+  const { modelDigest, referenceDigest } = needs.run;
   const folder = 'give optimizer and scorers the same model folders';
-  differs('model', description.modelDigest, run.modelDigest, folder);
-  if (run.referenceDigest !== undefined) {
-    differs('reference model', description.referenceModelDigest, run.referenceDigest, folder);
+  requireSame(address, 'model', { found: description.modelDigest, wanted: modelDigest }, folder);
+  if (referenceDigest !== undefined) {
+    const digests = { found: description.referenceModelDigest, wanted: referenceDigest };
+    requireSame(address, 'reference model', digests, folder);
   }
-  const found = computationOf(description);
-  differs('dtype', found.dtype, run.specification.dtype, REMEDY.dtype);
-  differs('engineRevision', found.engineRevision, ENGINE_REVISION, REMEDY.engineRevision);
-  if (computation === undefined) return;
+  checkComputation(address, computationOf(description), needs);
+}
+
+/**
+ * Checks what a gradient was computed with, or will be. Of a scorer that does not say so, the revision of the engine differs
+ * first. Errors: SCORER_MISMATCH as above.
+ */
+export function checkComputation(
+  address: string,
+  found: ToldComputation | undefined,
+  { run, computation }: ScorerNeeds,
+): Computation {
+  const { dtype } = run.specification;
+  const engineRevision = { found: found?.engineRevision ?? 0, wanted: ENGINE_REVISION };
+  requireSame(address, 'engineRevision', engineRevision, REMEDY.engineRevision);
+  requireSame(address, 'dtype', { found: found?.dtype ?? '', wanted: dtype }, REMEDY.dtype);
+  const { device = '', threads = 0, runtime = '' } = found ?? {};
+  const checked: Computation = { device, dtype, threads, engineRevision: ENGINE_REVISION, runtime };
   for (const field of Object.keys(REMEDY) as (keyof Computation)[]) {
-    differs(field, found[field], computation[field], REMEDY[field]);
+    const wanted = (computation ?? checked)[field];
+    requireSame(address, field, { found: checked[field], wanted }, REMEDY[field]);
   }
+  return checked;
+}
+
+function requireSame<T extends string | number>(
+  address: string,
+  field: string,
+  { found, wanted }: { readonly found: T; readonly wanted: T },
+  remedy: string,
+): void {
+  if (found === wanted) return;
+  throw new AlphapoError(
+    'failed-precondition',
+    'SCORER_MISMATCH',
+    `scorer ${address} has ${field} ${found}, but the run has ${wanted}: ${remedy}`,
+    { metadata: { scorer: address, field } },
+  );
 }
 
 /** Refuses to go on with a run that another revision of the engine began. Errors: ENGINE_REVISION. */

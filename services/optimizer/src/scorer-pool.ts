@@ -1,9 +1,9 @@
-import type { Computation } from '@alphapo/contracts';
+import type { Computation, ToldComputation } from '@alphapo/contracts';
 import type { RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import type { Run } from './run.ts';
 import { Scorer, type ScorerStatus } from './scorer.ts';
-import { checkScorer, computationOf } from './scorer-match.ts';
+import { checkComputation, checkScorer, type ScorerNeeds } from './scorer-match.ts';
 import { ShardPace } from './shard-pace.ts';
 import { type Scorers, ShardSpread, type SpreadOptions } from './shard-spread.ts';
 import type { ComputedShard, ShardWork } from './shards.ts';
@@ -105,12 +105,9 @@ export class ScorerPool implements Scorers, AsyncDisposable {
     }
   }
 
-  accept(scorer: Scorer): boolean {
-    const { description, address } = scorer;
-    if (description === undefined) throw new Error(`${address} computes without having been asked what it is`);
-    this.#computation ??= computationOf(description);
+  accept(scorer: Scorer, computation: ToldComputation | undefined): boolean {
     try {
-      checkScorer(address, description, this.#needs());
+      this.#computation = checkComputation(scorer.address, computation, this.#needs());
       return true;
     } catch (error) {
       scorer.quarantine(error);
@@ -124,7 +121,7 @@ export class ScorerPool implements Scorers, AsyncDisposable {
     this.#scorers.clear();
   }
 
-  #needs() {
+  #needs(): ScorerNeeds {
     return { run: this.#options.run, computation: this.#computation };
   }
 

@@ -124,6 +124,12 @@ export class Scorer implements Disposable {
     if (this.#phase === 'computing') this.#become('connecting');
   }
 
+  /** Another one was faster: the shard is not lost, and slowness is no failure. A frozen one will not say what it is. */
+  outpaced(place: ShardPlace): void {
+    this.abandoned();
+    this.#logger.info('scorer.outpaced', { scorer: this.address, ...place });
+  }
+
   failed(error: unknown, place: ShardPlace | undefined = undefined): void {
     const backoffMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures++);
     this.#setAside('backing-off', error, backoffMs);

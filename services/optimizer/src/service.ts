@@ -11,7 +11,6 @@ import {
   type ResumeResponse,
   runSpecificationDigest,
   ScorerState,
-  type TrainingStep,
   trainingMethodToWire,
   type WatchStepsRequest,
   type WatchStepsResponse,
@@ -19,6 +18,7 @@ import {
 } from '@alphapo/contracts';
 import { type CallContext, tensorsToChunks } from '@alphapo/rpc';
 import type { Exporter } from './exporter.ts';
+import type { TakenStep } from './published-steps.ts';
 import type { ScorerPhase } from './scorer.ts';
 import type { StepLedger } from './step-ledger.ts';
 import type { RunState, Trainer } from './trainer.ts';
@@ -99,7 +99,8 @@ export class OptimizerService {
   /** The header, then the tensors of the policy. */
   async *getPolicy({ version }: GetPolicyRequest): AsyncGenerator<GetPolicyResponse> {
     const { run } = this.#trainer;
-    using policy = await this.#trainer.readPolicy();
+    // Scorers name the version that the step under way needs.
+    using policy = await this.#trainer.readPolicy(version === undefined ? 'other' : 'scorer');
     if (version !== undefined && version.digest !== policy.digest) {
       throw new AlphapoError(
         'not-found',
@@ -132,22 +133,12 @@ export class OptimizerService {
   }
 }
 
-function stepMessage(step: TrainingStep): WatchStepsResponse {
-  const {
-    runId: _runId,
-    computation: _computation,
-    pairIds,
-    step: number,
-    batchOffset,
-    tokens,
-    skipped,
-    ...numbers
-  } = step;
+function stepMessage(step: TakenStep): WatchStepsResponse {
+  const { runId: _runId, computation: _computation, step: number, batchOffset, tokens, skipped, ...numbers } = step;
   return {
     ...numbers,
     step: BigInt(number),
     batchOffset: BigInt(batchOffset),
-    pairs: pairIds.length,
     tokens: BigInt(tokens),
     skipped,
   };

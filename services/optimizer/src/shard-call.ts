@@ -54,5 +54,6 @@ export async function computeShard(
     if (found.get(name) !== tensor) throw wrong(`without the gradient of ${name}`);
   }
   const times = { call: performance.now() - started, policy: summary.policyMs, compute: summary.computeMs };
-  return { pairs: summary.pairs, times, nonFinite: await nonFiniteIn(summary.pairs, gradient, runner) };
+  const { pairs, computation } = summary;
+  return { pairs, times, computation, nonFinite: await nonFiniteIn(pairs, gradient, runner) };
 }

@@ -1,4 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
+import type { ToldComputation } from '@alphapo/contracts';
 import type { Logger } from '@alphapo/telemetry';
 import { isMismatch, type Scorer } from './scorer.ts';
 import { computeShard } from './shard-call.ts';
@@ -19,7 +20,7 @@ export interface Scorers {
   /** Looks for scorers and asks those that are due, without waiting for either. */
   refresh(): void;
   /** Whether a scorer's answer has the bits of the run's; the first answer decides what they are. */
-  accept(scorer: Scorer): boolean;
+  accept(scorer: Scorer, computation: ToldComputation | undefined): boolean;
 }
 
 export interface SpreadOptions {
@@ -146,7 +147,7 @@ export class ShardSpread {
       const { shard } = task;
       const result = await computeShard(scorer.connection, this.#work, { shard, gradient }, settings);
       if (task.result !== undefined) return scorer.succeeded();
-      if (!this.#scorers.accept(scorer)) return;
+      if (!this.#scorers.accept(scorer, result.computation)) return;
       pace.add(task.tokens, performance.now() - started);
       if (!this.#believes(task, result, scorer)) return;
       task.result = result;
@@ -158,7 +159,7 @@ export class ShardSpread {
       if (this.#options.signal.aborted) scorer.abandoned();
       else if (!abort.signal.aborted) await this.#failed(task, scorer, error);
       else if (task.result === undefined) scorer.abandoned();
-      else scorer.failed(outpaced(scorer), { step: this.#work.step, shard: task.shard.index });
+      else scorer.outpaced({ step: this.#work.step, shard: task.shard.index });
     } finally {
       if (!added) memory.giveBack(gradient);
     }
@@ -206,10 +207,6 @@ function notFinite(scorer: Scorer, { step, shard }: { step: number; shard: numbe
     'WRONG_ANSWER',
     `${scorer.address} answered step ${step}, shard ${shard} with numbers that are not finite; ${other.address} with finite ones`,
   );
-}
-
-function outpaced({ address }: Scorer): AlphapoError {
-  return new AlphapoError('deadline-exceeded', 'OUTPACED', `another scorer was faster than ${address}`);
 }
 
 const codeOf = (error: unknown) => (error instanceof AlphapoError ? error.code : undefined);

@@ -1,6 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import { type Checkpoint, type CheckpointRetention, CheckpointStore } from '@alphapo/checkpoints';
-import { OptimizerServiceService, type RunSpecification, type Topics } from '@alphapo/contracts';
+import { type Computation, OptimizerServiceService, type RunSpecification, type Topics } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
 import type { EventLog } from '@alphapo/messaging';
 import { ThreadPool } from '@alphapo/optim';
@@ -11,6 +11,7 @@ import { FolderLease } from './folder-lease.ts';
 import { initialParameters } from './initial-parameters.ts';
 import { requireBatchesFrom, requireKeptLedger } from './ledger.ts';
 import { Pause } from './pause.ts';
+import { PublishedSteps, requireSameWeights, requireStepsUpTo } from './published-steps.ts';
 import { identifyRun, type Run } from './run.ts';
 import { checkRevision } from './scorer-match.ts';
 import { ScorerPool } from './scorer-pool.ts';
@@ -57,11 +58,15 @@ export interface RunningOptimizer extends AsyncDisposable {
 /** Its callers ask again: the next optimizer answers them. Its own step and checkpoint have ended before. */
 const DRAIN_MS = 5_000;
 
-/** Brings the run's state up and serves it. Training starts with `trainer.train`. */
+/**
+ * Brings the run's state up and serves it. Training starts with `trainer.train`. The signal stops the start; it has no effect
+ * on what has started. Errors: STOPPED (cancelled), and those that say why a run cannot go on.
+ */
 export async function startOptimizer(
   config: OptimizerConfig,
   log: EventLog,
   logger: Logger,
+  signal: AbortSignal,
 ): Promise<RunningOptimizer> {
   await using opened = new AsyncDisposableStack();
   const { specification, topics } = config;
@@ -72,8 +77,6 @@ export async function startOptimizer(
     { name: topics.trainingSteps, partitions: 1, retentionMs: 'forever' },
   ]);
   await requireKeptLedger(log, [topics.preferenceBatches, topics.trainingSteps], logger);
-  const starting = new AbortController();
-  const steps = opened.use(await StepLedger.open(log, topics, run.id, starting.signal));
   const lease = new FolderLease(config.checkpointFolder);
   const checkpoints = new CheckpointStore(config.checkpointFolder, {
     onDamaged: (name, reason) => logger.error('checkpoint.damaged', { name, reason }),
@@ -82,15 +85,23 @@ export async function startOptimizer(
   const checkpoint = await checkpoints.newest();
   if (checkpoint !== undefined) checkSameRun(checkpoint, run, config.checkpointFolder);
   else await sayWhereNoneIsIntact(checkpoints, logger);
-  const computation = steps.steps.findLast((step) => step.computation !== undefined)?.computation;
-  checkRevision(run, computation);
-  // Only now: another run's optimizer keeps its folder. Before any of this one's checkpoints is written.
-  await lease.claim();
+  const published = new PublishedSteps(log, topics.trainingSteps, run.id);
+  await published.readOn(signal);
+  checkRevision(run, computationOf(published));
   const state =
     checkpoint === undefined
       ? await initialState(await initialParameters(folder, specification, config.initialAdapter))
       : stateFromCheckpoint(checkpoint);
+  requireSameWeights(published, state.policy, topics.trainingSteps);
   await requireBatchesFrom(log, topics.preferenceBatches, state.nextBatchOffset);
+  if (signal.aborted) throw new AlphapoError('cancelled', 'STOPPED', 'stopped during its start');
+  // Only now: a start that is refused leaves an optimizer of the run at work, and another run's optimizer its folder.
+  const steps = opened.use(await StepLedger.open(log, topics, { runId: run.id, published, signal: signal }));
+  // The last one's transaction is sure to be visible since it was fenced.
+  requireStepsUpTo(published, state.policy.step, topics.trainingSteps);
+  const computation = computationOf(published);
+  checkRevision(run, computation);
+  await lease.claim();
   const scorers = opened.use(
     new ScorerPool({
       run,
@@ -154,6 +165,11 @@ export async function startOptimizer(
     checkScorer: (address) => scorers.check(address),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** What the run's steps were computed with so far; undefined where none says so. */
+function computationOf({ steps }: PublishedSteps): Computation | undefined {
+  return steps.findLast(({ computation }) => computation !== undefined)?.computation;
 }
 
 function checkSameRun(checkpoint: Checkpoint, run: Run, folder: string): void {

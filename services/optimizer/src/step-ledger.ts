@@ -1,7 +1,7 @@
-import { AlphapoError, messageOf } from '@alphapo/base';
-import { RUN_HEADER, type Topics, type TrainingStep, trainingStepSchema } from '@alphapo/contracts';
-import type { EventLog, FencedWriter, GroupPosition, LogRecord } from '@alphapo/messaging';
-import { ledgerCutOff } from './ledger.ts';
+import { AlphapoError } from '@alphapo/base';
+import { RUN_HEADER, type Topics, type TrainingStep } from '@alphapo/contracts';
+import type { EventLog, FencedWriter, OutgoingRecord } from '@alphapo/messaging';
+import type { PublishedSteps, TakenStep } from './published-steps.ts';
 
 type LedgerTopics = Pick<Topics, 'trainingSteps' | 'preferenceBatches' | 'optimizerGroup'>;
 
@@ -12,39 +12,42 @@ type LedgerTopics = Pick<Topics, 'trainingSteps' | 'preferenceBatches' | 'optimi
 export class StepLedger implements AsyncDisposable {
   readonly #writer: FencedWriter;
   readonly #topics: LedgerTopics;
-  readonly #steps: TrainingStep[];
+  readonly #published: PublishedSteps;
   readonly #listeners = new Set<() => void>();
+  /** The offset that the group has committed; it only grows, also while steps are computed again. */
+  #committed: bigint;
 
-  private constructor(writer: FencedWriter, topics: LedgerTopics, steps: TrainingStep[]) {
+  private constructor(writer: FencedWriter, topics: LedgerTopics, published: PublishedSteps, committed: bigint) {
     this.#writer = writer;
     this.#topics = topics;
-    this.#steps = steps;
+    this.#published = published;
+    this.#committed = committed;
   }
 
-  /**
-   * Errors: LEDGER_CUT_OFF where the first steps are gone from the topic, LEDGER_BROKEN where steps are missing or
-   * doubled between others, or a record is no step.
-   */
-  static async open(log: EventLog, topics: LedgerTopics, runId: string, signal: AbortSignal): Promise<StepLedger> {
-    const topic = topics.trainingSteps;
+  /** `published`: the run's steps, which are read on to their end. Errors: those of reading them. */
+  static async open(
+    log: EventLog,
+    topics: LedgerTopics,
+    {
+      runId,
+      published,
+      signal,
+    }: { readonly runId: string; readonly published: PublishedSteps; readonly signal: AbortSignal },
+  ): Promise<StepLedger> {
     // With the topic's name: the same run under another prefix has a ledger of its own.
-    const writer = await log.writer(`optimizer-${topic}-${runId}`);
-    const { first } = await log.bounds(topic, 0);
-    const steps: TrainingStep[] = [];
-    for await (const records of log.read(topic, 0, first, { stop: 'at-end', signal })) {
-      for (const record of records) {
-        if (record.headers[RUN_HEADER] !== runId) continue;
-        const step = parseStep(record);
-        if (step.step !== steps.length + 1) throw outOfOrder(record, step.step, steps.length + 1);
-        steps.push(step);
-      }
-    }
-    return new StepLedger(writer, topics, steps);
+    const writer = await log.writer(`optimizer-${topics.trainingSteps}-${runId}`);
+    await published.readOn(signal);
+    const [position] = await log.lag(topics.optimizerGroup, topics.preferenceBatches);
+    const ledger = new StepLedger(writer, topics, published, position?.committed ?? 0n);
+    // A log forgets the position of a group that has been away for long.
+    const last = published.steps.at(-1);
+    if (last !== undefined) await ledger.passOver(BigInt(last.batchOffset));
+    return ledger;
   }
 
   /** The steps published so far; index 0 is step 1. */
-  get steps(): readonly TrainingStep[] {
-    return this.#steps;
+  get steps(): readonly TakenStep[] {
+    return this.#published.steps;
   }
 
   /**
@@ -52,7 +55,7 @@ export class StepLedger implements AsyncDisposable {
    * differently, and FENCED where another optimizer has taken over.
    */
   async publish(step: TrainingStep): Promise<void> {
-    const published = this.#steps[step.step - 1];
+    const published = this.steps[step.step - 1];
     if (published === undefined) {
       const record = {
         topic: this.#topics.trainingSteps,
@@ -61,33 +64,35 @@ export class StepLedger implements AsyncDisposable {
         value: JSON.stringify(step),
         headers: { [RUN_HEADER]: step.runId },
       };
-      await this.#writer.write([record], [this.#positionAfter(BigInt(step.batchOffset))]);
-      this.#steps.push(step);
+      await this.#write([record], BigInt(step.batchOffset) + 1n);
+      this.#published.add(step);
       for (const notify of this.#listeners) notify();
     } else if (published.policyDigest !== step.policyDigest) {
       throw new AlphapoError(
         'data-loss',
         'NOT_REPRODUCED',
-        `step ${step.step} was computed again and gave ${step.policyDigest} instead of ${published.policyDigest}: the hardware, the threads or a library has changed; go back to the old ones, or start a new run`,
+        `step ${step.step} was computed again and gave ${step.policyDigest} instead of ${published.policyDigest}: the hardware, the threads or a library has changed; go back to the old ones, or start a new run. The checkpoints are as they were`,
       );
     }
   }
 
-  /** Moves the group beyond a batch that is no step. Errors: FENCED. */
+  /** Moves the group beyond a batch, unless it is there already. Errors: FENCED. */
   async passOver(batchOffset: bigint): Promise<void> {
-    await this.#writer.write([], [this.#positionAfter(batchOffset)]);
+    const nextOffset = batchOffset + 1n;
+    if (nextOffset > this.#committed) await this.#write([], nextOffset);
   }
 
-  /** Where the optimizer is in the ledger, for whoever asks the log: tokenizers, autoscalers, tools. */
-  #positionAfter(batchOffset: bigint): GroupPosition {
+  /** With the optimizer's place in the ledger, for whoever asks the log: tokenizers, autoscalers, tools. */
+  async #write(records: readonly OutgoingRecord[], nextOffset: bigint): Promise<void> {
     const { optimizerGroup: group, preferenceBatches: topic } = this.#topics;
-    return { group, topic, partition: 0, nextOffset: batchOffset + 1n };
+    await this.#writer.write(records, [{ group, topic, partition: 0, nextOffset }]);
+    this.#committed = nextOffset;
   }
 
   /** Every step from `fromStep` on: those published, then each as it comes, until the signal. */
-  async *follow(fromStep: number, signal: AbortSignal): AsyncIterable<TrainingStep> {
+  async *follow(fromStep: number, signal: AbortSignal): AsyncIterable<TakenStep> {
     for (let next = Math.max(1, fromStep); !signal.aborted; ) {
-      const step = this.#steps[next - 1];
+      const step = this.steps[next - 1];
       if (step !== undefined) {
         yield step;
         next++;
@@ -112,26 +117,4 @@ export class StepLedger implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writer[Symbol.asyncDispose]();
   }
-}
-
-function parseStep(record: LogRecord): TrainingStep {
-  try {
-    return trainingStepSchema.parse(JSON.parse(new TextDecoder().decode(record.value ?? new Uint8Array())));
-  } catch (error) {
-    throw ledgerBroken(record, `is no training step: ${messageOf(error)}`);
-  }
-}
-
-function outOfOrder(record: LogRecord, step: number, expected: number): AlphapoError {
-  if (expected === 1) return ledgerCutOff(`${record.topic} begins with step ${step} of the run`, record.topic);
-  return ledgerBroken(record, `is step ${step} where step ${expected} must follow`);
-}
-
-function ledgerBroken({ topic, offset }: LogRecord, problem: string): AlphapoError {
-  return new AlphapoError(
-    'data-loss',
-    'LEDGER_BROKEN',
-    `the record at offset ${offset} of ${topic} ${problem}: look at the run with alphapo verify; only its optimizer may write to this topic`,
-    { metadata: { topic, offset: `${offset}` } },
-  );
 }

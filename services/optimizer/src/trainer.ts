@@ -12,6 +12,7 @@ import type { Lease } from './lease.ts';
 import { finiteNorm, nonFiniteError, nonFiniteOf } from './non-finite.ts';
 import type { Pause } from './pause.ts';
 import type { PolicyReading } from './policy.ts';
+import { type PolicyReader, PolicyReaders } from './policy-readers.ts';
 import { readAhead } from './read-ahead.ts';
 import type { Run } from './run.ts';
 import type { ScorerPool } from './scorer-pool.ts';
@@ -61,6 +62,7 @@ interface BatchDigests {
 export class Trainer {
   readonly #parts: TrainerParts;
   readonly #gradients: GradientMemory;
+  readonly #readers = new PolicyReaders();
   #state: TrainingState;
   #digests: BatchDigests | undefined;
   #checkpointStep: number;
@@ -114,14 +116,14 @@ export class Trainer {
     };
   }
 
-  /** The weights of the current policy, once no step is changing them. Errors: STEP_FAILED. */
-  async readPolicy(): Promise<PolicyReading> {
+  /** The weights of the current policy, once no step is changing them. Errors: STEP_FAILED, POLICY_READERS. */
+  async readPolicy(reader: PolicyReader = 'other'): Promise<PolicyReading> {
     for (let seen: unknown; seen !== this.#changing; ) {
       seen = this.#changing;
       await seen;
     }
     if (this.#torn) throw stepFailed('no policy to read');
-    return this.#state.policy.read();
+    return this.#readers.read(this.#state.policy, reader);
   }
 
   /** Finishes the step under way; no further one is taken until `resume`, also when the optimizer is started again. */
@@ -166,7 +168,7 @@ export class Trainer {
     const { log, batchesTopic, pause } = this.#parts;
     const start = this.#state.nextBatchOffset;
     const endOfData = new EndOfData(() => batchesBefore(start, log, batchesTopic, signal));
-    if (await this.#isOver(endOfData)) return this.#finish();
+    if (await this.#isOver(endOfData, signal)) return this.#finish();
     this.#runState = 'waiting-for-batches';
     const left = new AbortController();
     const reading = { signal: AbortSignal.any([signal, left.signal]) };
@@ -194,13 +196,12 @@ export class Trainer {
   }
 
   /** Whether the last step was taken before this optimizer was started: the batch that it came from says so. */
-  async #isOver(endOfData: EndOfData): Promise<boolean> {
+  async #isOver(endOfData: EndOfData, signal: AbortSignal): Promise<boolean> {
     const { log, batchesTopic } = this.#parts;
     const lastOffset = this.#state.nextBatchOffset - 1n;
     const { first, next } = await log.bounds(batchesTopic, 0);
     if (lastOffset < first || lastOffset >= next) return false;
-    const options = { signal: new AbortController().signal, stop: 'at-end' } as const;
-    for await (const { batch } of readBatches(log, batchesTopic, lastOffset, options)) {
+    for await (const { batch } of readBatches(log, batchesTopic, lastOffset, { signal, stop: 'at-end' })) {
       return this.#isLast(batch, endOfData);
     }
     return false;

@@ -1,6 +1,7 @@
-import { AlphapoError, type FloatTensors } from '@alphapo/base';
+import { AlphapoError, type FloatTensors, unlessAborted } from '@alphapo/base';
 import { policyDigest } from '@alphapo/checkpoints';
 import {
+  OPTIMIZER_UNAVAILABLE,
   type OptimizerServiceClient,
   type PolicyHeader,
   type PolicyVersion,
@@ -19,7 +20,7 @@ export class PolicySource implements Disposable {
   readonly #optimizer: Connection<OptimizerServiceClient> | undefined;
   /** Fetches under way, by digest (or "latest"): whoever asks meanwhile waits for the same one. */
   readonly #fetching = new Map<string, Promise<PolicyVersion>>();
-  readonly #loaded = new Map<string, PolicyVersion>();
+  #loaded: PolicyVersion[] = [];
   /** Memory for the next policy. */
   #spare: FloatTensors | undefined;
   readonly #closing = new AbortController();
@@ -30,7 +31,7 @@ export class PolicySource implements Disposable {
   }
 
   get loaded(): PolicyVersion[] {
-    return [...this.#loaded.values()].filter(({ digest }) => this.#engine.hasPolicy(digest));
+    return this.#loaded.filter(({ digest }) => this.#engine.hasPolicy(digest));
   }
 
   /**
@@ -46,11 +47,11 @@ export class PolicySource implements Disposable {
     if (version !== undefined && this.#engine.hasPolicy(version.digest)) return version;
     const key = version?.digest ?? 'latest';
     const known = this.#fetching.get(key);
-    if (known !== undefined) return untilAborted(known, signal);
+    if (known !== undefined) return unlessAborted(known, signal);
     // Shared by all who ask meanwhile, so no single caller's leaving may stop it.
     const fetching = this.#fetch(version).finally(() => this.#fetching.delete(key));
     this.#fetching.set(key, fetching);
-    return untilAborted(fetching, signal);
+    return unlessAborted(fetching, signal);
   }
 
   /** Ends the fetches under way, which would keep the process alive. */
@@ -72,7 +73,7 @@ export class PolicySource implements Disposable {
     const tensors = new TensorAssembler({ maxBytes: MAX_POLICY_BYTES, into });
     const settings = { timeoutMs: FETCH_TIMEOUT_MS, signal: this.#closing.signal };
     const stream = callServerStream(this.#optimizer, 'getPolicy', { version }, settings);
-    for await (const { part } of stream) {
+    for await (const { part } of namingOptimizer(stream)) {
       if (part?.$case === 'header') {
         header = part.value;
         if (version === undefined && this.#engine.hasPolicy(header.version?.digest ?? '')) break;
@@ -97,21 +98,19 @@ export class PolicySource implements Disposable {
       }
       await this.#engine.loadPolicy({ digest: found.digest, method, tensors: assembled });
     }
-    this.#loaded.set(found.digest, found);
+    this.#loaded = [...this.loaded.filter(({ digest }) => digest !== found.digest), found];
     return found;
   }
 }
 
-/** Waits for shared work, but no longer than the caller wants. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const leave = () => reject(signal.reason);
-  signal.addEventListener('abort', leave, { once: true });
+/** Whoever asked the scorer must not take it for the one that is away. */
+async function* namingOptimizer<T>(answers: AsyncIterable<T>): AsyncGenerator<T> {
   try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', leave);
+    yield* answers;
+  } catch (error) {
+    if (!(error instanceof AlphapoError) || error.code !== 'unavailable') throw error;
+    const message = `the policy cannot be fetched from the optimizer, at ${error.message}; try again later`;
+    throw new AlphapoError('unavailable', OPTIMIZER_UNAVAILABLE, message, { cause: error });
   }
 }
 

@@ -1,9 +1,11 @@
 import { AlphapoError } from '@alphapo/base';
 import {
+  computationOf,
   computeFromWire,
   type DescribeScorerResponse,
   type GradientRequest,
   type GradientResponse,
+  MAX_SHARD_PAIRS,
   needsReference,
   objectiveFromWire,
   type PolicyVersion,
@@ -20,8 +22,6 @@ import type { PolicySource } from './policies.ts';
 
 /** Items of one Score call: enough for batch work, little enough that a call ends in reasonable time. */
 const MAX_ITEMS = 1024;
-/** Pairs of one shard: their results and tokens are held until the gradient is sent. */
-const MAX_PAIRS = 4096;
 /** Score calls that the engine knows of, so that it can merge them, and those that wait; more are asked to come back. */
 const SCORE_LIMITS = { concurrency: 128, queue: 256 };
 /** Gradients are computed one after the other; while one is, the policy of the next can be fetched. */
@@ -82,10 +82,10 @@ export class ScorerService {
     if (objective === undefined) throw invalid('objective', 'is missing');
     if (policy === undefined) throw invalid('policy', 'is missing');
     if (pairs.length === 0) throw invalid('pairs', 'is empty');
-    if (pairs.length > MAX_PAIRS) {
+    if (pairs.length > MAX_SHARD_PAIRS) {
       throw invalid(
         'pairs',
-        `${pairs.length} are more than the ${MAX_PAIRS} of a shard: cut the batch into more shards`,
+        `${pairs.length} are more than the ${MAX_SHARD_PAIRS} of a shard: cut the batch into more shards`,
       );
     }
     if (batchPairs < pairs.length) throw invalid('batch_pairs', `${batchPairs} is less than the ${pairs.length} pairs`);
@@ -117,6 +117,7 @@ export class ScorerService {
       tensorCount: result.gradient.size,
       computeMs: result.computeMs,
       policyMs,
+      computation: computationOf(this.#engine.model),
     };
     yield { part: { $case: 'summary', value: summary } };
     for (const value of tensorsToChunks(result.gradient)) yield { part: { $case: 'chunk', value } };

@@ -21,7 +21,12 @@ const environmentSchema = z.object({
   ALPHAPO_DRAIN_SECONDS: drainTimeSchema,
   ALPHAPO_CHAT_TEMPLATE: z.string().optional().describe('plain, chatml, or the path of a Jinja file'),
   ALPHAPO_TOPIC_PREFIX: z.string().default('').describe('put before the names of all topics'),
-  ALPHAPO_PREFERENCES_PARTITIONS: z.coerce.number().int().positive().default(1),
+  ALPHAPO_PREFERENCES_PARTITIONS: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(1)
+    .describe('partitions of the topic of preferences, where it has to be made'),
   ALPHAPO_LINGER_MS: z.coerce
     .number()
     .int()

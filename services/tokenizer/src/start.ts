@@ -4,7 +4,7 @@ import {
   TokenizerServiceService,
   type Topics,
 } from '@alphapo/contracts';
-import type { EventLog } from '@alphapo/messaging';
+import { type EventLog, partitionsFor } from '@alphapo/messaging';
 import { Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { TokenizerPool } from '@alphapo/tokenization';
@@ -52,8 +52,12 @@ export async function startTokenizer(
   const { specification, topics, chatTemplate, processes } = config;
   const tokenizer = opened.use(await TokenizerPool.open(config.model, { chatTemplate, processes }));
   const { description } = tokenizer;
+  const partitions = await partitionsFor(log, topics.preferences, config.preferencesPartitions);
+  if (partitions !== config.preferencesPartitions) {
+    logger.info('topic.partitions_kept', { topic: topics.preferences, partitions });
+  }
   await log.ensureTopics([
-    { name: topics.preferences, partitions: config.preferencesPartitions },
+    { name: topics.preferences, partitions },
     { name: topics.preferenceBatches, partitions: 1, retentionMs: 'forever' },
     { name: topics.deadLetters, partitions: 1 },
   ]);

@@ -13,7 +13,7 @@ interface FetchedPartition {
 export interface FetchResponse {
   readonly errorCode: number;
   readonly clientSideThrottleTime: number;
-  /** The one partition that was asked for; absent in a response that is an error as a whole. */
+  /** The one partition that was asked for; absent in a response that is an error as a whole, and where the client is throttled. */
   readonly partition: FetchedPartition | undefined;
 }
 

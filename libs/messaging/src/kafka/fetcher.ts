@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AlphapoError, messageOf } from '@alphapo/base';
+import { AlphapoError, messageOf, unlessAborted } from '@alphapo/base';
 import type Cluster from 'kafkajs/src/cluster/index.js';
 import errors from 'kafkajs/src/protocol/error.js';
 import fetchRequest from 'kafkajs/src/protocol/requests/fetch/v11/request.js';
@@ -51,13 +51,15 @@ export class Fetcher implements AsyncDisposable {
     this.#cluster = clients.cluster();
   }
 
-  /** Fetches, and tries again while brokers are away; undefined once the signal has aborted. */
+  /** Fetches, and tries again while brokers are away or hold it to a quota; undefined once the signal has aborted. */
   async fetch(position: Position, maxWaitMs: number, signal: AbortSignal): Promise<Fetched | undefined> {
     let delayMs = RETRY_DELAY_MS;
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
-        return await unlessAborted(this.#fetchOnce(position, maxWaitMs), signal);
+        const fetched = await unlessAborted(this.#fetchOnce(position, maxWaitMs), signal);
+        if (fetched !== 'throttled') return fetched;
       } catch (error) {
+        if (signal.aborted) return undefined;
         this.#reconnect();
         if (!isPassing(error, attempt)) throw error;
         const { topic, partition } = position;
@@ -73,13 +75,14 @@ export class Fetcher implements AsyncDisposable {
     await this.#cluster.disconnect().catch(() => {});
   }
 
-  async #fetchOnce(position: Position, maxWaitMs: number): Promise<Fetched> {
+  /** A broker that holds this client to a quota (KIP-219) says nothing of the partition: it is to be asked again. */
+  async #fetchOnce(position: Position, maxWaitMs: number): Promise<Fetched | 'throttled'> {
     const { topic, partition, offset } = position;
     const response = await this.#request(position, maxWaitMs);
     const fetched = response.partition;
     const errorCode = response.errorCode || (fetched?.errorCode ?? 0);
     if (errorCode !== 0) throw failureOf(position, errors.createErrorFromCode(errorCode));
-    if (fetched === undefined) return { records: [], nextOffset: offset, end: offset };
+    if (fetched === undefined) return 'throttled';
     const { records, nextOffset } = decodeBatches(
       { topic, partition, fromOffset: offset },
       fetched.batches,
@@ -147,17 +150,4 @@ function failureOf({ topic, partition, offset }: Position, error: unknown): Alph
 function isPassing(error: unknown, attempt: number): boolean {
   if (!(error instanceof AlphapoError)) return false;
   return error.code === 'unavailable' || (error.reason === 'TOPIC_NOT_FOUND' && attempt < UNKNOWN_TOPIC_ATTEMPTS);
-}
-
-/** The work's result, or undefined as soon as the signal aborts; the work itself goes on unheard. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
-  const onAbort = () => resolve(undefined);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    work.catch(() => {});
-  }
 }

@@ -1,4 +1,4 @@
-import { AlphapoError, messageOf } from '@alphapo/base';
+import { AlphapoError, messageOf, within } from '@alphapo/base';
 import { writerClosed } from '../errors.ts';
 import type { EventLog, FencedWriter } from '../event-log.ts';
 import type { MembershipListener } from '../transform/backend.ts';
@@ -90,11 +90,12 @@ const LOOK_BYTES = 64 * 1024;
 async function requireReachable(clients: KafkaClients): Promise<void> {
   const { brokers, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = clients.options;
   const admin = clients.kafka({ initialRetryTime: 50, maxRetryTime: 200, retries: 2 + brokers.length }).admin();
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${connectTimeoutMs} ms`)), connectTimeoutMs);
+  const late = (): never => {
+    throw new Error(`no answer within ${connectTimeoutMs} ms`);
+  };
   const greeting = admin.connect().then(() => admin.describeCluster());
   try {
-    await Promise.race([greeting, late.promise]);
+    await within(connectTimeoutMs, greeting, late);
   } catch (error) {
     if (isRefusal(error)) throw kafkaFailure('the connection', error);
     throw new AlphapoError(
@@ -106,8 +107,6 @@ async function requireReachable(clients: KafkaClients): Promise<void> {
       { cause: error, metadata: { brokers: brokers.join(',') } },
     );
   } finally {
-    clearTimeout(timer);
-    greeting.catch(() => {});
     void admin.disconnect().catch(() => {});
   }
 }

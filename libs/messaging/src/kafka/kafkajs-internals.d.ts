@@ -36,6 +36,7 @@ declare module 'kafkajs/src/protocol/requests/fetch/v11/request.js' {
 declare module 'kafkajs/src/protocol/encoder.js' {
   export default class Encoder {
     writeBufferInternal(buffer: Buffer): void;
+    writeBuffer(buffer: Buffer): this;
   }
 }
 

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { PeerCertificate } from 'node:tls';
 import { AlphapoError } from '@alphapo/base';
 import { SCOPES, type Scope } from './scopes.ts';
+import { isToken, TOKEN_DESCRIPTION } from './token.ts';
 
 /**
  * Who may do what: lines of scopes, separated by commas, and of whom they are granted to. Empty lines and those that begin
@@ -12,10 +13,6 @@ import { SCOPES, type Scope } from './scopes.ts';
  *     read         certificate CN=dashboard
  */
 
-/** Shorter tokens could be guessed: 32 hexadecimal digits are 128 bits. */
-const SHORTEST_TOKEN = 32;
-/** What a header may hold without being encoded. */
-const TOKEN = /^[\x21-\x7e]+$/;
 const NAME = /^(DNS:|URI:|IP Address:|email:|CN=)./;
 
 interface Line {
@@ -90,9 +87,7 @@ function parseLine(line: string, place: string): Line | undefined {
     if (!NAME.test(value)) throw invalid(place, 'names a certificate by DNS:…, URI:…, IP Address:…, email:… or CN=…');
     return { scopes, holder: { kind, name: value } };
   }
-  if (value.length < SHORTEST_TOKEN || !TOKEN.test(value)) {
-    throw invalid(place, `has a token that is not ${SHORTEST_TOKEN} or more printable characters without spaces`);
-  }
+  if (!isToken(value)) throw invalid(place, `has a token that is not ${TOKEN_DESCRIPTION}`);
   return { scopes, holder: { kind: 'token', digest: digestOf(value) } };
 }
 

@@ -113,6 +113,16 @@ test('token and list come from variables as well as from files', async () => {
   await expect(secured({ more, token: token('a') })).rejects.toThrow(/ALPHAPO_TOKEN_FILE/);
 });
 
+test.each(['a'.repeat(31), `${token('a')} b`, ''])(
+  '%j is no token, neither for a client nor in a list',
+  async (text) => {
+    await expect(secured({ ...PLAINTEXT, token: text })).rejects.toMatchObject({ reason: 'INVALID_TOKEN' });
+    expect(() => AccessList.parse(`score token ${text}`, 'list')).toThrow(
+      expect.objectContaining({ reason: 'INVALID_ACCESS_LIST' }),
+    );
+  },
+);
+
 describe('tokens and plaintext', () => {
   test.each([
     ['a token', { token: token('a') }],

@@ -6,9 +6,7 @@ import { Reloaded, type ReloadOptions } from './reloaded.ts';
 import { type SecuritySettings, securitySettingsFrom, type TlsSettings } from './settings.ts';
 import { clientTls, serverTls } from './tls-credentials.ts';
 import { openTlsMaterial, type TlsMaterial } from './tls-material.ts';
-
-/** A bearer token in a header: what it may be made of. */
-const TOKEN = /^[\x21-\x7e]+$/;
+import { isToken, TOKEN_DESCRIPTION } from './token.ts';
 
 interface Tls {
   readonly settings: TlsSettings;
@@ -132,11 +130,11 @@ async function openSecret<T>(
 
 function parseToken(text: string, place: string): Secret {
   const token = text.trim();
-  if (TOKEN.test(token)) return new Secret(token);
+  if (isToken(token)) return new Secret(token);
   throw new AlphapoError(
     'invalid-argument',
     'INVALID_TOKEN',
-    `${place} holds no token: one line of printable characters without spaces`,
+    `${place} holds no token: one line of ${TOKEN_DESCRIPTION}`,
     { metadata: { place } },
   );
 }

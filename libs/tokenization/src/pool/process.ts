@@ -28,7 +28,7 @@ export class TokenizerProcess implements AsyncDisposable {
 
   /** Errors: those of `openTokenizer`; TOKENIZER_INVALID where it does not fit the limits, TOKENIZER_FAILED. */
   static async open(folder: string, options: TokenizerOptions, limits: ProcessLimits): Promise<TokenizerProcess> {
-    const child = fork(WORKER, {
+    const child = fork(WORKER, [String(process.pid)], {
       execArgv: [`--max-old-space-size=${limits.heapMb}`],
       // Nothing of what this process was told in confidence.
       env: {},

@@ -1,4 +1,6 @@
-import { writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { temporaryFolder } from '../../../../test/temporary-folder.ts';
@@ -106,6 +108,54 @@ test('the event loop stays free while a text of a megabyte is tokenized', async 
   // In one piece it would be a turn of a second. The median leaves out what other processes of a busy machine take.
   expect(turns.length).toBeGreaterThan(20);
   expect(turns.toSorted((a, b) => a - b)[Math.floor(turns.length / 2)]).toBeLessThan(50);
+});
+
+/** Ids of the processes that one has started. */
+async function childrenOf(pid: number): Promise<number[]> {
+  return (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ').filter(Boolean).map(Number);
+}
+
+/** What has ended may stay in the list as a zombie, where nobody asks how it ended. */
+async function isRunning(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => ') X');
+  return !['X', 'Z'].includes(stat.charAt(stat.lastIndexOf(')') + 2));
+}
+
+/** Asks until there is an answer. */
+async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  for (let i = 0; i < 100; i++) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    await sleep(100);
+  }
+  throw new Error('waited in vain');
+}
+
+test('an item whose process is ended by others is done by another one, also where it is the only item', async () => {
+  const before = await childrenOf(process.pid);
+  await using pool = await poolWith();
+  const [child] = (await childrenOf(process.pid)).filter((pid) => !before.includes(pid));
+  process.kill(child as number, 'SIGKILL');
+  expect(await pool.run('records', [record('a')], LENGTHS)).toMatchObject([{ ok: true }]);
+});
+
+test('a process in a template that never ends does not outlive a killed parent', async () => {
+  const folder = await folderWith(FOREVER);
+  const index = new URL('../index.ts', import.meta.url).href;
+  const script = `
+    const { TokenizerPool } = await import(${JSON.stringify(index)});
+    const pool = await TokenizerPool.open(${JSON.stringify(folder)}, { limits: { cpuSeconds: { parse: 60, render: 60, encode: 60 }, heapMb: 128 } });
+    const asked = pool.run('conversations', [[{ role: 'user', content: 'Hi' }]], { addGenerationPrompt: true });
+    process.stdout.write('asked');
+    await asked;`;
+  const parent = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(parent.stdout, 'data');
+  await sleep(500);
+  const [worker] = await childrenOf(parent.pid as number);
+  parent.kill('SIGKILL');
+  await eventually(async () => ((await isRunning(worker as number)) ? undefined : 'ended'));
 });
 
 test('closing ends calls that are under way', async () => {

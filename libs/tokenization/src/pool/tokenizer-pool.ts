@@ -134,12 +134,15 @@ export class TokenizerPool implements AsyncDisposable {
     this.#assign();
   }
 
-  /** An item that stops its process has a second try by itself, in another process, before it is given up. */
+  /**
+   * An item that stops its process has a second try by itself, in another process, before it is given up: the system may
+   * have ended the first one for want of memory that others took.
+   */
   #goOnAfter(stopped: ProcessStopped, job: readonly Waiting[]): void {
     const done = stopped.outcomes.length;
     settle(job.slice(0, done), stopped.outcomes);
     const culprit = job[done] as Waiting;
-    if (job.length > 1) {
+    if (culprit.company !== undefined) {
       this.#queue.unshift({ ...culprit, company: undefined }, ...job.slice(done + 1));
       return;
     }

@@ -3,6 +3,7 @@ import { AlphapoError } from '@alphapo/base';
 import {
   type DescribeScorerRequest,
   type DescribeScorerResponse,
+  OPTIMIZER_UNAVAILABLE,
   ScoreRequest,
   type ScoreResponse,
   type ScorerServiceClient,
@@ -16,6 +17,8 @@ import type { Needed, Waker } from './waker.ts';
 const LOOK_MS = 100;
 /** A scorer that has just gone is the first failure; what fails again is something else, and gets time. */
 const IMMEDIATE_RETRIES = 1;
+/** Between two calls of a scorer that could not reach the optimizer. */
+const OPTIMIZER_MS = 500;
 /** gRPC has no deadline where the client gave none; a call to a scorer has one. */
 const LONGEST_CALL_MS = 24 * 60 * 60_000;
 
@@ -86,19 +89,31 @@ export class ActivatorService {
     const authorization = trustsCallers ? undefined : (context.authorization ?? 'none');
     for (;;) {
       using scorer = await this.#readyScorer(demand, signal, attempts);
-      if (attempts.failures === 0) waited.observe((performance.now() - arrivedMs) / 1000);
+      if (attempts.lastFailure === undefined) waited.observe((performance.now() - arrivedMs) / 1000);
       try {
         const timeoutMs = Math.min(deadline - Date.now(), LONGEST_CALL_MS);
         return await ask(scorer.connection, { timeoutMs, signal, authorization });
       } catch (error) {
         if (signal.aborted || !hasGone(error)) throw error;
         // There was no answer, and a score changes nothing: it may be asked for again.
-        attempts.failures++;
         attempts.lastFailure = error;
         this.#wake(demand);
-        await scorer.failed();
+        if (error.reason === OPTIMIZER_UNAVAILABLE) {
+          await this.#awaitOptimizer(demand, signal);
+        } else {
+          attempts.failures++;
+          await scorer.failed();
+        }
       }
     }
+  }
+
+  /** The scorer is well: it is asked again once the optimizer had some time to come. */
+  async #awaitOptimizer(demand: Demand, signal: AbortSignal): Promise<void> {
+    using _place = this.#parts.held.enter(demand.bytes());
+    await sleep(OPTIMIZER_MS, undefined, { signal }).catch(() => {});
+    signal.throwIfAborted();
+    if (this.#parts.stopping.aborted) throw this.#isStopping();
   }
 
   /** A scorer that is ready, now or within the time. */
@@ -108,6 +123,7 @@ export class ActivatorService {
     { untilMs, failures, lastFailure }: Attempts,
   ): Promise<ChosenScorer> {
     const { scorers, held, stopping } = this.#parts;
+    if (lastFailure !== undefined && performance.now() >= untilMs) throw this.#waitedInVain(lastFailure);
     if (failures <= IMMEDIATE_RETRIES) {
       const ready = scorers.choose();
       if (ready !== undefined) return ready;

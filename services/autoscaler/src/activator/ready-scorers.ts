@@ -1,5 +1,6 @@
 import { ScorerServiceClient } from '@alphapo/contracts';
 import { type Connection, connect, HealthClient, type RpcSecurity } from '@alphapo/rpc';
+import type { Logger } from '@alphapo/telemetry';
 
 /** Scorers are looked up, and asked how they are, no more often than this. */
 const LOOK_EVERY_MS = 500;
@@ -26,13 +27,15 @@ export interface ChosenScorer extends Disposable {
 export class ReadyScorers implements Disposable {
   readonly #discover: () => Promise<readonly string[]>;
   readonly #security: RpcSecurity | undefined;
+  readonly #logger: Logger;
   readonly #scorers = new Map<string, Scorer>();
   #looking: Promise<void> | undefined;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(discover: () => Promise<readonly string[]>, security: RpcSecurity | undefined) {
+  constructor(discover: () => Promise<readonly string[]>, security: RpcSecurity | undefined, logger: Logger) {
     this.#discover = discover;
     this.#security = security;
+    this.#logger = logger;
   }
 
   /** The one with the fewest calls of those that serve; undefined where there is none. */
@@ -75,8 +78,17 @@ export class ReadyScorers implements Disposable {
     });
   }
 
+  /** Where they cannot be looked up, those that are known are kept. */
   async #lookNow(): Promise<void> {
-    const addresses = new Set(await this.#discover());
+    try {
+      this.#keep(new Set(await this.#discover()));
+    } catch (error) {
+      this.#logger.warn('scorers.not-found', { error });
+    }
+    await Promise.all([...this.#scorers.values()].map((scorer) => this.#ask(scorer)));
+  }
+
+  #keep(addresses: ReadonlySet<string>): void {
     for (const [address, scorer] of this.#scorers) {
       if (addresses.has(address)) continue;
       scorer.gone = true;
@@ -89,7 +101,6 @@ export class ReadyScorers implements Disposable {
       const health = new HealthClient(address, this.#security);
       this.#scorers.set(address, { connection, health, serving: false, calls: 0, gone: false });
     }
-    await Promise.all([...this.#scorers.values()].map((scorer) => this.#ask(scorer)));
   }
 
   async #ask(scorer: Scorer): Promise<void> {

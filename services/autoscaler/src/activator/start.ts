@@ -37,7 +37,7 @@ export async function startActivator(
     optimizer: new Waker(workloads, 'optimizer', { pod: config.pod, logger }),
   };
   opened.defer(() => Promise.all([wakers.scorer.forget(), wakers.optimizer.forget()]).then(() => {}));
-  const scorers = opened.use(new ReadyScorers(discover, security));
+  const scorers = opened.use(new ReadyScorers(discover, security, logger));
   const stop = new AbortController();
   const trustsCallers = security?.access !== undefined;
   const service = new ActivatorService({

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AlphapoError } from '@alphapo/base';
+import { AlphapoError, unlessAborted } from '@alphapo/base';
 import type { Logger } from '@alphapo/telemetry';
 import type { LeaseRecord, LeaseStore, StoredLease } from './lease-store.ts';
 
@@ -111,7 +111,7 @@ class Candidate {
   async attempt(signal?: AbortSignal): Promise<boolean> {
     const { identity, logger } = this.#options;
     try {
-      await orAborted(this.#takeOrRenew(identity), signal);
+      await unlessAborted(this.#takeOrRenew(identity), signal);
     } catch (error) {
       const conflict = error instanceof AlphapoError && error.reason === 'CONFLICT';
       if (!conflict && !signal?.aborted) logger.warn('leadership.attempt_failed', { identity, error });
@@ -174,19 +174,4 @@ class Candidate {
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => {});
-}
-
-/** The work's result, or the signal's reason where that comes first. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  work.catch(() => {});
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

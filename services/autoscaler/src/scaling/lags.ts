@@ -1,4 +1,4 @@
-import { AlphapoError } from '@alphapo/base';
+import { AlphapoError, within } from '@alphapo/base';
 import type { EventLog } from '@alphapo/messaging';
 import type { Logger } from '@alphapo/telemetry';
 import type { Lag } from './decide.ts';
@@ -20,8 +20,8 @@ export class Lags implements AsyncDisposable {
   /** Undefined where the log does not answer. A topic that is not there yet has no records. */
   async of(group: string, topic: string): Promise<Lag | undefined> {
     try {
-      const log = await within(ANSWER_MS, this.#opened());
-      const partitions = await within(ANSWER_MS, log.lag(group, topic));
+      const log = await within(ANSWER_MS, this.#opened(), logSilent);
+      const partitions = await within(ANSWER_MS, log.lag(group, topic), logSilent);
       const unread = partitions.filter(({ lag }) => lag > 0n);
       return { records: unread.reduce((sum, { lag }) => sum + Number(lag), 0), partitions: unread.length };
     } catch (error) {
@@ -45,16 +45,6 @@ export class Lags implements AsyncDisposable {
   }
 }
 
-async function within<T>(timeMs: number, answer: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new AlphapoError('unavailable', 'LOG_SILENT', `the event log did not answer within ${timeMs} ms`)),
-    timeMs,
-  );
-  answer.catch(() => {});
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function logSilent(): never {
+  throw new AlphapoError('unavailable', 'LOG_SILENT', `the event log did not answer within ${ANSWER_MS} ms`);
 }

@@ -1,3 +1,4 @@
+import { parseHostAndPort } from '@alphapo/base';
 import {
   type GetStatusResponse,
   type OptimizerServiceClient,
@@ -71,7 +72,7 @@ export async function observe({ workloads, lags, topics, optimizer, logger }: Ob
 }
 
 function busyAddress(address: string, doing: ScorerState): string[] {
-  return doing === ScorerState.COMPUTING ? [address.slice(0, address.lastIndexOf(':'))] : [];
+  return doing === ScorerState.COMPUTING ? [parseHostAndPort(address).host] : [];
 }
 
 async function statusOf(

@@ -2194,7 +2194,10 @@ export const OptimizerServiceService = {
     responseSerialize: (value: ResumeResponse): Buffer => Buffer.from(ResumeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeResponse => ResumeResponse.decode(value),
   },
-  /** The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named. */
+  /**
+   * The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named;
+   * RESOURCE_EXHAUSTED with POLICY_READERS where slow readers keep the weights of too many earlier steps in memory.
+   */
   getPolicy: {
     path: "/alphapo.v1.OptimizerService/GetPolicy" as const,
     requestStream: false as const,
@@ -2233,7 +2236,10 @@ export interface OptimizerServiceServer extends UntypedServiceImplementation {
   /** Finishes the step under way and takes no further one until Resume. */
   pause: handleUnaryCall<PauseRequest, PauseResponse>;
   resume: handleUnaryCall<ResumeRequest, ResumeResponse>;
-  /** The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named. */
+  /**
+   * The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named;
+   * RESOURCE_EXHAUSTED with POLICY_READERS where slow readers keep the weights of too many earlier steps in memory.
+   */
   getPolicy: handleServerStreamingCall<GetPolicyRequest, GetPolicyResponse>;
   /** Writes a checkpoint now, between two steps. */
   checkpoint: handleUnaryCall<CheckpointRequest, CheckpointResponse>;
@@ -2295,7 +2301,10 @@ export interface OptimizerServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeResponse) => void,
   ): ClientUnaryCall;
-  /** The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named. */
+  /**
+   * The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named;
+   * RESOURCE_EXHAUSTED with POLICY_READERS where slow readers keep the weights of too many earlier steps in memory.
+   */
   getPolicy(request: GetPolicyRequest, options?: Partial<CallOptions>): ClientReadableStream<GetPolicyResponse>;
   getPolicy(
     request: GetPolicyRequest,

@@ -211,6 +211,16 @@ export interface PairResult {
   reward: PairReward | undefined;
 }
 
+/** What decides the bits of a gradient besides the model and the request; the fields are those of DescribeScorerResponse. */
+export interface Computation {
+  /** The execution provider, whichever of its devices: "cpu", "cuda" or "webgpu". */
+  device: string;
+  dtype: string;
+  threads: number;
+  engineRevision: number;
+  runtime: string;
+}
+
 export interface GradientSummary {
   policy: PolicyVersion | undefined;
   pairs: PairResult[];
@@ -222,6 +232,8 @@ export interface GradientSummary {
   computeMs: number;
   /** Time until the policy was there, in milliseconds: fetched, checked and loaded where it was not. */
   policyMs: number;
+  /** What this gradient was computed with. DescribeScorer may have been answered by another process at the same address. */
+  computation: Computation | undefined;
 }
 
 export interface GradientResponse {
@@ -2674,8 +2686,145 @@ export const PairResult: MessageFns<PairResult> = {
   },
 };
 
+function createBaseComputation(): Computation {
+  return { device: "", dtype: "", threads: 0, engineRevision: 0, runtime: "" };
+}
+
+export const Computation: MessageFns<Computation> = {
+  encode(message: Computation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.device !== "") {
+      writer.uint32(10).string(message.device);
+    }
+    if (message.dtype !== "") {
+      writer.uint32(18).string(message.dtype);
+    }
+    if (message.threads !== 0) {
+      writer.uint32(24).uint32(message.threads);
+    }
+    if (message.engineRevision !== 0) {
+      writer.uint32(32).uint32(message.engineRevision);
+    }
+    if (message.runtime !== "") {
+      writer.uint32(42).string(message.runtime);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Computation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseComputation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.device = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.dtype = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.threads = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.engineRevision = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.runtime = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Computation {
+    return {
+      device: isSet(object.device) ? globalThis.String(object.device) : "",
+      dtype: isSet(object.dtype) ? globalThis.String(object.dtype) : "",
+      threads: isSet(object.threads) ? globalThis.Number(object.threads) : 0,
+      engineRevision: isSet(object.engineRevision)
+        ? globalThis.Number(object.engineRevision)
+        : isSet(object.engine_revision)
+        ? globalThis.Number(object.engine_revision)
+        : 0,
+      runtime: isSet(object.runtime) ? globalThis.String(object.runtime) : "",
+    };
+  },
+
+  toJSON(message: Computation): unknown {
+    const obj: any = {};
+    if (message.device !== "") {
+      obj.device = message.device;
+    }
+    if (message.dtype !== "") {
+      obj.dtype = message.dtype;
+    }
+    if (message.threads !== 0) {
+      obj.threads = Math.round(message.threads);
+    }
+    if (message.engineRevision !== 0) {
+      obj.engineRevision = Math.round(message.engineRevision);
+    }
+    if (message.runtime !== "") {
+      obj.runtime = message.runtime;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Computation>, I>>(base?: I): Computation {
+    return Computation.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Computation>, I>>(object: I): Computation {
+    const message = createBaseComputation();
+    message.device = object.device ?? "";
+    message.dtype = object.dtype ?? "";
+    message.threads = object.threads ?? 0;
+    message.engineRevision = object.engineRevision ?? 0;
+    message.runtime = object.runtime ?? "";
+    return message;
+  },
+};
+
 function createBaseGradientSummary(): GradientSummary {
-  return { policy: undefined, pairs: [], loss: 0, tensorCount: 0, computeMs: 0, policyMs: 0 };
+  return { policy: undefined, pairs: [], loss: 0, tensorCount: 0, computeMs: 0, policyMs: 0, computation: undefined };
 }
 
 export const GradientSummary: MessageFns<GradientSummary> = {
@@ -2697,6 +2846,9 @@ export const GradientSummary: MessageFns<GradientSummary> = {
     }
     if (message.policyMs !== 0) {
       writer.uint32(49).double(message.policyMs);
+    }
+    if (message.computation !== undefined) {
+      Computation.encode(message.computation, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -2762,6 +2914,14 @@ export const GradientSummary: MessageFns<GradientSummary> = {
             message.policyMs = reader.double();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.computation = Computation.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2794,6 +2954,7 @@ export const GradientSummary: MessageFns<GradientSummary> = {
         : isSet(object.policy_ms)
         ? globalThis.Number(object.policy_ms)
         : 0,
+      computation: isSet(object.computation) ? Computation.fromJSON(object.computation) : undefined,
     };
   },
 
@@ -2817,6 +2978,9 @@ export const GradientSummary: MessageFns<GradientSummary> = {
     if (message.policyMs !== 0) {
       obj.policyMs = floatToJson(message.policyMs);
     }
+    if (message.computation !== undefined) {
+      obj.computation = Computation.toJSON(message.computation);
+    }
     return obj;
   },
 
@@ -2833,6 +2997,9 @@ export const GradientSummary: MessageFns<GradientSummary> = {
     message.tensorCount = object.tensorCount ?? 0;
     message.computeMs = object.computeMs ?? 0;
     message.policyMs = object.policyMs ?? 0;
+    message.computation = (object.computation !== undefined && object.computation !== null)
+      ? Computation.fromPartial(object.computation)
+      : undefined;
     return message;
   },
 };
