@@ -80,8 +80,8 @@ function otherLedger(problem: string, topic: string): AlphapoError {
   return new AlphapoError(
     'data-loss',
     'LEDGER_BROKEN',
-    `${problem}: folder and topics belong to different runs, or one of them was restored from an older backup; ` +
-      'give the optimizer the folder and the topic prefix that belong together, or start a new run with others',
+    `${problem}: folder and topics do not belong together, one of them was restored from an older backup, or a record was ` +
+      'changed; look at the run with alphapo verify, and give the optimizer the folder and the topic prefix of one run',
     { metadata: { topic } },
   );
 }
