@@ -80,9 +80,9 @@ async function run(cluster: Cluster, settings: Settings, folder: string, times: 
   times.mark('two scorers are ready', since());
 
   const losses: readonly [step: number, what: string, pod: () => string][] = [
-    [Math.ceil(steps * 0.2), 'scorer', () => scorers[0] as string],
-    [Math.ceil(steps * 0.35), 'optimizer', () => `${NAME}-optimizer-0`],
-    [Math.ceil(steps * 0.5), 'Kafka', () => `${NAME}-kafka-0`],
+    [Math.ceil(steps * 0.08), 'scorer', () => scorers[0] as string],
+    [Math.ceil(steps * 0.16), 'optimizer', () => `${NAME}-optimizer-0`],
+    [Math.ceil(steps * 0.24), 'Kafka', () => `${NAME}-kafka-0`],
   ];
   for (const [step, what, pod] of losses) {
     await cluster.step(step);
@@ -100,7 +100,7 @@ async function run(cluster: Cluster, settings: Settings, folder: string, times: 
 
 /** `helm upgrade` that makes all pods anew, the optimizer's too, while steps are being taken. */
 async function upgradeInTheMiddle(cluster: Cluster, settings: Settings, times: Times): Promise<void> {
-  const before = Math.ceil(settings.steps * 0.65);
+  const before = Math.ceil(settings.steps * 0.3);
   await cluster.step(before);
   await times.of(`upgraded after step ${before}`, () => upgradeTrial(settings, 'all-pods'));
   const pod = `${NAME}-optimizer-0`;

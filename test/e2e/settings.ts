@@ -14,7 +14,7 @@ middle; its adapter must equal that of one process to the bit. Needs kubectl and
 
   --autoscaling MODE  builtin (default) or none
   --namespace NAME    made for the trial and removed after it (default: alphapo-e2e)
-  --steps N           optimizer steps (default: 60)
+  --steps N           optimizer steps (default: 200; with few the run ends before the upgrade)
   --pairs-per-step N  (default: 16)
   --no-build          the images are there already
   --keep              leave everything in the cluster
@@ -29,7 +29,7 @@ export function settingsOf(args: readonly string[]): Settings | undefined {
     options: {
       autoscaling: { type: 'string', default: 'builtin' },
       namespace: { type: 'string', default: 'alphapo-e2e' },
-      steps: { type: 'string', default: '60' },
+      steps: { type: 'string', default: '200' },
       'pairs-per-step': { type: 'string', default: '16' },
       'no-build': { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
