@@ -1,12 +1,17 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 
-/** The chart as Helm renders it. Helm is looked for on the PATH; tests of the chart are skipped where it is not there. */
+/**
+ * The chart as Helm renders it. Helm is looked for on the PATH, and where `install.sh` puts it; tests of the chart are skipped where it is
+ * not there.
+ */
 
 const CHART = join(import.meta.dirname, '../../charts/alphapo');
+const BUILT = join(import.meta.dirname, '../../node_modules/.cache/helm/helm');
+export const HELM = existsSync(BUILT) ? BUILT : 'helm';
 const RELEASE = 'trial';
 export const NAMESPACE = 'models';
 /** A Helm that was built without a version takes the cluster for an old one. */
@@ -24,7 +29,7 @@ export const isOnPath = (name: string): boolean =>
   spawnSync(name, ['version'], { stdio: 'ignore' }).error === undefined;
 
 export function describeHelm(name: string, tests: () => void): void {
-  if (isOnPath('helm')) describe(name, tests);
+  if (isOnPath(HELM)) describe(name, tests);
   else describe.skip(`${name} (skipped: no helm on the PATH)`, tests);
 }
 
@@ -46,7 +51,7 @@ export function helm(command: readonly string[], values: Values = {}, files: rea
     });
     const order = [all[0] as string, ...files.map((file) => join(CHART, file)), all[1] as string];
     const options = order.flatMap((file) => ['-f', file]);
-    return execFileSync('helm', [...command, CHART, ...options], {
+    return execFileSync(HELM, [...command, CHART, ...options], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { isOnPath, type Resource, render, template } from './helm.ts';
+import { HELM, isOnPath, type Resource, render, template } from './helm.ts';
 import { VARIANTS } from './variants.ts';
 
 /** What Kubernetes itself says of the resources: its published schemas, and a cluster where KUBECONFIG names one. */
@@ -7,7 +7,7 @@ import { VARIANTS } from './variants.ts';
 const schemas = process.env.KUBECONFORM_SCHEMAS;
 const CUSTOM = ['ServiceMonitor', 'PrometheusRule', 'ScaledObject', 'TriggerAuthentication', 'Certificate'];
 
-const program = isOnPath('helm') && isOnPath('kubeconform') && schemas !== undefined;
+const program = isOnPath(HELM) && isOnPath('kubeconform') && schemas !== undefined;
 (program ? describe : describe.skip)(
   `schemas of Kubernetes${program ? '' : ' (skipped: needs helm and kubeconform on the PATH, and KUBECONFORM_SCHEMAS, its -schema-location)'}`,
   () => {
@@ -19,7 +19,7 @@ const program = isOnPath('helm') && isOnPath('kubeconform') && schemas !== undef
   },
 );
 
-const cluster = isOnPath('helm') && isOnPath('kubectl') && process.env.KUBECONFIG !== undefined;
+const cluster = isOnPath(HELM) && isOnPath('kubectl') && process.env.KUBECONFIG !== undefined;
 (cluster ? describe : describe.skip)(
   `a cluster's API${cluster ? '' : ' (skipped: needs helm and kubectl on the PATH, and KUBECONFIG)'}`,
   () => {
