@@ -54,7 +54,8 @@ export class Scorer implements Disposable {
   }
 
   get status(): ScorerStatus {
-    return { address: this.address, phase: this.#phase, message: this.#message };
+    const message = this.#phase === 'connecting' ? 'it was asked what it is, and has not said so yet' : this.#message;
+    return { address: this.address, phase: this.#phase, message };
   }
 
   get phase(): ScorerPhase {
