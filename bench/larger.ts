@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeCharts } from './charts.ts';
@@ -70,8 +70,8 @@ interface Section {
 
 const contest = (dtype: string): Contest => ({ device: 'cpu', dtype, threads, python: python() });
 
-/** The work folder of a shape with weights of this type, made on first use from the peers' pairs. */
-async function workOf(peers: string, shape: ShapeName, dtype: string): Promise<string> {
+/** The work folder of a shape with weights of this type, made on first use from the peers' pairs; `adapter`: the one to start from. */
+async function workOf(peers: string, shape: ShapeName, dtype: string, adapter?: string): Promise<string> {
   const folder = join(cacheFolder(), `larger/${shape}-${dtype}`);
   if (existsSync(join(folder, 'done'))) return folder;
   const unfinished = `${folder}.unfinished`;
@@ -82,6 +82,8 @@ async function workOf(peers: string, shape: ShapeName, dtype: string): Promise<s
   const pairs = join(unfinished, 'pairs-of-peers.json');
   await copyFile(join(peersWork(peers), 'pairs.json'), pairs);
   await makeWork(contest(dtype), unfinished, config, { dtype, 'pairs-file': pairs, rounded: SHAPES[shape].dtype });
+  // PEFT rounds a new adapter to the type of the weights: another folder's would be another start.
+  if (adapter !== undefined) await cp(adapter, join(unfinished, 'adapter0'), { recursive: true });
   // The peers' scripts look for it.
   await writeFile(join(unfinished, 'done'), '');
   await rename(unfinished, folder);
@@ -100,7 +102,7 @@ async function measure(peers: string, shape: ShapeName): Promise<Section> {
   note('AlphaPO', 'float32', await trainOurs(contest('float32'), work, TRAINING));
   const inPlace = await trainOurs(contest('float32'), work, TRAINING, ['--in-place']);
   note('AlphaPO, weights not packed', 'float32', inPlace);
-  const inFloat32 = await workOf(peers, shape, 'float32');
+  const inFloat32 = await workOf(peers, shape, 'float32', join(work, 'adapter0'));
   for (const dtype of new Set(['float32', stored] as const)) {
     note('TRL CPOTrainer, micro-batch 1', dtype, await trainPeer(contest(dtype), work, TRAINING, 1));
   }
