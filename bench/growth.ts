@@ -9,7 +9,7 @@ import { batchTotals, type PairTokens } from '@alphapo/engine';
 import { defaultLoraTargets, freshLora, freshParameters, modelFromConfig, readModelDefinition } from '@alphapo/models';
 import { writeSafetensors } from '@alphapo/safetensors';
 import { Computer } from '../libs/engine/src/compute.ts';
-import { type Chart, writeCharts } from './charts.ts';
+import type { Chart } from './charts.ts';
 import { OBJECTIVE } from './work.ts';
 
 const HELP = `How time and memory of a gradient grow with the tokens of a step, the vocabulary and the length of sequences.
@@ -91,6 +91,8 @@ async function main(): Promise<void> {
     sections.push(`## ${name}\n\n${table(measured)}`);
   }
   await rm(folder, { recursive: true });
+  // Only here: a measured process is without the library of charts.
+  const { writeCharts } = await import('./charts.ts');
   const text = `# Growth\n\nLlama of ${LAYERS} layers of ${HIDDEN}, LoRA on all linear layers, ${values.threads} threads; made by \`npm run bench:growth\`.\n\n${await writeCharts('growth', charts)}\n\n${sections.join('\n\n')}\n`;
   await mkdir(join(import.meta.dirname, 'results'), { recursive: true });
   await writeFile(join(import.meta.dirname, 'results/growth.md'), text);
