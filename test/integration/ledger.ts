@@ -7,7 +7,7 @@ import {
   topicsWithPrefix,
   trainingStepSchema,
 } from '@alphapo/contracts';
-import type { EventLog, LogRecord } from '@alphapo/messaging';
+import { type EventLog, type LogRecord, recordsToEnd } from '@alphapo/messaging';
 
 interface LedgerBatch {
   readonly offset: bigint;
@@ -50,13 +50,7 @@ export async function readSteps(log: EventLog, topicPrefix: string): Promise<Tra
   );
 }
 
-async function readTopic(log: EventLog, topic: string): Promise<LogRecord[]> {
-  const found: LogRecord[] = [];
-  const { first } = await log.bounds(topic, 0);
-  const options = { signal: new AbortController().signal, stop: 'at-end' } as const;
-  for await (const records of log.read(topic, 0, first, options)) found.push(...records);
-  return found;
-}
+const readTopic = (log: EventLog, topic: string) => Array.fromAsync(recordsToEnd(log, topic, 0));
 
 /** What is wrong with a ledger's lineage, in words: nothing where each record sent is in exactly one batch or dead letter, and each batch is one step. */
 export function lineageProblems({ preferences, batches, deadLetters, steps }: Ledger): string[] {

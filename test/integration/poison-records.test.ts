@@ -5,7 +5,13 @@ import {
   PreferenceBatch,
   type Topics,
 } from '@alphapo/contracts';
-import { type EventLog, type LogRecord, openEmbeddedEventLog, openKafkaEventLog } from '@alphapo/messaging';
+import {
+  type EventLog,
+  type LogRecord,
+  openEmbeddedEventLog,
+  openKafkaEventLog,
+  recordsToEnd,
+} from '@alphapo/messaging';
 import fc from 'fast-check';
 import { type IHeaders, Kafka, logLevel, Partitioners } from 'kafkajs';
 import { describeKafka, startKafka } from '../kafka/broker.ts';
@@ -47,9 +53,7 @@ async function settled(log: EventLog, topics: Topics): Promise<SourceAccount> {
 }
 
 async function lettersOf(log: EventLog, topic: string): Promise<ReadonlyMap<bigint, LogRecord>> {
-  const { first } = await log.bounds(topic, 0);
-  const reading = log.read(topic, 0, first, { signal: new AbortController().signal, stop: 'at-end' });
-  const letters = (await Array.fromAsync(reading)).flat();
+  const letters = await Array.fromAsync(recordsToEnd(log, topic, 0));
   return new Map(letters.map((letter) => [deadLetterFromHeaders(letter.headers).offset, letter]));
 }
 

@@ -1,5 +1,5 @@
 import { AlphapoError, Secret } from '@alphapo/base';
-import { type ScoreRequest, ScorerServiceClient, ScorerServiceService } from '@alphapo/contracts';
+import { GradientRequest, type ScoreRequest, ScorerServiceClient, ScorerServiceService } from '@alphapo/contracts';
 import { type CallContext, callServerStream, callUnary, connect, Handlers, RpcSecurity, RpcServer } from '@alphapo/rpc';
 import { type RunningScorer, startScorer } from '@alphapo/scorer';
 import { type ActivatorConfig, startActivator } from '../../services/autoscaler/src/activator/start.ts';
@@ -325,19 +325,7 @@ test('an API server that fails for a while is asked again', async () => {
 
 test('gradients are asked for elsewhere, and the answer says where', async () => {
   await using front = await activator();
-  const request = {
-    runId: '',
-    step: 0n,
-    shard: 0,
-    policy: undefined,
-    objective: undefined,
-    pairs: [],
-    batchPairs: 0,
-    batchChosenTokens: 0,
-    referenceModelDigest: '',
-    compute: undefined,
-    dtype: '',
-  };
+  const request = GradientRequest.fromPartial({});
   await expect(Array.fromAsync(callServerStream(front.connection, 'gradient', request, CALL))).rejects.toMatchObject({
     code: 'unimplemented',
     message: expect.stringContaining('scorers.example:50052'),

@@ -1,5 +1,5 @@
 import { CONTROL_HEADER, deadLetterFromHeaders, END_OF_DATA, PreferenceBatch, type Topics } from '@alphapo/contracts';
-import type { EventLog, LogRecord } from '@alphapo/messaging';
+import { type EventLog, recordsToEnd } from '@alphapo/messaging';
 
 /** Where the records of `preferences` went. */
 export interface SourceAccount {
@@ -20,7 +20,7 @@ export async function accountForSources(log: EventLog, topics: Topics): Promise<
   const partitions = await log.partitions(topics.preferences);
   const places: Map<bigint, number>[] = Array.from({ length: partitions }, () => new Map());
   for (const [partition, offsets] of places.entries()) {
-    for await (const { offset, headers } of recordsOf(log, topics.preferences, partition)) {
+    for await (const { offset, headers } of recordsToEnd(log, topics.preferences, partition)) {
       if (headers[CONTROL_HEADER] !== END_OF_DATA) offsets.set(offset, 0);
     }
   }
@@ -34,7 +34,7 @@ export async function accountForSources(log: EventLog, topics: Topics): Promise<
   const reached = new Map<number, bigint>();
   const ended = new Set<number>();
   let [pairs, deadLetters, batches, waiting] = [0, 0, 0, 0];
-  for await (const { offset, value } of recordsOf(log, topics.preferenceBatches, 0)) {
+  for await (const { offset, value } of recordsToEnd(log, topics.preferenceBatches, 0)) {
     const batch = PreferenceBatch.decode(value as Uint8Array);
     const { partition = -1, firstOffset = -1n, nextOffset = -1n } = batch.source ?? {};
     if (firstOffset < (next.get(partition) ?? 0n)) problems.push(`the batch at ${offset} overlaps the one before it`);
@@ -45,7 +45,7 @@ export async function accountForSources(log: EventLog, topics: Topics): Promise<
     batches++;
     if (batch.endOfData) ended.add(partition);
   }
-  for await (const { offset, headers } of recordsOf(log, topics.deadLetters, 0)) {
+  for await (const { offset, headers } of recordsToEnd(log, topics.deadLetters, 0)) {
     const letter = deadLetterFromHeaders(headers);
     count(letter.partition, letter.offset, `the dead letter at ${offset}`);
     if (letter.offset >= (reached.get(letter.partition) ?? 0n)) reached.set(letter.partition, letter.offset + 1n);
@@ -59,10 +59,4 @@ export async function accountForSources(log: EventLog, topics: Topics): Promise<
   }
   const records = places.reduce((sum, offsets) => sum + offsets.size, 0);
   return { records, pairs, deadLetters, batches, waiting, ended: ended.size, problems };
-}
-
-async function* recordsOf(log: EventLog, topic: string, partition: number): AsyncGenerator<LogRecord> {
-  const { first } = await log.bounds(topic, partition);
-  const reading = log.read(topic, partition, first, { signal: new AbortController().signal, stop: 'at-end' });
-  for await (const records of reading) yield* records;
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CONTROL_HEADER, END_OF_DATA, type Topics, topicsWithPrefix } from '@alphapo/contracts';
-import type { EventLog, LogRecord, OutgoingRecord } from '@alphapo/messaging';
+import { type EventLog, type OutgoingRecord, recordsToEnd } from '@alphapo/messaging';
 import { startTokenizer, type TokenizerConfig } from '@alphapo/tokenizer';
 import { LOOPBACK, pairs, silent, smallModel, specificationFor, until } from './services-fixture.ts';
 import { accountForSources } from './source-account.ts';
@@ -49,13 +49,7 @@ export function describeTokenizerStream(open: () => Promise<EventLog>): void {
   });
 
   const batches = async (topics: Topics) => (await accountForSources(log, topics)).batches;
-  const count = async (topic: string) => {
-    const { first } = await log.bounds(topic, 0);
-    const found: LogRecord[] = [];
-    const reading = log.read(topic, 0, first, { signal: new AbortController().signal, stop: 'at-end' });
-    for await (const records of reading) found.push(...records);
-    return found;
-  };
+  const count = (topic: string) => Array.fromAsync(recordsToEnd(log, topic, 0));
 
   test('it stays a number of batches ahead of the optimizer, also of one that never ran, and goes on when that does', async () => {
     const maxBatchesAhead = 8;

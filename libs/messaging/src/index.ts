@@ -19,3 +19,4 @@ export type { KafkaCredentials, KafkaOptions } from './kafka/options.ts';
 export { type EventLogger, silentLogger } from './logger.ts';
 export { partitionOfKey } from './partitioner.ts';
 export { partitionsFor } from './partitions.ts';
+export { recordsToEnd } from './records-to-end.ts';

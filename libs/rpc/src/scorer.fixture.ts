@@ -1,4 +1,10 @@
-import { type ScoreRequest, ScorerServiceClient, ScorerServiceService, type TensorChunk } from '@alphapo/contracts';
+import {
+  GradientRequest,
+  type ScoreRequest,
+  ScorerServiceClient,
+  ScorerServiceService,
+  type TensorChunk,
+} from '@alphapo/contracts';
 import { createLogger } from '@alphapo/telemetry';
 import { type CallContext, connect, Handlers, inProcess, type RpcSecurity, RpcServer } from './index.ts';
 import type { ServerLimits } from './limits.ts';
@@ -15,19 +21,7 @@ export const SCORE: ScoreRequest = {
   batch: undefined,
 };
 
-export const GRADIENT = {
-  runId: '',
-  step: 0n,
-  shard: 0,
-  policy: undefined,
-  objective: undefined,
-  pairs: [],
-  batchPairs: 0,
-  batchChosenTokens: 0,
-  referenceModelDigest: '',
-  compute: undefined,
-  dtype: '',
-};
+export const GRADIENT = GradientRequest.fromPartial({});
 
 /** A message of a quarter of a megabyte. */
 export const chunk = (n: number): TensorChunk => ({

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { unlessAborted } from '@alphapo/base';
 import { onFile, readSmallFile, replaceFile } from '@alphapo/safetensors';
 
 const FILE = 'paused';
@@ -45,11 +46,7 @@ export class Pause {
   /** Resolves when the run is not paused. Throws the signal's reason. */
   async ended(signal: AbortSignal): Promise<void> {
     while (this.#resumed !== undefined) {
-      const { promise: stopped, reject } = Promise.withResolvers<never>();
-      const stop = () => reject(signal.reason);
-      signal.throwIfAborted();
-      signal.addEventListener('abort', stop, { once: true });
-      await Promise.race([this.#resumed.promise, stopped]).finally(() => signal.removeEventListener('abort', stop));
+      await unlessAborted(this.#resumed.promise, signal);
     }
   }
 }

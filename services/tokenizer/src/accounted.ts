@@ -1,5 +1,5 @@
 import { deadLetterFromHeaders, PreferenceBatch, type Topics } from '@alphapo/contracts';
-import type { EventLog, LogRecord, PartitionTask } from '@alphapo/messaging';
+import { type EventLog, type PartitionTask, recordsToEnd } from '@alphapo/messaging';
 
 type Place = Pick<PartitionTask, 'topic' | 'partition' | 'startOffset' | 'signal'>;
 
@@ -16,18 +16,13 @@ export async function accountedTo(log: EventLog, topics: Topics, place: Place): 
   const account = (offset: bigint) => {
     if (offset > accounted) accounted = offset;
   };
-  for await (const { value } of recordsOf(log, topics.preferenceBatches, signal)) {
+  for await (const { value } of recordsToEnd(log, topics.preferenceBatches, 0, signal)) {
     const { source } = PreferenceBatch.decode(value ?? new Uint8Array());
     if (source?.topic === topic && source.partition === partition) account(source.nextOffset);
   }
-  for await (const { headers } of recordsOf(log, topics.deadLetters, signal)) {
+  for await (const { headers } of recordsToEnd(log, topics.deadLetters, 0, signal)) {
     const letter = deadLetterFromHeaders(headers);
     if (letter.topic === topic && letter.partition === partition) account(letter.offset + 1n);
   }
   return accounted;
-}
-
-async function* recordsOf(log: EventLog, topic: string, signal: AbortSignal): AsyncGenerator<LogRecord> {
-  const { first } = await log.bounds(topic, 0);
-  for await (const records of log.read(topic, 0, first, { signal, stop: 'at-end' })) yield* records;
 }

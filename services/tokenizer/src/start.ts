@@ -107,7 +107,8 @@ export async function startTokenizer(
             tokenizer,
             pressure,
             sourcePartitions,
-            accountedTo: (task) => accountedTo(log, topics, task),
+            accountedTo: async (task) =>
+              (await patiently(() => accountedTo(log, topics, task), task.signal)) ?? task.startOffset,
             onCommit: (batch) => logger.info('batch.committed', { partition: task.partition, ...batch }),
           }),
       }),
