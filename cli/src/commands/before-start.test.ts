@@ -20,6 +20,30 @@ test('topics are made once, and another number of partitions is refused', async 
   }
 });
 
+test('replicas that topics have too few of are told, and those that could never be written are refused', async () => {
+  const file = join(await temporaryFolder(), 'log.db');
+  const told: string[] = [];
+  const { write } = process.stderr;
+  process.stderr.write = (text) => told.push(String(text)) > 0;
+  const make = (...options: string[]) => topicsCommand().parseAsync(['--log', file, ...options], { from: 'user' });
+  try {
+    await make('--replication-factor', '1', '--min-insync-replicas', '1');
+    expect(told).toEqual([]);
+    await make('--replication-factor', '3', '--min-insync-replicas', '2');
+  } finally {
+    process.stderr.write = write;
+  }
+  const topics = ['preferences', 'dead-letters', 'preference-batches', 'training-steps'];
+  const lines = topics.flatMap((topic) => [
+    expect.stringContaining(`${topic} exists with replication factor 1, less than 3`),
+    expect.stringContaining(`${topic} exists with min.insync.replicas=1, less than 2`),
+  ]);
+  expect(told).toEqual(lines);
+  await expect(make('--replication-factor', '2', '--min-insync-replicas', '3')).rejects.toMatchObject({
+    reason: 'INVALID_SETTING',
+  });
+});
+
 test('settings are checked by themselves, and against a model', async () => {
   const folder = await temporaryFolder();
   const config = join(folder, 'run.yaml');

@@ -1,12 +1,18 @@
+import { AlphapoError } from '@alphapo/base';
 import { topicsWithPrefix } from '@alphapo/contracts';
-import { openConfiguredLog, type TopicSpecification } from '@alphapo/messaging';
+import { type EventLog, openConfiguredLog, type TopicReplication, type TopicSpecification } from '@alphapo/messaging';
 import { Command } from 'commander';
 import { addEnvironmentOptions, EVENT_LOG, environmentOf } from '../environment-options.ts';
 import { positive } from '../numbers.ts';
 
 const HOUR_MS = 3_600_000;
 
-interface TopicsOptions {
+interface Replication {
+  readonly replicationFactor?: number;
+  readonly minInsyncReplicas?: number;
+}
+
+interface TopicsOptions extends Replication {
   readonly topicPrefix: string;
   readonly partitions: number;
   readonly retentionHours?: number;
@@ -16,13 +22,15 @@ export function topicsCommand(): Command {
   const command = new Command('topics')
     .summary('make the topics of a deployment')
     .description(
-      'Make the topics of a deployment that are missing. Batches and steps are kept for ever, because a run is rebuilt from them.\nFails where a topic exists with another number of partitions.',
+      'Make the topics of a deployment that are missing. Batches and steps are kept for ever, because a run is rebuilt from them.\nFails where a topic exists with another number of partitions; says where one exists with fewer replicas.',
     )
     .option('--topic-prefix <text>', 'put before the names of all topics', '')
     .option('--partitions <n>', 'of the preferences topic', positive, 1)
+    .option('--retention-hours <n>', "how long preferences and dead letters are kept (default: the broker's)", positive)
+    .option('--replication-factor <n>', "brokers that hold a copy of each record (default: the brokers')", positive)
     .option(
-      '--retention-hours <n>',
-      "how long preferences and dead letters are kept (default: the broker's)",
+      '--min-insync-replicas <n>',
+      "copies that must be written before a record counts as stored (default: the brokers')",
       positive,
     );
   return addEnvironmentOptions(command, EVENT_LOG).action((options: TopicsOptions) =>
@@ -30,19 +38,72 @@ export function topicsCommand(): Command {
   );
 }
 
-async function makeTopics(
-  { topicPrefix, partitions, retentionHours }: TopicsOptions,
-  environment: NodeJS.ProcessEnv,
-): Promise<void> {
+async function makeTopics(options: TopicsOptions, environment: NodeJS.ProcessEnv): Promise<void> {
+  requireWritable(options);
+  const { topicPrefix, partitions, retentionHours, replicationFactor, minInsyncReplicas: minInSyncReplicas } = options;
   await using log = await openConfiguredLog(environment, { clientId: 'alphapo-topics', logger: () => {} });
   const topics = topicsWithPrefix(topicPrefix);
+  const replication = { replicationFactor, minInSyncReplicas };
   const retention = retentionHours === undefined ? {} : { retentionMs: retentionHours * HOUR_MS };
   const specifications: TopicSpecification[] = [
-    { name: topics.preferences, partitions, ...retention },
-    { name: topics.deadLetters, partitions: 1, ...retention },
-    { name: topics.preferenceBatches, partitions: 1, retentionMs: 'forever' },
-    { name: topics.trainingSteps, partitions: 1, retentionMs: 'forever' },
+    { name: topics.preferences, partitions, ...retention, ...replication },
+    { name: topics.deadLetters, partitions: 1, ...retention, ...replication },
+    { name: topics.preferenceBatches, partitions: 1, retentionMs: 'forever', ...replication },
+    { name: topics.trainingSteps, partitions: 1, retentionMs: 'forever', ...replication },
   ];
   await log.ensureTopics(specifications);
-  for (const { name, partitions: count } of specifications) process.stdout.write(`${name}\t${count} partitions\n`);
+  for (const { name, partitions: count } of specifications) {
+    process.stdout.write(`${name}\t${count} partitions\n`);
+    for (const shortfall of await shortfallsOf(log, name, options)) process.stderr.write(`${name} ${shortfall}\n`);
+  }
+}
+
+/** Errors: INVALID_SETTING where no record could be written to the topics. */
+function requireWritable({ replicationFactor, minInsyncReplicas }: Replication): void {
+  if (replicationFactor === undefined || minInsyncReplicas === undefined) return;
+  if (minInsyncReplicas <= replicationFactor) return;
+  throw new AlphapoError(
+    'invalid-argument',
+    'INVALID_SETTING',
+    `min-insync-replicas: ${minInsyncReplicas} copies cannot be written where replication-factor is ${replicationFactor}; lower it`,
+  );
+}
+
+/**
+ * What a topic has less of than is wanted: it was there before, and is left as it is. Errors: TOPIC_NOT_WRITABLE where it
+ * has fewer replicas than a record needs.
+ */
+async function shortfallsOf(
+  log: EventLog,
+  topic: string,
+  { replicationFactor, minInsyncReplicas }: Replication,
+): Promise<string[]> {
+  if (replicationFactor === undefined && minInsyncReplicas === undefined) return [];
+  const actual = await replicationOf(log, topic);
+  if (actual === undefined) return ['has a replication that may not be read with these rights (DescribeConfigs)'];
+  const { replicas, minInSync } = actual;
+  if (minInSync > replicas) {
+    throw new AlphapoError(
+      'failed-precondition',
+      'TOPIC_NOT_WRITABLE',
+      `topic "${topic}" has min.insync.replicas=${minInSync} and replication factor ${replicas}, so nothing can be written to it: lower the one (kafka-configs.sh --alter) or raise the other (kafka-reassign-partitions.sh)`,
+      { metadata: { topic } },
+    );
+  }
+  return [
+    replicas < (replicationFactor ?? 0) &&
+      `exists with replication factor ${replicas}, less than ${replicationFactor}; kafka-reassign-partitions.sh raises it`,
+    minInSync < (minInsyncReplicas ?? 0) &&
+      `exists with min.insync.replicas=${minInSync}, less than ${minInsyncReplicas}; kafka-configs.sh --alter raises it`,
+  ].filter((shortfall) => shortfall !== false);
+}
+
+/** Undefined where it may not be read. */
+async function replicationOf(log: EventLog, topic: string): Promise<TopicReplication | undefined> {
+  try {
+    return await log.replication(topic);
+  } catch (error) {
+    if (error instanceof AlphapoError && error.reason === 'KAFKA_REFUSED') return undefined;
+    throw error;
+  }
 }

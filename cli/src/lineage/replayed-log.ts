@@ -11,6 +11,7 @@ export function replayedLog(log: EventLog, ends: ReadonlyMap<string, bigint>): E
     partitions: (topic) => log.partitions(topic),
     // What removes records some day does not concern a replay now.
     retention: async () => ({ maxAgeMs: 'unlimited', maxBytes: 'unlimited', compacted: false }),
+    replication: (topic) => log.replication(topic),
     bounds: (topic, partition) => log.bounds(topic, partition),
     lag: (group, topic) => log.lag(group, topic),
     read(topic, partition, from, options) {

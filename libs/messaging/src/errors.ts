@@ -26,6 +26,20 @@ export function partitionsDiffer(topic: string, existing: number, wanted: number
   );
 }
 
+export function replicationImpossible(
+  topic: string,
+  replicationFactor: number | undefined,
+  cause: unknown,
+): AlphapoError {
+  const copies = replicationFactor === undefined ? "the brokers' default number of" : `${replicationFactor}`;
+  return new AlphapoError(
+    'failed-precondition',
+    'REPLICATION_IMPOSSIBLE',
+    `topic "${topic}" cannot have ${copies} replicas: fewer brokers are there; start more, or ask for fewer replicas`,
+    { cause, metadata: { topic } },
+  );
+}
+
 export function offsetOutOfRange(topic: string, partition: number, offset: bigint, cause?: unknown): AlphapoError {
   return new AlphapoError(
     'out-of-range',

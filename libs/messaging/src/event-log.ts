@@ -8,8 +8,9 @@
  */
 export interface EventLog extends AsyncDisposable {
   /**
-   * Creates the topics that are missing. Idempotent, and safe when several services do it at once.
-   * Fails with TOPIC_PARTITIONS_DIFFER where a topic exists with another number of partitions.
+   * Creates the topics that are missing. Idempotent, and safe when several services do it at once; topics that are there keep
+   * their settings. Fails with TOPIC_PARTITIONS_DIFFER where a topic exists with another number of partitions, and with
+   * REPLICATION_IMPOSSIBLE where there are too few brokers.
    */
   ensureTopics(topics: readonly TopicSpecification[]): Promise<void>;
 
@@ -18,6 +19,9 @@ export interface EventLog extends AsyncDisposable {
 
   /** How long the records of a topic are kept, as the log is configured now; TOPIC_NOT_FOUND where there is none. */
   retention(topic: string): Promise<TopicRetention>;
+
+  /** How many copies of a topic's records there are; TOPIC_NOT_FOUND where there is no such topic. */
+  replication(topic: string): Promise<TopicReplication>;
 
   /** The readable range of a partition: records of open transactions are not in it. */
   bounds(topic: string, partition: number): Promise<Bounds>;
@@ -75,6 +79,10 @@ export interface TopicSpecification {
   readonly partitions: number;
   /** How long records are kept; the log's default where absent (Kafka: a week, embedded: for ever). */
   readonly retentionMs?: number | 'forever';
+  /** Brokers that hold a copy of each record; the brokers' default where absent. An embedded log has one copy. */
+  readonly replicationFactor?: number | undefined;
+  /** Copies that must be written before a record counts as stored; the brokers' default where absent. */
+  readonly minInSyncReplicas?: number | undefined;
 }
 
 /** What makes a log remove records of a topic. */
@@ -85,6 +93,14 @@ export interface TopicRetention {
   readonly maxBytes: number | 'unlimited';
   /** Whether of the records with one key only the last is kept. */
   readonly compacted: boolean;
+}
+
+/** Copies of a topic's records. */
+export interface TopicReplication {
+  /** Brokers that each partition is assigned to; of the partition with the fewest. */
+  readonly replicas: number;
+  /** Copies that must be written before a record counts as stored. */
+  readonly minInSync: number;
 }
 
 export interface Bounds {

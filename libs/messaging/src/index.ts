@@ -10,6 +10,7 @@ export type {
   PartitionLag,
   PartitionTask,
   ReadOptions,
+  TopicReplication,
   TopicRetention,
   TopicSpecification,
   TransformOptions,

@@ -33,6 +33,10 @@ export function openEmbeddedEventLog({ path, logger = silentLogger }: EmbeddedOp
     },
     partitions: async (topic) => store.partitions(topic),
     retention: async (topic) => store.retention(topic),
+    async replication(topic) {
+      store.partitions(topic);
+      return { replicas: 1, minInSync: 1 };
+    },
     bounds: async (topic, partition) => store.bounds(topic, partition),
     append: async (records) => store.append(records),
     read: (topic, partition, fromOffset, options) =>

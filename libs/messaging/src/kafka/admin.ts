@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError, messageOf } from '@alphapo/base';
 import { MAX_RECORD_BYTES } from '@alphapo/contracts';
-import type { Admin, ConfigResourceTypes } from 'kafkajs';
-import { partitionNotFound, partitionsDiffer, topicNotFound } from '../errors.ts';
-import type { Bounds, TopicRetention, TopicSpecification } from '../event-log.ts';
+import type { Admin, ConfigResourceTypes, PartitionMetadata } from 'kafkajs';
+import { partitionNotFound, partitionsDiffer, replicationImpossible, topicNotFound } from '../errors.ts';
+import type { Bounds, TopicReplication, TopicRetention, TopicSpecification } from '../event-log.ts';
 import { BRIEF_RETRY, type KafkaClients } from './client.ts';
 import { hasType, kafkaFailure } from './failures.ts';
 
@@ -16,6 +16,8 @@ const BATCH_OVERHEAD_BYTES = 64 * 1024;
 const UNLIMITED = '-1';
 /** kafkajs has a name for it, but none that Node.js finds. */
 const TOPIC: ConfigResourceTypes = 2;
+const BROKERS_DEFAULT = -1;
+const MIN_IN_SYNC = 'min.insync.replicas';
 const RETENTION_SETTINGS = ['retention.ms', 'retention.bytes', 'cleanup.policy'];
 
 /** Topics, offsets and groups, as the cluster knows them. */
@@ -28,13 +30,14 @@ export class KafkaAdmin implements AsyncDisposable {
     this.#clients = clients;
   }
 
-  async ensureTopic({ name, partitions, retentionMs }: TopicSpecification): Promise<void> {
+  async ensureTopic(specification: TopicSpecification): Promise<void> {
+    const { name, partitions } = specification;
     const existing = await this.partitions(name).catch((error) => {
       if (error instanceof AlphapoError && error.code === 'not-found') return undefined;
       throw error;
     });
     if (existing === undefined) {
-      await this.#createTopic(name, partitions, retentionMs);
+      await this.#createTopic(specification);
       return;
     }
     if (existing !== partitions) throw partitionsDiffer(name, existing, partitions);
@@ -42,17 +45,9 @@ export class KafkaAdmin implements AsyncDisposable {
 
   /** The number of partitions, asked anew. */
   async partitions(topic: string): Promise<number> {
-    return this.#run(`looking up topic "${topic}"`, async (admin) => {
-      try {
-        const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-        const count = topics[0]?.partitions.length ?? 0;
-        if (count === 0) throw topicNotFound(topic);
-        this.#partitionCounts.set(topic, count);
-        return count;
-      } catch (error) {
-        throw hasType(error, 'UNKNOWN_TOPIC_OR_PARTITION') ? topicNotFound(topic) : error;
-      }
-    });
+    const { length } = await this.#assignments(topic);
+    this.#partitionCounts.set(topic, length);
+    return length;
   }
 
   /** The number of partitions as last seen; topics keep theirs. */
@@ -62,13 +57,7 @@ export class KafkaAdmin implements AsyncDisposable {
 
   async retention(topic: string): Promise<TopicRetention> {
     await this.knownPartitions(topic);
-    const resource = { type: TOPIC, name: topic, configNames: RETENTION_SETTINGS };
-    const { resources } = await this.#run(`reading the settings of topic "${topic}"`, (admin) =>
-      admin.describeConfigs({ resources: [resource], includeSynonyms: false }),
-    );
-    const settings = new Map(
-      resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]),
-    );
+    const settings = await this.#settings(topic, RETENTION_SETTINGS);
     const limitOf = (name: string) => {
       const value = settings.get(name) ?? UNLIMITED;
       return value === UNLIMITED ? 'unlimited' : Number(value);
@@ -77,6 +66,15 @@ export class KafkaAdmin implements AsyncDisposable {
       maxAgeMs: limitOf('retention.ms'),
       maxBytes: limitOf('retention.bytes'),
       compacted: settings.get('cleanup.policy')?.includes('compact') ?? false,
+    };
+  }
+
+  async replication(topic: string): Promise<TopicReplication> {
+    const assignments = await this.#assignments(topic);
+    const settings = await this.#settings(topic, [MIN_IN_SYNC]);
+    return {
+      replicas: Math.min(...assignments.map(({ replicas }) => replicas.length)),
+      minInSync: Number(settings.get(MIN_IN_SYNC)),
     };
   }
 
@@ -112,17 +110,51 @@ export class KafkaAdmin implements AsyncDisposable {
     await this.#admin?.disconnect().catch(() => {});
   }
 
-  async #createTopic(name: string, partitions: number, retentionMs: TopicSpecification['retentionMs']): Promise<void> {
+  /** Where the partitions of a topic are. */
+  async #assignments(topic: string): Promise<readonly PartitionMetadata[]> {
+    return this.#run(`looking up topic "${topic}"`, async (admin) => {
+      try {
+        const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+        const partitions = topics[0]?.partitions ?? [];
+        if (partitions.length === 0) throw topicNotFound(topic);
+        return partitions;
+      } catch (error) {
+        throw hasType(error, 'UNKNOWN_TOPIC_OR_PARTITION') ? topicNotFound(topic) : error;
+      }
+    });
+  }
+
+  /** Settings of a topic as they are in force, the brokers' defaults included. */
+  async #settings(topic: string, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const resource = { type: TOPIC, name: topic, configNames: [...names] };
+    const { resources } = await this.#run(`reading the settings of topic "${topic}"`, (admin) =>
+      admin.describeConfigs({ resources: [resource], includeSynonyms: false }),
+    );
+    return new Map(resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]));
+  }
+
+  async #createTopic(specification: TopicSpecification): Promise<void> {
+    const { name, partitions, retentionMs, replicationFactor, minInSyncReplicas } = specification;
     const settings: Record<string, string> = { 'max.message.bytes': String(MAX_RECORD_BYTES + BATCH_OVERHEAD_BYTES) };
     if (retentionMs === 'forever') {
       // All three: a cluster's own defaults may limit bytes, or compact.
       Object.assign(settings, { 'retention.ms': UNLIMITED, 'retention.bytes': UNLIMITED, 'cleanup.policy': 'delete' });
     } else if (retentionMs !== undefined) settings['retention.ms'] = String(retentionMs);
+    if (minInSyncReplicas !== undefined) settings[MIN_IN_SYNC] = String(minInSyncReplicas);
     const configEntries = Object.entries(settings).map(([key, value]) => ({ name: key, value }));
-    const replicationFactor = this.#clients.options.replicationFactor ?? -1;
-    const made = await this.#run(`making topic "${name}"`, (admin) =>
-      admin.createTopics({ topics: [{ topic: name, numPartitions: partitions, replicationFactor, configEntries }] }),
-    );
+    const topic = {
+      ...{ topic: name, numPartitions: partitions, configEntries },
+      replicationFactor: replicationFactor ?? BROKERS_DEFAULT,
+    };
+    const made = await this.#run(`making topic "${name}"`, async (admin) => {
+      try {
+        return await admin.createTopics({ topics: [topic] });
+      } catch (error) {
+        throw hasType(error, 'INVALID_REPLICATION_FACTOR')
+          ? replicationImpossible(name, replicationFactor, error)
+          : error;
+      }
+    });
     if (made) return;
     const existing = await this.#partitionsSoon(name);
     if (existing !== partitions) throw partitionsDiffer(name, existing, partitions);

@@ -15,6 +15,8 @@ interface KafkajsFailure {
   readonly port?: number;
   readonly cause?: unknown;
   readonly originalError?: unknown;
+  /** Of the topics of one request, each. */
+  readonly errors?: readonly unknown[];
 }
 
 /** The error with those that it wraps, outermost first. */
@@ -23,7 +25,7 @@ function chainOf(error: unknown): KafkajsFailure[] {
   for (let at = error; at instanceof Object && !chain.includes(at); ) {
     const failure: KafkajsFailure = at;
     chain.push(failure);
-    at = failure.cause ?? failure.originalError;
+    at = failure.cause ?? failure.originalError ?? failure.errors?.[0];
   }
   return chain;
 }

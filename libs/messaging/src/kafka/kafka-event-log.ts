@@ -35,6 +35,7 @@ export async function openKafkaEventLog(options: KafkaOptions): Promise<EventLog
     },
     partitions: (topic) => admin.partitions(topic),
     retention: (topic) => admin.retention(topic),
+    replication: (topic) => admin.replication(topic),
     bounds: (topic, partition) => admin.bounds(topic, partition),
     append: (records) => appender.append(records),
     read: (topic, partition, fromOffset, readOptions) =>

@@ -11,8 +11,6 @@ export interface KafkaOptions {
   /** TLS: `true` trusts the system's authorities; otherwise authorities, and a certificate for mutual TLS. */
   readonly ssl?: boolean | ConnectionOptions;
   readonly sasl?: KafkaCredentials;
-  /** Replicas of topics that are made; -1 (default): as the brokers' default.replication.factor says. */
-  readonly replicationFactor?: number;
   /** How long to try for the first connection before giving up with an error. Default 5 s. */
   readonly connectTimeoutMs?: number;
   /** How long a broker may take to answer a request. Default 30 s. */
