@@ -229,7 +229,10 @@ test('calls are counted by method and code, those that their client ends too', a
   await using _ = server;
   const value = async (method: string, code: string) => {
     const { text } = await meter.exposition();
-    const series = new RegExp(`^alphapo_grpc_server_handled_total.*method="${method}",code="${code}"\\} (\\d+)$`, 'm');
+    const series = new RegExp(
+      `^alphapo_grpc_server_handled_total.*grpc_method="${method}",grpc_code="${code}"\\} (\\d+)$`,
+      'm',
+    );
     return Number(series.exec(text)?.[1] ?? 0);
   };
   const [cancelled, failed] = [await value('Score', 'CANCELLED'), await value('DescribeScorer', 'INTERNAL')];

@@ -1,5 +1,8 @@
 import { type Logger, meter } from '@alphapo/telemetry';
 
+/** What becomes of a record. */
+const OUTCOMES = ['batched', 'dead-letter'] as const;
+
 /** The tokenizer's metrics: what became of the records of `preferences`. */
 export function tokenizerMetrics(logger: Logger): Disposable {
   const preferences = meter.counter({
@@ -8,6 +11,8 @@ export function tokenizerMetrics(logger: Logger): Disposable {
     labels: ['outcome'],
   });
   const batches = meter.counter({ name: 'alphapo_batches_total', help: 'Transactions with a batch or dead letters.' });
+  // From the start on: what is there from its first record only has no increase that an alert could see.
+  for (const outcome of OUTCOMES) preferences.add(0, { outcome });
   return logger.subscribe((event, { pairs, deadLetters }) => {
     if (event !== 'batch.committed') return;
     preferences.add(Number(pairs), { outcome: 'batched' });

@@ -43,21 +43,30 @@ const calls = meter.gauge({
   help: 'Score calls that wait or are being computed, at all activators.',
 });
 const leading = meter.gauge({ name: 'alphapo_autoscaler_leader', help: '1 where this replica decides.' });
+const runEnded = meter.gauge({
+  name: 'alphapo_autoscaler_run_ended',
+  help: '1 where the run of the present configuration has taken its last step.',
+});
 const failures = meter.counter({
   name: 'alphapo_autoscaler_failures_total',
-  help: 'Rounds that ended with an error; the next one begins anew.',
+  help: 'Rounds in which a peer did not answer, or refused.',
+  labels: ['peer'],
 });
+// From the start on: an alert sees increases.
+for (const peer of ['kafka', 'kubernetes', 'optimizer']) failures.add(0, { peer });
 
 /** What this replica exports as the leader; another replica's series are gone while it does not lead. */
 export const scalingMetrics = {
   leads(now: boolean): void {
     leading.set(now ? 1 : 0);
     if (now) return;
-    for (const gauge of [replicas, ready, desired, blocked, lag, pending, calls]) gauge.reset();
+    for (const gauge of [replicas, ready, desired, blocked, lag, pending, calls, runEnded]) gauge.reset();
   },
 
-  saw({ preferences, batches, optimizer, scoreCalls }: Observation, states: PerComponent<WorkloadState>): void {
-    blocked.reset();
+  /** What is not known has no value. */
+  saw(observation: Observation, states: PerComponent<WorkloadState>): void {
+    const { preferences, batches, optimizer, scoreCalls } = observation;
+    for (const gauge of [blocked, lag]) gauge.reset();
     for (const component of COMPONENTS) {
       const state = states[component];
       replicas.set(state.replicas, { component });
@@ -68,6 +77,9 @@ export const scalingMetrics = {
     if (batches !== undefined) lag.set(batches.records, { topic: 'preference-batches' });
     pending.set(optimizer?.pendingShards ?? 0);
     calls.set(scoreCalls);
+    runEnded.set(observation.runEnded ? 1 : 0);
+    if (preferences === undefined || batches === undefined) failures.add(1, { peer: 'kafka' });
+    if (optimizer === undefined && states.optimizer.readyReplicas > 0) failures.add(1, { peer: 'optimizer' });
   },
 
   decided({ targets }: Decision): void {
@@ -81,7 +93,8 @@ export const scalingMetrics = {
     changes.add(1, { component, direction: to > from ? 'up' : 'down', reason });
   },
 
+  /** A round ended with an error: whatever else is away is seen as missing. */
   failed(): void {
-    failures.add(1);
+    failures.add(1, { peer: 'kubernetes' });
   },
 };
