@@ -7,6 +7,8 @@ const objects: Schema = { type: 'array', items: { type: 'object' } };
 const anything: Schema = { type: 'object' };
 const share: Schema = { type: 'integer', minimum: 1, maximum: 100 };
 const positive: Schema = { type: 'integer', minimum: 1 };
+/** The empty text stands for a default that is not the chart's. */
+const positiveOrDefault: Schema = { type: ['string', 'integer'], minimum: 1, pattern: '^$' };
 const countOrShare: Schema = { type: ['integer', 'string'], minimum: 0, pattern: '^[0-9]+%$' };
 const pullPolicy: Schema = { type: 'string', enum: ['Always', 'IfNotPresent', 'Never'] };
 const digest: Schema = { type: 'string', pattern: '^(sha256:[0-9a-f]{64})?$' };
@@ -39,6 +41,8 @@ const CONSTRAINTS: readonly (readonly [pattern: string, schema: Schema])[] = [
   ['sasl.mechanism', { type: 'string', enum: ['', 'plain', 'scram-sha-256', 'scram-sha-512'] }],
   ['persistence.size', quantity],
   ['topics.partitions', positive],
+  ['topics.replicationFactor', positiveOrDefault],
+  ['topics.minInSyncReplicas', positiveOrDefault],
   ['tls.mode', { type: 'string', enum: ['disabled', 'server', 'mutual'] }],
   ['tls.source', { type: 'string', enum: ['generated', 'cert-manager', 'existing'] }],
   ['issuerRef.kind', { type: 'string', minLength: 1 }],
@@ -46,6 +50,11 @@ const CONSTRAINTS: readonly (readonly [pattern: string, schema: Schema])[] = [
   ['maxReplicas', positive],
   ['pollSeconds', positive],
   ['targetCPUPercent', share],
+  ['builtin.recordsPerTokenizer', positive],
+  ['builtin.shardsPerScorer', positive],
+  ['builtin.callsPerScorer', positive],
+  ['builtin.waitingCalls', positive],
+  ['builtin.callWaitSeconds', positive],
   ['keda.preferencesLag', positive],
   ['keda.batchesLag', positive],
   ['tokenizer.image', imageOverride],

@@ -40,6 +40,24 @@ describeHelm('values that cannot be', () => {
     ['tls.certManager.issuerRef.name: is missing', { tls: { mode: 'server', source: 'cert-manager' } }],
     ['access.enabled: tokens travel over TLS only', { access: { enabled: true } }],
     ['autoscaling.scorer.minReplicas: 9 is more than the 4', { autoscaling: { scorer: { minReplicas: 9 } } }],
+    ["at '/topics/replicationFactor': minimum: got 0, want 1", { topics: { replicationFactor: 0 } }],
+    [
+      "at '/autoscaling/builtin/waitingCalls': minimum: got 0, want 1",
+      { autoscaling: { builtin: { waitingCalls: 0 } } },
+    ],
+    [
+      'topics.minInSyncReplicas: 3 is more than the 2 of replicationFactor',
+      { topics: { replicationFactor: 2, minInSyncReplicas: 3 } },
+    ],
+    ['topics.replicationFactor: topics.create is false', { topics: { create: false, replicationFactor: 3 } }],
+    [
+      'topics.replicationFactor: is 3, but the trial broker is alone',
+      { kafka: { brokers: [], trial: { enabled: true } }, topics: { replicationFactor: 3 } },
+    ],
+    [
+      'metrics.enabled: is false, but metrics.serviceMonitor.enabled',
+      { metrics: { enabled: false, serviceMonitor: { enabled: true } } },
+    ],
     ['scorer.gpu.count: is 0, but scorer.device is cuda', { scorer: { device: 'cuda' } }],
     ['scorer.device: is cpu', { scorer: { gpu: { count: 1 } } }],
     ['chatTemplate.name: chatTemplate.jinja is set too', { chatTemplate: { name: 'plain', jinja: 'x' } }],

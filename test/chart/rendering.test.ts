@@ -79,7 +79,9 @@ describeHelm('the chart', () => {
   });
 
   test('tells the autoscaler what to scale, and lets it do no more', () => {
-    const resources = render({ autoscaling: { scorer: { maxReplicas: 7 }, cooldownSeconds: 60 } });
+    const resources = render({
+      autoscaling: { scorer: { maxReplicas: 7 }, cooldownSeconds: 60, builtin: { callWaitSeconds: 900 } },
+    });
     expect(environmentOf(one(resources, 'Deployment', 'autoscaler'))).toMatchObject({
       ALPHAPO_SCORER_WORKLOAD: 'deployment/trial-alphapo-scorer',
       ALPHAPO_OPTIMIZER_WORKLOAD: 'statefulset/trial-alphapo-optimizer',
@@ -87,6 +89,7 @@ describeHelm('the chart', () => {
       ALPHAPO_OPTIMIZER: `${host('optimizer')}:50053`,
       ALPHAPO_MAX_SCORERS: '7',
       ALPHAPO_COOLDOWN_SECONDS: '60',
+      ALPHAPO_SCORE_WAIT_SECONDS: '900',
     });
     const { rules } = one(resources, 'Role', 'autoscaler');
     expect(rules.flatMap(({ resources }: Resource) => resources)).not.toContain('secrets');
@@ -246,6 +249,15 @@ describeHelm('the chart', () => {
     expect([hook('validate'), hook('topics')]).toEqual(['pre-install,pre-upgrade', 'pre-install,pre-upgrade']);
     const trial = render({ kafka: { brokers: [], trial: { enabled: true } } });
     expect(one(trial, 'Job', 'topics').metadata.annotations['helm.sh/hook']).toBe('post-install,post-upgrade');
+  });
+
+  test('makes topics with the replication of the values, and with that of the brokers where there is none', () => {
+    const argsOf = (values: Values) => one(render(values), 'Job', 'topics').spec.template.spec.containers[0].args;
+    const replicated = argsOf({ topics: { replicationFactor: 3, minInSyncReplicas: 2, retentionHours: 5 } });
+    expect(replicated).toEqual(
+      expect.arrayContaining(['--replication-factor=3', '--min-insync-replicas=2', '--retention-hours=5']),
+    );
+    expect(argsOf({})).toEqual(['topics', expect.stringMatching(/^--topic-prefix=trial-/), '--partitions=4']);
   });
 
   test('gives another specification topics and a folder of its own, and the same one the same', () => {

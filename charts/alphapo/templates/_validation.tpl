@@ -6,8 +6,10 @@ begins with the value.
 {{- include "alphapo.validatePolicy" . -}}
 {{- include "alphapo.validateModels" . -}}
 {{- include "alphapo.validateKafka" . -}}
+{{- include "alphapo.validateTopics" . -}}
 {{- include "alphapo.validateSecurity" . -}}
 {{- include "alphapo.validateScaling" . -}}
+{{- include "alphapo.validateMetrics" . -}}
 {{- include "alphapo.validateCluster" . -}}
 {{- end -}}
 
@@ -74,6 +76,24 @@ begins with the value.
 {{- end -}}
 {{- end -}}
 
+{{- define "alphapo.validateTopics" -}}
+{{- $trial := .Values.kafka.trial.enabled -}}
+{{- with .Values.topics -}}
+{{- range $key := list "replicationFactor" "minInSyncReplicas" -}}
+{{- $value := get $.Values.topics $key -}}
+{{- if and $value (not $.Values.topics.create) -}}
+{{- fail (printf "topics.%s: topics.create is false: give it to the topics that you make yourself, and leave it out here" $key) -}}
+{{- end -}}
+{{- if and $trial $value (gt (int64 $value) 1) -}}
+{{- fail (printf "topics.%s: is %d, but the trial broker is alone; leave it out" $key (int64 $value)) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .replicationFactor .minInSyncReplicas (gt (int64 .minInSyncReplicas) (int64 .replicationFactor)) -}}
+{{- fail (printf "topics.minInSyncReplicas: %d is more than the %d of replicationFactor: nothing could be written" (int64 .minInSyncReplicas) (int64 .replicationFactor)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "alphapo.validateSecurity" -}}
 {{- with .Values.tls -}}
 {{- if ne .mode "disabled" -}}
@@ -108,6 +128,18 @@ begins with the value.
 {{- end -}}
 {{- if and (eq .device "cpu") (gt (int64 .gpu.count) 0) -}}
 {{- fail "scorer.device: is cpu, but scorer.gpu.count asks for a GPU that would not be used; set it to cuda" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "alphapo.validateMetrics" -}}
+{{- with .Values.metrics -}}
+{{- if not .enabled -}}
+{{- range $key := list "serviceMonitor" "prometheusRule" -}}
+{{- if (get $.Values.metrics $key).enabled -}}
+{{- fail (printf "metrics.enabled: is false, but metrics.%s.enabled needs metrics" $key) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
