@@ -61,6 +61,7 @@ const CONSTRAINTS: readonly (readonly [pattern: string, schema: Schema])[] = [
   ['scorer.image', imageOverride],
   ['optimizer.image', imageOverride],
   ['autoscaler.image', imageOverride],
+  ['tokenizer.processes', positive],
   ['tokenizer.lingerSeconds', { type: 'number', minimum: 0 }],
   ['scorer.device', { type: 'string', pattern: '^(cpu|cuda|webgpu)$' }],
   ['scorer.threads', positive],
