@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OptimizerServiceClient, objectiveToWire, type PolicyVersion, ScorerServiceClient } from '@alphapo/contracts';
 import { batchTotals, type PairTokens } from '@alphapo/engine';
 import { type Connection, callServerStream, callUnary, connect, HealthClient } from '@alphapo/rpc';
 import { ServiceProcess } from '../test/integration/processes.ts';
+import { processorMsOf } from './processor-time.ts';
 import { writeRunSettings } from './serving-work.ts';
 
 /** Whether a scorer merges calls. */
@@ -11,9 +11,6 @@ export const MERGING = ['on', 'off'] as const;
 export type Merging = (typeof MERGING)[number];
 
 const CALL = { timeoutMs: 600_000 };
-/** Linux counts processor time in hundredths of a second, whatever the machine. */
-const TICK_MS = 10;
-
 /** A scorer in a process of its own. */
 export class Scorer implements Disposable {
   readonly health: HealthClient;
@@ -30,13 +27,7 @@ export class Scorer implements Disposable {
 
   /** Processor time that the scorer has used; NaN where there is no /proc. */
   get processorMs(): number {
-    try {
-      const fields = readFileSync(`/proc/${this.#pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-      // utime and stime: the 14th and 15th of all fields, two of which stand before the name's end.
-      return TICK_MS * (Number(fields[11]) + Number(fields[12]));
-    } catch {
-      return Number.NaN;
-    }
+    return processorMsOf(this.#pid);
   }
 
   /** Scores pairs under the base model. */

@@ -29,7 +29,7 @@ export class MemorySampler implements Disposable {
     this.#timer = setInterval(() => {
       for (const [name, pid] of Object.entries(pids)) {
         const samples = this.#samples.get(name) ?? [];
-        samples.push({ seconds: (performance.now() - started) / 1000, mb: residentMb(pid) });
+        samples.push({ seconds: (performance.now() - started) / 1000, mb: processMemoryMb(pid, 'now') });
         this.#samples.set(name, samples);
       }
     }, EVERY_MS);
@@ -73,13 +73,18 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Of a process and its children; 0 of one that has ended. */
-function residentMb(pid: number): number {
+/** Names of resident memory, as Linux has them. */
+const RESIDENT = { now: /VmRSS:\s+(\d+) kB/, peak: /VmHWM:\s+(\d+) kB/ };
+
+/** Resident memory of a process and its children, now or at each one's peak, in MB; 0 of one that has ended. */
+export function processMemoryMb(pid: number, when: keyof typeof RESIDENT): number {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-    const own = (Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * KIB) / MB;
+    const own = (Number(RESIDENT[when].exec(status)?.[1] ?? 0) * KIB) / MB;
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
-    return children.split(' ').reduce((sum, child) => sum + (child === '' ? 0 : residentMb(Number(child))), own);
+    return children
+      .split(' ')
+      .reduce((sum, child) => sum + (child === '' ? 0 : processMemoryMb(Number(child), when)), own);
   } catch {
     return 0;
   }
