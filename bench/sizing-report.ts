@@ -2,15 +2,24 @@ import type { RunSize } from './sizing-run.ts';
 import type { StartTimes } from './sizing-start.ts';
 import type { TokenizerSize } from './sizing-tokenizer.ts';
 
-/** All that was measured. */
+export const PARTS = ['tokenizers', 'runs', 'autoscaler', 'starts'] as const;
+export type Part = (typeof PARTS)[number];
+
+/** What was measured, and the load of the machine in the minute before. */
+interface Measured<T> {
+  readonly load: number;
+  readonly measured: T;
+}
+
+/** All that was measured, each part by itself. */
 export interface SizingResults {
+  /** Of scorers. */
   readonly threads: number;
-  /** Of the machine, in a minute before the measurements. */
-  readonly loadBefore: number;
-  readonly tokenizers: readonly TokenizerSize[];
-  readonly runs: readonly RunSize[];
-  readonly autoscalerMb: number;
-  readonly starts: readonly StartTimes[];
+  readonly tokenizers: Measured<readonly TokenizerSize[]>;
+  readonly runs: Measured<readonly RunSize[]>;
+  /** In MB. */
+  readonly autoscaler: Measured<number>;
+  readonly starts: Measured<readonly StartTimes[]>;
 }
 
 const mb = (value: number) => value.toFixed(0);
@@ -18,12 +27,15 @@ const millions = (value: number) => `${(value / 1e6).toFixed(1)}M`;
 
 /** The results as Markdown. */
 export function sizingReport(results: SizingResults): string {
-  const { threads, loadBefore, tokenizers, runs, autoscalerMb, starts } = results;
+  const { threads, autoscaler } = results;
+  const [tokenizers, runs, starts] = [results.tokenizers.measured, results.runs.measured, results.starts.measured];
+  const loads = PARTS.map((part) => `${part} ${results[part].load.toFixed(1)}`).join(', ');
   return [
     '# What the services take',
     '',
-    `Made by \`npm run bench:sizing\`; scorers on ${threads} threads, load of the machine before it ${loadBefore.toFixed(1)}. Memory is resident`,
-    'memory of a service with its own processes, in MB; Node.js heaps are limited to 256 MB each.',
+    `Made by \`npm run bench:sizing\`; scorers on ${threads} threads. Load of the machine before each part: ${loads}; memory and`,
+    'processor time hardly depend on it. Memory is resident memory of a service with its own processes, in MB of 10⁶ bytes; Node.js heaps are',
+    'limited to 256 MB each.',
     '',
     '## Tokenizer',
     '',
@@ -50,14 +62,14 @@ export function sizingReport(results: SizingResults): string {
     '',
     '## Autoscaler',
     '',
-    `${mb(autoscalerMb)} MB, without calls that wait.`,
+    `${mb(autoscaler.measured)} MB, without calls that wait.`,
     '',
     '## Start of a scorer',
     '',
     'From the start of the process; the model lies in the page cache.',
     '',
-    '| parameters | files, MB | until it serves, s | until a first score, s |',
-    '|---|---|---|---|',
+    '| parameters | files, MB | until it serves, s | of the processor | until a first score, s | of the processor |',
+    '|---|---|---|---|---|---|',
     ...starts.map(startRow),
     '',
   ].join('\n');
@@ -97,7 +109,7 @@ function growth(runs: readonly RunSize[]): string[] {
   ];
 }
 
-function startRow({ parameters, modelBytes, readySeconds, scoredSeconds }: StartTimes): string {
-  const [ready, scored] = [readySeconds, scoredSeconds].map((seconds) => seconds.toFixed(1));
-  return `| ${millions(parameters)} | ${mb(modelBytes / 1e6)} | ${ready} | ${scored} |`;
+function startRow({ parameters, modelBytes, ready, scored }: StartTimes): string {
+  const seconds = [ready.seconds, ready.processorSeconds, scored.seconds, scored.processorSeconds];
+  return `| ${[millions(parameters), mb(modelBytes / 1e6), ...seconds.map((s) => s.toFixed(1))].join(' | ')} |`;
 }
