@@ -115,8 +115,10 @@ export interface FencedWriter extends AsyncDisposable {
    * readers see them a moment after this resolves, at the latest when the writer's id is opened again or writes again.
    *
    * FENCED (failed-precondition): another holder opened the same id; nothing became visible and nothing will.
-   * WRITE_OUTCOME_UNKNOWN (unavailable): the log was lost while it committed; read the topic's end to learn whether
-   * the records are there. After an error the writer is of no use: open another one.
+   * WRITE_OUTCOME_UNKNOWN (unavailable): the log was lost while it committed. Open the writer again, which decides it, and
+   * then read the topic's end to learn whether the records are there. Other errors with the code `unavailable`: nothing
+   * became visible; with TRANSACTION_EXPIRED it may be that another holder opened the id. After an error the writer is of no
+   * use: open another one.
    */
   write(records: readonly OutgoingRecord[], positions?: readonly GroupPosition[]): Promise<void>;
 }
