@@ -57,7 +57,7 @@ export class LedgerWriter implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the write is visible, for certain and once. While the log is away it waits, until the signal: then it throws
+   * Resolves when the write is committed, for certain and once. While the log is away it waits, until the signal: then it throws
    * STOPPED, and whether the write is there only the next optimizer learns. Where it is there after all, its steps have been
    * read. Errors: FENCED where another optimizer has taken over.
    */
