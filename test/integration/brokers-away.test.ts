@@ -7,7 +7,7 @@ import { TcpProxy } from '../chaos/tcp-proxy.ts';
 import { freePort } from '../free-port.ts';
 import { type OwnBroker, startOwnKafka } from '../kafka/broker.ts';
 import { whyNoJava } from '../kafka/installation.ts';
-import { createTopic, numbered, unique, valuesSoon } from './messaging-contract.ts';
+import { copyingTask, createTopic, numbered, unique, valuesSoon } from './messaging-contract.ts';
 import { digestsOf, failureOf, OptimizerPlace, stepsOf, took, undisturbedDigests } from './optimizer-place.ts';
 import type { ServiceProcess } from './processes.ts';
 import { CALL, smallModel, until } from './services-fixture.ts';
@@ -106,6 +106,27 @@ describeBroker(`brokers that go away${missing ? ` (skipped: ${missing})` : ''}`,
     expect(digestsOf(await run.published())).toEqual(stepsOf(undisturbed));
     expect((await watching).map(({ step }) => Number(step))).toEqual(taken);
   }, 180_000);
+
+  test('a transform whose broker dies with a commit that it has not told of makes nothing twice, and loses nothing', async () => {
+    await using log = await openKafkaEventLog({ brokers: broker.brokers, clientId: 'test' });
+    await using disturbed = await openKafkaEventLog({ brokers: [proxy.address], clientId: 'test' });
+    const [input, output, group] = [await createTopic(log), await createTopic(log), unique('group')];
+    await log.append(numbered(input, 12));
+    const lost = proxy.loseReply(KAFKA_API.endTransaction, signal);
+    const stop = new AbortController();
+    const running = disturbed.transform({
+      ...{ group, topic: input, signal: stop.signal },
+      outputs: [{ topic: output, partition: 0 }],
+      handle: copyingTask(output, 4),
+    });
+    await lost;
+    await broker.kill();
+    await broker.restart();
+    await until(async () => (await log.lag(group, input))[0]?.lag === 0n);
+    stop.abort();
+    await running;
+    expect(await valuesSoon(log, output, 12)).toEqual(numbered(input, 12).map((record) => `0:${record.value}`));
+  }, 60_000);
 
   test('a transaction that brokers ended because it took too long is not taken for one that was fenced', async () => {
     await using log = await openKafkaEventLog({

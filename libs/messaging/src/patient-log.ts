@@ -15,7 +15,7 @@ export function patientLog(log: EventLog, patience: Patience): EventLog {
     lag: (group, topic) => patiently(`reading the lag of group "${group}"`, () => log.lag(group, topic), patience),
     append: (records) => log.append(records),
     read: (topic, partition, fromOffset, options) => log.read(topic, partition, fromOffset, options),
-    writer: (id) => log.writer(id),
+    writer: (id, places) => log.writer(id, places),
     transform: (options) => log.transform(options),
     [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
   };

@@ -35,6 +35,8 @@ export class LedgerWriter implements AsyncDisposable {
   readonly #parts: LedgerParts;
   /** Undefined after a write that failed. */
   #writer: FencedWriter | undefined;
+  /** The last write of a step. */
+  #last: LedgerWrite | undefined;
   #waiting: Waiting | undefined;
 
   private constructor(parts: LedgerParts) {
@@ -61,18 +63,28 @@ export class LedgerWriter implements AsyncDisposable {
    * STOPPED, and whether the write is there only the next optimizer learns. Where it is there after all, its steps have been
    * read. Errors: FENCED where another optimizer has taken over.
    */
-  async write({ what, records, nextOffset, stepsAfter }: LedgerWrite, signal: AbortSignal): Promise<void> {
-    const { published, topics } = this.#parts;
-    const position = { group: topics.optimizerGroup, topic: topics.preferenceBatches, partition: 0, nextOffset };
+  async write(write: LedgerWrite, signal: AbortSignal): Promise<void> {
+    const { published } = this.#parts;
+    const { what, records, stepsAfter } = write;
     const work = async () => {
       if (this.#writer === undefined) {
         await this.#recover(stepsAfter, signal);
         // The transaction in doubt was committed, and the group's position with it. A position alone may be written twice.
         if (records.length > 0 && published.steps.length >= stepsAfter) return;
       }
-      await this.#use((writer) => writer.write(records, [position]));
+      await this.#commit(write);
     };
     await this.#patiently(what, work, signal);
+    if (records.length > 0) this.#last = write;
+  }
+
+  #commit({ records, nextOffset }: LedgerWrite): Promise<void> {
+    return this.#use((writer) => writer.write(records, [{ ...this.#group, nextOffset }]));
+  }
+
+  get #group() {
+    const { optimizerGroup: group, preferenceBatches: topic } = this.#parts.topics;
+    return { group, topic, partition: 0 };
   }
 
   /**
@@ -86,14 +98,17 @@ export class LedgerWriter implements AsyncDisposable {
     if (published.steps.length > stepsAfter) throw takenOver(published.steps.length);
     await lease.assertHeld();
     await this.#takeOver(signal);
-    published.requireAllRead();
+    if (published.unread !== 1 || this.#last === undefined) return published.requireAllRead();
+    // The broker confirmed it, and died before anybody could read it.
+    await this.#commit(this.#last);
   }
 
-  /** The last transaction of whoever held the writer is sure to be visible from then on. */
+  /** The last transaction of whoever held the writer is sure to be visible from then on, or never to be. */
   async #takeOver(signal: AbortSignal): Promise<void> {
     const { log, topics, runId, published } = this.#parts;
+    const places = { partitions: [{ topic: topics.trainingSteps, partition: 0 }], groups: [this.#group] };
     // With the topic's name: the same run under another prefix has a ledger of its own.
-    this.#writer = await log.writer(`optimizer-${topics.trainingSteps}-${runId}`);
+    this.#writer = await log.writer(`optimizer-${topics.trainingSteps}-${runId}`, places);
     await this.#use(() => published.readOn(signal));
   }
 

@@ -46,9 +46,14 @@ export class PublishedSteps {
     this.#steps.push({ ...step, pairs: pairIds.length });
   }
 
+  /** How many steps were published by this optimizer since it last read on. */
+  get unread(): number {
+    return this.#steps.length - this.#read;
+  }
+
   /** Refuses a ledger without steps that this optimizer published, once they are sure to be read. Errors: LEDGER_BROKEN. */
   requireAllRead(): void {
-    if (this.#read === this.#steps.length) return;
+    if (this.unread === 0) return;
     throw otherLedger(
       `step ${this.#steps.length} was published, but ${this.#topic} has ${this.#read} steps of the run now`,
       this.#topic,

@@ -17,8 +17,11 @@ const stepOf = (step: number, policyDigest = `sha256:${step}`): TrainingStep => 
   ...{ tokens: 8, durationMs: 1, policyDigest },
 });
 
-/** Where the connection breaks at a write: before the log has the transaction, or before its answer arrives. */
-type Break = 'before-commit' | 'after-commit';
+/**
+ * Where the connection breaks at a write: before the log has the transaction, or before its answer arrives. `forgotten`: the log
+ * says that it has it, and loses it.
+ */
+type Break = 'before-commit' | 'after-commit' | 'forgotten';
 
 /** A log whose writers lose their connection when told. */
 function disturbed(log: EventLog, breaks: Break[]): EventLog {
@@ -32,6 +35,7 @@ function disturbed(log: EventLog, breaks: Break[]): EventLog {
         async write(records, positions) {
           const at = breaks.shift();
           if (at === 'before-commit') throw lost();
+          if (at === 'forgotten') return;
           await writer.write(records, positions);
           if (at === 'after-commit') throw lost();
         },
@@ -100,6 +104,24 @@ test.each<[string, Break[]]>([
   expect(told).toEqual([1, 2, 3]);
   expect(await run.committed()).toBe(3n);
   expect(disturbedLedger.waiting).toBeUndefined();
+});
+
+test('a step that was confirmed, and is not there after all, is published again before the next one', async () => {
+  await using run = await place();
+  await using ledger = await run.ledger(['forgotten', 'before-commit']);
+  await ledger.publish(stepOf(1), never);
+  await ledger.publish(stepOf(2), never);
+  expect(numbers(await run.records())).toEqual([1, 2]);
+  expect(numbers(ledger.steps)).toEqual([1, 2]);
+});
+
+test('steps that are gone from the topic are not written over', async () => {
+  await using run = await place();
+  await using ledger = await run.ledger(['forgotten', 'forgotten', 'before-commit']);
+  await ledger.publish(stepOf(1), never);
+  await ledger.publish(stepOf(2), never);
+  await expect(ledger.publish(stepOf(3), never)).rejects.toMatchObject({ code: 'data-loss', reason: 'LEDGER_BROKEN' });
+  expect(await run.records()).toEqual([]);
 });
 
 test.each<Break>(['before-commit', 'after-commit'])('a position whose connection breaks %s is moved', async (at) => {

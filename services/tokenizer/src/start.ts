@@ -100,6 +100,7 @@ export async function startTokenizer(
       log.transform({
         group: topics.tokenizerGroup,
         topic: topics.preferences,
+        outputs: [topics.preferenceBatches, topics.deadLetters].map((topic) => ({ topic, partition: 0 })),
         signal,
         handle: (task) =>
           makeBatches(task, batchOptions, {

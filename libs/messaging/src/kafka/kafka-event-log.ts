@@ -1,6 +1,6 @@
 import { AlphapoError, messageOf, within } from '@alphapo/base';
 import { writerClosed } from '../errors.ts';
-import type { EventLog, FencedWriter } from '../event-log.ts';
+import type { EventLog, FencedWriter, WritePlaces } from '../event-log.ts';
 import { silentLogger } from '../logger.ts';
 import type { MembershipListener } from '../transform/backend.ts';
 import { runTransform } from '../transform/loop.ts';
@@ -43,7 +43,7 @@ export async function openKafkaEventLog(options: KafkaOptions): Promise<EventLog
         ...readOptions,
         signal: AbortSignal.any([readOptions.signal, closing.signal]),
       }),
-    writer: (id) => openWriter(clients, admin, id),
+    writer: (id, places) => openWriter(clients, admin, id, places),
     transform(transformOptions) {
       const backend = {
         join: (listener: MembershipListener) => joinGroup(clients, transformOptions, listener),
@@ -63,8 +63,13 @@ export async function openKafkaEventLog(options: KafkaOptions): Promise<EventLog
   };
 }
 
-async function openWriter(clients: KafkaClients, admin: KafkaAdmin, id: string): Promise<FencedWriter> {
-  const transactions = await Transactions.open(clients, admin, id);
+async function openWriter(
+  clients: KafkaClients,
+  admin: KafkaAdmin,
+  id: string,
+  places?: WritePlaces,
+): Promise<FencedWriter> {
+  const transactions = await Transactions.open(clients, admin, id, places);
   let open = true;
   return {
     id,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError, messageOf } from '@alphapo/base';
 import { Partitioners, type Producer, type RetryOptions, type Transaction } from 'kafkajs';
 import { fenced, recordTooLarge, transactionExpired } from '../errors.ts';
-import type { GroupPosition, OutgoingRecord } from '../event-log.ts';
+import type { GroupPosition, OutgoingRecord, WritePlaces } from '../event-log.ts';
 import type { KafkaAdmin } from './admin.ts';
 import type { KafkaClients } from './client.ts';
 import { hasType, isFencing, isTooLarge, kafkaFailure } from './failures.ts';
@@ -38,7 +38,7 @@ export class Transactions implements AsyncDisposable {
     this.#timeoutMs = timeoutMs;
   }
 
-  static async open(clients: KafkaClients, admin: KafkaAdmin, id: string): Promise<Transactions> {
+  static async open(clients: KafkaClients, admin: KafkaAdmin, id: string, places?: WritePlaces): Promise<Transactions> {
     const timeoutMs = clients.options.transactionTimeoutMs ?? DEFAULT_TRANSACTION_TIMEOUT_MS;
     const producer = clients.kafka(TRANSACTION_RETRY).producer({
       transactionalId: id,
@@ -52,11 +52,13 @@ export class Transactions implements AsyncDisposable {
     try {
       await producer.connect();
       // Not connect() but the first transaction asks for the next epoch, which fences and settles what was open.
-      await (await producer.transaction()).abort();
+      const transaction = await producer.transaction();
+      if (places !== undefined) await touch(transaction, places);
+      await transaction.abort();
       return new Transactions(id, producer, admin, timeoutMs);
     } catch (error) {
       void producer.disconnect().catch(() => {});
-      throw kafkaFailure(`opening the transactional id "${id}"`, error);
+      throw isFencing(error) ? fenced(id, error) : kafkaFailure(`opening the transactional id "${id}"`, error);
     }
   }
 
@@ -104,6 +106,23 @@ export class Transactions implements AsyncDisposable {
       { cause: error },
     );
   }
+}
+
+/**
+ * Writes to all places in a transaction that is to be aborted. The marker of its end in a partition ends whatever of the same
+ * id is open there.
+ *
+ * Without it a transaction could stay open for ever, and become visible with the next one, after its records have been written
+ * again: seen with Kafka 4.4 on a broker that is killed between the decision for a commit and its markers. At its next start it
+ * finds no leaders yet, takes the partitions for deleted, and notes the transaction as complete.
+ */
+async function touch(transaction: Transaction, { partitions, groups }: WritePlaces): Promise<void> {
+  const topicMessages = partitions.map(({ topic, partition }) => ({
+    topic,
+    messages: [{ partition, value: Buffer.alloc(0) }],
+  }));
+  if (topicMessages.length > 0) await transaction.sendBatch({ acks: -1, topicMessages });
+  for (const place of groups) await sendPosition(transaction, { ...place, nextOffset: 0n });
 }
 
 /** Where this is a transaction's first call, kafkajs does not wait for the end of the one before. */
