@@ -85,7 +85,7 @@ ports:
 {{- end -}}
 
 {{/*
-Probes by gRPC health. A start may read gigabytes: startup has ten minutes. Liveness is patient, because a service that is
+Probes by gRPC health. A start may read gigabytes, or wait for brokers: startup has ten minutes. Liveness is patient, because a service that is
 killed while it computes loses its work. Stopping waits until no more calls are sent here.
 */}}
 {{- define "alphapo.probes" -}}
