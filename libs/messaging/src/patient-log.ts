@@ -10,6 +10,7 @@ export function patientLog(log: EventLog, patience: Patience): EventLog {
     ensureTopics: (topics) => patiently('making topics', () => log.ensureTopics(topics), patience),
     partitions: (topic) => patiently(`looking up topic "${topic}"`, () => log.partitions(topic), patience),
     retention: (topic) => patiently(`reading the settings of topic "${topic}"`, () => log.retention(topic), patience),
+    replication: (topic) => patiently(`looking up topic "${topic}"`, () => log.replication(topic), patience),
     bounds: (topic, partition) =>
       patiently(`reading the bounds of topic "${topic}"`, () => log.bounds(topic, partition), patience),
     lag: (group, topic) => patiently(`reading the lag of group "${group}"`, () => log.lag(group, topic), patience),
