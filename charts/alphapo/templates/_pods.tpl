@@ -90,7 +90,8 @@ ports:
 
 {{/*
 Probes by gRPC health. A start may read gigabytes: startup has ten minutes. Liveness is patient, because a service that is
-killed while it computes loses its work. Stopping waits until no more calls are sent here.
+killed while it computes loses its work. Stopping waits until no more calls are sent here. What a service said last is in
+the pod's status.
 */}}
 {{- define "alphapo.probes" -}}
 {{- $port := ne .root.Values.tls.mode "disabled" | ternary 50050 .port -}}
@@ -111,6 +112,7 @@ livenessProbe:
 lifecycle:
   preStop:
     sleep: { seconds: 5 }
+terminationMessagePolicy: FallbackToLogsOnError
 securityContext:
   {{- include "alphapo.containerSecurity" .root | nindent 2 }}
 {{- end -}}
