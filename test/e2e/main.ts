@@ -47,6 +47,11 @@ async function trial(settings: Settings): Promise<void> {
       const score = ['score-response', '--scorer', `${NAME}-scorer:50052`, ...SCORED];
       const answer = await times.of('first score from zero', () => cluster.alphapo('score', score));
       expectThat(JSON.parse(answer).tokens > 0, `a score came back: ${answer}`);
+      const trained = [...score, '--policy', 'latest'];
+      await times.of('a score of the trained policy, which the optimizer is started for', () =>
+        cluster.alphapo('score-trained', trained),
+      );
+      expectThat((await exportAs(cluster, 'again')).equals(exported), 'the policy can be exported again');
     }
     const topics = ['--brokers', `${NAME}-kafka:9092`, '--topic-prefix', `${RUN_NAME}-`];
     console.log(await times.of('lineage verified', () => cluster.alphapo('verify', ['verify', ...topics])));
@@ -95,9 +100,13 @@ async function run(cluster: Cluster, settings: Settings, folder: string, times: 
   await upgradeInTheMiddle(cluster, settings, times);
   await cluster.step(steps);
   times.mark('the run has ended', since());
-  const options = ['--optimizer', `${NAME}-optimizer:50053`, '--name', 'last'];
-  await cluster.alphapo('export', ['export', ...options]);
-  return cluster.optimizerFile(`/var/lib/alphapo/${RUN_NAME}/exports/last/${ADAPTER}`);
+  return exportAs(cluster, 'last');
+}
+
+/** The adapter of the newest policy, exported under a name. */
+async function exportAs(cluster: Cluster, name: string): Promise<Buffer> {
+  await cluster.alphapo(`export-${name}`, ['export', '--optimizer', `${NAME}-optimizer:50053`, '--name', name]);
+  return cluster.optimizerFile(`/var/lib/alphapo/${RUN_NAME}/exports/${name}/${ADAPTER}`);
 }
 
 /** `helm upgrade` that makes all pods anew, the optimizer's too, while steps are being taken. */
