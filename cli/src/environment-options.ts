@@ -16,7 +16,11 @@ export const RPC_SECURITY: readonly EnvironmentOption[] = [
 /** Security of gRPC for whoever serves it. */
 export const RPC_SERVER_SECURITY: readonly EnvironmentOption[] = [
   ...RPC_SECURITY,
-  ['--health-address <host:port>', 'ALPHAPO_HEALTH_ADDRESS', 'health checks in plaintext, for who speaks no TLS'],
+  [
+    '--health-address <host:port>',
+    'ALPHAPO_HEALTH_ADDRESS',
+    'health checks alone: in plaintext, and at once however busy the server is',
+  ],
   ['--access-file <file>', 'ALPHAPO_ACCESS_FILE', 'who may do what: docs/security.md'],
 ];
 

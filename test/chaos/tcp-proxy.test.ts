@@ -121,6 +121,18 @@ test('a request whose reply is lost has reached the server', async () => {
   expect(replies).toBe(0);
 });
 
+test('a request that is lost has not reached the server, and those before it have', async () => {
+  await using server = await echoServer();
+  await using proxy = await TcpProxy.start(server.port);
+  using socket = await connected(proxy);
+  const lost = proxy.loseRequest(KAFKA_API.endTransaction, new AbortController().signal);
+  const before = kafkaRequest(KAFKA_API.produce);
+  await echo(socket, before);
+  socket.write(kafkaRequest(KAFKA_API.endTransaction));
+  await Promise.all([lost, closed(socket)]);
+  expect(Buffer.concat(server.received)).toEqual(before);
+});
+
 test('retargeted, it leads to another server', async () => {
   await using first = await echoServer();
   await using second = await echoServer();

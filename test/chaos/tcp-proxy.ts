@@ -26,7 +26,7 @@ export class TcpProxy implements AsyncDisposable {
   #refusesUntil = 0;
   #stalled: Promise<unknown> = Promise.resolve();
   #slowness: Slowness | undefined;
-  #lostReply: { readonly apiKey: number; readonly onLost: () => void } | undefined;
+  #loss: { readonly apiKey: number; readonly what: 'request' | 'reply'; readonly onLost: () => void } | undefined;
 
   private constructor(server: Server, port: number, targetPort: number) {
     this.#server = server;
@@ -76,13 +76,13 @@ export class TcpProxy implements AsyncDisposable {
    * The next Kafka request with this key reaches the broker, and its connection is reset before the reply: the client
    * cannot know whether it was carried out. Resolves when that has happened; the signal ends the readiness for it.
    */
-  async loseReply(apiKey: number, signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#lostReply = { apiKey, onLost: resolve };
-    signal.addEventListener('abort', () => {
-      this.#lostReply = undefined;
-    });
-    await promise;
+  loseReply(apiKey: number, signal: AbortSignal): Promise<void> {
+    return this.#lose('reply', apiKey, signal);
+  }
+
+  /** As `loseReply`, but the request does not reach the broker: the client sees the same. */
+  loseRequest(apiKey: number, signal: AbortSignal): Promise<void> {
+    return this.#lose('request', apiKey, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -90,6 +90,15 @@ export class TcpProxy implements AsyncDisposable {
     this.#server.close();
     for (const pair of this.#pairs) end(pair);
     await closed;
+  }
+
+  async #lose(what: 'request' | 'reply', apiKey: number, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#loss = { apiKey, what, onLost: resolve };
+    signal.addEventListener('abort', () => {
+      this.#loss = undefined;
+    });
+    await promise;
   }
 
   #reset(): void {
@@ -143,15 +152,21 @@ export class TcpProxy implements AsyncDisposable {
 
   #watchRequests(pair: Pair, chunk: Buffer): void {
     const apiKeys = pair.requests.push(chunk);
-    if (this.#lostReply !== undefined && apiKeys.includes(this.#lostReply.apiKey)) pair.losesReply = true;
+    if (this.#loss === undefined || !apiKeys.includes(this.#loss.apiKey)) return;
+    if (this.#loss.what === 'reply') pair.losesReply = true;
+    else this.#break(pair);
   }
 
   #dropReply(pair: Pair): void {
-    if (!pair.losesReply) return;
-    pair.client.resetAndDestroy();
-    pair.server.destroy();
-    this.#lostReply?.onLost();
-    this.#lostReply = undefined;
+    if (pair.losesReply) this.#break(pair);
+  }
+
+  /** What is on its way does not arrive. */
+  #break({ client, server }: Pair): void {
+    client.resetAndDestroy();
+    server.destroy();
+    this.#loss?.onLost();
+    this.#loss = undefined;
   }
 }
 

@@ -194,14 +194,18 @@ describeHelm('the chart', () => {
     expect(egress).toContainEqual({ protocol: 'TCP', port: 443 });
   });
 
-  test('probes health on a port without TLS where calls have it', () => {
-    const [plain, secured] = [render(), render({ tls: { mode: 'server' } })].map(
-      (resources) => one(resources, 'Deployment', 'tokenizer').spec.template.spec.containers[0],
-    );
-    expect(plain.readinessProbe.grpc.port).toBe(50051);
-    expect(secured.readinessProbe.grpc.port).toBe(50050);
-    expect(secured.env).toContainEqual({ name: 'ALPHAPO_HEALTH_ADDRESS', value: '0.0.0.0:50050' });
-  });
+  test.each(['disabled', 'server'])(
+    'probes health on a port without TLS, which it has to itself: tls.mode %s',
+    (mode) => {
+      const { spec } = one(render({ tls: { mode } }), 'Deployment', 'tokenizer').spec.template;
+      const [{ env, ports, ...container }] = spec.containers;
+      for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe']) {
+        expect(container[probe].grpc.port).toBe(50050);
+      }
+      expect(env).toContainEqual({ name: 'ALPHAPO_HEALTH_ADDRESS', value: '0.0.0.0:50050' });
+      expect(ports).toContainEqual({ name: 'health', containerPort: 50050 });
+    },
+  );
 
   test('makes certificates that hold the names which clients expect', () => {
     const resources = render({

@@ -63,6 +63,8 @@ export function brokerProperties({ port, controllerPort, dataFolder, listeners }
     // A restarted broker waits until the session of its former life is over: 9 s by default.
     'broker.session.timeout.ms': 2000,
     'broker.heartbeat.interval.ms': 250,
+    // By default only every ten seconds.
+    'transaction.abort.timed.out.transaction.cleanup.interval.ms': 500,
     // The cleaner looks often, for the tests with compacted topics.
     'log.cleaner.backoff.ms': 300,
     'log.cleaner.min.cleanable.ratio': 0.01,

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ServiceProcess } from '../integration/processes.ts';
 import { Child } from './child.ts';
 import type { ClientsResult, ClientsTask } from './scoring-clients.ts';
-import { type Watched, watched } from './watched.ts';
+import { startService, type Watched, watched } from './watched.ts';
 
 export interface ScoringTrial extends Watched<ClientsResult> {
   readonly clients: number;
@@ -17,10 +16,10 @@ export async function tryScoring(
   model: string,
   { clients, warmUp, seconds }: { readonly clients: number; readonly warmUp: number; readonly seconds: number },
 ): Promise<ScoringTrial> {
-  await using scorer = new ServiceProcess([
+  await using scorer = await startService([
     ...['serve', 'scorer', '--model', model, '--address', '0.0.0.0:0', '--threads', '1'],
   ]);
-  const port = Number((await scorer.address()).split(':').at(-1));
+  const port = Number((await scorer.process.address()).split(':').at(-1));
   await using callers = new Child<ClientsTask, ClientsResult>('scoring-clients.ts', { port, clients });
   await callers.begun();
   await sleep(1_000 * warmUp);

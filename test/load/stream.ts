@@ -11,7 +11,7 @@ import { freePort } from '../free-port.ts';
 import { ServiceProcess } from '../integration/processes.ts';
 import { accountForSources, type SourceAccount } from '../integration/source-account.ts';
 import { startKafka } from '../kafka/broker.ts';
-import { type Watched, watched } from './watched.ts';
+import { startService, type Watched, watched } from './watched.ts';
 
 const PARTITIONS = 4;
 const BATCH = 128;
@@ -48,21 +48,21 @@ export async function tryStream(
   const brokers = ['--brokers', broker.brokers.join(',')];
   const common = ['--model', model, ...brokers, '--topic-prefix', PREFIX, '--config', config];
   const optimizerAddress = `127.0.0.1:${await freePort()}`;
-  await using tokenizer = new ServiceProcess([
+  await using tokenizer = await startService([
     ...['serve', 'tokenizer', ...common, '--address', '127.0.0.1:0', '--partitions', `${PARTITIONS}`],
     ...['--max-batches-ahead', '0'],
   ]);
-  await using scorer = new ServiceProcess([
+  await using scorer = await startService([
     ...['serve', 'scorer', '--model', model, '--address', '127.0.0.1:0', '--threads', '1'],
     ...['--optimizer', optimizerAddress],
   ]);
-  await tokenizer.address();
-  await using optimizer = new ServiceProcess([
-    ...['serve', 'optimizer', ...common, '--address', optimizerAddress, '--scorers', await scorer.address()],
+  await tokenizer.process.address();
+  await using optimizer = await startService([
+    ...['serve', 'optimizer', ...common, '--address', optimizerAddress, '--scorers', await scorer.process.address()],
     ...['--folder', join(folder, 'state'), '--checkpoint-every', '50'],
   ]);
   const topics = topicsWithPrefix(PREFIX);
-  const isFinished = () => optimizer.events.some(({ event }) => event === 'run.finished');
+  const isFinished = () => optimizer.process.events.some(({ event }) => event === 'run.finished');
   const seen = await watched({ tokenizer, scorer, optimizer }, async () => {
     const started = performance.now();
     const passed = () => (performance.now() - started) / 1_000;
@@ -76,7 +76,7 @@ export async function tryStream(
     return { tokenizedSeconds, trainedSeconds: passed() };
   });
   const account = await accountForSources(log, topics);
-  const steps = optimizer.events.filter(({ event }) => event === 'step.taken').length;
+  const steps = optimizer.process.events.filter(({ event }) => event === 'step.taken').length;
   const trainedPairs = Math.min(account.pairs, steps * BATCH);
   return { ...seen, result: { ...seen.result, records, account, trainedPairs, finished: isFinished() } };
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HealthClient } from '@alphapo/rpc';
 import { freePort } from '../free-port.ts';
-import type { ServiceProcess } from '../integration/processes.ts';
+import { ServiceProcess } from '../integration/processes.ts';
 import { Child } from './child.ts';
 import type { IdleTask } from './idle-server.ts';
 import { type MemoryCourse, MemorySampler } from './memory.ts';
@@ -12,6 +12,19 @@ const MOST_TRIES = 300;
 /** The name of the server that does nothing. */
 export const IDLE = 'idle';
 
+/** A service, and where it answers health checks. */
+export interface WatchedService {
+  readonly process: ServiceProcess;
+  readonly health: string;
+}
+
+/** Starts a service that has a port for health checks, as orchestrators are told to use. */
+export async function startService(args: readonly string[]): Promise<WatchedService & AsyncDisposable> {
+  const health = `127.0.0.1:${await freePort()}`;
+  const process = new ServiceProcess([...args, '--health-address', health]);
+  return { process, health, [Symbol.asyncDispose]: () => process[Symbol.asyncDispose]() };
+}
+
 /** What was seen of services from outside, from the start of `work` to its end. */
 export interface Watched<T> {
   readonly result: T;
@@ -21,21 +34,24 @@ export interface Watched<T> {
 
 /** Watches health and memory of services, and health of a server that does nothing, while some work goes on. */
 export async function watched<T>(
-  services: Readonly<Record<string, ServiceProcess>>,
+  services: Readonly<Record<string, WatchedService>>,
   work: () => Promise<T>,
 ): Promise<Watched<T>> {
   const idle = `127.0.0.1:${await freePort()}`;
   await using _idle = new Child<IdleTask, object>('idle-server.ts', { address: idle });
   await answering(idle);
   const addresses: Record<string, string> = { [IDLE]: idle };
-  for (const [name, service] of Object.entries(services)) addresses[name] = await service.address();
+  for (const [name, { process, health }] of Object.entries(services)) {
+    await process.address();
+    addresses[name] = health;
+  }
   await using prober = new Child<ProberTask, ProberResult>('prober.ts', {
     services: addresses,
     everyMs: PROBE_EVERY_MS,
   });
   await prober.begun();
   using sampler = new MemorySampler(
-    Object.fromEntries(Object.entries(services).map(([name, { pid }]) => [name, pid as number])),
+    Object.fromEntries(Object.entries(services).map(([name, { process }]) => [name, process.pid as number])),
   );
   const result = await work();
   return { result, memory: sampler.courses(), health: await prober.stop() };

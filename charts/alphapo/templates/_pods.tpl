@@ -62,13 +62,11 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
-{{/* Ports. Health has one of its own where the others speak TLS, which a kubelet's gRPC probes do not. */}}
+{{/* Ports. Health has one of its own: without TLS, which a kubelet's gRPC probes do not speak, and answered however busy the service is. */}}
 {{- define "alphapo.containerPorts" -}}
 ports:
   - { name: grpc, containerPort: {{ .port }} }
-  {{- if ne .root.Values.tls.mode "disabled" }}
   - { name: health, containerPort: 50050 }
-  {{- end }}
   {{- if .root.Values.metrics.enabled }}
   - { name: metrics, containerPort: 9464 }
   {{- end }}
@@ -80,32 +78,29 @@ ports:
 {{- if ne .component "optimizer" }}
 - { name: ALPHAPO_DRAIN_SECONDS, value: {{ sub (int64 (index .root.Values .component).terminationGracePeriodSeconds) 10 | max 1 | quote }} }
 {{- end }}
-{{- if ne .root.Values.tls.mode "disabled" }}
 - { name: ALPHAPO_HEALTH_ADDRESS, value: "0.0.0.0:50050" }
-{{- end }}
 {{- if .root.Values.metrics.enabled }}
 - { name: ALPHAPO_METRICS_ADDRESS, value: "0.0.0.0:9464" }
 {{- end }}
 {{- end -}}
 
 {{/*
-Probes by gRPC health. A start may read gigabytes: startup has ten minutes. Liveness is patient, because a service that is
-killed while it computes loses its work. Stopping waits until no more calls are sent here. What a service said last is in
-the pod's status.
+Probes by gRPC health. A start may read gigabytes, or wait for brokers: startup has ten minutes. Liveness is patient, because a service that is
+killed while it computes loses its work. Stopping waits until no more calls are sent here.
+What a service said last is in the pod's status.
 */}}
 {{- define "alphapo.probes" -}}
-{{- $port := ne .root.Values.tls.mode "disabled" | ternary 50050 .port -}}
 startupProbe:
-  grpc: { port: {{ $port }} }
+  grpc: { port: 50050 }
   periodSeconds: 2
   timeoutSeconds: 5
   failureThreshold: 300
 readinessProbe:
-  grpc: { port: {{ $port }} }
+  grpc: { port: 50050 }
   periodSeconds: 5
   timeoutSeconds: 5
 livenessProbe:
-  grpc: { port: {{ $port }} }
+  grpc: { port: 50050 }
   periodSeconds: 20
   timeoutSeconds: 10
   failureThreshold: 6

@@ -21,6 +21,9 @@ export type TrainingMethod = z.infer<typeof trainingMethodSchema>;
 /**
  * Everything that decides the weights a run ends with, besides the model and the batches. Two runs with equal
  * specifications, equal start and equal batches end with equal weights, to the bit.
+ *
+ * Runs outlive releases, and are known by the digest of this: a field that a later release adds is optional, without a default, and
+ * means what was done before where it is absent.
  */
 export const runSpecificationSchema = z.strictObject({
   objective: objectiveSchema,

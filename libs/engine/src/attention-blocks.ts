@@ -9,6 +9,8 @@ export interface AttentionBlock {
   readonly prefixEnd: number;
   readonly ownStart: number;
   readonly end: number;
+  /** Position of the first query in its own sequence; 0 where the block is of whole rows. */
+  readonly firstPosition: number;
 }
 
 /** Queries of a block: keeps what a causal block computes in vain small, and its scores within the cores' caches. */
@@ -34,7 +36,8 @@ export function attentionBlocks(rows: readonly Row[], slidingWindow: number | un
       blocks.push({ ...(blocks.pop() as AttentionBlock), end: start + tokens });
       whole += tokens;
     } else {
-      blocks.push({ queryStart: start, prefixStart: start, prefixEnd: start, ownStart: start, end: start + tokens });
+      const places = { queryStart: start, prefixStart: start, prefixEnd: start, ownStart: start, end: start + tokens };
+      blocks.push({ ...places, firstPosition: 0 });
       whole = tokens;
     }
     start += tokens;
@@ -43,6 +46,7 @@ export function attentionBlocks(rows: readonly Row[], slidingWindow: number | un
 }
 
 export const queryCount = ({ queryStart, end }: AttentionBlock): number => end - queryStart;
+const endPosition = (block: AttentionBlock): number => block.firstPosition + queryCount(block);
 export const keyCount = ({ prefixStart, prefixEnd, ownStart, end }: AttentionBlock): number =>
   prefixEnd - prefixStart + end - ownStart;
 
@@ -55,18 +59,20 @@ function partBlocks({ prompt, responses }: Row, start: number, window: number): 
     prefixEnd: start,
     ownStart: Math.max(start, from - window + 1),
     end: to,
+    firstPosition: from - start,
   }));
   let own = promptEnd;
   for (const { length } of responses) {
     for (const { from, to } of pieces(own, length)) {
-      // The first query's position is that of the prompt's end plus its place in the response.
-      const oldest = promptEnd + (from - own) - window + 1;
+      const firstPosition = prompt.length + from - own;
+      const oldest = start + firstPosition - window + 1;
       blocks.push({
         queryStart: from,
         prefixStart: Math.min(promptEnd, Math.max(start, oldest)),
         prefixEnd: promptEnd,
         ownStart: Math.max(own, from - window + 1),
         end: to,
+        firstPosition,
       });
     }
     own += length;
@@ -81,27 +87,18 @@ function pieces(start: number, length: number): { from: number; to: number }[] {
 }
 
 /** The inputs that describe blocks of a pack of T tokens to the graph: see AttentionBlocks of `@alphapo/models`. */
-export function attentionFeeds(blocks: readonly AttentionBlock[], tokens: number, prefix: string): Feeds {
+export function attentionFeeds(inOrder: readonly AttentionBlock[], tokens: number, prefix: string): Feeds {
+  const blocks = inOrder.toReversed();
   const Q = Math.max(...blocks.map(queryCount));
-  // One row more than any block has: there is always a row of zeros to point at.
-  const R = Math.max(...blocks.map(keyCount)) + 1;
+  const R = Math.max(...blocks.map(keyCount));
+  const L = Math.max(...blocks.map(endPosition));
   const column = (of: (block: AttentionBlock) => number): TensorData => indices([blocks.length, 1], blocks.map(of));
-  const pads = (of: (block: AttentionBlock) => readonly [rows: number, columns: number]): TensorData =>
-    indices(
-      [blocks.length, 4],
-      blocks.flatMap((block) => [0, 0, ...of(block)]),
-    );
+  const pads = (of: (block: AttentionBlock) => readonly number[]): TensorData =>
+    indices([blocks.length, 4], blocks.flatMap(of));
   const queryRows = new Array<number>(tokens).fill(0);
-  const keyPlaces = Array.from({ length: tokens }, (): number[] => []);
   blocks.forEach((block, n) => {
     for (let t = block.queryStart; t < block.end; t++) queryRows[t] = n * Q + t - block.queryStart;
-    let place = n * R;
-    for (let t = block.prefixStart; t < block.prefixEnd; t++) keyPlaces[t]?.push(place++);
-    for (let t = block.ownStart; t < block.end; t++) keyPlaces[t]?.push(place++);
   });
-  const depth = Math.max(...keyPlaces.map((places) => places.length));
-  const nothing = R - 1;
-  const keyRows = Array.from({ length: depth }, (_, m) => keyPlaces.map((places) => places[m] ?? nothing));
   return {
     [`${prefix}queryStart`]: column((block) => block.queryStart),
     [`${prefix}prefixStart`]: column((block) => block.prefixStart),
@@ -110,11 +107,15 @@ export function attentionFeeds(blocks: readonly AttentionBlock[], tokens: number
     [`${prefix}end`]: column((block) => block.end),
     [`${prefix}queryCount`]: column(queryCount),
     [`${prefix}keyCount`]: column(keyCount),
-    [`${prefix}queryPads`]: pads((block) => [Q - queryCount(block), 0]),
-    [`${prefix}keyPads`]: pads((block) => [R - keyCount(block), 0]),
-    [`${prefix}maskPads`]: pads((block) => [Q - queryCount(block), R - keyCount(block)]),
+    [`${prefix}firstPosition`]: column((block) => block.firstPosition),
+    [`${prefix}endPosition`]: column(endPosition),
+    [`${prefix}queryPads`]: pads((block) => [0, 0, Q - queryCount(block), 0]),
+    // A block's keys end with its queries, and are of one sequence: their positions follow each other.
+    [`${prefix}keyPads`]: pads((block) => [endPosition(block) - keyCount(block), 0, L - endPosition(block), 0]),
+    [`${prefix}earlierPads`]: pads((block) => [0, 0, L - block.firstPosition, 0]),
+    [`${prefix}maskPads`]: pads((block) => [0, 0, Q - queryCount(block), R - keyCount(block)]),
     [`${prefix}queryRows`]: indices([tokens], queryRows),
-    [`${prefix}keyRows`]: indices([depth, tokens], keyRows.flat()),
+    [`${prefix}positionZeros`]: { type: 'f32', shape: [L, 1], data: new Float32Array(L) },
   };
 }
 

@@ -165,9 +165,11 @@ function extentsOf(
     const blocks = attentionBlocks(rows, window);
     const [queries, keys] = [Math.max(...blocks.map(queryCount)), Math.max(...blocks.map(keyCount))];
     extents[`Q${window ?? ''}`] = queries;
-    extents[`R${window ?? ''}`] = keys + 1;
+    extents[`R${window ?? ''}`] = keys;
     extents.queries = Math.max(queries, extents.queries ?? 0);
     for (const name of ['keys', 'prefix', 'own']) extents[name] = Math.max(keys, extents[name] ?? 0);
+    const earlier = blocks.map(({ firstPosition }) => firstPosition);
+    extents.earlier = Math.max(...earlier, extents.earlier ?? 0);
   }
   return extents;
 }

@@ -36,7 +36,7 @@ const MERGED_TOKENS = 256;
 /** Logits that are held at once, in elements (128 MiB): with this bound memory does not grow with the vocabulary. */
 const WHOLE_LOGIT_ELEMENTS = 2 ** 25;
 /** With a vocabulary in which fewer tokens than these have their logits whole, they come in chunks always. */
-const LEAST_WHOLE_TOKENS = 512;
+const LEAST_WHOLE_TOKENS = 1024;
 /** Elements of a chunk of logits, where they are not held whole. */
 const CHUNK_LOGIT_ELEMENTS = 2 ** 24;
 const MIN_CHUNK_ROWS = 32;

@@ -140,7 +140,7 @@ class ModelGraph implements Computation {
     const prefix = blockPrefix(slidingWindow);
     const index = (name: string, shape: Shape) => this.graph.input(prefix + name, 'i64', shape);
     // Named after the window, like the extents of the masks: see attentionMasks.
-    const [N, M] = [`N${slidingWindow ?? ''}`, `M${slidingWindow ?? ''}`];
+    const [N, L] = [`N${slidingWindow ?? ''}`, `L${slidingWindow ?? ''}`];
     const place = (name: string) => index(name, [N, 1]);
     const places: BlockPlaces = {
       queryStart: place('queryStart'),
@@ -150,15 +150,18 @@ class ModelGraph implements Computation {
       end: place('end'),
       queryCount: place('queryCount'),
       keyCount: place('keyCount'),
+      firstPosition: place('firstPosition'),
+      endPosition: place('endPosition'),
       queryPads: index('queryPads', [N, 4]),
       keyPads: index('keyPads', [N, 4]),
+      earlierPads: index('earlierPads', [N, 4]),
       maskPads: index('maskPads', [N, 4]),
     };
     const blocks: AttentionBlocks = {
       places,
       masks: attentionMasks(this.inputs, places, slidingWindow),
       queryRows: index('queryRows', ['T']),
-      keyRows: index('keyRows', [M, 'T']),
+      positionZeros: this.graph.input(`${prefix}positionZeros`, 'f32', [L, 1]),
     };
     this.#blocks.set(slidingWindow, blocks);
     return blocks;

@@ -3,4 +3,4 @@
  * the sizes of blocks, packs and chunks, the sums of the optimizer. Runs refuse to go on with another revision
  * (docs/decisions/0020-one-computation-per-run.md).
  */
-export const ENGINE_REVISION = 1;
+export const ENGINE_REVISION = 2;

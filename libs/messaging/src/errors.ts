@@ -55,6 +55,17 @@ export function fenced(id: string, cause?: unknown): AlphapoError {
   );
 }
 
+/** The brokers' answer is the same whether they gave up on a transaction that took too long, or another holder came. */
+export function transactionExpired(id: string, timeoutMs: number, cause: unknown): AlphapoError {
+  return new AlphapoError(
+    'unavailable',
+    'TRANSACTION_EXPIRED',
+    `a transaction of writer "${id}" was not committed within ${timeoutMs} ms and has been ended, by the brokers or by another ` +
+      'holder; nothing of it became visible. Open the writer again unless it is held elsewhere',
+    { cause, metadata: { writer: id } },
+  );
+}
+
 export function writerClosed(id: string): AlphapoError {
   return new AlphapoError(
     'failed-precondition',

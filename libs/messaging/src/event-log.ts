@@ -36,8 +36,11 @@ export interface EventLog extends AsyncDisposable {
    */
   read(topic: string, partition: number, fromOffset: bigint, options: ReadOptions): AsyncIterable<readonly LogRecord[]>;
 
-  /** Opens the exclusive writer `id`: whoever held it before is fenced from here on. */
-  writer(id: string): Promise<FencedWriter>;
+  /**
+   * Opens the exclusive writer `id`: whoever held it before is fenced from here on. `places`: all that transactions of this id
+   * write to; a transaction that the log itself has lost sight of is ended there, and nothing of it becomes visible.
+   */
+  writer(id: string, places?: WritePlaces): Promise<FencedWriter>;
 
   /**
    * Takes part in a consumer group that transforms a topic exactly once. Resolves when the signal aborts and all tasks
@@ -100,12 +103,26 @@ export interface ReadOptions {
   readonly stop?: 'at-end' | 'on-abort';
 }
 
-/** How far a group has come in a partition, to be committed together with records. */
-export interface GroupPosition {
-  readonly group: string;
+/** A partition of a topic. */
+interface PartitionPlace {
   readonly topic: string;
   readonly partition: number;
+}
+
+/** Where a group stands in a partition. */
+interface GroupPlace extends PartitionPlace {
+  readonly group: string;
+}
+
+/** How far a group has come in a partition, to be committed together with records. */
+export interface GroupPosition extends GroupPlace {
   readonly nextOffset: bigint;
+}
+
+/** What a writer writes to. */
+export interface WritePlaces {
+  readonly partitions: readonly PartitionPlace[];
+  readonly groups: readonly GroupPlace[];
 }
 
 export interface FencedWriter extends AsyncDisposable {
@@ -115,8 +132,10 @@ export interface FencedWriter extends AsyncDisposable {
    * readers see them a moment after this resolves, at the latest when the writer's id is opened again or writes again.
    *
    * FENCED (failed-precondition): another holder opened the same id; nothing became visible and nothing will.
-   * WRITE_OUTCOME_UNKNOWN (unavailable): the log was lost while it committed; read the topic's end to learn whether
-   * the records are there. After an error the writer is of no use: open another one.
+   * WRITE_OUTCOME_UNKNOWN (unavailable): the log was lost while it committed. Open the writer again, which decides it, and
+   * then read the topic's end to learn whether the records are there. Other errors with the code `unavailable`: nothing
+   * became visible; with TRANSACTION_EXPIRED it may be that another holder opened the id. After an error the writer is of no
+   * use: open another one.
    */
   write(records: readonly OutgoingRecord[], positions?: readonly GroupPosition[]): Promise<void>;
 }
@@ -124,6 +143,8 @@ export interface FencedWriter extends AsyncDisposable {
 export interface TransformOptions {
   readonly group: string;
   readonly topic: string;
+  /** The partitions that tasks write to: see `EventLog.writer`. */
+  readonly outputs?: readonly PartitionPlace[];
   readonly signal: AbortSignal;
   /** Handles one assignment of a partition; called anew at each. It runs until `task.next` or `task.commit` throws. */
   readonly handle: (task: PartitionTask) => Promise<void>;

@@ -1,4 +1,4 @@
-export { openConfiguredLog } from './configured-log.ts';
+export { awaitConfiguredLog, openConfiguredLog } from './configured-log.ts';
 export { type EmbeddedOptions, openEmbeddedEventLog } from './embedded/embedded-event-log.ts';
 export type {
   Bounds,
@@ -19,4 +19,5 @@ export type { KafkaCredentials, KafkaOptions } from './kafka/options.ts';
 export { type EventLogger, silentLogger } from './logger.ts';
 export { partitionOfKey } from './partitioner.ts';
 export { partitionsFor } from './partitions.ts';
+export { type Patience, patiently, type Waiting } from './patience.ts';
 export { recordsToEnd } from './records-to-end.ts';

@@ -11,12 +11,12 @@ const UNSEEN = -1e9;
  */
 export function attentionMasks(inputs: TokenInputs, places: BlockPlaces, slidingWindow: number | undefined): Value {
   const padded = { queries: `Q${slidingWindow ?? ''}`, keys: `R${slidingWindow ?? ''}` };
-  const [masks] = overBlocks(inputs.positions.graph, places, [], (own) => {
+  const [masks] = overBlocks(inputs.positions.graph, places, {}, (own) => {
     const mask = maskOf(inputs, slidingWindow, {
       ofQueries: (x) => reshape(queriesOf(x, own), ['queries', 1]),
       ofKeys: (x) => reshape(keysOf(x, own), [1, 'keys']),
     });
-    return [padTo(mask, own.maskPads, [padded.queries, padded.keys])];
+    return { outputs: [padTo(mask, own.maskPads, [padded.queries, padded.keys])] };
   });
   return masks as Value;
 }

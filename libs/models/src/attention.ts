@@ -1,9 +1,11 @@
 import {
   add,
+  cast,
   customDerivative,
   type Dimension,
+  expand,
   gather,
-  gatherSum,
+  isNarrow,
   mul,
   padTo,
   productOf,
@@ -32,24 +34,49 @@ export function attention(parts: AttentionParts, shape: AttentionShape, over: At
 /**
  * Block by block: a block is a range of queries with the keys that any of them may see, so that neither time nor memory is
  * spent on others. A block's weights live only inside a loop; for the gradient they are computed again.
+ *
+ * A key's gradient is a sum over the blocks that see it, which are that of its own token and later ones. So the last block
+ * comes first, and sums are carried from round to round by position: those of a block's own tokens are complete after its round,
+ * those of earlier positions go on to the block before, which continues the same sequence, or begins another behind the same
+ * prompt, or behind none.
  */
 function blockAttention({ q, k, v }: AttentionParts, shape: AttentionShape, blocks: AttentionBlocks): Value {
+  const { graph } = q;
+  const { places, masks, queryRows } = blocks;
   const scaled = timesScale(q, shape);
-  const [stack] = blockRows(q, blocks, (places, mask) => {
-    const block = new Block(places, mask, shape);
-    return [block.padQueries(block.attending.forward(block.parts(scaled, k, v)))];
+  const [stack] = overBlocks(graph, places, { sequences: [masks] }, (own, [mask]) => {
+    const block = new Block(own, mask as Value, shape);
+    return { outputs: [block.padQueries(block.attending.forward(block.parts(scaled, k, v)))] };
   }) as [Value];
-  const mixed = gather(stack, blocks.queryRows);
+  const mixed = rowsOf(stack, queryRows);
   return customDerivative(mixed, [q, k, v], (arriving) => {
     const products = headProducts(arriving, mixed, shape);
-    const [dq, dk, dv] = blockRows(q, blocks, (places, mask) => {
-      const block = new Block(places, mask, shape);
+    const states = [k, v].map((x) => positionSums(x, blocks));
+    const stacks = overBlocks(graph, places, { states, sequences: [masks] }, (own, [mask], [ofKeys, ofValues]) => {
+      const block = new Block(own, mask as Value, shape);
       const parts = block.parts(scaled, k, v);
       const gradients = block.attending.backward(parts, block.queries(arriving), block.queries(products));
-      return [block.padQueries(gradients.q), block.padKeys(gradients.k), block.padKeys(gradients.v)];
-    }) as [Value, Value, Value];
-    return [gather(dq, blocks.queryRows), gatherSum(dk, blocks.keyRows), gatherSum(dv, blocks.keyRows)];
+      const sums = [block.addKeys(ofKeys as Value, gradients.k), block.addKeys(ofValues as Value, gradients.v)];
+      const complete = sums.map((sum) => cast(block.complete(sum), k.type));
+      return {
+        states: sums.map((sum) => block.earlier(sum)),
+        outputs: [gradients.q, ...complete].map((x) => block.padQueries(x)),
+      };
+    });
+    return stacks.map((of) => rowsOf(of, queryRows));
   });
+}
+
+/** The tokens' rows [T, D] of what blocks gave, padded to one extent [N, Q, D]. */
+function rowsOf(stack: Value, queryRows: Value): Value {
+  const [blocks = 0, queries = 0, width = 0] = stack.shape;
+  return gather(reshape(stack, [productOf([blocks, queries]), width]), queryRows);
+}
+
+/** Sums by position before any block has added to them, of rows like those of x [T, D]: [L, D], in float32 at least. */
+function positionSums(x: Value, { positionZeros }: AttentionBlocks): Value {
+  const [positions = 0] = positionZeros.shape;
+  return expand(cast(positionZeros, isNarrow(x.type) ? 'f32' : x.type), [positions, ...x.shape.slice(1)]);
 }
 
 /**
@@ -81,30 +108,20 @@ function headProducts(arriving: Value, mixed: Value, { heads, headDim }: Attenti
   return reshape(reduceSum(reshape(products, [T, heads, headDim]), [2]), [T, heads]);
 }
 
-/** What each block gives, padded to one extent: the results of all blocks come back as the rows of matrices. */
-function blockRows(
-  x: Value,
-  { places, masks }: AttentionBlocks,
-  body: (places: BlockPlaces, mask: Value) => readonly Value[],
-): Value[] {
-  const stacks = overBlocks(x.graph, places, [masks], (own, [mask]) => body(own, mask as Value));
-  return stacks.map((stack) => reshape(stack, [productOf(stack.shape.slice(0, 2)), stack.shape[2] as number]));
-}
-
 /** One block inside the loop, of some queries and keys; Q and R are the most that a block of the pack has of each. */
 class Block {
   readonly attending: Attending;
   readonly #places: BlockPlaces;
-  readonly #padded: { readonly queries: Dimension; readonly keys: Dimension };
+  readonly #paddedQueries: Dimension;
+  readonly #zero: Value;
 
   /** `mask`: the block's, padded to [Q, R]. */
   constructor(places: BlockPlaces, mask: Value, shape: AttentionShape) {
     this.#places = places;
-    const [queries = 0, keys = 0] = mask.shape;
-    this.#padded = { queries, keys };
-    const zero = mask.graph.constant('i64', [1], [0]);
-    const rows = sliceRange(mask, 0, zero, places.queryCount, 'queries');
-    this.attending = new Attending(shape, sliceRange(rows, 1, zero, places.keyCount, 'keys'));
+    [this.#paddedQueries] = mask.shape as [Dimension, Dimension];
+    this.#zero = mask.graph.constant('i64', [1], [0]);
+    const rows = sliceRange(mask, 0, this.#zero, places.queryCount, 'queries');
+    this.attending = new Attending(shape, sliceRange(rows, 1, this.#zero, places.keyCount, 'keys'));
   }
 
   parts(scaled: Value, k: Value, v: Value) {
@@ -122,10 +139,22 @@ class Block {
   }
 
   padQueries(x: Value): Value {
-    return padTo(x, this.#places.queryPads, [this.#padded.queries, ...x.shape.slice(1)]);
+    return padTo(x, this.#places.queryPads, [this.#paddedQueries, ...x.shape.slice(1)]);
   }
 
-  padKeys(x: Value): Value {
-    return padTo(x, this.#places.keyPads, [this.#padded.keys, ...x.shape.slice(1)]);
+  /** Sums by position [L, D] with rows of the block's keys [C, D] added. */
+  addKeys(sums: Value, x: Value): Value {
+    return add(sums, padTo(widened(x), this.#places.keyPads, sums.shape));
+  }
+
+  /** The sums of the block's own tokens, to which no other block adds any more: [B, D]. */
+  complete(sums: Value): Value {
+    return sliceRange(sums, 0, this.#places.firstPosition, this.#places.endPosition, 'queries');
+  }
+
+  /** The sums of the positions before the block's queries, and zeros behind them: [L, D]. */
+  earlier(sums: Value): Value {
+    const { firstPosition, earlierPads } = this.#places;
+    return padTo(sliceRange(sums, 0, this.#zero, firstPosition, 'earlier'), earlierPads, sums.shape);
   }
 }

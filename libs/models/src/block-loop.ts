@@ -1,18 +1,26 @@
 import { concat, type Graph, reshape, scan, sliceRange, type Value } from '@alphapo/graph';
 import type { BlockPlaces } from './definition.ts';
 
-/** Runs over the blocks of a pack with each one's places and its slices of `sequences` [N, …]; results come back stacked. */
+/**
+ * Runs over the blocks of a pack, the last one first, with each one's places, its slices of `sequences` [N, …], and what the
+ * round before left of `states`; the rounds' outputs come back stacked.
+ */
 export function overBlocks(
   graph: Graph,
   places: BlockPlaces,
-  sequences: readonly Value[],
-  body: (places: BlockPlaces, slices: readonly Value[]) => readonly Value[],
+  { states = [], sequences = [] }: { readonly states?: readonly Value[]; readonly sequences?: readonly Value[] },
+  body: (places: BlockPlaces, slices: readonly Value[], states: readonly Value[]) => Round,
 ): readonly Value[] {
   const names = Object.keys(places);
-  return scan(graph, [], [...Object.values(places), ...sequences], (_states, slices) => {
+  return scan(graph, states, [...Object.values(places), ...sequences], (left, slices) => {
     const own = Object.fromEntries(names.map((name, i) => [name, slices[i]])) as unknown as BlockPlaces;
-    return { states: [], outputs: body(own, slices.slice(names.length)) };
+    return { states: [], ...body(own, slices.slice(names.length), left) };
   }).outputs;
+}
+
+interface Round {
+  readonly outputs: readonly Value[];
+  readonly states?: readonly Value[];
 }
 
 /** The rows of x [T, …] that are a block's queries. */

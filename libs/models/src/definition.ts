@@ -35,7 +35,10 @@ export interface TokenInputs {
   readonly rotary: { readonly cos: Value; readonly sin: Value } | undefined;
 }
 
-/** For each of N blocks of attention, places on the token axis [N, 1], and vectors for Pad [N, 4]; see attention.ts. */
+/**
+ * For each of N blocks of attention, the last of the pack first, places on the token axis [N, 1], and vectors for Pad [N, 4]; see
+ * attention.ts. A position is a token's place in its own sequence, or in its block where that is of whole rows.
+ */
 export interface BlockPlaces {
   readonly queryStart: Value;
   /** Keys of the prompt that the block sees: from prefixStart to prefixEnd. */
@@ -47,11 +50,16 @@ export interface BlockPlaces {
   readonly end: Value;
   readonly queryCount: Value;
   readonly keyCount: Value;
+  /** Position of the first query, and the one after that of the last. */
+  readonly firstPosition: Value;
+  readonly endPosition: Value;
   /** Brings queries to Q rows, the most of any block. */
   readonly queryPads: Value;
-  /** Brings keys to R rows, one more than the most of any block. */
+  /** Brings keys to their positions among L, as many as any block reaches. */
   readonly keyPads: Value;
-  /** Brings masks to [Q, R]. */
+  /** Brings what is before the first query to L positions. */
+  readonly earlierPads: Value;
+  /** Brings masks to [Q, R], R the most keys of any block. */
   readonly maskPads: Value;
 }
 
@@ -62,8 +70,8 @@ export interface AttentionBlocks {
   readonly masks: Value;
   /** Where each token's query is among the padded blocks [N, Q], flat: [T]. */
   readonly queryRows: Value;
-  /** Where each token's key is among the padded blocks [N, R], flat: [M, T] for up to M blocks that it is in. */
-  readonly keyRows: Value;
+  /** Zeros [L, 1], in float32. */
+  readonly positionZeros: Value;
 }
 
 /** A pack as a single block. */

@@ -1,56 +1,40 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
-import { KEEPALIVE, type ServerLimits } from './limits.ts';
-import { Listener } from './listener.ts';
-import { HEALTH_REQUEST_BYTES, sheddingLoad } from './load-shedding.ts';
+import type { Server } from '@grpc/grpc-js';
+import { HealthStatus } from './health-status.ts';
+import { HealthThread } from './health-thread.ts';
+import type { ServerLimits } from './limits.ts';
 
-/** Whoever asks for health holds one connection, and a call or two. */
-const PLAINTEXT_LIMITS = { connections: 64, callsPerConnection: 16 };
-
-/** Health checking (grpc.health.v1) of a server, and the port for those who ask for it in plaintext, where there is one. */
+/** Health checking of a server on its own port, and on one for health in plaintext, where there is one. */
 export class Health implements Disposable {
-  readonly #names: readonly string[];
-  readonly #health: HealthImplementation;
-  #listener: Listener | undefined;
+  readonly #status: HealthStatus;
+  readonly #thread: HealthThread | undefined;
 
-  private constructor(services: readonly string[]) {
-    this.#names = ['', ...services];
-    this.#health = new HealthImplementation(Object.fromEntries(this.#names.map((name) => [name, 'SERVING'])));
+  private constructor(status: HealthStatus, thread: HealthThread | undefined) {
+    this.#status = status;
+    this.#thread = thread;
   }
 
   /** Errors: those of listening on the address. */
   static async open(services: readonly string[], address: string | undefined, limits: ServerLimits): Promise<Health> {
-    const health = new Health(services);
-    if (address === undefined) return health;
-    const server = new Server({
-      'grpc.max_receive_message_length': HEALTH_REQUEST_BYTES,
-      'grpc.max_concurrent_streams': PLAINTEXT_LIMITS.callsPerConnection,
-      'grpc.max_connection_idle_ms': limits.idleMs,
-      ...KEEPALIVE,
-      interceptors: [sheddingLoad(limits)],
-    });
-    health.addTo(server);
-    const credentials = ServerCredentials.createInsecure();
-    const { connections } = PLAINTEXT_LIMITS;
-    health.#listener = await Listener.open(address, server, { credentials, connections });
-    return health;
+    const thread = address === undefined ? undefined : await HealthThread.open(address, services, limits);
+    return new Health(new HealthStatus(services), thread);
   }
 
   /** Host and port in plaintext. */
   get address(): string | undefined {
-    return this.#listener?.address;
+    return this.#thread?.address;
   }
 
   addTo(server: Server): void {
-    this.#health.addToServer(server);
+    this.#status.addTo(server);
   }
 
   /** What is answered for the server and each of its services. */
   setServing(serving: boolean): void {
-    for (const name of this.#names) this.#health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
+    this.#status.setServing(serving);
+    this.#thread?.setServing(serving);
   }
 
   [Symbol.dispose](): void {
-    this.#listener?.[Symbol.dispose]();
+    this.#thread?.[Symbol.dispose]();
   }
 }

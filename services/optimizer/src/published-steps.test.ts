@@ -48,6 +48,21 @@ test('what was published since is read on, and steps of other runs are left out'
   ]);
 });
 
+test('what this optimizer published is read once more, and is compared', async () => {
+  await using place = await logWith(stepOf(1));
+  const published = new PublishedSteps(place.log, TOPIC, 'run');
+  await published.readOn(signal);
+  published.add(stepOf(2));
+  expect(() => published.requireAllRead()).toThrow(/step 2 was published, but training-steps has 1 steps/);
+  await place.append(stepOf(2), stepOf(3));
+  await published.readOn(signal);
+  published.requireAllRead();
+  expect(published.steps.map(({ step }) => step)).toEqual([1, 2, 3]);
+  published.add(stepOf(4));
+  await place.append({ ...stepOf(4), policyDigest: 'sha256:other' });
+  await expect(published.readOn(signal)).rejects.toMatchObject({ code: 'data-loss', reason: 'LEDGER_BROKEN' });
+});
+
 test('a reading that is aborted says so, and is no short ledger', async () => {
   await using place = await logWith(stepOf(1));
   const published = new PublishedSteps(place.log, TOPIC, 'run');

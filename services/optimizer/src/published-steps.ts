@@ -12,6 +12,8 @@ export class PublishedSteps {
   readonly #topic: string;
   readonly #runId: string;
   readonly #steps: TakenStep[] = [];
+  /** Of these, from the first one on, those that were read: what this optimizer publishes is read when it reads on. */
+  #read = 0;
   /** Offset that is read next; undefined before the first reading. */
   #position: bigint | undefined;
 
@@ -23,12 +25,13 @@ export class PublishedSteps {
 
   /**
    * Reads what there is beyond what was read before. Errors: LEDGER_CUT_OFF where the first steps are gone from the topic,
-   * LEDGER_BROKEN where steps are missing or doubled between others, or a record is no step; STOPPED by the signal.
+   * LEDGER_BROKEN where steps are missing or doubled between others, are not as this optimizer published them, or a record is
+   * no step; STOPPED by the signal.
    */
   async readOn(signal: AbortSignal): Promise<void> {
     this.#position ??= (await this.#log.bounds(this.#topic, 0)).first;
     for await (const records of this.#log.read(this.#topic, 0, this.#position, { stop: 'at-end', signal })) {
-      for (const record of records) this.#read(record);
+      for (const record of records) this.#take(record);
     }
     if (signal.aborted) throw new AlphapoError('cancelled', 'STOPPED', `stopped while it read ${this.#topic}`);
   }
@@ -43,13 +46,34 @@ export class PublishedSteps {
     this.#steps.push({ ...step, pairs: pairIds.length });
   }
 
-  #read(record: LogRecord): void {
+  /** How many steps were published by this optimizer since it last read on. */
+  get unread(): number {
+    return this.#steps.length - this.#read;
+  }
+
+  /** Refuses a ledger without steps that this optimizer published, once they are sure to be read. Errors: LEDGER_BROKEN. */
+  requireAllRead(): void {
+    if (this.unread === 0) return;
+    throw otherLedger(
+      `step ${this.#steps.length} was published, but ${this.#topic} has ${this.#read} steps of the run now`,
+      this.#topic,
+    );
+  }
+
+  #take(record: LogRecord): void {
     this.#position = record.offset + 1n;
     if (record.headers[RUN_HEADER] !== this.#runId) return;
     const step = parseStep(record);
-    const expected = this.#steps.length + 1;
+    const expected = this.#read + 1;
     if (step.step !== expected) throw outOfOrder(record, step.step, expected);
-    this.add(step);
+    const known = this.#steps[this.#read++];
+    if (known === undefined) this.add(step);
+    else if (known.policyDigest !== step.policyDigest) {
+      throw ledgerBroken(
+        record,
+        `is step ${step.step} with policy ${step.policyDigest}, published with ${known.policyDigest}`,
+      );
+    }
   }
 }
 

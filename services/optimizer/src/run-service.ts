@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { AlphapoError, type ErrorCode } from '@alphapo/base';
-import { openConfiguredLog } from '@alphapo/messaging';
+import { awaitConfiguredLog } from '@alphapo/messaging';
 import { RpcSecurity } from '@alphapo/rpc';
 import { type Logger, serveMetrics } from '@alphapo/telemetry';
 import { optimizerConfigFrom } from './config.ts';
@@ -24,9 +24,10 @@ const LASTING: readonly ErrorCode[] = [
 export async function runOptimizer(environment: NodeJS.ProcessEnv, logger: Logger, signal: AbortSignal): Promise<void> {
   const { whenFinished, ...config } = await optimizerConfigFrom(environment);
   using security = await RpcSecurity.fromEnvironment(environment, { logger });
-  await using log = await openConfiguredLog(environment, {
+  await using log = await awaitConfiguredLog(environment, {
     clientId: 'alphapo-optimizer',
     logger: (level, event, fields) => logger[level](event, fields),
+    signal,
   });
   await using optimizer = await startOptimizer({ ...config, security }, log, logger, signal);
   await using _metrics = await serveMetrics(environment, logger, optimizerMetrics(optimizer));

@@ -96,12 +96,13 @@ export async function startOptimizer(
   await requireBatchesFrom(log, topics.preferenceBatches, state.nextBatchOffset);
   if (signal.aborted) throw new AlphapoError('cancelled', 'STOPPED', 'stopped during its start');
   // Only now: a start that is refused leaves an optimizer of the run at work, and another run's optimizer its folder.
-  const steps = opened.use(await StepLedger.open(log, topics, { runId: run.id, published, signal: signal }));
+  const steps = opened.use(await StepLedger.open({ log, topics, runId: run.id, published, lease, logger }, signal));
   // The last one's transaction is sure to be visible since it was fenced.
   requireStepsUpTo(published, state.policy.step, topics.trainingSteps);
   const computation = computationOf(published);
   checkRevision(run, computation);
   await lease.claim();
+  await steps.restorePosition(signal);
   const scorers = opened.use(
     new ScorerPool({
       run,

@@ -1,92 +1,88 @@
 import { AlphapoError } from '@alphapo/base';
-import { RUN_HEADER, type Topics, type TrainingStep } from '@alphapo/contracts';
-import type { EventLog, FencedWriter, OutgoingRecord } from '@alphapo/messaging';
-import type { PublishedSteps, TakenStep } from './published-steps.ts';
-
-type LedgerTopics = Pick<Topics, 'trainingSteps' | 'preferenceBatches' | 'optimizerGroup'>;
+import { RUN_HEADER, type TrainingStep } from '@alphapo/contracts';
+import { type LedgerParts, LedgerWriter } from './ledger-writer.ts';
+import type { TakenStep } from './published-steps.ts';
 
 /**
  * The run's records in `training-steps`: each step once, in order, whatever was computed again after a crash. Opening it
  * fences any earlier optimizer of the run: from then on, that one's next step fails before anything becomes visible.
  */
 export class StepLedger implements AsyncDisposable {
-  readonly #writer: FencedWriter;
-  readonly #topics: LedgerTopics;
-  readonly #published: PublishedSteps;
+  readonly #parts: LedgerParts;
+  readonly #writer: LedgerWriter;
   readonly #listeners = new Set<() => void>();
   /** The offset that the group has committed; it only grows, also while steps are computed again. */
   #committed: bigint;
 
-  private constructor(writer: FencedWriter, topics: LedgerTopics, published: PublishedSteps, committed: bigint) {
+  private constructor(parts: LedgerParts, writer: LedgerWriter, committed: bigint) {
+    this.#parts = parts;
     this.#writer = writer;
-    this.#topics = topics;
-    this.#published = published;
     this.#committed = committed;
   }
 
-  /** `published`: the run's steps, which are read on to their end. Errors: those of reading them. */
-  static async open(
-    log: EventLog,
-    topics: LedgerTopics,
-    {
-      runId,
-      published,
-      signal,
-    }: { readonly runId: string; readonly published: PublishedSteps; readonly signal: AbortSignal },
-  ): Promise<StepLedger> {
-    // With the topic's name: the same run under another prefix has a ledger of its own.
-    const writer = await log.writer(`optimizer-${topics.trainingSteps}-${runId}`);
-    await published.readOn(signal);
+  /** Waits for brokers that are away, until the signal. Errors: STOPPED, and those of reading the published steps. */
+  static async open(parts: LedgerParts, signal: AbortSignal): Promise<StepLedger> {
+    await using opened = new AsyncDisposableStack();
+    const { log, topics } = parts;
+    const writer = opened.use(await LedgerWriter.open(parts, signal));
     const [position] = await log.lag(topics.optimizerGroup, topics.preferenceBatches);
-    const ledger = new StepLedger(writer, topics, published, position?.committed ?? 0n);
-    // A log forgets the position of a group that has been away for long.
-    const last = published.steps.at(-1);
-    if (last !== undefined) await ledger.passOver(BigInt(last.batchOffset));
-    return ledger;
+    opened.move();
+    return new StepLedger(parts, writer, position?.committed ?? 0n);
   }
 
   /** The steps published so far; index 0 is step 1. */
   get steps(): readonly TakenStep[] {
-    return this.#published.steps;
+    return this.#parts.published.steps;
+  }
+
+  /** What a step or a position that is to be written waits for, and why; undefined where none does. */
+  get waiting(): string | undefined {
+    return this.#writer.waiting;
   }
 
   /**
-   * Publishes a step unless it is there already. Throws NOT_REPRODUCED where a step that was computed again came out
-   * differently, and FENCED where another optimizer has taken over.
+   * Publishes a step unless it is there already. Waits while the log is away. Throws NOT_REPRODUCED where a step that was
+   * computed again came out differently, FENCED where another optimizer has taken over, and STOPPED where the signal aborted
+   * before it was known whether the step is there.
    */
-  async publish(step: TrainingStep): Promise<void> {
-    const published = this.steps[step.step - 1];
-    if (published === undefined) {
+  async publish(step: TrainingStep, signal: AbortSignal): Promise<void> {
+    if (this.#published(step) === undefined) {
       const record = {
-        topic: this.#topics.trainingSteps,
+        topic: this.#parts.topics.trainingSteps,
         partition: 0,
         key: step.runId,
         value: JSON.stringify(step),
         headers: { [RUN_HEADER]: step.runId },
       };
-      await this.#write([record], BigInt(step.batchOffset) + 1n);
-      this.#published.add(step);
+      const nextOffset = BigInt(step.batchOffset) + 1n;
+      const what = `publishing step ${step.step}`;
+      await this.#writer.write({ what, records: [record], nextOffset, stepsAfter: step.step }, signal);
+      this.#committed = nextOffset;
+      if (this.#published(step) === undefined) this.#parts.published.add(step);
       for (const notify of this.#listeners) notify();
-    } else if (published.policyDigest !== step.policyDigest) {
-      throw new AlphapoError(
-        'data-loss',
-        'NOT_REPRODUCED',
-        `step ${step.step} was computed again and gave ${step.policyDigest} instead of ${published.policyDigest}: the hardware, the threads or a library has changed; go back to the old ones, or start a new run. The checkpoints are as they were`,
-      );
     }
+    const published = this.#published(step);
+    if (published?.policyDigest === step.policyDigest) return;
+    throw new AlphapoError(
+      'data-loss',
+      'NOT_REPRODUCED',
+      `step ${step.step} was computed again and gave ${step.policyDigest} instead of ${published?.policyDigest}: the hardware, the threads or a library has changed; go back to the old ones, or start a new run. The checkpoints are as they were`,
+    );
   }
 
-  /** Moves the group beyond a batch, unless it is there already. Errors: FENCED. */
-  async passOver(batchOffset: bigint): Promise<void> {
+  /** Moves the group beyond a batch, unless it is there already. Waits while the log is away. Errors: FENCED, STOPPED. */
+  async passOver(batchOffset: bigint, signal: AbortSignal): Promise<void> {
     const nextOffset = batchOffset + 1n;
-    if (nextOffset > this.#committed) await this.#write([], nextOffset);
+    if (nextOffset <= this.#committed) return;
+    const what = `passing over the batch at offset ${batchOffset}`;
+    await this.#writer.write({ what, records: [], nextOffset, stepsAfter: this.steps.length }, signal);
+    this.#committed = nextOffset;
   }
 
-  /** With the optimizer's place in the ledger, for whoever asks the log: tokenizers, autoscalers, tools. */
-  async #write(records: readonly OutgoingRecord[], nextOffset: bigint): Promise<void> {
-    const { optimizerGroup: group, preferenceBatches: topic } = this.#topics;
-    await this.#writer.write(records, [{ group, topic, partition: 0, nextOffset }]);
-    this.#committed = nextOffset;
+  /** Moves the group to the published steps' end: a log forgets the position of a group that has been away for long. */
+  async restorePosition(signal: AbortSignal): Promise<void> {
+    const last = this.steps.at(-1);
+    if (last !== undefined) await this.passOver(BigInt(last.batchOffset), signal);
   }
 
   /** Every step from `fromStep` on: those published, then each as it comes, until the signal. */
@@ -100,6 +96,10 @@ export class StepLedger implements AsyncDisposable {
         await this.#changed(signal);
       }
     }
+  }
+
+  #published({ step }: TrainingStep): TakenStep | undefined {
+    return this.steps[step - 1];
   }
 
   #changed(signal: AbortSignal): Promise<void> {

@@ -1,14 +1,13 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
-import type { Checkpoint, CheckpointRetention, CheckpointStore } from '@alphapo/checkpoints';
-import { type PreferenceBatch, runSpecificationDigest, type SkippedStep, type TrainingStep } from '@alphapo/contracts';
+import type { PreferenceBatch, SkippedStep, TrainingStep } from '@alphapo/contracts';
 import { batchTotals } from '@alphapo/engine';
 import type { EventLog } from '@alphapo/messaging';
 import type { Runner } from '@alphapo/optim';
-import type { Logger } from '@alphapo/telemetry';
-import { batchError, batchesBefore, readBatches } from './batches.ts';
+import { BatchAgreement, type BatchDigests } from './batch-agreement.ts';
+import { batchesBefore, readBatches } from './batches.ts';
+import { Checkpointing, type CheckpointingParts, type WrittenCheckpoint } from './checkpointing.ts';
 import { EndOfData } from './end-of-data.ts';
 import { GradientMemory, GradientSum } from './gradient-sum.ts';
-import type { Lease } from './lease.ts';
 import { finiteNorm, nonFiniteError, nonFiniteOf } from './non-finite.ts';
 import type { Pause } from './pause.ts';
 import type { PolicyReading } from './policy.ts';
@@ -31,28 +30,14 @@ export type RunState =
   | 'finished'
   | 'failed';
 
-export interface TrainerParts {
-  readonly run: Run;
+export interface TrainerParts extends CheckpointingParts {
   readonly log: EventLog;
   readonly batchesTopic: string;
   readonly scorers: ScorerPool;
-  readonly checkpoints: CheckpointStore;
-  /** Steps between two checkpoints. */
-  readonly checkpointEvery: number;
-  readonly checkpointsKept: CheckpointRetention;
   readonly steps: StepLedger;
-  /** The right to write checkpoints. */
-  readonly lease: Lease;
   readonly pause: Pause;
   /** Where the arithmetic of steps runs. */
   readonly runner: Runner;
-  readonly logger: Logger;
-}
-
-/** Digests that every batch of a run must agree on. */
-interface BatchDigests {
-  readonly tokenizer: string;
-  readonly chatTemplate: string;
 }
 
 /**
@@ -63,9 +48,9 @@ export class Trainer {
   readonly #parts: TrainerParts;
   readonly #gradients: GradientMemory;
   readonly #readers = new PolicyReaders();
+  readonly #checkpoints: Checkpointing;
+  readonly #agreement: BatchAgreement;
   #state: TrainingState;
-  #digests: BatchDigests | undefined;
-  #checkpointStep: number;
   #runState: RunState = 'starting';
   #message = '';
   readonly #ended = new AbortController();
@@ -73,10 +58,6 @@ export class Trainer {
   #torn = false;
   /** Ends when the state is whole again, or torn for good; while it is being changed, nobody may read the policy. */
   #changing: Promise<unknown> = Promise.resolve();
-  /** A checkpoint that is being written while the next step is computed. The state must not change until it ends. */
-  #writing: Promise<unknown> = Promise.resolve();
-  /** The last one found no room. */
-  #checkpointOverdue = false;
   /** On the clock of `performance`. */
   #stepEnded = performance.now();
   /** Ends when whoever holds the state has done with it. */
@@ -86,8 +67,8 @@ export class Trainer {
     this.#parts = parts;
     this.#state = state;
     this.#gradients = new GradientMemory(state.policy.shapes);
-    this.#digests = digests;
-    this.#checkpointStep = state.policy.step;
+    this.#checkpoints = new Checkpointing(parts, state.policy.step);
+    this.#agreement = new BatchAgreement(parts.run.specification, digests);
   }
 
   get run(): Run {
@@ -105,12 +86,12 @@ export class Trainer {
   }
 
   get status() {
-    const { scorers, pause } = this.#parts;
+    const { scorers, pause, steps } = this.#parts;
     return {
       state: pause.isPaused && this.#runState === 'waiting-for-batches' ? 'paused' : this.#runState,
-      message: this.#message,
+      message: this.#message || (steps.waiting ?? ''),
       nextBatchOffset: this.#state.nextBatchOffset,
-      checkpointStep: this.#checkpointStep,
+      checkpointStep: this.#checkpoints.newestStep,
       pendingShards: scorers.pending,
       scorers: scorers.statuses,
     };
@@ -138,13 +119,14 @@ export class Trainer {
   }
 
   /** Writes a checkpoint of the state between two steps. */
-  checkpoint(): Promise<{ step: number; name: string }> {
+  checkpoint(): Promise<WrittenCheckpoint> {
     return this.#exclusively(() => this.#beginCheckpoint());
   }
 
   /**
    * Takes steps until the run's last, or until the signal. `afterStep` is waited for after each, before the next one changes
-   * the policy. Throws what needs a person, after saying so in the status.
+   * the policy. Throws what needs a person, after saying so in the status; STOPPED where the signal aborts while the log does not
+   * say whether the last step is in it: that step and those since the last checkpoint are computed again.
    */
   async train(signal: AbortSignal, afterStep: (step: number) => Promise<void> = async () => {}): Promise<void> {
     try {
@@ -156,10 +138,12 @@ export class Trainer {
         await this.checkpoint();
         return;
       }
-      this.#runState = 'failed';
-      this.#message = messageOf(error);
+      if (!signal.aborted || !isStop(error)) {
+        this.#runState = 'failed';
+        this.#message = messageOf(error);
+      }
       this.#ended.abort();
-      await this.#writing.catch(() => {});
+      await this.#checkpoints.ended.catch(() => {});
       throw error;
     }
   }
@@ -180,7 +164,7 @@ export class Trainer {
           await this.#exclusively(() => this.#step(batch, offset, signal));
           await afterStep(this.policy.step);
         } else {
-          await this.#parts.steps.passOver(offset);
+          await this.#parts.steps.passOver(offset, signal);
         }
         if (await this.#isLast(batch, endOfData)) return this.#finish();
         this.#runState = 'waiting-for-batches';
@@ -208,12 +192,12 @@ export class Trainer {
   }
 
   async #step(batch: PreferenceBatch, offset: bigint, signal: AbortSignal): Promise<void> {
-    const { run, scorers, runner, lease, checkpointEvery, logger } = this.#parts;
+    const { run, scorers, runner, lease, logger } = this.#parts;
     const started = performance.now();
     const times = new StepTimes(this.#stepEnded);
     times.end('wait');
     this.#runState = 'training';
-    this.#checkDigests(batch, offset);
+    this.#agreement.require(batch, offset);
     const { policy } = this.#state;
     const step = policy.step + 1;
     const shards = cutShards(batch.pairs, run.specification.batch.shards);
@@ -257,7 +241,7 @@ export class Trainer {
         ...(skipped && { skipped }),
         ...(computation && { computation }),
       };
-      await this.#parts.steps.publish(record);
+      await this.#parts.steps.publish(record, signal);
       this.#state = state;
       return record.durationMs;
     });
@@ -274,7 +258,7 @@ export class Trainer {
       ...times.fields(computed.map((shard) => shard.times)),
     });
     // A failure is told when the state is to be changed.
-    if (step % checkpointEvery === 0 || this.#checkpointOverdue) this.#beginCheckpoint().catch(() => {});
+    if (this.#checkpoints.isDue(step)) this.#beginCheckpoint().catch(() => {});
   }
 
   /** What is not finite in a step; undefined where all is. Finite gradients may have a sum that is not. */
@@ -290,7 +274,7 @@ export class Trainer {
 
   /** Replaces the state. Weights and moments are changed in place: where this fails, what is in memory is no state. */
   async #change<T>(work: () => Promise<T>): Promise<T> {
-    await this.#writing;
+    await this.#checkpoints.ended;
     this.#torn = true;
     const change = work().then((result) => {
       this.#torn = false;
@@ -310,19 +294,6 @@ export class Trainer {
     this.#parts.logger.info('run.finished', { step: this.policy.step, policyDigest: this.policy.digest });
   }
 
-  /** A run learns from one specification, one tokenizer and one template; a batch made otherwise is refused. */
-  #checkDigests(batch: PreferenceBatch, offset: bigint): void {
-    const expected = runSpecificationDigest(this.#parts.run.specification);
-    if (batch.runSpecificationDigest !== expected) {
-      throw batchError(offset, 'was made under another run specification', 'start the tokenizer with this run’s');
-    }
-    const digests = { tokenizer: batch.tokenizerDigest, chatTemplate: batch.chatTemplateDigest };
-    this.#digests ??= digests;
-    if (digests.tokenizer !== this.#digests.tokenizer || digests.chatTemplate !== this.#digests.chatTemplate) {
-      throw batchError(offset, 'was made with another tokenizer or chat template', 'use the same for a whole run');
-    }
-  }
-
   /**
    * Runs work while nothing else reads or changes the state. Moments are updated in place: a checkpoint that is written
    * during a step would hold some of either side.
@@ -333,53 +304,16 @@ export class Trainer {
     return run;
   }
 
-  #beginCheckpoint(): Promise<{ step: number; name: string }> {
-    const written = this.#writing.catch(() => {}).then(() => this.#writeCheckpoint());
-    this.#writing = written.catch((error: unknown) => this.#goOnWhereFull(error));
-    this.#writing.catch(() => {});
-    return written;
-  }
-
-  /** A full volume costs time after a crash, and room may come: training goes on, and tries again after each step. */
-  #goOnWhereFull(error: unknown): void {
-    if (!(error instanceof AlphapoError) || error.reason !== 'DISK_FULL') throw error;
-    this.#checkpointOverdue = true;
-    this.#parts.logger.error('checkpoint.failed', {
-      newestStep: this.#checkpointStep,
-      retry: 'after the next step',
-      error,
+  #beginCheckpoint(): Promise<WrittenCheckpoint> {
+    return this.#checkpoints.begin(() => {
+      if (this.#torn) throw stepFailed('nothing whole to write');
+      return { state: this.#state, digests: this.#agreement.digests };
     });
   }
+}
 
-  async #writeCheckpoint(): Promise<{ step: number; name: string }> {
-    if (this.#torn) throw stepFailed('nothing whole to write');
-    const { run, checkpoints, checkpointsKept, lease, logger } = this.#parts;
-    await lease.assertHeld();
-    const started = performance.now();
-    const { adam, nextBatchOffset } = this.#state;
-    using policy = this.#state.policy.read();
-    const checkpoint: Checkpoint = {
-      runId: run.id,
-      step: policy.step,
-      nextBatchOffset,
-      specification: run.specification,
-      specificationDigest: runSpecificationDigest(run.specification),
-      modelDigest: run.modelDigest,
-      policyDigest: policy.digest,
-      tokenizerDigest: this.#digests?.tokenizer ?? '',
-      chatTemplateDigest: this.#digests?.chatTemplate ?? '',
-      adamStep: adam.step,
-      parameters: policy.tensors,
-      m: adam.m,
-      v: adam.v,
-    };
-    const name = await checkpoints.write(checkpoint);
-    await checkpoints.prune(checkpointsKept);
-    this.#checkpointStep = policy.step;
-    this.#checkpointOverdue = false;
-    logger.info('checkpoint.written', { step: policy.step, name, durationMs: performance.now() - started });
-    return { step: policy.step, name };
-  }
+function isStop(error: unknown): boolean {
+  return error instanceof AlphapoError && error.code === 'cancelled';
 }
 
 function stepFailed(consequence: string): AlphapoError {

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventLog } from '@alphapo/messaging';
-import { patiently } from './patience.ts';
 
 /** How often the optimizer's position is looked at while batches are held back. */
 const LOOK_MS = 500;
@@ -46,7 +45,7 @@ export class BackPressure {
   async #look(maxBatchesAhead: number, signal: AbortSignal): Promise<void> {
     const { batchesTopic, group, onHeld } = this.#options;
     for (let looks = 0; !signal.aborted; looks++) {
-      const [ahead] = (await patiently(() => this.#log.lag(group, batchesTopic), signal)) ?? [];
+      const [ahead] = await this.#log.lag(group, batchesTopic);
       if (ahead === undefined) return;
       // Half of it: other tokenizers see the same room.
       this.#room = Math.ceil((maxBatchesAhead - Number(ahead.lag)) / 2);

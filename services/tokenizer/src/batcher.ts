@@ -17,8 +17,8 @@ export interface BatchOptions extends BatchFacts {
 export interface BatchTools {
   readonly tokenizer: TokenizerPool;
   readonly pressure: BackPressure;
-  /** The partitions that the topic has now; undefined once the signal has aborted. */
-  readonly sourcePartitions: (signal: AbortSignal) => Promise<number | undefined>;
+  /** The partitions that the topic has now. */
+  readonly sourcePartitions: () => Promise<number>;
   /** The offset before which no record is taken: batches and dead letters account for them. At least the task's start. */
   readonly accountedTo: (task: PartitionTask) => Promise<bigint>;
   readonly onCommit: (batch: CommittedBatch) => void;
@@ -48,7 +48,7 @@ export async function makeBatches(task: PartitionTask, options: BatchOptions, to
   const flush = async (endOfData: boolean) => {
     const { pairs, rejections, nextOffset } = open;
     if (pairs.length > 0 || endOfData) await tools.pressure.admit(task.signal);
-    const endOf = endOfData ? await tools.sourcePartitions(task.signal) : undefined;
+    const endOf = endOfData ? await tools.sourcePartitions() : undefined;
     await task.commit({ outputs: open.outputs(task, options, endOf), nextOffset });
     tools.onCommit({ pairs: pairs.length, deadLetters: rejections.length, nextOffset, endOfData });
     open = new OpenBatch(nextOffset);

@@ -11,7 +11,6 @@ import { TokenizerPool } from '@alphapo/tokenization';
 import { accountedTo } from './accounted.ts';
 import { BackPressure } from './back-pressure.ts';
 import { type BatchOptions, makeBatches } from './batcher.ts';
-import { patiently } from './patience.ts';
 import { TokenizerService } from './service.ts';
 
 export interface TokenizerConfig {
@@ -88,7 +87,7 @@ export async function startTokenizer(
     maxBatchesAhead: config.maxBatchesAhead,
     onHeld: (batchesAhead) => logger.info('batches.held_back', { batchesAhead }),
   });
-  const sourcePartitions = (signal: AbortSignal) => patiently(() => log.partitions(topics.preferences), signal);
+  const sourcePartitions = () => log.partitions(topics.preferences);
   logger.info('tokenizer.started', {
     address: server.address,
     tokenizerDigest: description.digest,
@@ -101,14 +100,14 @@ export async function startTokenizer(
       log.transform({
         group: topics.tokenizerGroup,
         topic: topics.preferences,
+        outputs: [topics.preferenceBatches, topics.deadLetters].map((topic) => ({ topic, partition: 0 })),
         signal,
         handle: (task) =>
           makeBatches(task, batchOptions, {
             tokenizer,
             pressure,
             sourcePartitions,
-            accountedTo: async (task) =>
-              (await patiently(() => accountedTo(log, topics, task), task.signal)) ?? task.startOffset,
+            accountedTo: (task) => accountedTo(log, topics, task),
             onCommit: (batch) => logger.info('batch.committed', { partition: task.partition, ...batch }),
           }),
       }),

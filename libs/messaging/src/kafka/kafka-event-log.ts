@@ -1,6 +1,7 @@
 import { AlphapoError, messageOf, within } from '@alphapo/base';
 import { writerClosed } from '../errors.ts';
-import type { EventLog, FencedWriter } from '../event-log.ts';
+import type { EventLog, FencedWriter, WritePlaces } from '../event-log.ts';
+import { silentLogger } from '../logger.ts';
 import type { MembershipListener } from '../transform/backend.ts';
 import { runTransform } from '../transform/loop.ts';
 import { KafkaAdmin } from './admin.ts';
@@ -20,8 +21,8 @@ import { Transactions } from './transactions.ts';
  * answers; once open, it outlasts brokers that go away and come back.
  */
 export async function openKafkaEventLog(options: KafkaOptions): Promise<EventLog> {
+  await requireReachable(options);
   const clients = new KafkaClients(options);
-  await requireReachable(clients);
   const admin = new KafkaAdmin(clients);
   const appender = new Appender(clients, admin);
   // They ask whether there is a record, not for all that there are.
@@ -42,7 +43,7 @@ export async function openKafkaEventLog(options: KafkaOptions): Promise<EventLog
         ...readOptions,
         signal: AbortSignal.any([readOptions.signal, closing.signal]),
       }),
-    writer: (id) => openWriter(clients, admin, id),
+    writer: (id, places) => openWriter(clients, admin, id, places),
     transform(transformOptions) {
       const backend = {
         join: (listener: MembershipListener) => joinGroup(clients, transformOptions, listener),
@@ -62,8 +63,13 @@ export async function openKafkaEventLog(options: KafkaOptions): Promise<EventLog
   };
 }
 
-async function openWriter(clients: KafkaClients, admin: KafkaAdmin, id: string): Promise<FencedWriter> {
-  const transactions = await Transactions.open(clients, admin, id);
+async function openWriter(
+  clients: KafkaClients,
+  admin: KafkaAdmin,
+  id: string,
+  places?: WritePlaces,
+): Promise<FencedWriter> {
+  const transactions = await Transactions.open(clients, admin, id, places);
   let open = true;
   return {
     id,
@@ -86,9 +92,13 @@ async function openWriter(clients: KafkaClients, admin: KafkaAdmin, id: string):
 /** Enough for some hundred markers of transactions that may stand before a record. */
 const LOOK_BYTES = 64 * 1024;
 
-/** One round trip to a bootstrap address and one to the address that the cluster names for itself. */
-async function requireReachable(clients: KafkaClients): Promise<void> {
-  const { brokers, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = clients.options;
+/**
+ * One round trip to a bootstrap address and one to the address that the cluster names for itself. What kafkajs says of each
+ * attempt is of interest to nobody: the error says it once, and whoever waits for brokers tries for hours.
+ */
+async function requireReachable(options: KafkaOptions): Promise<void> {
+  const { brokers, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS, logger = silentLogger } = options;
+  const clients = new KafkaClients({ ...options, logger: (_level, event, fields) => logger('debug', event, fields) });
   const admin = clients.kafka({ initialRetryTime: 50, maxRetryTime: 200, retries: 2 + brokers.length }).admin();
   const late = (): never => {
     throw new Error(`no answer within ${connectTimeoutMs} ms`);

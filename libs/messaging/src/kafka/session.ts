@@ -1,5 +1,5 @@
 import { recordsExpired } from '../errors.ts';
-import type { LogRecord, OutgoingRecord } from '../event-log.ts';
+import type { LogRecord, OutgoingRecord, TransformOptions } from '../event-log.ts';
 import type { PartitionSession } from '../transform/backend.ts';
 import type { KafkaAdmin } from './admin.ts';
 import type { KafkaClients } from './client.ts';
@@ -18,10 +18,11 @@ import { Transactions } from './transactions.ts';
 export async function openSession(
   clients: KafkaClients,
   admin: KafkaAdmin,
-  { group, topic }: { readonly group: string; readonly topic: string },
+  { group, topic, outputs = [] }: Pick<TransformOptions, 'group' | 'topic' | 'outputs'>,
   partition: number,
 ): Promise<PartitionSession> {
-  const transactions = await Transactions.open(clients, admin, `${group}.${topic}.${partition}`);
+  const places = { partitions: outputs, groups: [{ group, topic, partition }] };
+  const transactions = await Transactions.open(clients, admin, `${group}.${topic}.${partition}`, places);
   try {
     const { first } = await admin.bounds(topic, partition);
     const settledMs = clients.options.transactionTimeoutMs ?? DEFAULT_TRANSACTION_TIMEOUT_MS;

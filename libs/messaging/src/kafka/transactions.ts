@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError, messageOf } from '@alphapo/base';
 import { Partitioners, type Producer, type RetryOptions, type Transaction } from 'kafkajs';
-import { fenced, recordTooLarge } from '../errors.ts';
-import type { GroupPosition, OutgoingRecord } from '../event-log.ts';
+import { fenced, recordTooLarge, transactionExpired } from '../errors.ts';
+import type { GroupPosition, OutgoingRecord, WritePlaces } from '../event-log.ts';
 import type { KafkaAdmin } from './admin.ts';
 import type { KafkaClients } from './client.ts';
 import { hasType, isFencing, isTooLarge, kafkaFailure } from './failures.ts';
@@ -29,31 +29,36 @@ export class Transactions implements AsyncDisposable {
   readonly id: string;
   #producer: Producer;
   #admin: KafkaAdmin;
+  readonly #timeoutMs: number;
 
-  private constructor(id: string, producer: Producer, admin: KafkaAdmin) {
+  private constructor(id: string, producer: Producer, admin: KafkaAdmin, timeoutMs: number) {
     this.id = id;
     this.#producer = producer;
     this.#admin = admin;
+    this.#timeoutMs = timeoutMs;
   }
 
-  static async open(clients: KafkaClients, admin: KafkaAdmin, id: string): Promise<Transactions> {
+  static async open(clients: KafkaClients, admin: KafkaAdmin, id: string, places?: WritePlaces): Promise<Transactions> {
+    const timeoutMs = clients.options.transactionTimeoutMs ?? DEFAULT_TRANSACTION_TIMEOUT_MS;
     const producer = clients.kafka(TRANSACTION_RETRY).producer({
       transactionalId: id,
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
       createPartitioner: Partitioners.DefaultPartitioner,
-      transactionTimeout: clients.options.transactionTimeoutMs ?? DEFAULT_TRANSACTION_TIMEOUT_MS,
+      transactionTimeout: timeoutMs,
       retry: TRANSACTION_RETRY,
     });
     try {
       await producer.connect();
       // Not connect() but the first transaction asks for the next epoch, which fences and settles what was open.
-      await (await producer.transaction()).abort();
-      return new Transactions(id, producer, admin);
+      const transaction = await producer.transaction();
+      if (places !== undefined) await touch(transaction, places);
+      await transaction.abort();
+      return new Transactions(id, producer, admin, timeoutMs);
     } catch (error) {
       void producer.disconnect().catch(() => {});
-      throw kafkaFailure(`opening the transactional id "${id}"`, error);
+      throw isFencing(error) ? fenced(id, error) : kafkaFailure(`opening the transactional id "${id}"`, error);
     }
   }
 
@@ -61,6 +66,7 @@ export class Transactions implements AsyncDisposable {
     const requests = await requestsOf(records, this.#admin);
     let transaction: Transaction | undefined;
     let committing = false;
+    const began = performance.now();
     try {
       transaction = await this.#producer.transaction();
       for (const topicMessages of requests) await transaction.sendBatch({ acks: -1, topicMessages });
@@ -68,8 +74,9 @@ export class Transactions implements AsyncDisposable {
       committing = true;
       await transaction.commit();
     } catch (error) {
+      const tookMs = performance.now() - began;
       if (!committing && transaction?.isActive()) await transaction.abort().catch(() => {});
-      throw this.#failureOf(error, records, committing);
+      throw this.#failureOf(error, records, { committing, tookMs });
     }
   }
 
@@ -77,8 +84,15 @@ export class Transactions implements AsyncDisposable {
     await this.#producer.disconnect().catch(() => {});
   }
 
-  #failureOf(error: unknown, records: readonly OutgoingRecord[], committing: boolean): AlphapoError {
-    if (isFencing(error)) return fenced(this.id, error);
+  #failureOf(
+    error: unknown,
+    records: readonly OutgoingRecord[],
+    { committing, tookMs }: { readonly committing: boolean; readonly tookMs: number },
+  ): AlphapoError {
+    // Brokers end a transaction that takes too long in the same way as another holder does: they raise the epoch.
+    if (isFencing(error)) {
+      return tookMs < this.#timeoutMs ? fenced(this.id, error) : transactionExpired(this.id, this.#timeoutMs, error);
+    }
     if (isTooLarge(error)) {
       const largest = records.reduce((a, b) => (b.value.length > a.value.length ? b : a));
       return recordTooLarge(largest.topic, largest.value.length, error);
@@ -92,6 +106,23 @@ export class Transactions implements AsyncDisposable {
       { cause: error },
     );
   }
+}
+
+/**
+ * Writes to all places in a transaction that is to be aborted. The marker of its end in a partition ends whatever of the same
+ * id is open there.
+ *
+ * Without it a transaction could stay open for ever, and become visible with the next one, after its records have been written
+ * again: seen with Kafka 4.4 on a broker that is killed between the decision for a commit and its markers. At its next start it
+ * finds no leaders yet, takes the partitions for deleted, and notes the transaction as complete.
+ */
+async function touch(transaction: Transaction, { partitions, groups }: WritePlaces): Promise<void> {
+  const topicMessages = partitions.map(({ topic, partition }) => ({
+    topic,
+    messages: [{ partition, value: Buffer.alloc(0) }],
+  }));
+  if (topicMessages.length > 0) await transaction.sendBatch({ acks: -1, topicMessages });
+  for (const place of groups) await sendPosition(transaction, { ...place, nextOffset: 0n });
 }
 
 /** Where this is a transaction's first call, kafkajs does not wait for the end of the one before. */

@@ -29,15 +29,15 @@ const until = async (condition: () => boolean) => {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
 };
 
-test('a membership that ends because the log is away is taken up again, as often as it takes', async () => {
-  const { backend, listeners, left } = group(['membership', 'join', 'membership', undefined], UNAVAILABLE);
+test('a membership that ends or does not begin because the log is away is taken up again, as often as it takes', async () => {
+  const { backend, listeners, left } = group(['join', 'membership', 'join', 'membership', undefined], UNAVAILABLE);
   const stop = new AbortController();
   const running = run(backend, stop.signal);
-  await until(() => listeners.length === 4);
-  expect(left).toEqual([1, 3]);
+  await until(() => listeners.length === 5);
+  expect(left).toEqual([2, 4]);
   stop.abort();
   await running;
-  expect(left).toEqual([1, 3, 4]);
+  expect(left).toEqual([2, 4, 5]);
 });
 
 test('a membership that ends for good ends the transform with its error', async () => {
@@ -46,7 +46,7 @@ test('a membership that ends for good ends the transform with its error', async 
   expect(left).toEqual([1]);
 });
 
-test('without a first membership the transform fails', async () => {
-  const { backend } = group(['join'], UNAVAILABLE);
-  await expect(run(backend, new AbortController().signal)).rejects.toBe(UNAVAILABLE);
+test('a first membership that is refused for good ends the transform', async () => {
+  const { backend } = group(['join'], REFUSED);
+  await expect(run(backend, new AbortController().signal)).rejects.toBe(REFUSED);
 });

@@ -64,9 +64,8 @@ export async function runTransform(
 }
 
 /**
- * Is a member of the group until the end. A membership that the log's troubles have ended is taken up again; tasks go on
- * meanwhile, for a partition that is assigned elsewhere is fenced. Throws where there is no first membership, and what no
- * other one would cure.
+ * Is a member of the group until the end. A membership that the log's troubles have ended, or have not let begin, is taken
+ * up again; tasks go on meanwhile, for a partition that is assigned elsewhere is fenced. Throws what no other one would cure.
  */
 async function keepMembership(
   backend: TransformBackend,
@@ -76,18 +75,16 @@ async function keepMembership(
   logger: EventLogger,
 ): Promise<void> {
   let delayMs = RESTART_DELAY_MS;
-  let joined = false;
   while (!signal.aborted) {
     try {
       const { promise: lost, reject } = Promise.withResolvers<never>();
       lost.catch(() => {});
       await using _membership = await backend.join({ assigned, lost: reject });
       delayMs = RESTART_DELAY_MS;
-      joined = true;
       await Promise.race([lost, stopped]);
     } catch (error) {
       if (signal.aborted) return;
-      if (!joined || !isPassing(error)) throw error;
+      if (!isPassing(error)) throw error;
       logger('warn', 'transform.membership_interrupted', { group, topic, error: messageOf(error) });
       await sleep(delayMs, undefined, { signal }).catch(() => {});
       delayMs = Math.min(delayMs * 2, MAX_RESTART_DELAY_MS);

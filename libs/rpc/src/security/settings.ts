@@ -14,7 +14,7 @@ const environmentSchema = z.object({
   ALPHAPO_HEALTH_ADDRESS: z
     .string()
     .optional()
-    .describe('host and port for health checks in plaintext, for those that speak no TLS'),
+    .describe('host and port for health checks alone: in plaintext, and answered at once however busy the server is'),
   ALPHAPO_PLAINTEXT_TOKENS: z
     .enum(['refuse', 'allow'])
     .default('refuse')

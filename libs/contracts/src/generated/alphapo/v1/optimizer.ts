@@ -180,6 +180,7 @@ export interface GetStatusRequest {
 export interface GetStatusResponse {
   runId: string;
   state: RunState;
+  /** What needs a person where the run has failed; what is waited for where the event log is away. */
   message: string;
   policy:
     | PolicyVersion
