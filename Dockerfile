@@ -32,10 +32,10 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund --cache /tmp/npm \
     && find . -mindepth 2 -maxdepth 2 ! -path "./linux/$keep" -exec rm -r {} + \
     && rm -rf /tmp/npm /root/.npm
 
-# The same with the CUDA provider.
+# The same with the CUDA provider: fetched by the package's own script, which npm would pass over without a word (`allowScripts`).
 FROM dependencies AS dependencies-cuda
-ENV ONNXRUNTIME_NODE_INSTALL=cuda12
-RUN npm rebuild onnxruntime-node --ignore-scripts=false --cache /tmp/npm && rm -rf /tmp/npm /root/.npm
+RUN ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js \
+    && test -s node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime_providers_cuda.so
 
 # --- everything, on the processor
 FROM ${NODE_IMAGE} AS base

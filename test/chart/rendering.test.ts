@@ -42,9 +42,15 @@ describeHelm('the chart', () => {
 
   test.each(VARIANTS)('gives only the autoscaler a token of the Kubernetes API: %s', (_, values, files) => {
     const holders = podsOf(render(values, files)).filter(({ spec }) => spec.automountServiceAccountToken !== false);
-    const expected = ['minimal', 'GPU', 'trial', 'monitoring', 'hub and reference model'].includes(_)
-      ? ['trial-alphapo-autoscaler']
-      : [];
+    const builtin = [
+      'minimal',
+      'GPU',
+      'trial',
+      'certificates of cert-manager',
+      'monitoring',
+      'hub and reference model',
+    ];
+    const expected = builtin.includes(_) ? ['trial-alphapo-autoscaler'] : [];
     expect(holders.map(({ name }) => name)).toEqual(expected);
   });
 
@@ -147,6 +153,8 @@ describeHelm('the chart', () => {
     expect(container.image).toBe('alphapo-cuda:0.1.0');
     expect(spec.tolerations).toContainEqual({ key: 'nvidia.com/gpu', operator: 'Exists', effect: 'NoSchedule' });
     expect(spec.runtimeClassName).toBe('nvidia');
+    const { strategy } = one(render(slice, ['values-gpu.yaml']), 'Deployment', 'scorer').spec;
+    expect(strategy.rollingUpdate).toEqual({ maxSurge: 0, maxUnavailable: 1 });
     expect(environmentOf(one(render(slice, ['values-gpu.yaml']), 'Deployment', 'scorer'))).toMatchObject({
       ALPHAPO_DEVICE: 'cuda',
       ALPHAPO_DTYPE: 'bfloat16',

@@ -1,11 +1,19 @@
 import type { Values } from './helm.ts';
 
+/** Kinds of other projects that the chart can make. */
+export const CUSTOM = ['ServiceMonitor', 'PrometheusRule', 'ScaledObject', 'TriggerAuthentication', 'Certificate'];
+
 /** Sets of values that touch every template. */
 export const VARIANTS: readonly [name: string, values: Values, files: readonly string[]][] = [
   ['minimal', {}, []],
   ['GPU', {}, ['values-gpu.yaml']],
   ['trial', { kafka: { brokers: [], trial: { enabled: true } } }, ['values-trial.yaml']],
   ['mutual TLS and tokens', { tls: { mode: 'mutual' }, access: { enabled: true }, autoscaling: { mode: 'none' } }, []],
+  [
+    'certificates of cert-manager',
+    { tls: { mode: 'mutual', source: 'cert-manager', certManager: { issuerRef: { name: 'ca' } } } },
+    [],
+  ],
   [
     'KEDA and a secured Kafka',
     {

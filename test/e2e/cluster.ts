@@ -58,9 +58,9 @@ export class Cluster {
     await this.kubectl.run('delete', 'pod', pod.name);
   }
 
-  /** Runs `alphapo …` in a pod that may call the services and Kafka; returns what it printed. */
-  alphapo(name: string, args: readonly string[], input?: string): Promise<string> {
-    return this.kubectl.runPod({ name, image: ALPHAPO, args, labels: CLIENT }, input);
+  /** Runs `alphapo …` in a pod that may call the services and Kafka, with Secrets below /secrets; returns what it printed. */
+  alphapo(name: string, args: readonly string[], secrets: readonly string[] = []): Promise<string> {
+    return this.kubectl.runPod({ name, image: ALPHAPO, args, labels: CLIENT, secrets });
   }
 
   /** Sends pairs and the end of the data, with the command that the chart's notes give. */

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { Cluster } from './cluster.ts';
+import { expectIn } from './expect-that.ts';
 import { GPU, GpuNode } from './gpu-node.ts';
 import { buildAlphapoImage, IMAGE, loadImage, TAG } from './images.ts';
 import { until } from './kubectl.ts';
@@ -55,8 +56,8 @@ async function trial(namespace: string, build: boolean): Promise<void> {
     const text = await cluster.kubectl.run('describe', 'deployment', `${NAME}-scorer`);
     return /PodsUnschedulable.*/.exec(text)?.[0];
   });
-  expectMatch(told, `Insufficient ${GPU}`);
-  for (const message of await unplaced(cluster, 'scorer', SCORERS)) expectMatch(message, `Insufficient ${GPU}`);
+  expectIn(told, `Insufficient ${GPU}`);
+  for (const message of await unplaced(cluster, 'scorer', SCORERS)) expectIn(message, `Insufficient ${GPU}`);
   times.mark(`without a GPU: ${told.replace(/\s+/g, ' ')}`);
 
   await node.offer(SCORERS);
@@ -66,7 +67,7 @@ async function trial(namespace: string, build: boolean): Promise<void> {
   });
   times.mark(`with ${SCORERS} GPUs: all scorers are placed on the node`);
   const [message] = await unplaced(cluster, 'tokenizer', 1);
-  expectMatch(message, 'untolerated taint');
+  expectIn(message, 'untolerated taint');
   times.mark(`a tokenizer, which has no toleration: ${message}`);
   console.log('\npassed');
 }
@@ -103,8 +104,4 @@ function unplaced(cluster: Cluster, component: string, count: number): Promise<s
     });
     return messages.length === count ? messages.map(({ message }) => message) : undefined;
   });
-}
-
-function expectMatch(text: string | undefined, part: string): void {
-  if (!text?.includes(part)) throw new Error(`NOT SO: "${text}" says "${part}"`);
 }

@@ -42,6 +42,11 @@ export class Kubectl {
     });
   }
 
+  /** The metrics that a pod serves, as text. */
+  metrics(pod: string): Promise<string> {
+    return this.run('get', '--raw', `/api/v1/namespaces/${this.namespace}/pods/${pod}:9464/proxy/metrics`);
+  }
+
   /** Names of a component's pods that are ready. */
   async readyPods(component: string): Promise<string[]> {
     const { items } = await this.get('pods', '-l', `app.kubernetes.io/component=${component}`);
@@ -87,21 +92,28 @@ export interface Pod {
   readonly labels?: Readonly<Record<string, string>>;
   /** A claim, mounted at /models. */
   readonly claim?: string;
+  /** Secrets, each mounted at /secrets/NAME. */
+  readonly secrets?: readonly string[];
 }
 
-const SECURITY = {
+/** What the Pod Security Standard "restricted" wants of a pod. */
+export const POD_SECURITY = {
   runAsNonRoot: true,
   runAsUser: 1000,
   fsGroup: 1000,
   seccompProfile: { type: 'RuntimeDefault' },
 };
 
+/** What it wants of a container. */
+export const CONTAINER_SECURITY = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
+
 /** The specification of a pod that the Pod Security Standard "restricted" admits. */
-export function podSpec({ name, image, args, command, claim }: Pod): object {
+export function podSpec({ name, image, args, command, claim, secrets = [] }: Pod): object {
+  const models = { name: 'models', persistentVolumeClaim: { claimName: claim } };
   return {
     restartPolicy: 'Never',
     automountServiceAccountToken: false,
-    securityContext: SECURITY,
+    securityContext: POD_SECURITY,
     containers: [
       {
         name,
@@ -110,11 +122,17 @@ export function podSpec({ name, image, args, command, claim }: Pod): object {
         ...(command && { command }),
         stdin: true,
         stdinOnce: true,
-        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
-        ...(claim && { volumeMounts: [{ name: 'models', mountPath: '/models' }] }),
+        securityContext: CONTAINER_SECURITY,
+        volumeMounts: [
+          ...(claim === undefined ? [] : [{ name: models.name, mountPath: '/models' }]),
+          ...secrets.map((secret) => ({ name: secret, mountPath: `/secrets/${secret}` })),
+        ],
       },
     ],
-    ...(claim && { volumes: [{ name: 'models', persistentVolumeClaim: { claimName: claim } }] }),
+    volumes: [
+      ...(claim === undefined ? [] : [models]),
+      ...secrets.map((secret) => ({ name: secret, secret: { secretName: secret } })),
+    ],
   };
 }
 

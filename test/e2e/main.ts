@@ -1,18 +1,18 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { main as alphapo } from '../../cli/src/main.ts';
 import { Cluster } from './cluster.ts';
+import { expectThat } from './expect-that.ts';
 import { buildImages, loadImages } from './images.ts';
 import { until } from './kubectl.ts';
 import { pairLines } from './pairs.ts';
-import { CHANGED, helm, NAME, policyOf, RELEASE, RUN_NAME, upgradeTrial } from './release.ts';
+import { CHANGED, helm, NAME, RELEASE, RUN_NAME, upgradeTrial } from './release.ts';
 import { checkRights, checkTraffic } from './rights.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { Times } from './times.ts';
+import { ADAPTER, makeModel, trainAlone } from './train-alone.ts';
 
 const START_SECONDS = 120;
-const ADAPTER = 'adapter_model.safetensors';
 const SCORED = ['--prompt', 'How do I explain bread to a child?', '--response', 'Start with what one can see.'];
 const SERVICES = ['tokenizer', 'scorer', 'optimizer'];
 
@@ -36,7 +36,7 @@ async function trial(settings: Settings): Promise<void> {
       await checkRights(cluster.kubectl, NAME);
       times.mark('the autoscaler’s token can do what it needs, and no more');
     }
-    await checkTraffic(cluster, NAME);
+    await checkTraffic(cluster, `${NAME}-kafka`, 9092);
     times.mark('forbidden traffic is denied');
 
     const exported = await run(cluster, settings, folder, times);
@@ -47,10 +47,17 @@ async function trial(settings: Settings): Promise<void> {
       const score = ['score-response', '--scorer', `${NAME}-scorer:50052`, ...SCORED];
       const answer = await times.of('first score from zero', () => cluster.alphapo('score', score));
       expectThat(JSON.parse(answer).tokens > 0, `a score came back: ${answer}`);
+      const trained = [...score, '--policy', 'latest'];
+      await times.of('a score of the trained policy, which the optimizer is started for', () =>
+        cluster.alphapo('score-trained', trained),
+      );
+      expectThat((await exportAs(cluster, 'again')).equals(exported), 'the policy can be exported again');
     }
     const topics = ['--brokers', `${NAME}-kafka:9092`, '--topic-prefix', `${RUN_NAME}-`];
     console.log(await times.of('lineage verified', () => cluster.alphapo('verify', ['verify', ...topics])));
-    const alone = await times.of('the same run in one process', () => trainAlone(folder, settings));
+    const alone = await times.of('the same run in one process', async () =>
+      trainAlone(folder, await makeModel(folder), settings),
+    );
     expectThat(exported.equals(alone), 'the adapter equals that of one process, bit for bit');
 
     helm(settings.namespace, 'uninstall', RELEASE, '--wait');
@@ -93,9 +100,13 @@ async function run(cluster: Cluster, settings: Settings, folder: string, times: 
   await upgradeInTheMiddle(cluster, settings, times);
   await cluster.step(steps);
   times.mark('the run has ended', since());
-  const options = ['--optimizer', `${NAME}-optimizer:50053`, '--name', 'last'];
-  await cluster.alphapo('export', ['export', ...options]);
-  return cluster.optimizerFile(`/var/lib/alphapo/${RUN_NAME}/exports/last/${ADAPTER}`);
+  return exportAs(cluster, 'last');
+}
+
+/** The adapter of the newest policy, exported under a name. */
+async function exportAs(cluster: Cluster, name: string): Promise<Buffer> {
+  await cluster.alphapo(`export-${name}`, ['export', '--optimizer', `${NAME}-optimizer:50053`, '--name', name]);
+  return cluster.optimizerFile(`/var/lib/alphapo/${RUN_NAME}/exports/${name}/${ADAPTER}`);
 }
 
 /** `helm upgrade` that makes all pods anew, the optimizer's too, while steps are being taken. */
@@ -110,22 +121,4 @@ async function upgradeInTheMiddle(cluster: Cluster, settings: Settings, times: T
   });
   const step = await cluster.takenUpAfter();
   expectThat(step < settings.steps, `the upgraded optimizer goes on in the middle of the run, after step ${step}`);
-}
-
-/** The adapter of the same pairs and settings after training in this process. */
-async function trainAlone(folder: string, settings: Settings): Promise<Buffer> {
-  const file = (name: string) => join(folder, name);
-  await writeFile(file('run.yaml'), JSON.stringify(policyOf(settings)));
-  const command = (...args: string[]) => alphapo(['node', 'alphapo', ...args]);
-  await command('init-model', file('model'));
-  await command(
-    ...['train', '--model', file('model'), '--data', file('pairs.jsonl'), '--config', file('run.yaml')],
-    ...['--out', file('out'), '--no-shuffle', '--threads', '1', '--chat-template', 'plain'],
-  );
-  return readFile(join(file('out'), 'adapter', ADAPTER));
-}
-
-function expectThat(holds: boolean, what: string): void {
-  if (!holds) throw new Error(`NOT SO: ${what}`);
-  console.log(`ok: ${what}`);
 }

@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { IMAGE, KAFKA_IMAGE, TAG } from './images.ts';
-import type { Settings } from './settings.ts';
+import type { RunSize, Settings } from './settings.ts';
 
 const CHART = join(import.meta.dirname, '../../charts/alphapo');
 
@@ -20,7 +20,7 @@ export const CLIENT = { [`${NAME}-client`]: 'true' };
 export const CHANGED = 'alphapo.dev/changed';
 
 /** The settings of the run, as the chart's `policy` and as the file of `alphapo train`. */
-export function policyOf({ steps, pairsPerStep }: Settings): Readonly<Record<string, unknown>> {
+export function policyOf({ steps, pairsPerStep }: RunSize): Readonly<Record<string, unknown>> {
   return { steps, 'batch-size': pairsPerStep, shards: 4, 'learning-rate': 0.003, 'lora-rank': 4, 'max-length': 256 };
 }
 
@@ -68,11 +68,12 @@ export function upgrade(
   }
 }
 
-export function helm(namespace: string, ...args: string[]): void {
-  execFileSync('helm', ['-n', namespace, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+/** What Helm prints. Throws with what it complains of, and with what failed hooks said. */
+export function helm(namespace: string, ...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync('helm', ['-n', namespace, ...args], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`helm ${args[0]}: ${stdout}${stderr}`);
+  return stdout;
 }
 
 /** What Helm told whoever installed the chart. */
-export function notes(namespace: string): string {
-  return execFileSync('helm', ['-n', namespace, 'get', 'notes', RELEASE], { encoding: 'utf8' });
-}
+export const notes = (namespace: string): string => helm(namespace, 'get', 'notes', RELEASE);

@@ -57,12 +57,12 @@ async function expectRight(kubectl: Kubectl, account: string, right: Right, expe
   }
 }
 
-/** A pod with the clients' label reaches Kafka and one without does not. Throws otherwise. */
-export async function checkTraffic(cluster: Cluster, name: string): Promise<void> {
-  const connect = `require('net').connect(9092,'${name}-kafka').on('connect',()=>{console.log('open');process.exit(0)}).on('error',()=>{console.log('closed');process.exit(0)});setTimeout(()=>{console.log('closed');process.exit(0)},${CONNECT_TIMEOUT_MS})`;
+/** A pod with the clients' label reaches a Service and one without does not. Throws otherwise. */
+export async function checkTraffic(cluster: Cluster, service: string, port: number): Promise<void> {
+  const connect = `require('net').connect(${port},'${service}').on('connect',()=>{console.log('open');process.exit(0)}).on('error',()=>{console.log('closed');process.exit(0)});setTimeout(()=>{console.log('closed');process.exit(0)},${CONNECT_TIMEOUT_MS})`;
   const ask = (pod: string, labels: Readonly<Record<string, string>>) =>
     cluster.kubectl.runPod({ name: pod, image: cluster.image, command: ['node', '-e', connect], args: [], labels });
   const [client, stranger] = [await ask('client', cluster.clientLabels), await ask('stranger', {})];
-  if (!client.includes('open')) throw new Error(`a client does not reach Kafka: ${client}`);
-  if (!stranger.includes('closed')) throw new Error(`a pod without the clients’ label reaches Kafka: ${stranger}`);
+  if (!client.includes('open')) throw new Error(`a client does not reach ${service}: ${client}`);
+  if (!stranger.includes('closed')) throw new Error(`a pod without the clients’ label reaches ${service}: ${stranger}`);
 }

@@ -1,10 +1,14 @@
 import { parseArgs } from 'node:util';
 
-export interface Settings {
-  readonly autoscaling: 'builtin' | 'none';
-  readonly namespace: string;
+/** How much is trained. */
+export interface RunSize {
   readonly steps: number;
   readonly pairsPerStep: number;
+}
+
+export interface Settings extends RunSize {
+  readonly autoscaling: 'builtin' | 'none';
+  readonly namespace: string;
   readonly build: boolean;
   readonly keep: boolean;
 }

@@ -1,29 +1,17 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type EventLogger, openConfiguredLog, silentLogger } from '@alphapo/messaging';
-import { type Authority, certificateAuthority, type Identity, writeIdentity } from '../certificates.ts';
+import { type Authority, certificateAuthority, writeIdentity } from '../certificates.ts';
 import { freePort } from '../free-port.ts';
 import { startOwnKafka, type TestBroker } from '../kafka/broker.ts';
 import { whyNoJava } from '../kafka/installation.ts';
+import { inline, loginSettings, tlsSettings } from '../kafka/listener-security.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { createTopic, numbered, valuesSoon } from './messaging-contract.ts';
 
 const USER = 'alice';
 const PASSWORD = 'correct-horse-battery';
 const WRONG = 'wrong-horse-battery';
-
-const LOGIN = 'org.apache.kafka.common.security';
-
-/** One line of a properties file. */
-const inline = (pem: string) => pem.trim().replaceAll('\n', '\\n');
-
-function tlsSettings({ certificate, key }: Identity): Record<string, string> {
-  return {
-    'ssl.keystore.type': 'PEM',
-    'ssl.keystore.certificate.chain': inline(certificate),
-    'ssl.keystore.key': inline(key),
-  };
-}
 
 const missing = await whyNoJava();
 const describeSecured = missing === undefined ? describe : describe.skip;
@@ -50,10 +38,7 @@ describeSecured(`brokers that want TLS and a password${missing ? ` (skipped: ${m
           advertisedPort: sasl,
           settings: {
             ...tlsSettings(identity),
-            'sasl.enabled.mechanisms': 'SCRAM-SHA-512,SCRAM-SHA-256,PLAIN',
-            'scram-sha-512.sasl.jaas.config': `${LOGIN}.scram.ScramLoginModule required;`,
-            'scram-sha-256.sasl.jaas.config': `${LOGIN}.scram.ScramLoginModule required;`,
-            'plain.sasl.jaas.config': `${LOGIN}.plain.PlainLoginModule required user_${USER}="${PASSWORD}";`,
+            ...loginSettings(USER, PASSWORD),
           },
         },
         {

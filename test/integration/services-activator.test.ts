@@ -182,14 +182,18 @@ test('large requests leave less room for others', async () => {
   await held;
 });
 
-test('one that waited in vain is told why', async () => {
+test('one that waited in vain is told why, each reason once', async () => {
   await using front = await activator({ waitMs: 1_500 });
   const message = '0/1 nodes are available: 1 Insufficient nvidia.com/gpu.';
-  front.workloads.change('scorer', { obstacles: [{ name: 'scorer-x', reason: 'Unschedulable', message }] });
+  const obstacle = { name: 'scorer-x', reason: 'Unschedulable', message };
+  const another = { name: 'scorer-a', reason: 'ErrImagePull', message: 'not found' };
+  front.workloads.change('scorer', { obstacles: [another, { ...obstacle, name: 'scorer-b' }, obstacle] });
   await expect(callUnary(front.connection, 'score', SCORE, CALL)).rejects.toMatchObject({
     code: 'unavailable',
     reason: 'NO_SCORER_READY',
-    message: expect.stringContaining(message),
+    message: expect.stringContaining(
+      `pod scorer-a is ErrImagePull (not found); pod scorer-x is Unschedulable (${message});`,
+    ),
   });
 });
 

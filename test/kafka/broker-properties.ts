@@ -1,3 +1,5 @@
+const LOOPBACK = '127.0.0.1';
+
 /** Where one broker listens and keeps its data. */
 export interface BrokerPlace {
   readonly port: number;
@@ -7,9 +9,13 @@ export interface BrokerPlace {
 }
 
 export interface ExtraListener {
+  /** The address that it listens on; the loopback one where absent. */
+  readonly host?: string;
   readonly port: number;
   /** Where clients are told to reach it: that of a proxy which can disturb their connections, say. */
   readonly advertisedPort: number;
+  /** The loopback address where absent. */
+  readonly advertisedHost?: string;
   /** PLAINTEXT where absent. */
   readonly protocol?: 'SSL' | 'SASL_SSL';
   /** Settings of its own, without their prefix `listener.name.<name>.`. */
@@ -24,15 +30,15 @@ export function brokerProperties({ port, controllerPort, dataFolder, listeners }
   const settings: Record<string, string | number | boolean> = {
     'process.roles': 'broker,controller',
     'node.id': 1,
-    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    'controller.quorum.voters': `1@${LOOPBACK}:${controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
     listeners: list(
-      `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-      (via) => `${via.name}://127.0.0.1:${via.port}`,
+      `PLAINTEXT://${LOOPBACK}:${port},CONTROLLER://${LOOPBACK}:${controllerPort}`,
+      (via) => `${via.name}://${via.host ?? LOOPBACK}:${via.port}`,
     ),
     'advertised.listeners': list(
-      `PLAINTEXT://127.0.0.1:${port}`,
-      (via) => `${via.name}://127.0.0.1:${via.advertisedPort}`,
+      `PLAINTEXT://${LOOPBACK}:${port}`,
+      (via) => `${via.name}://${via.advertisedHost ?? LOOPBACK}:${via.advertisedPort}`,
     ),
     'listener.security.protocol.map': list(
       'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',

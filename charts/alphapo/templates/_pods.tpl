@@ -87,6 +87,7 @@ ports:
 {{/*
 Probes by gRPC health. A start may read gigabytes, or wait for brokers: startup has ten minutes. Liveness is patient, because a service that is
 killed while it computes loses its work. Stopping waits until no more calls are sent here.
+What a service said last is in the pod's status.
 */}}
 {{- define "alphapo.probes" -}}
 startupProbe:
@@ -106,6 +107,7 @@ livenessProbe:
 lifecycle:
   preStop:
     sleep: { seconds: 5 }
+terminationMessagePolicy: FallbackToLogsOnError
 securityContext:
   {{- include "alphapo.containerSecurity" .root | nindent 2 }}
 {{- end -}}

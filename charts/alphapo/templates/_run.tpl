@@ -131,6 +131,7 @@ checksum/run: {{ printf "%s%s" (include "alphapo.runName" .) (include "alphapo.r
     {{- range $file, $digest := $hub.sha256 }}
     - --sha256={{ $file }}={{ $digest }}
     {{- end }}
+  terminationMessagePolicy: FallbackToLogsOnError
   securityContext:
     {{- include "alphapo.containerSecurity" .root | nindent 4 }}
   resources:

@@ -35,6 +35,7 @@ async function fetch({ repo, revision, out, endpoint, tokenFile, sha256 }: Fetch
     const { commit, files, fetched } = await fetchModel({
       ...{ repository: repo, revision, out, token, signal: stopSignal(), pinned: pinnedDigests(sha256) },
       endpoint: endpoint ?? process.env.HF_ENDPOINT,
+      onWait: () => process.stderr.write(`${out}: another process is fetching into it, waiting\n`),
       onProgress: ({ file, fetchedBytes, totalBytes }) => progress.update(fetchedBytes, totalBytes, file),
     });
     progress.stop();

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { messageOf } from '@alphapo/base';
 
 /** docs/decisions/0006-no-gpu-libraries-by-default.md says why it is not there by itself. */
-const INSTALL = 'ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false';
+const INSTALL = 'ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js';
 
 /**
  * What CUDA lacks on this machine, and how to get it, after ONNX Runtime failed with `message`; undefined where the failure

@@ -15,6 +15,6 @@ withoutCuda('a machine without the CUDA provider says what is missing and how to
   const folder = await writeTinyModel(await temporaryFolder());
   await expect(openEngine(folder, { executionProvider: 'cuda' })).rejects.toMatchObject({
     reason: 'DEVICE_NOT_AVAILABLE',
-    message: expect.stringMatching(/libonnxruntime_providers_cuda\.so.*npm rebuild onnxruntime-node/),
+    message: expect.stringMatching(/libonnxruntime_providers_cuda\.so.*ONNXRUNTIME_NODE_INSTALL=cuda12/),
   });
 });

@@ -67,6 +67,19 @@ test('what an earlier call has fetched is kept; what it left damaged is fetched 
   expect(await visible(out)).toEqual([...WANTED]);
 });
 
+test('of several that want the same folder at once one fetches, and the others wait for it', async () => {
+  const { server, options, out } = await started();
+  await using _ = server;
+  server.cuts = { after: 200_000, left: 2 };
+  let waiting = 0;
+  const onWait = () => void waiting++;
+  const models = await Promise.all([1, 2, 3].map(() => fetchModel({ ...options, onWait })));
+  expect(models.map(({ fetched }) => fetched).toSorted()).toEqual([false, false, true]);
+  expect(waiting).toBe(2);
+  expect(server.sent).toBe(WANTED.reduce((sum, name) => sum + FILES[name].length, 0) + WANTED.length);
+  expect((await readdir(out)).filter((name) => name.startsWith('.'))).toEqual(['.alphapo-model.json']);
+});
+
 test('damaged bytes are refused, and nothing of them is kept', async () => {
   const { server, options, out } = await started();
   await using _ = server;
@@ -87,12 +100,12 @@ test('a pinned digest wins over what the hub says', async () => {
 test('a token opens what needs one, and stays out of messages', async () => {
   const { server, options } = await started();
   await using _ = server;
-  server.token = 'hf_secret';
+  server.token = 'any-secret';
   await expect(fetchModel(options)).rejects.toMatchObject({ reason: 'HUB_REFUSED' });
-  const wrong = await fetchModel({ ...options, token: 'hf_wrong' }).catch((error: Error) => error);
+  const wrong = await fetchModel({ ...options, token: 'any-wrong' }).catch((error: Error) => error);
   expect((wrong as Error).message).toContain('check the token');
-  expect((wrong as Error).message).not.toContain('hf_wrong');
-  await fetchModel({ ...options, token: 'hf_secret' });
+  expect((wrong as Error).message).not.toContain('any-wrong');
+  await fetchModel({ ...options, token: 'any-secret' });
 });
 
 test('what is no model is refused; a hub that is not there is named', async () => {

@@ -5,6 +5,7 @@ import { wrongDigest } from './digests.ts';
 import { Hub, type HubFile, type HubOptions } from './hub.ts';
 import { readRecord, writeRecord } from './record.ts';
 import { appendFrom, sizeOf } from './resumed-file.ts';
+import { takeTurn } from './turn.ts';
 
 export interface FetchOptions extends HubOptions {
   /** Folder that becomes the model folder. */
@@ -13,6 +14,8 @@ export interface FetchOptions extends HubOptions {
   readonly pinned?: ReadonlyMap<string, string>;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: FetchProgress) => void;
+  /** Called once where another process is fetching into the folder, and is waited for. */
+  readonly onWait?: () => void;
 }
 
 export interface FetchProgress {
@@ -38,23 +41,35 @@ const UNFINISHED = '.unfinished';
 /**
  * Makes `out` the model folder of a repository's revision. What an interrupted call has fetched is not fetched again; each file
  * is checked against the digest that the hub has of it, and against a pinned one. A folder that holds this model already is
- * left alone, without asking the hub: a branch that has moved meanwhile does not change a model that is in use.
+ * left alone, without asking the hub: a branch that has moved meanwhile does not change a model that is in use. Of several processes
+ * that want the same folder, one fetches and the others wait.
  *
  * Errors: OTHER_MODEL where the folder holds another one, NOT_A_MODEL, FILE_NOT_FOUND of a pinned file, WRONG_DIGEST, HUB_REFUSED,
  * HUB_UNAVAILABLE.
  */
 export async function fetchModel(options: FetchOptions): Promise<FetchedModel> {
-  const { out, repository, revision, pinned = new Map() } = options;
+  const { out } = options;
   await mkdir(out, { recursive: true });
+  const there = await heldModel(options);
+  if (there !== undefined) return there;
+  await using _turn = await takeTurn(out, options);
+  return (await heldModel(options)) ?? (await fetchAll(options));
+}
+
+/** What the folder holds, if it was fetched whole. Errors: OTHER_MODEL, WRONG_DIGEST. */
+async function heldModel({ out, repository, revision, pinned = new Map() }: FetchOptions) {
   const record = await readRecord(out);
-  if (record !== undefined) {
-    if (record.repository !== repository || record.revision !== revision) throw otherModel(out, record);
-    for (const [file, hex] of pinned) {
-      const wrong = await wrongDigest(join(out, file), [{ algorithm: 'sha256', hex }]);
-      if (wrong !== undefined) throw wrong;
-    }
-    return { commit: record.commit, files: record.files, fetched: false };
+  if (record === undefined) return undefined;
+  if (record.repository !== repository || record.revision !== revision) throw otherModel(out, record);
+  for (const [file, hex] of pinned) {
+    const wrong = await wrongDigest(join(out, file), [{ algorithm: 'sha256', hex }]);
+    if (wrong !== undefined) throw wrong;
   }
+  return { commit: record.commit, files: record.files, fetched: false };
+}
+
+async function fetchAll(options: FetchOptions): Promise<FetchedModel> {
+  const { out, repository, revision, pinned = new Map() } = options;
   const hub = new Hub(options);
   const commit = await hub.commit();
   const files = (await hub.files(commit)).filter(({ path }) => WANTED.test(path));

@@ -2,6 +2,8 @@ import { AlphapoError, messageOf } from '@alphapo/base';
 import { downloadFile, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
 import type { Digest } from './digests.ts';
 
+const HUGGING_FACE = 'https://huggingface.co';
+
 export interface HubOptions {
   /** `organisation/name`. */
   readonly repository: string;
@@ -68,12 +70,20 @@ export class Hub {
     return (from) => blob.slice(from).stream() as ReadableStream<Uint8Array>;
   }
 
+  /**
+   * The token goes along by a `fetch` of our own: the library takes none but Hugging Face's, which begin with `hf_`. It goes to the hub itself, and
+   * not to whoever stores the files for it.
+   */
   get #access() {
-    const { endpoint, token } = this.#options;
-    return {
-      ...(endpoint === undefined ? {} : { hubUrl: endpoint.replace(/\/+$/, '') }),
-      ...(token === undefined ? {} : { accessToken: token }),
+    const { endpoint = HUGGING_FACE, token } = this.#options;
+    const hubUrl = endpoint.replace(/\/+$/, '');
+    const fetchWithToken: typeof fetch = (input, init) => {
+      const request = new Request(input, init);
+      const toHub = new URL(request.url).origin === new URL(hubUrl).origin;
+      if (token !== undefined && toHub) request.headers.set('authorization', `Bearer ${token}`);
+      return fetch(request);
     };
+    return { hubUrl, fetch: fetchWithToken };
   }
 
   async #ask<T>(question: () => Promise<T>): Promise<T> {

@@ -13,7 +13,8 @@ metadata:
   annotations:
     helm.sh/hook: {{ .hook }}
     helm.sh/hook-weight: {{ .weight | quote }}
-    # What a failed job says stays to be read.
+    # What a failed job says is printed by Helm (3.18 and later), and stays to be read.
+    helm.sh/hook-output-log-policy: hook-failed
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 spec:
   backoffLimit: {{ .retries }}

@@ -1,7 +1,7 @@
 {{/* The pod that the notes send pairs with, as JSON for `kubectl run --overrides`; the Pod Security Standard "restricted" admits it. */}}
 {{- define "alphapo.producePod" -}}
 {{- $topic := printf "%s-preferences" (include "alphapo.runName" .) -}}
-{{- $produce := printf "produce --brokers %s --topic %s --data /tmp/pairs.jsonl --end" (include "alphapo.brokers" .) $topic -}}
+{{- $produce := printf "produce --topic %s --data /tmp/pairs.jsonl --end" $topic -}}
 {{- include "alphapo.producePodYaml" (dict "root" . "produce" $produce) | fromYaml | toRawJson -}}
 {{- end -}}
 
@@ -18,11 +18,15 @@ spec:
       command: [sh, -ec, "cat >/tmp/pairs.jsonl; exec node /app/cli/bin/alphapo.js {{ .produce }}"]
       stdin: true
       stdinOnce: true
+      env:
+        {{- include "alphapo.kafkaEnv" .root | nindent 8 }}
       securityContext:
         {{- include "alphapo.containerSecurity" .root | nindent 8 }}
       volumeMounts:
         - { name: tmp, mountPath: /tmp }
+        {{- include "alphapo.kafkaMounts" .root | trim | nindent 8 }}
   volumes:
     - name: tmp
       emptyDir: {}
+    {{- include "alphapo.kafkaVolumes" .root | trim | nindent 4 }}
 {{- end -}}

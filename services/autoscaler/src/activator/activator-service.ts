@@ -155,8 +155,12 @@ export class ActivatorService {
 
   #waitedInVain(failure: AlphapoError | undefined): AlphapoError {
     const { wakers, waitMs } = this.#parts;
-    const [obstacle] = [...wakers.scorer.obstacles, ...wakers.optimizer.obstacles];
-    const why = obstacle === undefined ? '' : `: pod ${obstacle.name} is ${obstacle.reason} (${obstacle.message})`;
+    const obstacles = [...wakers.scorer.obstacles, ...wakers.optimizer.obstacles];
+    // One pod for each reason: which of them are listed first says nothing.
+    const told = new Map(
+      obstacles.map(({ name, reason, message }) => [reason, `pod ${name} is ${reason} (${message})`]),
+    );
+    const why = told.size === 0 ? '' : `: ${[...told.values()].join('; ')}`;
     const last = failure === undefined ? '' : `; the last one that was asked said: ${failure.message}`;
     return new AlphapoError(
       'unavailable',

@@ -25,9 +25,12 @@ export function obstaclesOf(pods: readonly V1Pod[]): Obstacle[] {
   });
 }
 
-function stuck(name: string, { name: container, state }: V1ContainerStatus): Obstacle[] {
+function stuck(name: string, { name: container, state, lastState }: V1ContainerStatus): Obstacle[] {
   const { reason = '', message = '' } = state?.waiting ?? {};
-  return STUCK.has(reason) ? [{ name, reason, message: `container ${container}: ${message}` }] : [];
+  if (!STUCK.has(reason)) return [];
+  const said = (lastState?.terminated?.message ?? '').trim().split('\n').at(-1);
+  const last = said ? `; its last words: ${said}` : '';
+  return [{ name, reason, message: `container ${container}: ${message}${last}` }];
 }
 
 /** A workload that may make no pods: a quota, or a rule that its pods break. */

@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Cluster } from './cluster.ts';
+import { CONTAINER_SECURITY, POD_SECURITY } from './kubectl.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+/** What the pod runs, beside Node.js. */
+const SOURCES = ['test/e2e/hub/serve.ts', 'libs/hub/src/hub-server.fixture.ts'];
+const NAME = 'hub';
+const PORT = 8080;
+
+/** What the hub has, as values of the chart. */
+export const HUB_MODEL = { repo: 'team/model', revision: 'c0ffee'.padEnd(40, '0') };
+
+/** Starts a hub with the trial's model in a namespace; returns its address. */
+export async function startHub(cluster: Cluster, token: string): Promise<string> {
+  const { kubectl, image } = cluster;
+  const labels = { app: NAME };
+  const keyOf = (path: string) => path.replaceAll('/', '.');
+  const sources = SOURCES.map((path) => [keyOf(path), readFileSync(join(ROOT, path), 'utf8')]);
+  const metadata = { name: NAME, labels };
+  kubectl.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: Object.fromEntries(sources) });
+  kubectl.apply({ apiVersion: 'v1', kind: 'Secret', metadata, stringData: { token } });
+  const container = { image, securityContext: CONTAINER_SECURITY };
+  const model = { name: 'model', mountPath: '/model' };
+  kubectl.apply({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata,
+    spec: {
+      automountServiceAccountToken: false,
+      securityContext: POD_SECURITY,
+      initContainers: [{ ...container, name: 'model', args: ['init-model', '/model/tiny'], volumeMounts: [model] }],
+      containers: [
+        {
+          ...container,
+          name: NAME,
+          command: ['node', `/sources/${SOURCES[0]}`, '/model/tiny', `${PORT}`],
+          env: [{ name: 'HUB_TOKEN', valueFrom: { secretKeyRef: { name: NAME, key: 'token' } } }],
+          readinessProbe: { tcpSocket: { port: PORT }, periodSeconds: 1 },
+          volumeMounts: [model, { name: 'sources', mountPath: '/sources' }],
+        },
+      ],
+      volumes: [
+        { name: 'model', emptyDir: {} },
+        {
+          name: 'sources',
+          configMap: { name: NAME, items: SOURCES.map((path) => ({ key: keyOf(path), path })) },
+        },
+      ],
+    },
+  });
+  kubectl.apply({ apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: labels, ports: [{ port: PORT }] } });
+  await kubectl.run('wait', `pod/${NAME}`, '--for=condition=Ready', '--timeout=120s');
+  return `http://${NAME}.${kubectl.namespace}.svc:${PORT}`;
+}
