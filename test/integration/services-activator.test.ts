@@ -197,6 +197,20 @@ test('one that waited in vain is told why, each reason once', async () => {
   });
 });
 
+test('one that waited in vain for two workloads is told of both, though their reason is the same', async () => {
+  await using front = await activator({ waitMs: 1_500 });
+  for (const component of ['scorer', 'optimizer'] as const) {
+    const obstacle = { name: `${component}-x`, reason: 'CrashLoopBackOff', message: `${component} ends` };
+    front.workloads.change(component, { obstacles: [obstacle] });
+  }
+  await expect(callUnary(front.connection, 'score', UNDER_POLICY, CALL)).rejects.toMatchObject({
+    reason: 'NO_SCORER_READY',
+    message: expect.stringContaining(
+      'pod scorer-x is CrashLoopBackOff (scorer ends); pod optimizer-x is CrashLoopBackOff (optimizer ends);',
+    ),
+  });
+});
+
 test('a deadline ends the wait', async () => {
   await using front = await activator({ held: { calls: 1, bytes: 4_096 } });
   const late = { code: 'deadline-exceeded' };

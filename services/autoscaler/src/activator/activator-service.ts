@@ -155,12 +155,13 @@ export class ActivatorService {
 
   #waitedInVain(failure: AlphapoError | undefined): AlphapoError {
     const { wakers, waitMs } = this.#parts;
-    const obstacles = [...wakers.scorer.obstacles, ...wakers.optimizer.obstacles];
-    // One pod for each reason: which of them are listed first says nothing.
-    const told = new Map(
-      obstacles.map(({ name, reason, message }) => [reason, `pod ${name} is ${reason} (${message})`]),
-    );
-    const why = told.size === 0 ? '' : `: ${[...told.values()].join('; ')}`;
+    // One pod for each reason of a workload: which of them are listed first says nothing.
+    const told = [wakers.scorer, wakers.optimizer].flatMap(({ obstacles }) => [
+      ...new Map(
+        obstacles.map(({ name, reason, message }) => [reason, `pod ${name} is ${reason} (${message})`]),
+      ).values(),
+    ]);
+    const why = told.length === 0 ? '' : `: ${told.join('; ')}`;
     const last = failure === undefined ? '' : `; the last one that was asked said: ${failure.message}`;
     return new AlphapoError(
       'unavailable',
