@@ -117,3 +117,14 @@ test('what is no model is refused; a hub that is not there is named', async () =
     reason: 'HUB_UNAVAILABLE',
   });
 });
+
+test.each([408, 429, 503])('a hub that has no time is not one that refuses: status %i', async (status) => {
+  const { server, options } = await started();
+  await using _ = server;
+  server.status = status;
+  await expect(fetchModel(options)).rejects.toMatchObject({
+    code: 'unavailable',
+    reason: 'HUB_UNAVAILABLE',
+    message: expect.stringContaining('not now'),
+  });
+});

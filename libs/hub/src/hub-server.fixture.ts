@@ -15,6 +15,8 @@ export class HubServer implements AsyncDisposable {
   damaged: string | undefined;
   /** Where a token is needed. */
   token: string | undefined;
+  /** Every request is answered with this status. */
+  status: number | undefined;
   /** Bytes of content that were sent, and requests that were answered. */
   sent = 0;
   requests = 0;
@@ -39,7 +41,9 @@ export class HubServer implements AsyncDisposable {
     this.requests++;
     const { pathname } = new URL(request.url ?? '', 'http://hub');
     const content = `/${this.repository}/resolve/${this.commit}/`;
-    if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) {
+    if (this.status !== undefined) {
+      this.#json(response, { error: 'not now' }, this.status);
+    } else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) {
       this.#json(response, { error: 'unauthorised' }, 401);
     } else if (pathname.startsWith(`/api/models/${this.repository}/revision/`)) {
       this.#json(response, { id: this.repository, sha: this.commit, lastModified: '2026-01-01T00:00:00Z' });

@@ -2,6 +2,8 @@ import { AlphapoError, messageOf } from '@alphapo/base';
 import { downloadFile, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
 import type { Digest } from './digests.ts';
 
+/** Request timeout and too many requests: they say nothing about who asks, and pass. */
+const PASSING = [408, 429];
 const HUGGING_FACE = 'https://huggingface.co';
 
 export interface HubOptions {
@@ -91,7 +93,7 @@ export class Hub {
     try {
       return await question();
     } catch (error) {
-      if (error instanceof HubApiError && error.statusCode < 500) {
+      if (error instanceof HubApiError && error.statusCode < 500 && !PASSING.includes(error.statusCode)) {
         const advice =
           error.statusCode === 404
             ? 'check the names, and whether a token is needed'
