@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
@@ -41,7 +41,12 @@ const MINIMAL: Values = {
 };
 
 /** Calls Helm with a subcommand, the chart, MINIMAL and further values, which win. Throws with what Helm says. */
-export function helm(command: readonly string[], values: Values = {}, files: readonly string[] = []): string {
+export function helm(
+  command: readonly string[],
+  values: Values = {},
+  files: readonly string[] = [],
+  chart: string = CHART,
+): string {
   const folder = mkdtempSync(join(tmpdir(), 'alphapo-chart-'));
   try {
     const all = [MINIMAL, values].map((content, i) => {
@@ -49,9 +54,9 @@ export function helm(command: readonly string[], values: Values = {}, files: rea
       writeFileSync(file, JSON.stringify(content));
       return file;
     });
-    const order = [all[0] as string, ...files.map((file) => join(CHART, file)), all[1] as string];
+    const order = [all[0] as string, ...files.map((file) => join(chart, file)), all[1] as string];
     const options = order.flatMap((file) => ['-f', file]);
-    return execFileSync(HELM, [...command, CHART, ...options], {
+    return execFileSync(HELM, [...command, chart, ...options], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -62,14 +67,30 @@ export function helm(command: readonly string[], values: Values = {}, files: rea
   }
 }
 
-export function template(values: Values = {}, files: readonly string[] = []): string {
+export function template(values: Values = {}, files: readonly string[] = [], chart: string = CHART): string {
   const place = ['--namespace', NAMESPACE, '--kube-version', KUBERNETES_VERSION];
-  return helm(['template', RELEASE, ...place], values, files);
+  return helm(['template', RELEASE, ...place], values, files, chart);
 }
 
 /** All resources that the chart comes to. */
-export function render(values: Values = {}, files: readonly string[] = []): Resource[] {
-  return parseAllDocuments(template(values, files)).flatMap((document) => document.toJS() ?? []);
+export function render(values: Values = {}, files: readonly string[] = [], chart: string = CHART): Resource[] {
+  return parseAllDocuments(template(values, files, chart)).flatMap((document) => document.toJS() ?? []);
+}
+
+/** What is said after an install. Helm says it with a cluster only: here a copy of the chart has it in a resource. */
+export function notes(values: Values = {}): string {
+  const chart = mkdtempSync(join(tmpdir(), 'alphapo-chart-'));
+  try {
+    cpSync(CHART, chart, { recursive: true });
+    renameSync(join(chart, 'templates/NOTES.txt'), join(chart, 'notes.txt'));
+    writeFileSync(
+      join(chart, 'templates/notes.yaml'),
+      `{ kind: Notes, metadata: { name: ${RELEASE}-alphapo-notes }, text: {{ tpl (.Files.Get "notes.txt") . | toJson }} }`,
+    );
+    return one(render(values, [], chart), 'Notes', 'notes').text;
+  } finally {
+    rmSync(chart, { recursive: true });
+  }
 }
 
 /** The only resource of a kind and name (without the release's and the chart's). */

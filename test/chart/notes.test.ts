@@ -1,0 +1,36 @@
+import { execFileSync } from 'node:child_process';
+import { securitySettingsFrom } from '../../libs/rpc/src/security/settings.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { describeHelm, notes, type Values } from './helm.ts';
+
+/** What a shell of a caller says to commands of the notes, where `kubectl` prints what a command says. */
+async function inShell(kubectl: string, commands: string): Promise<string> {
+  const { PATH } = process.env;
+  return execFileSync('sh', ['-euc', `umask 022\nkubectl() { ${kubectl}; }\n${commands}`], {
+    cwd: await temporaryFolder(),
+    env: { PATH },
+    encoding: 'utf8',
+  });
+}
+
+/** The commands that give a caller certificates and a token, and that follow the run. */
+const callerCommands = (values: Values) =>
+  (/port-forward [^\n]*\n(.*?)\n +alphapo watch/s.exec(notes(values)) as RegExpExecArray)[1] as string;
+
+describeHelm('the notes', () => {
+  test.each<[string, string | undefined, Values]>([
+    ['without TLS', 'allow', { access: { enabled: true, allowPlaintext: true } }],
+    ['with TLS', undefined, { access: { enabled: true }, tls: { mode: 'server' } }],
+  ])('give a caller a token that its client takes and that others cannot read: %s', async (_, plaintext, values) => {
+    const commands = callerCommands(values);
+    const [mode, ...variables] = (await inShell('printf secret', `${commands}\nstat -c %a token; env`)).split('\n');
+    expect(mode).toBe('600');
+    const environment = Object.fromEntries(variables.map((line) => line.split(/=(.*)/)));
+    expect(securitySettingsFrom(environment).token).toBeDefined();
+    expect(environment.ALPHAPO_PLAINTEXT_TOKENS).toBe(plaintext);
+  });
+
+  test('allow no token without TLS where none is asked for', () => {
+    expect(notes()).not.toContain('ALPHAPO_PLAINTEXT_TOKENS');
+  });
+});
