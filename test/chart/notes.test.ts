@@ -33,4 +33,16 @@ describeHelm('the notes', () => {
   test('allow no token without TLS where none is asked for', () => {
     expect(notes()).not.toContain('ALPHAPO_PLAINTEXT_TOKENS');
   });
+
+  test('send pairs with a command whose quotes hold, whatever the name of Kafka’s user', async () => {
+    const username = `o'brien "the second" $HOME`;
+    const sasl = { mechanism: 'scram-sha-512', username, existingSecret: 'login' };
+    const [command] = /kubectl [^\n]* run produce .*?(?= <pairs)/s.exec(notes({ kafka: { sasl } })) as RegExpExecArray;
+    const said = await inShell(`printf '%s\\n' "$@"`, command);
+    const [, overrides] = /^--overrides=(.*)$/m.exec(said) as RegExpExecArray;
+    expect(JSON.parse(overrides as string).spec.containers[0].env).toContainEqual({
+      name: 'KAFKA_USERNAME',
+      value: username,
+    });
+  });
 });
