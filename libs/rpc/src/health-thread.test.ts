@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Asking } from './health-asker.fixture.ts';
 import { HealthClient } from './health-client.ts';
@@ -48,7 +48,7 @@ test('an address that is taken is refused by name', async () => {
 });
 
 test('a thread that ends by itself is followed by another, which says the same', () => {
-  const script = join(import.meta.dirname, 'health-restart.fixture.ts');
+  const script = fileURLToPath(new URL('./health-restart.fixture.ts', import.meta.url));
   const said = execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', script], { timeout: 30_000 });
   expect(said.toString().trim()).toBe('NOT_SERVING');
 });
