@@ -48,6 +48,29 @@ describeKafka('the event log on Kafka', () => {
     expect(await valuesSoon(log, output, 2)).toEqual(['0:v0', '0:v1']);
   });
 
+  test('a partition that is taken over where nothing is open costs its outputs no offset', async () => {
+    await using log = await openKafkaEventLog(options());
+    const [input, output, group] = [await createTopic(log), await createTopic(log), unique('group')];
+    const ends: bigint[] = [];
+    for (const first of ['a', 'b', 'c']) {
+      const stop = new AbortController();
+      const running = log.transform({
+        ...{ group, topic: input, signal: stop.signal },
+        outputs: [{ topic: output, partition: 0 }],
+        handle: copyingTask(output, 2),
+      });
+      if (first === 'a') await log.append(numbered(input, 2));
+      else await log.append(numbered(input, 1, 0, first));
+      await until(async () => (await log.lag(group, input))[0]?.lag === 0n, 'no lag');
+      ends.push((await log.bounds(output, 0)).next);
+      stop.abort();
+      await running;
+    }
+    // One record and the marker of its transaction more, each time.
+    const [afterA = 0n, afterB, afterC] = ends;
+    expect([afterB, afterC]).toEqual([afterA + 2n, afterA + 4n]);
+  });
+
   test('a broker that is killed in the middle of a transform costs no record, and doubles none', async () => {
     const { restart } = broker;
     if (restart === undefined) return;

@@ -36,25 +36,17 @@ export function produceCommand(): Command {
 /** Sends raw records, good or bad: the tokenizer decides, and keeps what it refuses as dead letters. */
 async function produce(options: ProduceOptions, environment: NodeJS.ProcessEnv): Promise<void> {
   await using log = await openConfiguredLog(environment, { clientId: 'alphapo-produce', logger: () => {} });
-  const { topic, seed } = options;
+  const { topic } = options;
   await log.ensureTopics([{ name: topic, partitions: await partitionsFor(log, topic, 1) }]);
   const partitions = await log.partitions(topic);
-  const records: { bytes: Uint8Array; origin: string }[] = [];
   let leftOut = 0;
-  for (const file of options.data) {
-    for await (const { bytes, line } of readRecords(file)) {
-      const origin = `${file}:${line}`;
-      if (bytes.length <= MAX_RECORD_BYTES) records.push({ bytes, origin });
-      else {
-        leftOut++;
-        process.stderr.write(`left out ${origin}: it has more than the ${MAX_RECORD_BYTES} bytes of a record\n`);
-      }
-    }
-  }
-  const order = trainingOrder(records, records.length * options.epochs, { seed, shuffle: options.shuffle ?? false });
+  const order = recordsInOrder(options, (origin) => {
+    leftOut++;
+    process.stderr.write(`left out ${origin}: it has more than the ${MAX_RECORD_BYTES} bytes of a record\n`);
+  });
   let sent = 0;
   let batch: OutgoingRecord[] = [];
-  for (const { bytes, origin } of order) {
+  for await (const { bytes, origin } of order) {
     batch.push({ topic, partition: sent % partitions, value: bytes, headers: { [ORIGIN_HEADER]: origin } });
     sent++;
     if (batch.length < BATCH) continue;
@@ -75,4 +67,33 @@ async function produce(options: ProduceOptions, environment: NodeJS.ProcessEnv):
   process.stderr.write(
     `sent ${sent} records to ${topic}${options.end ? ', and the end of the data' : ''}, left out ${leftOut}\n`,
   );
+}
+
+interface SourceRecord {
+  readonly bytes: Uint8Array;
+  readonly origin: string;
+}
+
+/** The records to send. In the files' order they are read as they are sent: files may be larger than memory. */
+async function* recordsInOrder(
+  { data, epochs, shuffle, seed }: ProduceOptions,
+  onLeftOut: (origin: string) => void,
+): AsyncGenerator<SourceRecord> {
+  if (!shuffle) {
+    for (let epoch = 0; epoch < epochs; epoch++) yield* sendable(data, epoch === 0 ? onLeftOut : () => {});
+    return;
+  }
+  const records = await Array.fromAsync(sendable(data, onLeftOut));
+  yield* trainingOrder(records, records.length * epochs, { seed, shuffle });
+}
+
+/** The files' records, apart from those that are larger than brokers take. */
+async function* sendable(files: readonly string[], onLeftOut: (origin: string) => void): AsyncGenerator<SourceRecord> {
+  for (const file of files) {
+    for await (const { bytes, line } of readRecords(file)) {
+      const origin = `${file}:${line}`;
+      if (bytes.length <= MAX_RECORD_BYTES) yield { bytes, origin };
+      else onLeftOut(origin);
+    }
+  }
 }

@@ -120,7 +120,7 @@ export interface ReadOptions {
 }
 
 /** A partition of a topic. */
-interface PartitionPlace {
+export interface PartitionPlace {
   readonly topic: string;
   readonly partition: number;
 }

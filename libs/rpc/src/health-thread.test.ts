@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Asking } from './health-asker.fixture.ts';
 import { HealthClient } from './health-client.ts';
@@ -43,4 +45,10 @@ test('an address that is taken is refused by name', async () => {
   using health = await open();
   const second = HealthThread.open(health.address, [], DEFAULT_LIMITS);
   await expect(second).rejects.toMatchObject({ code: 'unavailable', reason: 'ADDRESS_IN_USE' });
+});
+
+test('a thread that ends by itself is followed by another, which says the same', () => {
+  const script = fileURLToPath(new URL('./health-restart.fixture.ts', import.meta.url));
+  const said = execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', script], { timeout: 30_000 });
+  expect(said.toString().trim()).toBe('NOT_SERVING');
 });

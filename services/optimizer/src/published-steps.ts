@@ -97,7 +97,11 @@ export function requireSameWeights(
 /** Refuses a ledger that lacks steps before the checkpoint's: later ones could not be told from them. Errors: LEDGER_BROKEN. */
 export function requireStepsUpTo({ steps }: PublishedSteps, step: number, topic: string): void {
   if (steps.length >= step) return;
-  throw otherLedger(`the checkpoint is of step ${step}, but ${topic} has ${steps.length} steps of the run`, topic);
+  throw otherLedger(
+    `the checkpoint is of step ${step}, but ${topic} has ${steps.length} steps of the run (where brokers lost the last of them, delete ` +
+      'that checkpoint: the one before it is used)',
+    topic,
+  );
 }
 
 function otherLedger(problem: string, topic: string): AlphapoError {

@@ -11,7 +11,7 @@ export class StepLedger implements AsyncDisposable {
   readonly #parts: LedgerParts;
   readonly #writer: LedgerWriter;
   readonly #listeners = new Set<() => void>();
-  /** The offset that the group has committed; it only grows, also while steps are computed again. */
+  /** The furthest offset that was committed for the group. A write that is repeated may commit an earlier one for a moment. */
   #committed: bigint;
 
   private constructor(parts: LedgerParts, writer: LedgerWriter, committed: bigint) {

@@ -41,7 +41,7 @@ export interface RunningTokenizer extends AsyncDisposable {
   consume(signal: AbortSignal): Promise<void>;
 }
 
-/** Opens the tokenizer and serves it. */
+/** Opens the tokenizer and serves it. `log`: its questions are to wait for brokers that are away, as those of `awaitConfiguredLog` do. */
 export async function startTokenizer(
   config: TokenizerConfig,
   log: EventLog,

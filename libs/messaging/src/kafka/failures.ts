@@ -42,6 +42,9 @@ export function isTooLarge(error: unknown): boolean {
   return hasType(error, ...TOO_LARGE_TYPES);
 }
 
+/** What a broker says of a request that its settings do not allow, however often it is made. */
+const FORBIDDEN_TYPES = ['POLICY_VIOLATION', 'INVALID_TOPIC_EXCEPTION', 'INVALID_CONFIG', 'INVALID_PARTITIONS'];
+
 /** A refusal that no retry cures: credentials, or rights on a topic, group or transactional id. */
 export function isRefusal(error: unknown): boolean {
   return chainOf(error).some(
@@ -57,6 +60,14 @@ export function kafkaFailure(doing: string, error: unknown): AlphapoError {
       'failed-precondition',
       'KAFKA_REFUSED',
       `Kafka refuses ${doing}: ${messageOf(error)}; check KAFKA_SASL_MECHANISM, KAFKA_USERNAME, the password, and the access rights they have`,
+      { cause: error },
+    );
+  }
+  if (hasType(error, ...FORBIDDEN_TYPES)) {
+    return new AlphapoError(
+      'failed-precondition',
+      'KAFKA_FORBIDS',
+      `Kafka does not allow ${doing}: ${messageOf(error)}; check the brokers' policies, and the names and settings of the topics`,
       { cause: error },
     );
   }

@@ -3,7 +3,8 @@ import type { AbortedTransaction } from './record-batches.ts';
 /** A partition's part of a fetch response, its record batches still as bytes. */
 interface FetchedPartition {
   readonly errorCode: number;
-  /** The end for readers of committed records. */
+  /** The end for readers of all records, and for those of committed ones: less while a transaction is open. */
+  readonly highWatermark: bigint;
   readonly lastStableOffset: bigint;
   readonly logStartOffset: bigint;
   readonly aborted: readonly AbortedTransaction[];
@@ -31,7 +32,8 @@ export function decodeFetchResponse(payload: Buffer): FetchResponse {
   at += 2 + payload.readInt16BE(at); // the topic's name
   at += 4 + 4; // the number of partitions, and which it is
   const partitionError = payload.readInt16BE(at);
-  const lastStableOffset = payload.readBigInt64BE(at + 10); // after the high watermark
+  const highWatermark = payload.readBigInt64BE(at + 2);
+  const lastStableOffset = payload.readBigInt64BE(at + 10);
   const logStartOffset = payload.readBigInt64BE(at + 18);
   const abortedCount = payload.readInt32BE(at + 26);
   at += 30;
@@ -45,6 +47,6 @@ export function decodeFetchResponse(payload: Buffer): FetchResponse {
   return {
     errorCode,
     clientSideThrottleTime,
-    partition: { errorCode: partitionError, lastStableOffset, logStartOffset, aborted, batches },
+    partition: { errorCode: partitionError, highWatermark, lastStableOffset, logStartOffset, aborted, batches },
   };
 }

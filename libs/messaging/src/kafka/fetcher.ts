@@ -16,6 +16,8 @@ const FETCH_VERSION = 11;
 const READ_COMMITTED = 1;
 /** By default. */
 const FETCH_BYTES = 4 * 1024 * 1024;
+/** For who asks what there is, not for all of it: enough for some hundred markers of transactions that may stand before a record. */
+export const LOOK_BYTES = 64 * 1024;
 const RETRY_DELAY_MS = 100;
 const MAX_RETRY_DELAY_MS = 2_000;
 /** A topic that was just made may be unknown to some broker for a moment. */
@@ -33,6 +35,8 @@ export interface Fetched {
   readonly nextOffset: bigint;
   /** The partition's end for readers of committed records, as of this fetch. */
   readonly end: bigint;
+  /** Whether a transaction was open in the partition. */
+  readonly hasOpen: boolean;
 }
 
 /**
@@ -88,7 +92,8 @@ export class Fetcher implements AsyncDisposable {
       fetched.batches,
       fetched.aborted,
     );
-    return { records, nextOffset: nextOffset ?? offset, end: fetched.lastStableOffset };
+    const { lastStableOffset: end, highWatermark } = fetched;
+    return { records, nextOffset: nextOffset ?? offset, end, hasOpen: end < highWatermark };
   }
 
   async #request(position: Position, maxWaitMs: number): Promise<FetchResponse> {

@@ -8,7 +8,7 @@ import { KafkaAdmin } from './admin.ts';
 import { Appender } from './appender.ts';
 import { KafkaClients } from './client.ts';
 import { isRefusal, kafkaFailure } from './failures.ts';
-import { Fetcher } from './fetcher.ts';
+import { Fetcher, LOOK_BYTES } from './fetcher.ts';
 import { lagOf } from './lag.ts';
 import { joinGroup } from './membership.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, type KafkaOptions } from './options.ts';
@@ -70,7 +70,12 @@ async function openWriter(
   id: string,
   places?: WritePlaces,
 ): Promise<FencedWriter> {
-  const transactions = await Transactions.open(clients, admin, id, places);
+  const transactions = await Transactions.open(
+    clients,
+    admin,
+    id,
+    places === undefined ? undefined : async () => places,
+  );
   let open = true;
   return {
     id,
@@ -89,9 +94,6 @@ async function openWriter(
     },
   };
 }
-
-/** Enough for some hundred markers of transactions that may stand before a record. */
-const LOOK_BYTES = 64 * 1024;
 
 /**
  * One round trip to a bootstrap address and one to the address that the cluster names for itself. What kafkajs says of each

@@ -1,9 +1,9 @@
 import { recordsExpired } from '../errors.ts';
-import type { LogRecord, OutgoingRecord, TransformOptions } from '../event-log.ts';
+import type { LogRecord, OutgoingRecord, PartitionPlace, TransformOptions } from '../event-log.ts';
 import type { PartitionSession } from '../transform/backend.ts';
 import type { KafkaAdmin } from './admin.ts';
 import type { KafkaClients } from './client.ts';
-import { Fetcher } from './fetcher.ts';
+import { Fetcher, LOOK_BYTES } from './fetcher.ts';
 import { DEFAULT_TRANSACTION_TIMEOUT_MS } from './options.ts';
 import { FETCH_WAIT_MS } from './reader.ts';
 import { stableOffset } from './stable-offset.ts';
@@ -21,8 +21,11 @@ export async function openSession(
   { group, topic, outputs = [] }: Pick<TransformOptions, 'group' | 'topic' | 'outputs'>,
   partition: number,
 ): Promise<PartitionSession> {
-  const places = { partitions: outputs, groups: [{ group, topic, partition }] };
-  const transactions = await Transactions.open(clients, admin, `${group}.${topic}.${partition}`, places);
+  const placesOf = async () => ({
+    partitions: await withOpenTransactions(clients, admin, outputs),
+    groups: [{ group, topic, partition }],
+  });
+  const transactions = await Transactions.open(clients, admin, `${group}.${topic}.${partition}`, placesOf);
   try {
     const { first } = await admin.bounds(topic, partition);
     const settledMs = clients.options.transactionTimeoutMs ?? DEFAULT_TRANSACTION_TIMEOUT_MS;
@@ -33,6 +36,27 @@ export async function openSession(
     await transactions[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/**
+ * Those of the partitions in which a transaction is open, be it another's. What opening a session would write to the others, markers above
+ * all, counts as lag of their readers, for whom there is nothing to read.
+ */
+async function withOpenTransactions(
+  clients: KafkaClients,
+  admin: KafkaAdmin,
+  places: readonly PartitionPlace[],
+): Promise<PartitionPlace[]> {
+  await using fetcher = new Fetcher(clients, LOOK_BYTES);
+  const found: PartitionPlace[] = [];
+  for (const place of places) {
+    // Not answered before the leader knows how far its records are replicated (KIP-207): what is open shows.
+    const { next } = await admin.bounds(place.topic, place.partition);
+    const { signal } = new AbortController();
+    const fetched = await fetcher.fetch({ ...place, offset: next }, 0, signal);
+    if (fetched?.hasOpen !== false) found.push(place);
+  }
+  return found;
 }
 
 interface InputPlace {

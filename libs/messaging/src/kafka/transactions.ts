@@ -38,7 +38,13 @@ export class Transactions implements AsyncDisposable {
     this.#timeoutMs = timeoutMs;
   }
 
-  static async open(clients: KafkaClients, admin: KafkaAdmin, id: string, places?: WritePlaces): Promise<Transactions> {
+  /** `placesOf`: where the id may have left something open; it is asked once what can be settled is settled. */
+  static async open(
+    clients: KafkaClients,
+    admin: KafkaAdmin,
+    id: string,
+    placesOf?: () => Promise<WritePlaces>,
+  ): Promise<Transactions> {
     const timeoutMs = clients.options.transactionTimeoutMs ?? DEFAULT_TRANSACTION_TIMEOUT_MS;
     const producer = clients.kafka(TRANSACTION_RETRY).producer({
       transactionalId: id,
@@ -49,16 +55,19 @@ export class Transactions implements AsyncDisposable {
       transactionTimeout: timeoutMs,
       retry: TRANSACTION_RETRY,
     });
+    let began = performance.now();
     try {
       await producer.connect();
+      began = performance.now();
       // Not connect() but the first transaction asks for the next epoch, which fences and settles what was open.
       const transaction = await producer.transaction();
-      if (places !== undefined) await touch(transaction, places);
+      if (placesOf !== undefined) await touch(transaction, await placesOf());
       await transaction.abort();
       return new Transactions(id, producer, admin, timeoutMs);
     } catch (error) {
       void producer.disconnect().catch(() => {});
-      throw isFencing(error) ? fenced(id, error) : kafkaFailure(`opening the transactional id "${id}"`, error);
+      if (isFencing(error)) throw epochFailure(id, error, { timeoutMs, tookMs: performance.now() - began });
+      throw kafkaFailure(`opening the transactional id "${id}"`, error);
     }
   }
 
@@ -89,10 +98,7 @@ export class Transactions implements AsyncDisposable {
     records: readonly OutgoingRecord[],
     { committing, tookMs }: { readonly committing: boolean; readonly tookMs: number },
   ): AlphapoError {
-    // Brokers end a transaction that takes too long in the same way as another holder does: they raise the epoch.
-    if (isFencing(error)) {
-      return tookMs < this.#timeoutMs ? fenced(this.id, error) : transactionExpired(this.id, this.#timeoutMs, error);
-    }
+    if (isFencing(error)) return epochFailure(this.id, error, { timeoutMs: this.#timeoutMs, tookMs });
     if (isTooLarge(error)) {
       const largest = records.reduce((a, b) => (b.value.length > a.value.length ? b : a));
       return recordTooLarge(largest.topic, largest.value.length, error);
@@ -106,6 +112,15 @@ export class Transactions implements AsyncDisposable {
       { cause: error },
     );
   }
+}
+
+/** Brokers end a transaction that takes too long in the same way as another holder does: they raise the epoch. */
+function epochFailure(
+  id: string,
+  error: unknown,
+  { timeoutMs, tookMs }: { readonly timeoutMs: number; readonly tookMs: number },
+): AlphapoError {
+  return tookMs < timeoutMs ? fenced(id, error) : transactionExpired(id, timeoutMs, error);
 }
 
 /**
