@@ -12,16 +12,16 @@ to health checks are watched from outside all the time; each record must be in e
 
   npm run trial:load -- [--clients N] [--seconds N] [--records N] [--stream-seconds N] [--out FILE]
 
-Ends with code 1 where a promise is not kept. By default it takes fifteen minutes at most.`;
+Ends with code 1 where a promise is not kept. By default it takes twelve minutes at most.`;
 
-const HEAP_MB = 128;
+const HEAP_MB = 256;
 
 const { values } = parseArgs({
   options: {
     clients: { type: 'string', default: '1000' },
-    seconds: { type: 'string', default: '180' },
-    records: { type: 'string', default: '400000' },
-    'stream-seconds': { type: 'string', default: '600' },
+    seconds: { type: 'string', default: '120' },
+    records: { type: 'string', default: '300000' },
+    'stream-seconds': { type: 'string', default: '500' },
     out: { type: 'string', default: join(import.meta.dirname, '../../bench/results/load.md') },
     help: { type: 'boolean', default: false },
   },
@@ -42,7 +42,7 @@ try {
   writeFileSync(config, JSON.stringify({ ...shape, ...heads, rope_theta: 10_000, hidden_act: 'silu' }));
   await alphapo(['node', 'alphapo', 'init-model', model, '--config', config]);
   const [clients, seconds] = [Number(values.clients), Number(values.seconds)];
-  const scoring = await tryScoring(model, { clients, warmUp: seconds / 3, seconds });
+  const scoring = await tryScoring(model, { clients, warmUp: seconds / 2, seconds });
   const stream = await tryStream(folder, model, {
     records: Number(values.records),
     seconds: Number(values['stream-seconds']),

@@ -59,7 +59,7 @@ export function loadReport(
 
 Made by \`npm run trial:load\` on ${cpus().length} × ${cpus()[0]?.model.trim()}; clients, services and Kafka share the machine, whose load
 average was ${loadBefore.toFixed(1)} before. The idle server is one of gRPC that does nothing: what the machine itself takes.
-Services have 128 MiB of JavaScript heap, which they fill before they look for what is not needed any more; memory is what is resident, of all processes of a service.
+Services have 256 MiB of JavaScript heap, which they fill before they look for what is not needed any more; memory is what is resident, of all processes of a service.
 
 ${broken.length === 0 ? 'Every promise was kept.' : `Not kept:\n\n${broken.map((promise) => `- ${promise}`).join('\n')}`}
 

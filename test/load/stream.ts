@@ -75,6 +75,8 @@ export async function tryStream(
     await waitUntil(async () => isFinished(), seconds - passed());
     return { tokenizedSeconds, trainedSeconds: passed() };
   });
+  // What is counted must not go on meanwhile.
+  await tokenizer.process.stop('SIGTERM');
   const account = await accountForSources(log, topics);
   const steps = optimizer.process.events.filter(({ event }) => event === 'step.taken').length;
   const trainedPairs = Math.min(account.pairs, steps * BATCH);
