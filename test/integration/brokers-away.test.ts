@@ -183,7 +183,7 @@ describeBroker(`brokers that go away${missing ? ` (skipped: ${missing})` : ''}`,
       expect(await second.exited()).toBe(0);
       expect(digestsOf(await run.published())).toEqual(stepsOf(undisturbed));
     },
-    120_000,
+    240_000,
   );
 
   test('an optimizer that is stopped while it waits exits without an error, and the next one goes on', async () => {
@@ -195,5 +195,5 @@ describeBroker(`brokers that go away${missing ? ` (skipped: ${missing})` : ''}`,
     await run.produce(5, 8);
     expect(await second.exited()).toBe(0);
     expect(digestsOf(await run.published())).toEqual(stepsOf(undisturbed));
-  }, 120_000);
+  }, 240_000);
 });

@@ -1,6 +1,6 @@
 import { runOptimizer } from '@alphapo/optimizer';
 import { runScorer } from '@alphapo/scorer';
-import { createLogger, runUntilSignal } from '@alphapo/telemetry';
+import { createLogger, endSoon, runUntilSignal } from '@alphapo/telemetry';
 import { runTokenizer } from '@alphapo/tokenizer';
 import { Command } from 'commander';
 import {
@@ -168,5 +168,6 @@ function serviceCommand(name: string, service: (typeof SERVICES)[keyof typeof SE
   return command.action(async (options: Record<string, string>) => {
     const logger = createLogger({ service: name });
     await runUntilSignal(logger, (signal) => service.run(environmentOf(service.options, options), logger, signal));
+    endSoon();
   });
 }

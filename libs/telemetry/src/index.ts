@@ -1,4 +1,4 @@
 export { createLogger, type LogFields, type Logger, type LogLevel } from './logger.ts';
 export { meter, SECONDS_BUCKETS } from './meter.ts';
 export { type Measuring, serveMetrics } from './metrics-server.ts';
-export { runUntilSignal } from './process.ts';
+export { endSoon, runUntilSignal } from './process.ts';

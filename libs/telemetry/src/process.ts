@@ -29,3 +29,13 @@ export async function runUntilSignal(logger: Logger, run: (signal: AbortSignal) 
     process.off('SIGINT', onSignal);
   }
 }
+
+const LINGER_MS = 5_000;
+
+/**
+ * For the end of a program: ends the process, with the exit code that was set, where something that is left, such as a connection that
+ * never closes, would keep it alive.
+ */
+export function endSoon(): void {
+  setTimeout(() => process.exit(), LINGER_MS).unref();
+}

@@ -5,6 +5,7 @@ import type { Admin, ConfigResourceTypes, PartitionMetadata } from 'kafkajs';
 import { partitionNotFound, partitionsDiffer, replicationImpossible, topicNotFound } from '../errors.ts';
 import type { Bounds, TopicReplication, TopicRetention, TopicSpecification } from '../event-log.ts';
 import { BRIEF_RETRY, type KafkaClients } from './client.ts';
+import { disconnected } from './disconnected.ts';
 import { hasType, kafkaFailure } from './failures.ts';
 
 /** How long a question to the cluster outlasts brokers that are away. */
@@ -107,7 +108,7 @@ export class KafkaAdmin implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#admin?.disconnect().catch(() => {});
+    await disconnected(this.#admin);
   }
 
   /** Where the partitions of a topic are. */

@@ -3,6 +3,7 @@ import { recordTooLarge } from '../errors.ts';
 import type { OutgoingRecord } from '../event-log.ts';
 import type { KafkaAdmin } from './admin.ts';
 import { type KafkaClients, PATIENT_RETRY } from './client.ts';
+import { disconnected } from './disconnected.ts';
 import { isTooLarge, kafkaFailure } from './failures.ts';
 import { requestsOf } from './outgoing.ts';
 
@@ -29,7 +30,7 @@ export class Appender implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#last;
-    await this.#producer?.disconnect().catch(() => {});
+    await disconnected(this.#producer);
   }
 
   async #append(records: readonly OutgoingRecord[]): Promise<void> {

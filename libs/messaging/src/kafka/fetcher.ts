@@ -6,6 +6,7 @@ import fetchRequest from 'kafkajs/src/protocol/requests/fetch/v11/request.js';
 import { offsetOutOfRange, topicNotFound } from '../errors.ts';
 import type { LogRecord } from '../event-log.ts';
 import type { KafkaClients } from './client.ts';
+import { disconnected } from './disconnected.ts';
 import { hasType, isRefusal, kafkaFailure } from './failures.ts';
 import { decodeFetchResponse, type FetchResponse } from './fetch-response.ts';
 import { DEFAULT_REQUEST_TIMEOUT_MS } from './options.ts';
@@ -76,7 +77,7 @@ export class Fetcher implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#cluster.disconnect().catch(() => {});
+    await disconnected(this.#cluster);
   }
 
   /** A broker that holds this client to a quota (KIP-219) says nothing of the partition: it is to be asked again. */

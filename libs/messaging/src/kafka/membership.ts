@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { MembershipListener } from '../transform/backend.ts';
 import type { KafkaClients } from './client.ts';
+import { disconnected } from './disconnected.ts';
 import { kafkaFailure } from './failures.ts';
 import { DEFAULT_SESSION_TIMEOUT_MS } from './options.ts';
 
@@ -8,8 +8,6 @@ import { DEFAULT_SESSION_TIMEOUT_MS } from './options.ts';
 const IDLE_MS = 200;
 const HEARTBEATS_PER_SESSION = 10;
 const RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 20 };
-/** A member that can't say goodbye because its broker is away is left to its session timeout. */
-const LEAVE_TIMEOUT_MS = 5_000;
 
 /**
  * Membership in a consumer group through a consumer whose partitions are all paused: it keeps the heartbeat and hears
@@ -46,10 +44,8 @@ export async function joinGroup(
   });
   const leave = async () => {
     left = true;
-    const timeout = new AbortController();
-    const patience = sleep(LEAVE_TIMEOUT_MS, undefined, { signal: timeout.signal }).catch(() => {});
-    await Promise.race([consumer.disconnect().catch(() => {}), patience]);
-    timeout.abort();
+    // One that can't say goodbye because its broker is away is left to its session timeout.
+    await disconnected(consumer);
   };
   try {
     await consumer.connect();

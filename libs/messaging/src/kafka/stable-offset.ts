@@ -3,6 +3,7 @@ import { AlphapoError } from '@alphapo/base';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import errors from 'kafkajs/src/protocol/error.js';
 import type { KafkaClients } from './client.ts';
+import { disconnected } from './disconnected.ts';
 import { kafkaFailure } from './failures.ts';
 
 const OFFSET_FETCH_API_KEY = 9;
@@ -48,7 +49,7 @@ export async function stableOffset(
   } catch (error) {
     throw kafkaFailure(`reading the offset of group "${group}"`, error);
   } finally {
-    await cluster.disconnect().catch(() => {});
+    await disconnected(cluster);
   }
 }
 

@@ -5,6 +5,7 @@ import { fenced, recordTooLarge, transactionExpired } from '../errors.ts';
 import type { GroupPosition, OutgoingRecord, WritePlaces } from '../event-log.ts';
 import type { KafkaAdmin } from './admin.ts';
 import type { KafkaClients } from './client.ts';
+import { disconnected } from './disconnected.ts';
 import { hasType, isFencing, isTooLarge, kafkaFailure } from './failures.ts';
 import { DEFAULT_TRANSACTION_TIMEOUT_MS } from './options.ts';
 import { requestsOf } from './outgoing.ts';
@@ -90,7 +91,7 @@ export class Transactions implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#producer.disconnect().catch(() => {});
+    await disconnected(this.#producer);
   }
 
   #failureOf(
