@@ -12,7 +12,7 @@ to health checks are watched from outside all the time; each record must be in e
 
   npm run trial:load -- [--clients N] [--seconds N] [--records N] [--stream-seconds N] [--out FILE]
 
-Ends with code 1 where a promise is not kept. By default it takes twelve minutes at most.`;
+Ends with code 1 where a promise is not kept. By default it takes ten minutes at most.`;
 
 const HEAP_MB = 256;
 
@@ -20,7 +20,7 @@ const { values } = parseArgs({
   options: {
     clients: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '120' },
-    records: { type: 'string', default: '300000' },
+    records: { type: 'string', default: '100000' },
     'stream-seconds': { type: 'string', default: '500' },
     out: { type: 'string', default: join(import.meta.dirname, '../../bench/results/load.md') },
     help: { type: 'boolean', default: false },

@@ -1,37 +1,45 @@
 import { readFileSync } from 'node:fs';
 
-/** Resident memory of processes with their children, sampled while they work. */
+/** Memory of processes, sampled while they work. */
 
 const EVERY_MS = 500;
 const MB = 1e6;
 const KIB = 1024;
 
+/** A process, and where it serves its metrics. */
+interface Sampled {
+  readonly pid: number;
+  readonly metrics: string;
+}
+
 export interface MemoryCourse {
+  /** Resident memory, that of children included. */
   readonly firstMb: number;
   readonly lastMb: number;
   readonly peakMb: number;
-  /** By which it grew from the second quarter of the time to the last, and the slope of the second half. */
+  /** By which resident memory grew from the second quarter of the time to the last. */
   readonly grownMb: number;
-  readonly slopeMbPerMinute: number;
+  /**
+   * What JavaScript keeps: the least that was in use, buffers included, in the second quarter of the time and in the last. In between a
+   * heap fills up with what is not needed any more.
+   */
+  readonly keptMb: { readonly before: number; readonly after: number };
 }
 
 interface Sample {
-  readonly seconds: number;
-  readonly mb: number;
+  readonly residentMb: number;
+  /** Undefined where the process did not say. */
+  readonly inUseMb: number | undefined;
 }
 
 export class MemorySampler implements Disposable {
   readonly #samples = new Map<string, Sample[]>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(pids: Readonly<Record<string, number>>) {
-    const started = performance.now();
+  constructor(processes: Readonly<Record<string, Sampled>>) {
+    for (const name of Object.keys(processes)) this.#samples.set(name, []);
     this.#timer = setInterval(() => {
-      for (const [name, pid] of Object.entries(pids)) {
-        const samples = this.#samples.get(name) ?? [];
-        samples.push({ seconds: (performance.now() - started) / 1000, mb: processMemoryMb(pid, 'now') });
-        this.#samples.set(name, samples);
-      }
+      for (const [name, process] of Object.entries(processes)) void this.#sample(name, process);
     }, EVERY_MS);
   }
 
@@ -42,35 +50,36 @@ export class MemorySampler implements Disposable {
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
   }
+
+  async #sample(name: string, { pid, metrics }: Sampled): Promise<void> {
+    const inUseMb = await inUse(metrics).catch(() => undefined);
+    this.#samples.get(name)?.push({ residentMb: processMemoryMb(pid, 'now'), inUseMb });
+  }
 }
 
 function courseOf(samples: readonly Sample[]): MemoryCourse {
-  const quarter = (index: number) => {
-    const part = samples.slice(
-      Math.floor((samples.length * index) / 4),
-      Math.floor((samples.length * (index + 1)) / 4),
-    );
-    return mean(part.map(({ mb }) => mb));
-  };
-  const half = samples.slice(Math.floor(samples.length / 2));
+  const quarter = (index: number) =>
+    samples.slice(Math.floor((samples.length * index) / 4), Math.floor((samples.length * (index + 1)) / 4));
+  const resident = (some: readonly Sample[]) => some.map(({ residentMb }) => residentMb);
+  const kept = (some: readonly Sample[]) => Math.min(...some.flatMap(({ inUseMb }) => inUseMb ?? []));
   return {
-    firstMb: samples[0]?.mb ?? Number.NaN,
-    lastMb: samples.at(-1)?.mb ?? Number.NaN,
-    peakMb: Math.max(...samples.map(({ mb }) => mb)),
-    grownMb: quarter(3) - quarter(1),
-    slopeMbPerMinute: 60 * slope(half),
+    firstMb: samples[0]?.residentMb ?? Number.NaN,
+    lastMb: samples.at(-1)?.residentMb ?? Number.NaN,
+    peakMb: Math.max(...resident(samples)),
+    grownMb: mean(resident(quarter(3))) - mean(resident(quarter(1))),
+    keptMb: { before: kept(quarter(1)), after: kept(quarter(3)) },
   };
-}
-
-/** Of the line with the least squares. */
-function slope(samples: readonly Sample[]): number {
-  const [x, y] = [mean(samples.map(({ seconds }) => seconds)), mean(samples.map(({ mb }) => mb))];
-  const over = samples.reduce((sum, { seconds, mb }) => sum + (seconds - x) * (mb - y), 0);
-  return over / samples.reduce((sum, { seconds }) => sum + (seconds - x) ** 2, 0);
 }
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Heap and buffers in use, as Prometheus' client for Node.js tells it. */
+async function inUse(metrics: string): Promise<number> {
+  const text = await (await fetch(`http://${metrics}/metrics`)).text();
+  const value = (name: string) => Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+  return (value('nodejs_heap_size_used_bytes') + value('nodejs_external_memory_bytes')) / MB;
 }
 
 /** Names of resident memory, as Linux has them. */

@@ -8,9 +8,10 @@ import { IDLE } from './watched.ts';
 
 /** What an orchestrator is promised, beyond what a server takes that does nothing on the same machine. */
 const HEALTH_P99_MS = 50;
-/** Memory counts as flat below this growth between the second quarter of a trial and its last. */
-const FLAT_SHARE = 0.1;
-const FLAT_MB = 32;
+/** What is kept counts as flat below this growth between the second quarter of a trial and its last. */
+const FLAT_MB = 16;
+/** Resident memory settles for minutes, while heaps take what they may have: it counts as settling below this growth. */
+const SETTLING_SHARE = 0.25;
 
 /** What the trials promised and did not keep; nothing where all is well. */
 export function brokenPromises(scoring: ScoringTrial, stream: StreamTrial): string[] {
@@ -40,9 +41,12 @@ function lateHealth(health: ProberResult): string[] {
 }
 
 function grownMemory(memory: Readonly<Record<string, MemoryCourse>>): string[] {
-  return Object.entries(memory).flatMap(([name, { grownMb, lastMb }]) =>
-    grownMb <= Math.max(FLAT_MB, FLAT_SHARE * lastMb) ? [] : [`${name}: memory grew by ${grownMb.toFixed(0)} MB`],
-  );
+  return Object.entries(memory).flatMap(([name, { grownMb, lastMb, keptMb }]) => [
+    ...(keptMb.after - keptMb.before <= FLAT_MB
+      ? []
+      : [`${name}: what it keeps grew from ${keptMb.before.toFixed(0)} to ${keptMb.after.toFixed(0)} MB`]),
+    ...(grownMb <= SETTLING_SHARE * lastMb ? [] : [`${name}: resident memory grew by ${grownMb.toFixed(0)} MB`]),
+  ]);
 }
 
 /** `loadBefore`: the machine's load average before the trials, which is the work of others. */
@@ -59,7 +63,8 @@ export function loadReport(
 
 Made by \`npm run trial:load\` on ${cpus().length} × ${cpus()[0]?.model.trim()}; clients, services and Kafka share the machine, whose load
 average was ${loadBefore.toFixed(1)} before. The idle server is one of gRPC that does nothing: what the machine itself takes.
-Services have 256 MiB of JavaScript heap, which they fill before they look for what is not needed any more; memory is what is resident, of all processes of a service.
+Services have 256 MiB of JavaScript heap, which they fill before they look for what is not needed any more: what they keep is the least that
+was in use in the second and in the last quarter of the time. Resident memory is that of all processes of a service.
 
 ${broken.length === 0 ? 'Every promise was kept.' : `Not kept:\n\n${broken.map((promise) => `- ${promise}`).join('\n')}`}
 
@@ -93,11 +98,13 @@ function tables({ health, memory }: ScoringTrial | StreamTrial): string {
     const course = memory[name];
     const megabytes =
       course === undefined
-        ? ['', '', '', '']
-        : [course.firstMb, course.peakMb, course.lastMb, course.slopeMbPerMinute].map((mb) => mb.toFixed(0));
+        ? ['', '', '', '', '']
+        : [course.keptMb.before, course.keptMb.after, course.firstMb, course.peakMb, course.lastMb].map((mb) =>
+            mb.toFixed(0),
+          );
     return `| ${[name, ...times, failures.length, ...megabytes].join(' | ')} |`;
   });
-  return `| server | health p50 | p99 | longest | failed | memory at first, MB | peak | at last | slope of the second half, MB/min |
-|---|---|---|---|---|---|---|---|---|
+  return `| server | health p50 | p99 | longest | failed | kept, MB | at last | resident at first, MB | peak | at last |
+|---|---|---|---|---|---|---|---|---|---|
 ${rows.join('\n')}`;
 }

@@ -12,17 +12,18 @@ const MOST_TRIES = 300;
 /** The name of the server that does nothing. */
 export const IDLE = 'idle';
 
-/** A service, and where it answers health checks. */
+/** A service, and where it answers health checks and serves metrics. */
 export interface WatchedService {
   readonly process: ServiceProcess;
   readonly health: string;
+  readonly metrics: string;
 }
 
 /** Starts a service that has a port for health checks, as orchestrators are told to use. */
 export async function startService(args: readonly string[]): Promise<WatchedService & AsyncDisposable> {
-  const health = `127.0.0.1:${await freePort()}`;
-  const process = new ServiceProcess([...args, '--health-address', health]);
-  return { process, health, [Symbol.asyncDispose]: () => process[Symbol.asyncDispose]() };
+  const [health, metrics] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+  const process = new ServiceProcess([...args, '--health-address', health, '--metrics-address', metrics]);
+  return { process, health, metrics, [Symbol.asyncDispose]: () => process[Symbol.asyncDispose]() };
 }
 
 /** What was seen of services from outside, from the start of `work` to its end. */
@@ -51,7 +52,9 @@ export async function watched<T>(
   });
   await prober.begun();
   using sampler = new MemorySampler(
-    Object.fromEntries(Object.entries(services).map(([name, { process }]) => [name, process.pid as number])),
+    Object.fromEntries(
+      Object.entries(services).map(([name, { process, metrics }]) => [name, { pid: process.pid as number, metrics }]),
+    ),
   );
   const result = await work();
   return { result, memory: sampler.courses(), health: await prober.stop() };
