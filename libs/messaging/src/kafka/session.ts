@@ -9,6 +9,8 @@ import { FETCH_WAIT_MS } from './reader.ts';
 import { stableOffset } from './stable-offset.ts';
 import { Transactions } from './transactions.ts';
 
+const LOOK_PATIENCE_MS = 5_000;
+
 /**
  * Takes an input partition over, in an order that matters: first the fence, which also settles what the former owner
  * left open; then the committed offset, which nobody else can move any more; then reading from there.
@@ -52,8 +54,8 @@ async function withOpenTransactions(
   for (const place of places) {
     // Not answered before the leader knows how far its records are replicated (KIP-207): what is open shows.
     const { next } = await admin.bounds(place.topic, place.partition);
-    const { signal } = new AbortController();
-    const fetched = await fetcher.fetch({ ...place, offset: next }, 0, signal);
+    // Without an answer it may be: brokers that are away must not keep a session that is to be given up.
+    const fetched = await fetcher.fetch({ ...place, offset: next }, 0, AbortSignal.timeout(LOOK_PATIENCE_MS));
     if (fetched?.hasOpen !== false) found.push(place);
   }
   return found;
