@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { openKafkaEventLog } from '@alphapo/messaging';
 import { main } from '../../cli/src/main.ts';
 import { freePort } from '../free-port.ts';
-import type { TestBroker } from '../kafka/broker.ts';
+import type { Reachable } from '../kafka/broker.ts';
 import { lineageProblems, readLedger } from './ledger.ts';
 import { ServiceProcess } from './processes.ts';
 import { checkpointsIn } from './services-fixture.ts';
@@ -35,7 +35,7 @@ export async function trainEmbedded({ folder, model, data, config }: RunPlace): 
  * optimizer is killed after a step, between two checkpoints, and started again.
  */
 export async function trainOverKafka(
-  broker: TestBroker,
+  broker: Reachable,
   { folder, model, data, config }: RunPlace,
   options: { readonly prefix: string; readonly killAfterStep: number; readonly checkpointEvery: number },
 ): Promise<Buffer> {
@@ -79,7 +79,7 @@ export async function trainOverKafka(
 
 /** Every record sent is in exactly one batch or in the dead letters, and every batch is one step. */
 export async function expectAllAccountedFor(
-  broker: TestBroker,
+  broker: Reachable,
   prefix: string,
   expected: { readonly sent: number; readonly bad: number; readonly steps: number },
 ): Promise<void> {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type EventLog, type KafkaOptions, openKafkaEventLog } from '@alphapo/messaging';
-import { describeKafka, startKafka, type TestBroker } from '../kafka/broker.ts';
+import { describeKafka, kafkaForTests } from '../kafka/broker.ts';
 import {
   copyingTask,
   createTopic,
@@ -13,13 +13,7 @@ import {
 } from './messaging-contract.ts';
 
 describeKafka('the event log on Kafka', () => {
-  let broker: TestBroker;
-  beforeAll(async () => {
-    broker = await startKafka();
-  }, 360_000);
-  afterAll(async () => {
-    await broker[Symbol.asyncDispose]();
-  });
+  const broker = kafkaForTests();
 
   const options = (): KafkaOptions => ({ brokers: broker.brokers, clientId: 'contract', sessionTimeoutMs: 3000 });
   describeEventLogContract(() => openKafkaEventLog(options()));

@@ -1,5 +1,5 @@
 import { openEmbeddedEventLog, openKafkaEventLog } from '@alphapo/messaging';
-import { describeKafka, startKafka, type TestBroker } from '../kafka/broker.ts';
+import { describeKafka, kafkaForTests } from '../kafka/broker.ts';
 import { describeTokenizerStream } from './tokenizer-stream.ts';
 
 describe('a stream of preferences on the embedded log', () => {
@@ -7,12 +7,6 @@ describe('a stream of preferences on the embedded log', () => {
 });
 
 describeKafka('a stream of preferences on Kafka', () => {
-  let broker: TestBroker;
-  beforeAll(async () => {
-    broker = await startKafka();
-  }, 360_000);
-  afterAll(async () => {
-    await broker[Symbol.asyncDispose]();
-  });
+  const broker = kafkaForTests();
   describeTokenizerStream(() => openKafkaEventLog({ brokers: broker.brokers, clientId: 'test' }));
 });

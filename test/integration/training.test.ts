@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeKafka, startKafka, type TestBroker } from '../kafka/broker.ts';
+import { describeKafka, kafkaForTests } from '../kafka/broker.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { alphapo, expectAllAccountedFor, type RunPlace, trainEmbedded, trainOverKafka } from './kafka-run.ts';
 
@@ -42,13 +42,7 @@ async function workplace(): Promise<RunPlace & { sent: number; bad: number }> {
 }
 
 describeKafka('training over Kafka with services in processes of their own', () => {
-  let broker: TestBroker;
-  beforeAll(async () => {
-    broker = await startKafka();
-  }, 360_000);
-  afterAll(async () => {
-    await broker[Symbol.asyncDispose]();
-  });
+  const broker = kafkaForTests();
 
   test('killed and resumed, it ends with the bits of the run on one machine, and every record is accounted for', async () => {
     const place = await workplace();

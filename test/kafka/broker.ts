@@ -16,10 +16,13 @@ const STOP_TIMEOUT_MS = 30_000;
 /** Quick to start rather than fast in the long run. */
 const JVM = ['-Xms64m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'];
 
-/** A running Apache Kafka for tests; disposing stops it and removes its data. */
-export interface TestBroker extends AsyncDisposable {
-  /** Bootstrap addresses, `host:port`. */
+/** Brokers by their bootstrap addresses, `host:port`. */
+export interface Reachable {
   readonly brokers: readonly string[];
+}
+
+/** A running Apache Kafka for tests; disposing stops it and removes its data. */
+export interface TestBroker extends AsyncDisposable, Reachable {
   /** Crash (SIGKILL) or stop (SIGTERM) the broker; absent for a broker that `KAFKA_BROKERS` names. */
   readonly kill?: (signal?: 'SIGKILL' | 'SIGTERM') => Promise<void>;
   /** Start it again on the same port and data. */
@@ -37,6 +40,24 @@ const missing = await whyNoKafka();
 export function describeKafka(name: string, tests: () => void): void {
   if (missing === undefined) describe(name, tests);
   else describe.skip(`${name} (skipped: ${missing})`, tests);
+}
+
+/** A broker for the tests of a `describe`: started before them, and gone after them. */
+export function kafkaForTests(): Reachable & { readonly restart: TestBroker['restart'] | undefined } {
+  let broker: TestBroker | undefined;
+  const started = () => broker as TestBroker;
+  beforeAll(async () => {
+    broker = await startKafka();
+  }, 360_000);
+  afterAll(() => broker?.[Symbol.asyncDispose]());
+  return {
+    get brokers() {
+      return started().brokers;
+    },
+    get restart() {
+      return started().restart;
+    },
+  };
 }
 
 /** Starts a broker on free ports with data in a temporary folder; 3 to 6 s, and the jars' download the first time. */

@@ -1,17 +1,11 @@
 import { topicsWithPrefix } from '@alphapo/contracts';
 import { openKafkaEventLog } from '@alphapo/messaging';
 import { unique } from '../../../test/integration/messaging-contract.ts';
-import { describeKafka, startKafka, type TestBroker } from '../../../test/kafka/broker.ts';
+import { describeKafka, kafkaForTests } from '../../../test/kafka/broker.ts';
 import { topicsCommand } from './topics.ts';
 
 describeKafka('alphapo topics on Kafka', () => {
-  let broker: TestBroker;
-  beforeAll(async () => {
-    broker = await startKafka();
-  }, 360_000);
-  afterAll(async () => {
-    await broker[Symbol.asyncDispose]();
-  });
+  const broker = kafkaForTests();
 
   /** Makes topics of a prefix; returns what it says to standard error. */
   async function make(prefix: string, ...options: string[]): Promise<string[]> {

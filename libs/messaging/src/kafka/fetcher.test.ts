@@ -1,20 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import { createTopic, unique, valuesOf } from '../../../../test/integration/messaging-contract.ts';
-import { describeKafka, startKafka, type TestBroker } from '../../../../test/kafka/broker.ts';
+import { describeKafka, kafkaForTests } from '../../../../test/kafka/broker.ts';
 import { KafkaClients } from './client.ts';
 import { openKafkaEventLog } from './kafka-event-log.ts';
 
 const ALTER_CLIENT_QUOTAS = 49;
 
 describeKafka('fetching', () => {
-  let broker: TestBroker;
-  beforeAll(async () => {
-    broker = await startKafka();
-  }, 360_000);
-  afterAll(async () => {
-    await broker[Symbol.asyncDispose]();
-  });
+  const broker = kafkaForTests();
 
   test('a client that is held to a quota reads to the end, only later', async () => {
     const clientId = unique('throttled');

@@ -1,15 +1,9 @@
 import { unique } from '../../../../test/integration/messaging-contract.ts';
-import { describeKafka, startKafka, type TestBroker } from '../../../../test/kafka/broker.ts';
+import { describeKafka, kafkaForTests } from '../../../../test/kafka/broker.ts';
 import { openKafkaEventLog } from './kafka-event-log.ts';
 
 describeKafka('copies of records on Kafka', () => {
-  let broker: TestBroker;
-  beforeAll(async () => {
-    broker = await startKafka();
-  }, 360_000);
-  afterAll(async () => {
-    await broker[Symbol.asyncDispose]();
-  });
+  const broker = kafkaForTests();
   const openLog = () => openKafkaEventLog({ brokers: broker.brokers, clientId: 'replication' });
 
   test('are as many as a topic was made with, and topics that are there keep theirs', async () => {

@@ -1,16 +1,10 @@
 import { createTopic, numbered, unique, valuesOf } from '../../../../test/integration/messaging-contract.ts';
-import { describeKafka, startKafka, type TestBroker } from '../../../../test/kafka/broker.ts';
+import { describeKafka, kafkaForTests } from '../../../../test/kafka/broker.ts';
 import { administer, deleteRecordsBefore } from './administer.fixture.ts';
 import { openKafkaEventLog } from './kafka-event-log.ts';
 
 describeKafka('records that Kafka removes', () => {
-  let broker: TestBroker;
-  beforeAll(async () => {
-    broker = await startKafka();
-  }, 360_000);
-  afterAll(async () => {
-    await broker[Symbol.asyncDispose]();
-  });
+  const broker = kafkaForTests();
   const openLog = () => openKafkaEventLog({ brokers: broker.brokers, clientId: 'retention' });
 
   test('settings that remove records are told, whoever made them', async () => {
