@@ -30,9 +30,10 @@ async function trial(settings: Settings): Promise<void> {
     await cluster.makeNamespace();
     await times.of('model on its volume', () => cluster.makeModel());
     await times.of('chart installed', () => upgradeTrial(settings));
+    if (settings.autoscaling !== 'none') {
+      await times.of('everything is at zero', () => atZero(cluster));
+    }
     if (settings.autoscaling === 'builtin') {
-      for (const service of SERVICES) await cluster.gone(service);
-      times.mark('everything is at zero');
       await checkRights(cluster.kubectl, NAME);
       times.mark('the autoscaler’s token can do what it needs, and no more');
     }
@@ -40,10 +41,10 @@ async function trial(settings: Settings): Promise<void> {
     times.mark('forbidden traffic is denied');
 
     const exported = await run(cluster, settings, folder, times);
+    if (settings.autoscaling !== 'none') {
+      await times.of('everything is at zero again', () => atZero(cluster));
+    }
     if (settings.autoscaling === 'builtin') {
-      await times.of('everything is at zero again', async () => {
-        for (const service of SERVICES) await cluster.gone(service);
-      });
       const score = ['score-response', '--scorer', `${NAME}-scorer:50052`, ...SCORED];
       const answer = await times.of('first score from zero', () => cluster.alphapo('score', score));
       expectThat(JSON.parse(answer).tokens > 0, `a score came back: ${answer}`);
@@ -69,6 +70,10 @@ async function trial(settings: Settings): Promise<void> {
     await rm(folder, { recursive: true, force: true });
     if (!settings.keep) await cluster.removeNamespace();
   }
+}
+
+async function atZero(cluster: Cluster): Promise<void> {
+  for (const service of SERVICES) await cluster.gone(service);
 }
 
 /** Pairs in, pods deleted in the middle, the adapter out. */

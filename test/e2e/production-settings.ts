@@ -1,13 +1,12 @@
 import { parseArgs } from 'node:util';
-import type { RunSize } from './settings.ts';
+import { choiceOf, TRIAL_HELP, type TrialSettings, trialOptions, trialSettingsOf } from './options.ts';
 
-export interface ProductionSettings extends RunSize {
-  readonly namespace: string;
+const CERTIFICATES = ['generated', 'cert-manager'] as const;
+
+export interface ProductionSettings extends TrialSettings {
   /** Where Kafka and the hub are. */
   readonly outside: string;
-  readonly certificates: 'generated' | 'cert-manager';
-  readonly build: boolean;
-  readonly keep: boolean;
+  readonly certificates: (typeof CERTIFICATES)[number];
 }
 
 const HELP = `The chart as in production, on a real Kubernetes: Kafka outside of the release with TLS and SCRAM, the model from a hub that wants a token
@@ -18,9 +17,7 @@ helm on the PATH, KUBECONFIG, and metrics-server in the cluster.
   --certificates S    generated (default), or cert-manager, which must be in the cluster
   --namespace NAME    made for the trial and removed after it (default: alphapo-e2e-production); another one, NAME-outside, too
   --steps N           optimizer steps (default: 300)
-  --pairs-per-step N  (default: 16)
-  --no-build          the images are there already
-  --keep              leave everything in the cluster
+${TRIAL_HELP}
 
 E2E_LOAD_IMAGE        as for "npm run e2e"`;
 
@@ -28,29 +25,12 @@ E2E_LOAD_IMAGE        as for "npm run e2e"`;
 export function productionSettingsOf(args: readonly string[]): ProductionSettings | undefined {
   const { values } = parseArgs({
     args: [...args],
-    options: {
-      certificates: { type: 'string', default: 'generated' },
-      namespace: { type: 'string', default: 'alphapo-e2e-production' },
-      steps: { type: 'string', default: '300' },
-      'pairs-per-step': { type: 'string', default: '16' },
-      'no-build': { type: 'boolean', default: false },
-      keep: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
+    options: { certificates: { type: 'string', default: 'generated' }, ...trialOptions('alphapo-e2e-production', 300) },
   });
-  if (values.help) {
-    console.log(HELP);
-    return undefined;
+  if (!values.help) {
+    const certificates = choiceOf('certificates', values.certificates, CERTIFICATES);
+    return { ...trialSettingsOf(values), certificates, outside: `${values.namespace}-outside` };
   }
-  const { certificates, namespace } = values;
-  if (certificates !== 'generated' && certificates !== 'cert-manager') {
-    throw new Error('--certificates is generated or cert-manager');
-  }
-  return {
-    ...{ certificates, namespace, outside: `${namespace}-outside` },
-    steps: Number(values.steps),
-    pairsPerStep: Number(values['pairs-per-step']),
-    build: !values['no-build'],
-    keep: values.keep,
-  };
+  console.log(HELP);
+  return undefined;
 }

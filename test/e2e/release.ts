@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { IMAGE, KAFKA_IMAGE, TAG } from './images.ts';
-import type { RunSize, Settings } from './settings.ts';
+import type { RunSize } from './options.ts';
+import type { Settings } from './settings.ts';
 
 const CHART = join(import.meta.dirname, '../../charts/alphapo');
 

@@ -1,27 +1,19 @@
 import { parseArgs } from 'node:util';
+import { choiceOf, TRIAL_HELP, type TrialSettings, trialOptions, trialSettingsOf } from './options.ts';
 
-/** How much is trained. */
-export interface RunSize {
-  readonly steps: number;
-  readonly pairsPerStep: number;
-}
+const AUTOSCALING = ['builtin', 'keda', 'none'] as const;
 
-export interface Settings extends RunSize {
-  readonly autoscaling: 'builtin' | 'none';
-  readonly namespace: string;
-  readonly build: boolean;
-  readonly keep: boolean;
+export interface Settings extends TrialSettings {
+  readonly autoscaling: (typeof AUTOSCALING)[number];
 }
 
 const HELP = `A run on a real Kubernetes, from zero and back to zero: images, chart, a trial broker, pairs, two scorers, pods deleted in the
 middle; its adapter must equal that of one process to the bit. Needs kubectl and helm on the PATH and KUBECONFIG.
 
-  --autoscaling MODE  builtin (default) or none
+  --autoscaling MODE  builtin (default), none, or keda, which must be in the cluster (test/kubernetes/keda/install.sh)
   --namespace NAME    made for the trial and removed after it (default: alphapo-e2e)
   --steps N           optimizer steps (default: 200; with few the run ends before the upgrade)
-  --pairs-per-step N  (default: 16)
-  --no-build          the images are there already
-  --keep              leave everything in the cluster
+${TRIAL_HELP}
 
 E2E_LOAD_IMAGE        command that brings an image to the cluster, {} in place of its name, such as
                       'kind load docker-image {}'; unset: the cluster finds the images by itself`;
@@ -30,28 +22,11 @@ E2E_LOAD_IMAGE        command that brings an image to the cluster, {} in place o
 export function settingsOf(args: readonly string[]): Settings | undefined {
   const { values } = parseArgs({
     args: [...args],
-    options: {
-      autoscaling: { type: 'string', default: 'builtin' },
-      namespace: { type: 'string', default: 'alphapo-e2e' },
-      steps: { type: 'string', default: '200' },
-      'pairs-per-step': { type: 'string', default: '16' },
-      'no-build': { type: 'boolean', default: false },
-      keep: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
+    options: { autoscaling: { type: 'string', default: 'builtin' }, ...trialOptions('alphapo-e2e', 200) },
   });
-  if (values.help) {
-    console.log(HELP);
-    return undefined;
+  if (!values.help) {
+    return { ...trialSettingsOf(values), autoscaling: choiceOf('autoscaling', values.autoscaling, AUTOSCALING) };
   }
-  const { autoscaling, namespace } = values;
-  if (autoscaling !== 'builtin' && autoscaling !== 'none') throw new Error('--autoscaling is builtin or none');
-  return {
-    autoscaling,
-    namespace,
-    steps: Number(values.steps),
-    pairsPerStep: Number(values['pairs-per-step']),
-    build: !values['no-build'],
-    keep: values.keep,
-  };
+  console.log(HELP);
+  return undefined;
 }

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { main as alphapo } from '../../cli/src/main.ts';
+import type { RunSize } from './options.ts';
 import { policyOf } from './release.ts';
-import type { RunSize } from './settings.ts';
 
 export const ADAPTER = 'adapter_model.safetensors';
 const MODEL = 'model';
