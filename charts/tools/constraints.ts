@@ -57,6 +57,7 @@ const CONSTRAINTS: readonly (readonly [pattern: string, schema: Schema])[] = [
   ['builtin.callWaitSeconds', positive],
   ['keda.preferencesLag', positive],
   ['keda.batchesLag', positive],
+  ['keda.namespace', { type: 'string', minLength: 1 }],
   ['tokenizer.image', imageOverride],
   ['scorer.image', imageOverride],
   ['optimizer.image', imageOverride],

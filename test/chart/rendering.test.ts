@@ -143,6 +143,19 @@ describeHelm('the chart', () => {
     expect(one(resources, 'ScaledObject', 'optimizer').spec.maxReplicaCount).toBe(1);
     const activation = ['tokenizer', 'optimizer', 'scorer'].map((name) => trigger(name).activationLagThreshold);
     expect(activation).toEqual([undefined, '1', '1']);
+    const atTheEnd = (values: Values) =>
+      environmentOf(one(render(values), 'StatefulSet', 'optimizer')).ALPHAPO_WHEN_FINISHED;
+    expect([atTheEnd({ autoscaling: { mode: 'keda' } }), atTheEnd({})]).toEqual(['pass-over', undefined]);
+  });
+
+  test('lets KEDA reach the trial broker, from where it is', () => {
+    const keda = { autoscaling: { mode: 'keda', keda: { namespace: 'scaling' } } };
+    const trial = { kafka: { brokers: [], trial: { enabled: true } } };
+    const from = (values: Values) =>
+      one(render({ ...trial, ...values }), 'NetworkPolicy', 'kafka').spec.ingress[0].from;
+    const peer = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'scaling' } } };
+    expect(from(keda)).toContainEqual(peer);
+    expect(from({})).not.toContainEqual(peer);
   });
 
   test('asks for a GPU by the resource’s name, where taints let it', () => {

@@ -13,6 +13,8 @@ import { Times } from './times.ts';
 import { ADAPTER, makeModel, trainAlone } from './train-alone.ts';
 
 const START_SECONDS = 120;
+/** For so many steps there are pairs that no step uses: they must not keep anything from zero. */
+const LEFT_OVER_STEPS = 20;
 const SCORED = ['--prompt', 'How do I explain bread to a child?', '--response', 'Start with what one can see.'];
 const SERVICES = ['tokenizer', 'scorer', 'optimizer'];
 
@@ -23,7 +25,7 @@ async function trial(settings: Settings): Promise<void> {
   const times = new Times();
   const cluster = new Cluster(settings.namespace);
   const folder = await mkdtemp(join(tmpdir(), 'alphapo-e2e-'));
-  await writeFile(join(folder, 'pairs.jsonl'), pairLines(settings.steps * settings.pairsPerStep));
+  await writeFile(join(folder, 'pairs.jsonl'), pairLines((settings.steps + LEFT_OVER_STEPS) * settings.pairsPerStep));
   try {
     if (settings.build) await times.of('images built', buildImages);
     await times.of('images loaded', loadImages);

@@ -17,7 +17,8 @@ print() {
   done
 }
 
-print github.com/kedacore/keda/v2@v2.19.0 config/crd/bases/keda.sh_{scaledobjects,triggerauthentications}.yaml
+print "github.com/kedacore/keda/v2@$(cat "$(dirname "$0")/keda/version")" \
+  config/crd/bases/keda.sh_{scaledobjects,triggerauthentications}.yaml
 print github.com/cert-manager/cert-manager@v1.21.2 \
   deploy/crds/cert-manager.io_{certificaterequests,certificates,clusterissuers,issuers}.yaml deploy/crds/acme.cert-manager.io_{challenges,orders}.yaml
 print github.com/prometheus-operator/prometheus-operator@v0.85.0 \

@@ -110,7 +110,11 @@ const SERVICES = {
         'ALPHAPO_CHECKPOINT_KEPT_EVERY',
         'keep those of every so many steps for good',
       ],
-      ['--when-finished <serve|exit>', 'ALPHAPO_WHEN_FINISHED', 'after the last step: go on serving, or exit'],
+      [
+        '--when-finished <serve|pass-over|exit>',
+        'ALPHAPO_WHEN_FINISHED',
+        'after the last step: go on serving; and pass over batches that are left; or exit',
+      ],
       TOPIC_PREFIX,
       ...EVENT_LOG,
       METRICS,

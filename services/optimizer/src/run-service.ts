@@ -42,6 +42,7 @@ export async function runOptimizer(environment: NodeJS.ProcessEnv, logger: Logge
     await stopped();
     throw error;
   }
+  if (whenFinished === 'pass-over') await optimizer.passOverTheRest(signal);
   if (whenFinished === 'serve') await stopped();
 }
 
