@@ -27,7 +27,10 @@ export class Caller {
     const lines = notes(kubectl.namespace)
       .split('\n')
       .map((line) => line.trim());
-    const commands = lines.filter((line) => /^(umask|kubectl .* get secret|export ALPHAPO)/.test(line));
+    const commands = lines.slice(
+      lines.indexOf('umask 077'),
+      lines.findIndex((line) => line.startsWith('export ALPHAPO_')) + 1,
+    );
     if (commands.length === 0) throw new Error('the notes of the chart do not say what callers need');
     const script = [...commands, 'env'].join('\n');
     const variables = execFileSync('sh', ['-ec', script], { cwd: folder, encoding: 'utf8' })

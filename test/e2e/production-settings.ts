@@ -7,6 +7,8 @@ export interface ProductionSettings extends TrialSettings {
   /** Where Kafka and the hub are. */
   readonly outside: string;
   readonly certificates: (typeof CERTIFICATES)[number];
+  /** Whether KEDA takes over at the end. */
+  readonly keda: boolean;
 }
 
 const HELP = `The chart as in production, on a real Kubernetes: Kafka outside of the release with TLS and SCRAM, the model from a hub that wants a token
@@ -15,6 +17,7 @@ told by name, a corrected upgrade mends them, and the adapter must equal that of
 helm on the PATH, KUBECONFIG, and metrics-server in the cluster.
 
   --certificates S    generated (default), or cert-manager, which must be in the cluster
+  --keda              after the run KEDA, which must be in the cluster (test/kubernetes/keda/install.sh), takes all to zero
   --namespace NAME    made for the trial and removed after it (default: alphapo-e2e-production); another one, NAME-outside, too
   --steps N           optimizer steps (default: 300)
 ${TRIAL_HELP}
@@ -25,11 +28,16 @@ E2E_LOAD_IMAGE        as for "npm run e2e"`;
 export function productionSettingsOf(args: readonly string[]): ProductionSettings | undefined {
   const { values } = parseArgs({
     args: [...args],
-    options: { certificates: { type: 'string', default: 'generated' }, ...trialOptions('alphapo-e2e-production', 300) },
+    options: {
+      certificates: { type: 'string', default: 'generated' },
+      keda: { type: 'boolean', default: false },
+      ...trialOptions('alphapo-e2e-production', 300),
+    },
   });
   if (!values.help) {
     const certificates = choiceOf('certificates', values.certificates, CERTIFICATES);
-    return { ...trialSettingsOf(values), certificates, outside: `${values.namespace}-outside` };
+    const outside = `${values.namespace}-outside`;
+    return { ...trialSettingsOf(values), certificates, keda: values.keda, outside };
   }
   console.log(HELP);
   return undefined;

@@ -55,12 +55,14 @@ export function kafkaOptions({ kafka, login }: Surroundings): string[] {
 /** The one thing that is wrong in the values, if any. */
 export type Mistake = 'no-login-secret' | 'wrong-password' | 'wrong-hub-token' | 'wrong-digest';
 
+/** What is other than at first: a mistake, or what scales. */
+export type Change = Mistake | 'none' | 'keda';
+
 /** The chart's values. */
-export function productionValues(settings: ProductionSettings, around: Surroundings, mistake?: Mistake): object {
+export function productionValues(settings: ProductionSettings, around: Surroundings, change?: Change): object {
   const resources = { requests: { cpu: '50m', memory: '192Mi' }, limits: { memory: '1Gi' } };
   const wrongLogin = { 'no-login-secret': 'nowhere', 'wrong-password': WRONG_LOGIN_SECRET };
-  const existingSecret =
-    mistake && mistake in wrongLogin ? wrongLogin[mistake as keyof typeof wrongLogin] : LOGIN_SECRET;
+  const existingSecret = change && change in wrongLogin ? wrongLogin[change as keyof typeof wrongLogin] : LOGIN_SECRET;
   const issued = { source: 'cert-manager', certManager: { issuerRef: { name: ISSUER } } };
   return {
     image: { repository: IMAGE, tag: TAG, pullPolicy: 'Never' },
@@ -69,8 +71,8 @@ export function productionValues(settings: ProductionSettings, around: Surroundi
     model: {
       huggingFace: {
         ...{ ...HUB_MODEL, endpoint: around.hub, cacheClaim: CACHE_CLAIM },
-        tokenSecret: { name: mistake === 'wrong-hub-token' ? WRONG_HUB_SECRET : HUB_SECRET },
-        sha256: { 'model.safetensors': mistake === 'wrong-digest' ? 'ab'.repeat(32) : around.digest },
+        tokenSecret: { name: change === 'wrong-hub-token' ? WRONG_HUB_SECRET : HUB_SECRET },
+        sha256: { 'model.safetensors': change === 'wrong-digest' ? 'ab'.repeat(32) : around.digest },
       },
     },
     chatTemplate: { name: 'plain' },
@@ -83,7 +85,7 @@ export function productionValues(settings: ProductionSettings, around: Surroundi
     tls: { mode: 'mutual', ...(settings.certificates === 'cert-manager' && issued) },
     access: { enabled: true },
     autoscaling: {
-      ...{ mode: 'hpa', cooldownSeconds: 30 },
+      ...{ mode: change === 'none' || change === 'keda' ? change : 'hpa', cooldownSeconds: 30 },
       scorer: { maxReplicas: MAX_SCORERS, targetCPUPercent: TARGET_CPU_PERCENT },
       tokenizer: { maxReplicas: 1 },
     },

@@ -14,6 +14,7 @@ import { PortForward } from './port-forward.ts';
 import { type ProductionSettings, productionSettingsOf } from './production-settings.ts';
 import {
   AUTHORITY_SECRET,
+  type Change,
   kafkaOptions,
   LOGIN_SECRET,
   MAX_SCORERS,
@@ -59,8 +60,8 @@ async function trial(settings: ProductionSettings): Promise<void> {
   if (settings.certificates === 'cert-manager') {
     await times.of('an authority of cert-manager', () => makeIssuer(cluster.kubectl));
   }
-  const install = (mistake?: Mistake, options: readonly string[] = []) =>
-    upgrade(settings.namespace, [], productionValues(settings, around, mistake), options);
+  const install = (change?: Change, options: readonly string[] = []) =>
+    upgrade(settings.namespace, [], productionValues(settings, around, change), options);
 
   await mistakes(cluster, install, times);
   await times.of('corrected by an upgrade: all services are ready', () => install(undefined, WAIT));
@@ -84,6 +85,13 @@ async function trial(settings: ProductionSettings): Promise<void> {
   const alone = await times.of('the same run in one process', () => trainAlone(folder, model, settings));
   expectThat(exported.equals(alone), 'the adapter equals that of one process, bit for bit');
 
+  if (settings.keda) {
+    // KEDA takes no workload that a HorizontalPodAutoscaler still has.
+    for (const mode of ['none', 'keda'] as const) install(mode, WAIT);
+    await times.of('KEDA reads the lag with the Secrets of the release, and takes everything to zero', async () => {
+      for (const service of SERVICES) await cluster.gone(service);
+    });
+  }
   helm(settings.namespace, 'uninstall', RELEASE, '--wait');
   const { status } = await cluster.kubectl.get('pvc', `state-${NAME}-optimizer-0`);
   expectThat(status.phase === 'Bound', 'checkpoints outlive the release');
