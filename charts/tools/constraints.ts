@@ -55,8 +55,6 @@ const CONSTRAINTS: readonly (readonly [pattern: string, schema: Schema])[] = [
   ['builtin.callsPerScorer', positive],
   ['builtin.waitingCalls', positive],
   ['builtin.callWaitSeconds', positive],
-  ['keda.preferencesLag', positive],
-  ['keda.batchesLag', positive],
   ['keda.namespace', { type: 'string', minLength: 1 }],
   ['tokenizer.image', imageOverride],
   ['scorer.image', imageOverride],

@@ -42,15 +42,16 @@ describeHelm('the chart', () => {
 
   test.each(VARIANTS)('gives only the autoscaler a token of the Kubernetes API: %s', (_, values, files) => {
     const holders = podsOf(render(values, files)).filter(({ spec }) => spec.automountServiceAccountToken !== false);
-    const builtin = [
+    const withAutoscaler = [
       'minimal',
       'GPU',
       'trial',
+      'KEDA, a secured Kafka and mutual TLS',
       'certificates of cert-manager',
       'monitoring',
       'hub and reference model',
     ];
-    const expected = builtin.includes(_) ? ['trial-alphapo-autoscaler'] : [];
+    const expected = withAutoscaler.includes(_) ? ['trial-alphapo-autoscaler'] : [];
     expect(holders.map(({ name }) => name)).toEqual(expected);
   });
 
@@ -135,27 +136,30 @@ describeHelm('the chart', () => {
     expect(one(resources, 'StatefulSet', 'optimizer').spec.replicas).toBe(1);
   });
 
-  test('scales by lag of the run’s own topics with mode keda', () => {
-    const resources = render({ autoscaling: { mode: 'keda' }, run: { name: 'seventh' } });
-    const trigger = (name: string) => one(resources, 'ScaledObject', name).spec.triggers[0].metadata;
-    expect(trigger('tokenizer').topic).toBe('seventh-preferences');
-    expect(trigger('scorer')).toMatchObject({ topic: 'seventh-preference-batches', allowIdleConsumers: 'true' });
-    expect(one(resources, 'ScaledObject', 'optimizer').spec.maxReplicaCount).toBe(1);
-    const activation = ['tokenizer', 'optimizer', 'scorer'].map((name) => trigger(name).activationLagThreshold);
-    expect(activation).toEqual([undefined, '1', '1']);
-    const atTheEnd = (values: Values) =>
-      environmentOf(one(render(values), 'StatefulSet', 'optimizer')).ALPHAPO_WHEN_FINISHED;
-    expect([atTheEnd({ autoscaling: { mode: 'keda' } }), atTheEnd({})]).toEqual(['pass-over', undefined]);
-  });
-
-  test('lets KEDA reach the trial broker, from where it is', () => {
-    const keda = { autoscaling: { mode: 'keda', keda: { namespace: 'scaling' } } };
-    const trial = { kafka: { brokers: [], trial: { enabled: true } } };
-    const from = (values: Values) =>
-      one(render({ ...trial, ...values }), 'NetworkPolicy', 'kafka').spec.ingress[0].from;
+  test('with mode keda KEDA scales, by what the autoscaler tells it', () => {
+    const limits = { tokenizer: { maxReplicas: 3 }, scorer: { maxReplicas: 5 } };
+    const resources = render({ autoscaling: { mode: 'keda', keda: { namespace: 'scaling' }, ...limits } });
+    const [service] = resources.filter(({ metadata }) => metadata.name === 'trial-alphapo-external-scaler');
+    const { port } = service.spec.ports[0];
+    const autoscaler = one(resources, 'Deployment', 'autoscaler');
+    expect(service.spec.selector).toEqual(autoscaler.spec.selector.matchLabels);
+    expect(environmentOf(autoscaler).ALPHAPO_KEDA_ADDRESS).toBe(`0.0.0.0:${port}`);
+    for (const [component, max] of [
+      ['tokenizer', 3],
+      ['scorer', 5],
+      ['optimizer', 1],
+    ] as const) {
+      const { spec } = one(resources, 'ScaledObject', component);
+      expect([spec.minReplicaCount, spec.maxReplicaCount]).toEqual([0, max]);
+      const metadata = { component, scalerAddress: `${host('external-scaler')}:${port}` };
+      expect(spec.triggers).toEqual([{ type: 'external', metadata }]);
+    }
+    const { ingress } = one(resources, 'NetworkPolicy', 'autoscaler').spec;
     const peer = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'scaling' } } };
-    expect(from(keda)).toContainEqual(peer);
-    expect(from({})).not.toContainEqual(peer);
+    expect(ingress).toContainEqual({ ports: [{ protocol: 'TCP', port }], from: [peer] });
+    const rights = (all: Resource[]) => JSON.stringify(one(all, 'Role', 'autoscaler').rules);
+    expect(rights(resources)).not.toContain('/scale');
+    expect(rights(render())).toContain('deployments/scale');
   });
 
   test('asks for a GPU by the resource’s name, where taints let it', () => {

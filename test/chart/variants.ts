@@ -15,9 +15,10 @@ export const VARIANTS: readonly [name: string, values: Values, files: readonly s
     [],
   ],
   [
-    'KEDA and a secured Kafka',
+    'KEDA, a secured Kafka and mutual TLS',
     {
       autoscaling: { mode: 'keda' },
+      tls: { mode: 'mutual' },
       kafka: {
         tls: { enabled: true, caSecret: 'ca', clientSecret: 'client' },
         sasl: { mechanism: 'scram-sha-512', username: 'u', existingSecret: 'login' },

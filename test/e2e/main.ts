@@ -34,9 +34,7 @@ async function trial(settings: Settings): Promise<void> {
     await times.of('chart installed', () => upgradeTrial(settings));
     if (settings.autoscaling !== 'none') {
       await times.of('everything is at zero', () => atZero(cluster));
-    }
-    if (settings.autoscaling === 'builtin') {
-      await checkRights(cluster.kubectl, NAME);
+      await checkRights(cluster.kubectl, NAME, settings.autoscaling);
       times.mark('the autoscaler’s token can do what it needs, and no more');
     }
     await checkTraffic(cluster, `${NAME}-kafka`, 9092);
@@ -45,8 +43,6 @@ async function trial(settings: Settings): Promise<void> {
     const exported = await run(cluster, settings, folder, times);
     if (settings.autoscaling !== 'none') {
       await times.of('everything is at zero again', () => atZero(cluster));
-    }
-    if (settings.autoscaling === 'builtin') {
       const score = ['score-response', '--scorer', `${NAME}-scorer:50052`, ...SCORED];
       const answer = await times.of('first score from zero', () => cluster.alphapo('score', score));
       expectThat(JSON.parse(answer).tokens > 0, `a score came back: ${answer}`);

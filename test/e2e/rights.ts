@@ -7,12 +7,18 @@ type Right = readonly [verb: string, resource: string, name?: string];
 
 const CONNECT_TIMEOUT_MS = 4_000;
 
-/** The autoscaler's token can do what its role needs, and nothing else; the others have no token at all. Throws otherwise. */
-export async function checkRights(kubectl: Kubectl, name: string): Promise<void> {
-  const allowed: Right[] = [
+/**
+ * The autoscaler's token can do what its role needs, and nothing else: where KEDA scales, it cannot. The others have no token at all.
+ * Throws otherwise.
+ */
+export async function checkRights(kubectl: Kubectl, name: string, autoscaling: 'builtin' | 'keda'): Promise<void> {
+  const scaling: Right[] = [
     ['patch', 'deployments.apps/scale', `${name}-scorer`],
     ['patch', 'deployments.apps/scale', `${name}-tokenizer`],
     ['patch', 'statefulsets.apps/scale', `${name}-optimizer`],
+  ];
+  const allowed: Right[] = [
+    ...(autoscaling === 'builtin' ? scaling : []),
     ['get', 'deployments.apps', `${name}-scorer`],
     ['list', 'pods'],
     ['create', 'events'],
@@ -20,6 +26,7 @@ export async function checkRights(kubectl: Kubectl, name: string): Promise<void>
     ['update', 'leases.coordination.k8s.io', `${name}-autoscaler`],
   ];
   const denied: Right[] = [
+    ...(autoscaling === 'keda' ? scaling : []),
     ['get', 'secrets'],
     ['list', 'configmaps'],
     ['delete', 'pods'],

@@ -185,18 +185,6 @@ describe('a run from its start to its end', () => {
     });
     expect(await readdir(outside)).toEqual([]);
   });
-
-  test('after its end it leaves out what is left, and what still comes', async () => {
-    const lag = async () => (await run.log.lag(topics.optimizerGroup, topics.preferenceBatches))[0]?.lag;
-    const batches = async () => (await recordsOf(run.log, topics.preferenceBatches)).length;
-    expect(await lag()).toBe(1n);
-    running = Promise.all([running, run.optimizer.passOverTheRest(stop.signal)]);
-    await until(async () => (await lag()) === 0n);
-    const before = await batches();
-    await produce(run.log, pairs(32).slice(16));
-    await until(async () => (await batches()) > before && (await lag()) === 0n);
-    expect((await status(run)).policy?.step).toBe(4n);
-  });
 });
 
 test('a pause in the middle of a run finishes the step under way and holds the next one back', async () => {

@@ -61,6 +61,17 @@ inCluster('workloads of a real cluster', () => {
     expect(description).toMatch(/Warning\s+PodsUnschedulable.*alphapo-autoscaler\s+no room/);
   });
 
+  test('annotations that were decided on an older version are refused', async () => {
+    const { version } = await workloads.read('scorer');
+    await workloads.annotate('scorer', { 'alphapo.dev/tried': 'first' });
+    const second = workloads.annotate('scorer', { 'alphapo.dev/tried': 'second' }, version);
+    await expect(second).rejects.toMatchObject({ reason: 'CONFLICT' });
+    const { annotations, version: current } = await workloads.read('scorer');
+    expect(annotations['alphapo.dev/tried']).toBe('first');
+    await workloads.annotate('scorer', { 'alphapo.dev/tried': null }, current);
+    expect((await workloads.read('scorer')).annotations['alphapo.dev/tried']).toBeUndefined();
+  });
+
   test('a new template is another digest', async () => {
     const before = await workloads.read('scorer');
     await namespace.kubectl.run('set', 'env', 'deployment/scorer', 'A=B');

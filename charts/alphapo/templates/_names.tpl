@@ -59,3 +59,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 image: {{ include "alphapo.imageReference" (dict "image" $image "defaultTag" .root.Chart.AppVersion) | quote }}
 imagePullPolicy: {{ $image.pullPolicy }}
 {{- end -}}
+
+{{/* "true" where the release has an autoscaler, which scales or tells KEDA what to scale; else empty. */}}
+{{- define "alphapo.hasAutoscaler" -}}
+{{- if has .Values.autoscaling.mode (list "builtin" "keda") -}}true{{- end -}}
+{{- end -}}

@@ -17,7 +17,7 @@ capabilities: { drop: [ALL] }
 
 {{/* Who has a certificate: the services, and `client` for callers from outside of the release. */}}
 {{- define "alphapo.tlsHolders" -}}
-tokenizer scorer optimizer{{ if eq .Values.autoscaling.mode "builtin" }} autoscaler{{ end }} client
+tokenizer scorer optimizer{{ if include "alphapo.hasAutoscaler" . }} autoscaler{{ end }} client
 {{- end -}}
 
 {{- define "alphapo.serverName" -}}

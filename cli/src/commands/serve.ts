@@ -110,11 +110,7 @@ const SERVICES = {
         'ALPHAPO_CHECKPOINT_KEPT_EVERY',
         'keep those of every so many steps for good',
       ],
-      [
-        '--when-finished <serve|pass-over|exit>',
-        'ALPHAPO_WHEN_FINISHED',
-        'after the last step: go on serving; and pass over batches that are left; or exit',
-      ],
+      ['--when-finished <serve|exit>', 'ALPHAPO_WHEN_FINISHED', 'after the last step: go on serving, or exit'],
       TOPIC_PREFIX,
       ...EVENT_LOG,
       METRICS,
@@ -128,6 +124,7 @@ const SERVICES = {
     options: [
       ADDRESS,
       DRAIN,
+      ['--keda-address <host:port>', 'ALPHAPO_KEDA_ADDRESS', 'where KEDA asks for numbers of pods, and scales instead'],
       ['--namespace <name>', 'ALPHAPO_NAMESPACE', 'namespace of the workloads and the lease'],
       ['--tokenizer-workload <kind/name>', 'ALPHAPO_TOKENIZER_WORKLOAD', 'deployment/NAME or statefulset/NAME'],
       ['--scorer-workload <kind/name>', 'ALPHAPO_SCORER_WORKLOAD', 'the same for the scorers'],

@@ -18,6 +18,7 @@ export * as wire from './generated/alphapo/v1/policy.ts';
 export * from './generated/alphapo/v1/scorer.ts';
 export { DataType as WireDataType, TensorChunk } from './generated/alphapo/v1/tensor.ts';
 export * from './generated/alphapo/v1/tokenizer.ts';
+export * as keda from './generated/externalscaler/externalscaler.ts';
 export {
   averagesOverTokens,
   type NllAverage,

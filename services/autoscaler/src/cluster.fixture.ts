@@ -62,8 +62,13 @@ export class MemoryWorkloads implements Workloads {
     this.change(component, { replicas });
   }
 
-  async annotate(component: Component, annotations: Readonly<Record<string, string | null>>): Promise<void> {
+  async annotate(
+    component: Component,
+    annotations: Readonly<Record<string, string | null>>,
+    version?: string,
+  ): Promise<void> {
     this.#mayFail();
+    if (version !== undefined && version !== this.#states[component].version) throw conflict(component);
     const all = { ...this.#states[component].annotations, ...annotations };
     const kept = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== null);
     this.change(component, { annotations: Object.fromEntries(kept) });

@@ -35,6 +35,12 @@ const environmentSchema = z.object({
   ALPHAPO_LEASE: z.string().min(1).describe('name of the Lease by which one of the replicas leads'),
   ALPHAPO_POD_NAME: z.string().min(1).default(hostname()).describe('name of this pod'),
   ALPHAPO_ADDRESS: z.string().default('0.0.0.0:50054').describe('host and port at which Score calls arrive'),
+  ALPHAPO_KEDA_ADDRESS: z
+    .string()
+    .optional()
+    .describe(
+      'host and port at which KEDA asks how many pods there should be, and scales; without it the autoscaler does',
+    ),
   ALPHAPO_DRAIN_SECONDS: drainTimeSchema,
   ALPHAPO_TOPIC_PREFIX: z.string().default('').describe('put before the names of all topics'),
   ALPHAPO_MIN_TOKENIZERS: count.default(0),
@@ -61,6 +67,8 @@ export interface AutoscalerConfig {
   readonly lease: string;
   readonly pod: string;
   readonly address: string;
+  /** Where KEDA asks, if it scales. */
+  readonly kedaAddress: string | undefined;
   /** How long running calls have to end at a graceful stop, in milliseconds; the server's default where undefined. */
   readonly drainMs: number | undefined;
   readonly topics: Topics;
@@ -86,6 +94,7 @@ export function autoscalerConfigFrom(environment: NodeJS.ProcessEnv): Autoscaler
     lease: parsed.ALPHAPO_LEASE,
     pod: parsed.ALPHAPO_POD_NAME,
     address: parsed.ALPHAPO_ADDRESS,
+    kedaAddress: parsed.ALPHAPO_KEDA_ADDRESS,
     drainMs: parsed.ALPHAPO_DRAIN_SECONDS,
     topics: topicsWithPrefix(parsed.ALPHAPO_TOPIC_PREFIX),
     settings: {

@@ -4,6 +4,8 @@ import { connect, RpcSecurity } from '@alphapo/rpc';
 import { type Logger, serveMetrics } from '@alphapo/telemetry';
 import { startActivator } from './activator/start.ts';
 import { autoscalerConfigFrom } from './config.ts';
+import { startExternalScaler } from './keda/external-scaler.ts';
+import { NotedWorkloads } from './keda/noted-workloads.ts';
 import { KubernetesWorkloads, kubernetesLease, openKubernetesApi } from './kubernetes/index.ts';
 import { standForElection } from './leadership/leader-election.ts';
 import { control } from './scaling/controller.ts';
@@ -17,11 +19,14 @@ export async function runAutoscaler(
   signal: AbortSignal,
 ): Promise<void> {
   const config = autoscalerConfigFrom(environment);
-  const { namespace, references, pod, topics, settings, pollMs } = config;
+  const { namespace, references, pod, topics, settings, pollMs, kedaAddress } = config;
   const api = openKubernetesApi();
   using security = await RpcSecurity.fromEnvironment(environment, { logger });
   await using _metrics = await serveMetrics(environment, logger);
-  const workloads = new KubernetesWorkloads(api, { namespace, references, identity: pod });
+  const scaled = new KubernetesWorkloads(api, { namespace, references, identity: pod });
+  const workloads = kedaAddress === undefined ? scaled : new NotedWorkloads(scaled);
+  await using _externalScaler =
+    kedaAddress === undefined ? undefined : await startExternalScaler(kedaAddress, workloads, logger);
   await using _activator = await startActivator({ ...config, security }, workloads, logger);
   const openLog = () =>
     openConfiguredLog(environment, {

@@ -47,8 +47,11 @@ export interface Workloads {
   read(component: Component): Promise<WorkloadState>;
   /** Asks for a number of pods. Errors: CONFLICT (aborted) where the workload is not as it was in this version. */
   scale(component: Component, replicas: number, version: string): Promise<void>;
-  /** Sets annotations of the workload itself, not of its pods; null removes one. */
-  annotate(component: Component, annotations: Readonly<Record<string, string | null>>): Promise<void>;
+  /**
+   * Sets annotations of the workload itself, not of its pods; null removes one. Errors: CONFLICT (aborted) where a version is given
+   * and the workload is not as it was in it.
+   */
+  annotate(component: Component, annotations: Readonly<Record<string, string | null>>, version?: string): Promise<void>;
   /** Makes pods the last (`busy`) or the first ones to go when there are to be fewer. By their IP addresses. */
   protect(component: Component, busy: ReadonlySet<string>): Promise<void>;
   /** Tells whoever looks at the workload (`kubectl describe`). */

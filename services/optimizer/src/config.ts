@@ -12,8 +12,6 @@ import { resolveAddresses } from '@alphapo/rpc';
 import { z } from 'zod';
 import type { OptimizerConfig } from './start.ts';
 
-const WHEN_FINISHED = ['serve', 'pass-over', 'exit'] as const;
-
 const environmentSchema = z.object({
   ALPHAPO_MODEL: z.string().describe('folder of a Hugging Face model'),
   ALPHAPO_REFERENCE_MODEL: z
@@ -36,11 +34,9 @@ const environmentSchema = z.object({
     .optional()
     .describe('checkpoints of every so many steps are kept for good'),
   ALPHAPO_WHEN_FINISHED: z
-    .enum(WHEN_FINISHED)
+    .enum(['serve', 'exit'])
     .default('serve')
-    .describe(
-      'after the last step: go on serving status and policy; do so and pass over the batches that are left, for what scales by lag; or exit with code 0',
-    ),
+    .describe('after the last step: go on serving status and policy, or exit with code 0'),
   ALPHAPO_SHARD_TIMEOUT_MS: z.coerce
     .number()
     .int()
@@ -51,7 +47,7 @@ const environmentSchema = z.object({
 /** The optimizer's configuration from environment variables. Errors: INVALID_CONFIGURATION with the variable. */
 export async function optimizerConfigFrom(
   environment: NodeJS.ProcessEnv,
-): Promise<OptimizerConfig & { readonly whenFinished: (typeof WHEN_FINISHED)[number] }> {
+): Promise<OptimizerConfig & { readonly whenFinished: 'serve' | 'exit' }> {
   const parsed = parseEnvironment(environmentSchema, environment);
   const { ALPHAPO_MODEL: model, ALPHAPO_RUN: runFile } = parsed;
   const settings = parseRunSettings(await readSettingsFile(runFile), (key) => `${runFile}: ${key}`);

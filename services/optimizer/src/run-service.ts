@@ -42,7 +42,6 @@ export async function runOptimizer(environment: NodeJS.ProcessEnv, logger: Logge
     await stopped();
     throw error;
   }
-  if (whenFinished === 'pass-over') await optimizer.passOverTheRest(signal);
   if (whenFinished === 'serve') await stopped();
 }
 

@@ -12,7 +12,6 @@ import { initialParameters } from './initial-parameters.ts';
 import { requireBatchesFrom, requireKeptLedger } from './ledger.ts';
 import { Pause } from './pause.ts';
 import { PublishedSteps, requireSameWeights, requireStepsUpTo } from './published-steps.ts';
-import { passOverTheRest } from './rest.ts';
 import { identifyRun, type Run } from './run.ts';
 import { checkRevision } from './scorer-match.ts';
 import { ScorerPool } from './scorer-pool.ts';
@@ -52,8 +51,6 @@ export interface RunningOptimizer extends AsyncDisposable {
   readonly trainer: Trainer;
   readonly steps: StepLedger;
   readonly exporter: Exporter;
-  /** Once the run has ended: leaves out the batches that are left and that still come, until the signal. */
-  passOverTheRest(signal: AbortSignal): Promise<void>;
   /** Asks a scorer whether it is what the run needs. Errors: SCORER_MISMATCH, and those of the call. */
   checkScorer(address: string): Promise<void>;
 }
@@ -166,7 +163,6 @@ export async function startOptimizer(
   const owned = opened.move();
   return {
     ...{ address: server.address, trainer, steps, exporter },
-    passOverTheRest: (stop) => passOverTheRest(log, topics.preferenceBatches, steps, stop),
     checkScorer: (address) => scorers.check(address),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

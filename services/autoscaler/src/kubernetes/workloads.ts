@@ -94,9 +94,14 @@ export class KubernetesWorkloads implements Workloads {
     await asking(`scaling ${label} to ${replicas}`, api.patchScale({ ...place, body }));
   }
 
-  async annotate(component: Component, annotations: Readonly<Record<string, string | null>>): Promise<void> {
+  async annotate(
+    component: Component,
+    annotations: Readonly<Record<string, string | null>>,
+    version?: string,
+  ): Promise<void> {
     const { api, place, label } = this.#of(component);
-    await asking(`annotating ${label}`, api.patch({ ...place, body: { metadata: { annotations } } }));
+    const metadata = { annotations, ...(version !== undefined && { resourceVersion: version }) };
+    await asking(`annotating ${label}`, api.patch({ ...place, body: { metadata } }));
   }
 
   async protect(component: Component, busy: ReadonlySet<string>): Promise<void> {
