@@ -1,7 +1,7 @@
 import type { Values } from './helm.ts';
 
 /** Kinds of other projects that the chart can make. */
-export const CUSTOM = ['ServiceMonitor', 'PrometheusRule', 'ScaledObject', 'TriggerAuthentication', 'Certificate'];
+export const CUSTOM = ['ServiceMonitor', 'PrometheusRule', 'ScaledObject', 'Certificate'];
 
 /** Sets of values that touch every template. */
 export const VARIANTS: readonly [name: string, values: Values, files: readonly string[]][] = [

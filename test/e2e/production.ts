@@ -88,7 +88,7 @@ async function trial(settings: ProductionSettings): Promise<void> {
   if (settings.keda) {
     // KEDA takes no workload that a HorizontalPodAutoscaler still has.
     for (const mode of ['none', 'keda'] as const) install(mode, WAIT);
-    await times.of('KEDA reads the lag with the Secrets of the release, and takes everything to zero', async () => {
+    await times.of('KEDA takes over from the HorizontalPodAutoscaler, and takes everything to zero', async () => {
       for (const service of SERVICES) await cluster.gone(service);
     });
   }

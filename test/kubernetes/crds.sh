@@ -18,7 +18,7 @@ print() {
 }
 
 print "github.com/kedacore/keda/v2@$(cat "$(dirname "$0")/keda/version")" \
-  config/crd/bases/keda.sh_{scaledobjects,triggerauthentications}.yaml
+  config/crd/bases/keda.sh_scaledobjects.yaml
 print github.com/cert-manager/cert-manager@v1.21.2 \
   deploy/crds/cert-manager.io_{certificaterequests,certificates,clusterissuers,issuers}.yaml deploy/crds/acme.cert-manager.io_{challenges,orders}.yaml
 print github.com/prometheus-operator/prometheus-operator@v0.85.0 \
