@@ -137,20 +137,25 @@ describeHelm('the chart', () => {
   });
 
   test('with mode keda KEDA scales, by what the autoscaler tells it', () => {
-    const limits = { tokenizer: { maxReplicas: 3 }, scorer: { maxReplicas: 5 } };
+    const limits = { tokenizer: { maxReplicas: 3 }, scorer: { minReplicas: 1, maxReplicas: 5 } };
     const resources = render({ autoscaling: { mode: 'keda', keda: { namespace: 'scaling' }, ...limits } });
     const [service] = resources.filter(({ metadata }) => metadata.name === 'trial-alphapo-external-scaler');
     const { port } = service.spec.ports[0];
     const autoscaler = one(resources, 'Deployment', 'autoscaler');
     expect(service.spec.selector).toEqual(autoscaler.spec.selector.matchLabels);
     expect(environmentOf(autoscaler).ALPHAPO_KEDA_ADDRESS).toBe(`0.0.0.0:${port}`);
-    for (const [component, max] of [
-      ['tokenizer', 3],
-      ['scorer', 5],
-      ['optimizer', 1],
+    for (const [component, min, max] of [
+      ['tokenizer', 0, 3],
+      ['scorer', 1, 5],
+      ['optimizer', 0, 1],
     ] as const) {
       const { spec } = one(resources, 'ScaledObject', component);
-      expect([spec.minReplicaCount, spec.maxReplicaCount]).toEqual([0, max]);
+      expect([spec.minReplicaCount, spec.maxReplicaCount]).toEqual([min, max]);
+      // All that are desired come, or go, in one round.
+      const atOnce = { stabilizationWindowSeconds: 0, policies: [{ type: 'Pods', value: max, periodSeconds: 15 }] };
+      const { behavior } = spec.advanced.horizontalPodAutoscalerConfig;
+      expect(behavior).toEqual({ scaleUp: atOnce, scaleDown: atOnce });
+      expect(spec.cooldownPeriod).toBeGreaterThanOrEqual(60);
       const metadata = { component, scalerAddress: `${host('external-scaler')}:${port}` };
       expect(spec.triggers).toEqual([{ type: 'external', metadata }]);
     }
@@ -160,6 +165,19 @@ describeHelm('the chart', () => {
     const rights = (all: Resource[]) => JSON.stringify(one(all, 'Role', 'autoscaler').rules);
     expect(rights(resources)).not.toContain('/scale');
     expect(rights(render())).toContain('deployments/scale');
+  });
+
+  test.each(['builtin', 'hpa', 'none'])('with mode %s nothing is left of what KEDA was told', (mode) => {
+    const told = (values: Values, kind: string, name: string) =>
+      one(render(values), kind, name).metadata.annotations?.['alphapo.dev/desired-replicas'];
+    for (const [kind, name] of [
+      ['Deployment', 'tokenizer'],
+      ['Deployment', 'scorer'],
+      ['StatefulSet', 'optimizer'],
+    ] as const) {
+      expect(told({ autoscaling: { mode } }, kind, name)).toBe('');
+      expect(told({ autoscaling: { mode: 'keda' } }, kind, name)).toBeUndefined();
+    }
   });
 
   test('asks for a GPU by the resource’s name, where taints let it', () => {

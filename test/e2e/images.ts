@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { kafkaClassPath } from '../kafka/installation.ts';
@@ -10,6 +10,7 @@ const ROOT = join(import.meta.dirname, '../..');
 export const TAG = 'e2e';
 export const IMAGE = 'docker.io/library/alphapo';
 export const KAFKA_IMAGE = 'docker.io/library/alphapo-trial-kafka';
+export const MODEL_IMAGE = 'docker.io/library/alphapo-trial-model';
 
 export async function buildImages(): Promise<void> {
   buildAlphapoImage();
@@ -28,13 +29,30 @@ async function buildKafkaImage(): Promise<void> {
     cpSync(join(import.meta.dirname, 'kafka-image'), context, { recursive: true });
     cpSync(join(import.meta.dirname, '../kafka/log4j2.properties'), join(context, 'log4j2.properties'));
     for (const jar of (await kafkaClassPath()).split(':')) cpSync(jar, join(context, 'jars', basename(jar)));
-    const name = `${KAFKA_IMAGE}:${TAG}`;
-    if (spawnSync('buildah', ['--version']).status === 0) {
-      run('buildah', ['build', '--isolation', 'chroot', '--layers', '--timestamp', '0', '-t', name, context]);
-    } else run('docker', ['build', '-t', name, context]);
+    build(KAFKA_IMAGE, context);
   } finally {
     rmSync(context, { recursive: true });
   }
+}
+
+/** Builds an image that holds nothing but a model's folder, for volumes, and brings it to the cluster. */
+export function makeModelImage(model: string, path: string): void {
+  const context = mkdtempSync(join(tmpdir(), 'alphapo-model-image-'));
+  try {
+    cpSync(model, join(context, 'model'), { recursive: true });
+    writeFileSync(join(context, 'Dockerfile'), `FROM scratch\nCOPY model /${path}\n`);
+    build(MODEL_IMAGE, context);
+  } finally {
+    rmSync(context, { recursive: true });
+  }
+  loadImage(`${MODEL_IMAGE}:${TAG}`);
+}
+
+function build(image: string, context: string): void {
+  const name = `${image}:${TAG}`;
+  if (spawnSync('buildah', ['--version']).status === 0) {
+    run('buildah', ['build', '--isolation', 'chroot', '--layers', '--timestamp', '0', '-t', name, context]);
+  } else run('docker', ['build', '-t', name, context]);
 }
 
 export function loadImages(): void {

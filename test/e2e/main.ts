@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cluster } from './cluster.ts';
 import { expectThat } from './expect-that.ts';
-import { buildImages, loadImages } from './images.ts';
+import { buildImages, loadImages, makeModelImage } from './images.ts';
 import { until } from './kubectl.ts';
 import { pairLines } from './pairs.ts';
-import { CHANGED, helm, NAME, RELEASE, RUN_NAME, upgradeTrial } from './release.ts';
+import { CHANGED, helm, MODEL_PATH, NAME, RELEASE, RUN_NAME, upgradeTrial } from './release.ts';
 import { checkRights, checkTraffic } from './rights.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { Times } from './times.ts';
@@ -30,7 +30,8 @@ async function trial(settings: Settings): Promise<void> {
     if (settings.build) await times.of('images built', buildImages);
     await times.of('images loaded', loadImages);
     await cluster.makeNamespace();
-    await times.of('model on its volume', () => cluster.makeModel());
+    if (settings.model === 'claim') await times.of('model on its volume', () => cluster.makeModel());
+    else await times.of('model in its image', async () => makeModelImage(await makeModel(folder), MODEL_PATH));
     await times.of('chart installed', () => upgradeTrial(settings));
     if (settings.autoscaling !== 'none') {
       await times.of('everything is at zero', () => atZero(cluster));

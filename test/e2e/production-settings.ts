@@ -34,11 +34,10 @@ export function productionSettingsOf(args: readonly string[]): ProductionSetting
       ...trialOptions('alphapo-e2e-production', 300),
     },
   });
-  if (!values.help) {
-    const certificates = choiceOf('certificates', values.certificates, CERTIFICATES);
-    const outside = `${values.namespace}-outside`;
-    return { ...trialSettingsOf(values), certificates, keda: values.keda, outside };
+  if (values.help) {
+    console.log(HELP);
+    return undefined;
   }
-  console.log(HELP);
-  return undefined;
+  const certificates = choiceOf('certificates', values.certificates, CERTIFICATES);
+  return { ...trialSettingsOf(values), certificates, keda: values.keda, outside: `${values.namespace}-outside` };
 }

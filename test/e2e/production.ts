@@ -91,6 +91,9 @@ async function trial(settings: ProductionSettings): Promise<void> {
     await times.of('KEDA takes over from the HorizontalPodAutoscaler, and takes everything to zero', async () => {
       for (const service of SERVICES) await cluster.gone(service);
     });
+    await using scorer = await PortForward.open(cluster.kubectl, `${NAME}-scorer`, 50052);
+    const score = ['score-response', '--scorer', scorer.address, ...SCORED];
+    await times.of('first score from zero, by KEDA', () => caller.alphapo(score, 'clients'));
   }
   helm(settings.namespace, 'uninstall', RELEASE, '--wait');
   const { status } = await cluster.kubectl.get('pvc', `state-${NAME}-optimizer-0`);

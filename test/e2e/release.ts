@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { IMAGE, KAFKA_IMAGE, TAG } from './images.ts';
+import { IMAGE, KAFKA_IMAGE, MODEL_IMAGE, TAG } from './images.ts';
 import type { RunSize } from './options.ts';
 import type { Settings } from './settings.ts';
 
@@ -12,7 +12,7 @@ export const RELEASE = 'e2e';
 export const NAME = `${RELEASE}-alphapo`;
 export const RUN_NAME = 'trial';
 export const MODEL_CLAIM = 'model';
-/** Folder of the model on its volume. */
+/** Folder of the model on its volume, or in its image. */
 export const MODEL_PATH = 'tiny';
 /** The label of pods that may call the services and Kafka. */
 export const CLIENT = { [`${NAME}-client`]: 'true' };
@@ -39,7 +39,10 @@ function valuesOf(settings: Settings, pods: object): object {
     image: { repository: IMAGE, tag: TAG, pullPolicy: 'Never' },
     policy: policyOf(settings),
     run: { name: RUN_NAME },
-    model: { existingClaim: { name: MODEL_CLAIM, path: MODEL_PATH } },
+    model:
+      settings.model === 'claim'
+        ? { existingClaim: { name: MODEL_CLAIM, path: MODEL_PATH } }
+        : { image: { reference: `${MODEL_IMAGE}:${TAG}`, path: MODEL_PATH, pullPolicy: 'Never' } },
     chatTemplate: { name: 'plain' },
     kafka: { trial: { image: { repository: KAFKA_IMAGE, tag: TAG, pullPolicy: 'Never' } } },
     autoscaling: { mode: settings.autoscaling, cooldownSeconds: 45, scorer: { maxReplicas: 2 } },

@@ -162,6 +162,15 @@ securityContext:
 {{- end }}
 {{- end -}}
 
+{{/*
+What KEDA was told is a note of the autoscaler's on the workload. Where KEDA does not scale it is emptied, so that it says nothing when KEDA comes back.
+*/}}
+{{- define "alphapo.workloadAnnotations" -}}
+{{- if ne .Values.autoscaling.mode "keda" }}
+annotations: { alphapo.dev/desired-replicas: "" }
+{{- end }}
+{{- end -}}
+
 {{/* How many pods a workload has: those it has now where something else scales it, else those of the values. Takes also "kind". */}}
 {{- define "alphapo.replicas" -}}
 {{- $mode := .root.Values.autoscaling.mode -}}

@@ -124,7 +124,11 @@ const SERVICES = {
     options: [
       ADDRESS,
       DRAIN,
-      ['--keda-address <host:port>', 'ALPHAPO_KEDA_ADDRESS', 'where KEDA asks for numbers of pods, and scales instead'],
+      [
+        '--keda-address <host:port>',
+        'ALPHAPO_KEDA_ADDRESS',
+        'where KEDA asks for the desired replicas; if set, KEDA scales',
+      ],
       ['--namespace <name>', 'ALPHAPO_NAMESPACE', 'namespace of the workloads and the lease'],
       ['--tokenizer-workload <kind/name>', 'ALPHAPO_TOKENIZER_WORKLOAD', 'deployment/NAME or statefulset/NAME'],
       ['--scorer-workload <kind/name>', 'ALPHAPO_SCORER_WORKLOAD', 'the same for the scorers'],

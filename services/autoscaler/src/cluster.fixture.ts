@@ -29,6 +29,7 @@ export class MemoryWorkloads implements Workloads {
   #versions = 0;
   #states: PerComponent<WorkloadState> = perComponent(() => ({
     replicas: 0,
+    current: 0,
     readyReplicas: 0,
     annotations: {},
     templateDigest: 'first',
@@ -46,7 +47,12 @@ export class MemoryWorkloads implements Workloads {
   change(component: Component, change: Partial<WorkloadState>): void {
     this.#states = {
       ...this.#states,
-      [component]: { ...this.#states[component], ...change, version: `${this.#versions++}` },
+      [component]: {
+        ...this.#states[component],
+        ...(change.replicas !== undefined && { current: change.replicas }),
+        ...change,
+        version: `${this.#versions++}`,
+      },
     };
   }
 

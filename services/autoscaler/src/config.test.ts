@@ -18,6 +18,8 @@ test('variables say what is scaled, and how far', () => {
     scorer: { min: 0, max: 4 },
     optimizer: { min: 0, max: 1 },
   });
+  expect(config.kedaAddress).toBeUndefined();
+  expect(autoscalerConfigFrom({ ...GIVEN, ALPHAPO_KEDA_ADDRESS: '0.0.0.0:50055' }).kedaAddress).toBe('0.0.0.0:50055');
   expect(config).toMatchObject({ pollMs: 500, address: '0.0.0.0:50054', topics: { preferences: 'preferences' } });
 });
 

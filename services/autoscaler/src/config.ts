@@ -39,7 +39,7 @@ const environmentSchema = z.object({
     .string()
     .optional()
     .describe(
-      'host and port at which KEDA asks how many pods there should be, and scales; without it the autoscaler does',
+      'host and port at which KEDA asks for the desired replicas; if set, KEDA scales, and the autoscaler does not',
     ),
   ALPHAPO_DRAIN_SECONDS: drainTimeSchema,
   ALPHAPO_TOPIC_PREFIX: z.string().default('').describe('put before the names of all topics'),

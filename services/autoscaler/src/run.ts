@@ -4,8 +4,8 @@ import { connect, RpcSecurity } from '@alphapo/rpc';
 import { type Logger, serveMetrics } from '@alphapo/telemetry';
 import { startActivator } from './activator/start.ts';
 import { autoscalerConfigFrom } from './config.ts';
+import { AnnotatedWorkloads } from './keda/annotated-workloads.ts';
 import { startExternalScaler } from './keda/external-scaler.ts';
-import { NotedWorkloads } from './keda/noted-workloads.ts';
 import { KubernetesWorkloads, kubernetesLease, openKubernetesApi } from './kubernetes/index.ts';
 import { standForElection } from './leadership/leader-election.ts';
 import { control } from './scaling/controller.ts';
@@ -24,7 +24,7 @@ export async function runAutoscaler(
   using security = await RpcSecurity.fromEnvironment(environment, { logger });
   await using _metrics = await serveMetrics(environment, logger);
   const scaled = new KubernetesWorkloads(api, { namespace, references, identity: pod });
-  const workloads = kedaAddress === undefined ? scaled : new NotedWorkloads(scaled);
+  const workloads = kedaAddress === undefined ? scaled : new AnnotatedWorkloads(scaled);
   await using _externalScaler =
     kedaAddress === undefined ? undefined : await startExternalScaler(kedaAddress, workloads, logger);
   await using _activator = await startActivator({ ...config, security }, workloads, logger);

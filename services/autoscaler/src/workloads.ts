@@ -21,6 +21,8 @@ export interface Obstacle {
 export interface WorkloadState {
   /** Pods that are asked for. */
   readonly replicas: number;
+  /** Pods that the workload itself is scaled to: another number only where KEDA scales, and has not yet. */
+  readonly current: number;
   readonly readyReplicas: number;
   readonly annotations: Readonly<Record<string, string>>;
   /** Changes whenever its pods would be made differently. */

@@ -3,8 +3,8 @@ import { callUnary, connect } from '@alphapo/rpc';
 import { createLogger } from '@alphapo/telemetry';
 import { Waker } from '../activator/waker.ts';
 import { MemoryWorkloads } from '../cluster.fixture.ts';
+import { AnnotatedWorkloads } from './annotated-workloads.ts';
 import { startExternalScaler } from './external-scaler.ts';
-import { NotedWorkloads } from './noted-workloads.ts';
 
 const silent = createLogger({ service: 'test', level: 'silent' });
 const CALL = { timeoutMs: 5_000 };
@@ -12,7 +12,7 @@ const CALL = { timeoutMs: 5_000 };
 async function place() {
   await using opened = new AsyncDisposableStack();
   const cluster = new MemoryWorkloads();
-  const workloads = new NotedWorkloads(cluster);
+  const workloads = new AnnotatedWorkloads(cluster);
   const server = opened.use(await startExternalScaler('127.0.0.1:0', workloads, silent));
   const client = opened.use(connect(keda.ExternalScalerClient, server.address));
   const objectFor = (component: string) => ({
@@ -71,10 +71,30 @@ test('what was decided on an older version is not noted', async () => {
   expect(await run.ask('scorer')).toEqual({ active: false, pods: 0 });
 });
 
-test('an API server that is away is an error, which KEDA takes for no change', async () => {
+test('an API server that is away is an error, not zero', async () => {
   await using run = await place();
   run.cluster.failure = new Error('away');
   await expect(run.ask('scorer')).rejects.toThrow();
+});
+
+test.each(['', 'many', '-1', '1.5'])('an annotation %j is none: what there is stays', async (value) => {
+  await using run = await place();
+  run.cluster.change('scorer', { replicas: 2, annotations: { 'alphapo.dev/desired-replicas': value } });
+  expect(await run.ask('scorer')).toEqual({ active: true, pods: 2 });
+});
+
+test('where KEDA does not scale from zero, that is told as an obstacle after a while, until it does', async () => {
+  const cluster = new MemoryWorkloads();
+  const obstacles = async (workloads: AnnotatedWorkloads) =>
+    (await workloads.read('scorer')).obstacles.map(({ reason }) => reason);
+  const patient = new AnnotatedWorkloads(cluster, 60_000);
+  const impatient = new AnnotatedWorkloads(cluster, 0);
+  expect(await obstacles(impatient)).toEqual([]);
+  await impatient.scale('scorer', 1, cluster.state('scorer').version);
+  expect(await obstacles(impatient)).toEqual(['NotScaledByKeda']);
+  expect(await obstacles(patient)).toEqual([]);
+  cluster.change('scorer', { replicas: 1 });
+  expect(await obstacles(impatient)).toEqual([]);
 });
 
 test('a component that there is none of is refused by its name', async () => {

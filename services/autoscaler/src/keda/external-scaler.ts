@@ -5,7 +5,7 @@ import type { Logger } from '@alphapo/telemetry';
 import { COMPONENTS, type Component, type Workloads } from '../workloads.ts';
 
 /** Of the metric, one pod takes one: KEDA then has as many pods as the metric says. */
-const METRIC = 'wanted-replicas';
+const METRIC = 'desired-replicas';
 
 /**
  * Answers KEDA in plaintext and without tokens, which it has none of: numbers of pods are no secret, and nothing can be changed here.
@@ -16,14 +16,14 @@ export async function startExternalScaler(
   workloads: Workloads,
   logger: Logger,
 ): Promise<AsyncDisposable & { readonly address: string }> {
-  const wanted = async (object: keda.ScaledObjectRef | undefined) =>
+  const desired = async (object: keda.ScaledObjectRef | undefined) =>
     (await workloads.read(componentOf(object))).replicas;
   const handlers = new Handlers(logger);
   const implementation = {
-    isActive: handlers.unary(async (object: keda.ScaledObjectRef) => ({ result: (await wanted(object)) > 0 })),
+    isActive: handlers.unary(async (object: keda.ScaledObjectRef) => ({ result: (await desired(object)) > 0 })),
     getMetricSpec: handlers.unary(async () => ({ metricSpecs: [{ metricName: METRIC, targetSizeFloat: 1 }] })),
     getMetrics: handlers.unary(async ({ scaledObjectRef }: keda.GetMetricsRequest) => ({
-      metricValues: [{ metricName: METRIC, metricValueFloat: await wanted(scaledObjectRef) }],
+      metricValues: [{ metricName: METRIC, metricValueFloat: await desired(scaledObjectRef) }],
     })),
   };
   const services = [{ definition: keda.ExternalScalerService, implementation }];

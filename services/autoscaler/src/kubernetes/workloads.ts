@@ -74,6 +74,7 @@ export class KubernetesWorkloads implements Workloads {
     const waiting = readyReplicas < replicas;
     return {
       replicas,
+      current: replicas,
       readyReplicas,
       annotations: metadata?.annotations ?? {},
       templateDigest: sha256(JSON.stringify(spec?.template)),

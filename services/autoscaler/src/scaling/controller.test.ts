@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError } from '@alphapo/base';
 import { createLogger } from '@alphapo/telemetry';
 import { MemoryWorkloads } from '../cluster.fixture.ts';
+import { AnnotatedWorkloads } from '../keda/annotated-workloads.ts';
 import { perComponent, type WorkloadState } from '../workloads.ts';
 import { control } from './controller.ts';
 import type { Observation, ScalingSettings } from './decide.ts';
@@ -25,12 +26,13 @@ const NOTHING = {
 } as const;
 
 /** A controller over workloads in memory, whose sight a test decides. */
-function running(options: { readonly afterLook?: () => void } = {}) {
+function running(options: { readonly afterLook?: () => void; readonly byKeda?: boolean } = {}) {
   const workloads = new MemoryWorkloads();
+  const scaled = options.byKeda ? new AnnotatedWorkloads(workloads) : workloads;
   const stop = new AbortController();
   const scene: { seen: Partial<Observation>; held: boolean; busy: string[] } = { seen: {}, held: true, busy: [] };
   const observe = async (): Promise<Sight> => {
-    const read = async (component: 'tokenizer' | 'scorer' | 'optimizer') => workloads.read(component);
+    const read = async (component: 'tokenizer' | 'scorer' | 'optimizer') => scaled.read(component);
     const states = {
       tokenizer: await read('tokenizer'),
       scorer: await read('scorer'),
@@ -50,7 +52,7 @@ function running(options: { readonly afterLook?: () => void } = {}) {
       if (!scene.held) throw new AlphapoError('aborted', 'NOT_LEADING', 'lost');
     },
   };
-  const done = control({ observe, workloads, settings: SETTINGS, pollMs: 10, logger }, leadership);
+  const done = control({ observe, workloads: scaled, settings: SETTINGS, pollMs: 10, logger }, leadership);
   return {
     workloads,
     scene,
@@ -95,6 +97,46 @@ test('when some scorers go, those with a shard are the last ones', async () => {
   scene.seen = { optimizer: { state: 'training', pendingShards: 1 } };
   await until(() => workloads.state('scorer').replicas === 1);
   expect(workloads.protections).toEqual([new Set(['10.0.0.7'])]);
+});
+
+describe('where KEDA scales', () => {
+  const desired = ({ annotations }: WorkloadState) => annotations['alphapo.dev/desired-replicas'];
+
+  test('nothing is scaled: what is desired is noted, within the limits', async () => {
+    await using controller = running({ byKeda: true });
+    const { workloads, scene } = controller;
+    scene.seen = { optimizer: { state: 'training', pendingShards: 9 } };
+    await until(() => desired(workloads.state('scorer')) === '4');
+    expect(workloads.state('scorer').current).toBe(0);
+    scene.seen = {};
+    await until(() => desired(workloads.state('scorer')) === '0');
+    expect(workloads.scalings).toEqual([]);
+  });
+
+  test('what there is when it takes over stays for a cooldown, and what was once desired does not count', async () => {
+    await using controller = running({ byKeda: true });
+    const { workloads } = controller;
+    workloads.change('scorer', { replicas: 2, annotations: { 'alphapo.dev/desired-replicas': '' } });
+    await sleep(SETTINGS.cooldownMs / 2);
+    expect(desired(workloads.state('scorer'))).toBe('');
+    await until(() => desired(workloads.state('scorer')) === '0');
+  });
+
+  test('scorers with a shard are the last to go for as long as KEDA has not scaled', async () => {
+    await using controller = running({ byKeda: true });
+    const { workloads, scene } = controller;
+    workloads.change('scorer', { replicas: 4 });
+    scene.busy = ['10.0.0.7'];
+    scene.seen = { optimizer: { state: 'training', pendingShards: 1 } };
+    await until(() => desired(workloads.state('scorer')) === '1');
+    scene.busy = ['10.0.0.8'];
+    await until(() => workloads.protections.some((busy) => busy.has('10.0.0.8')));
+    workloads.change('scorer', { replicas: 1 });
+    await sleep(50);
+    const before = workloads.protections.length;
+    await sleep(50);
+    expect(workloads.protections).toHaveLength(before);
+  });
 });
 
 test('an API server that does not answer is outlived', async () => {

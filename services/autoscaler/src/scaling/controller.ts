@@ -65,7 +65,7 @@ class Rounds {
     scalingMetrics.decided(decision);
     this.#leadership.assertHeld();
     const { targets } = decision;
-    if (targets.scorer.replicas > 0 && targets.scorer.replicas < states.scorer.replicas) {
+    if (targets.scorer.replicas > 0 && targets.scorer.replicas < states.scorer.current) {
       await workloads.protect('scorer', busyScorers);
     }
     for (const component of COMPONENTS) await this.#bring(component, states[component], targets[component]);

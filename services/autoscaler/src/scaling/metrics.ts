@@ -6,7 +6,7 @@ const BY_COMPONENT = ['component'];
 
 const replicas = meter.gauge({
   name: 'alphapo_autoscaler_replicas',
-  help: 'Pods that a workload asks for.',
+  help: 'Pods that a workload is scaled to.',
   labels: BY_COMPONENT,
 });
 const ready = meter.gauge({
@@ -69,7 +69,7 @@ export const scalingMetrics = {
     for (const gauge of [blocked, lag]) gauge.reset();
     for (const component of COMPONENTS) {
       const state = states[component];
-      replicas.set(state.replicas, { component });
+      replicas.set(state.current, { component });
       ready.set(state.readyReplicas, { component });
       for (const { reason } of state.obstacles) blocked.add(1, { component, reason });
     }
