@@ -222,6 +222,11 @@ describeHelm('the chart', () => {
         '--out=/models/model/org/name/c0ffee',
         '--token-file=/etc/alphapo/model-token/token',
       ]);
+      const authority = download.volumeMounts.find(({ name: volume }: Resource) => volume === 'model-ca');
+      expect(download.env).toEqual([{ name: 'NODE_EXTRA_CA_CERTS', value: `${authority.mountPath}/ca.crt` }]);
+      const { volumes } = workload.spec.template.spec;
+      const [{ secret }] = volumes.filter(({ name: volume }: Resource) => volume === 'model-ca');
+      expect(secret.secretName).toBe('hub-ca');
       expect(environmentOf(workload).ALPHAPO_MODEL).toBe('/models/model/org/name/c0ffee');
     }
     expect(environmentOf(one(resources, 'Deployment', 'scorer')).ALPHAPO_REFERENCE_MODEL).toBe(

@@ -37,7 +37,7 @@ export const VARIANTS: readonly [name: string, values: Values, files: readonly s
     {
       model: {
         existingClaim: { name: '' },
-        huggingFace: { repo: 'org/name', revision: 'c0ffee', tokenSecret: { name: 'hub' } },
+        huggingFace: { repo: 'org/name', revision: 'c0ffee', tokenSecret: { name: 'hub' }, caSecret: 'hub-ca' },
       },
       referenceModel: { image: { reference: 'registry/model:1', path: 'weights' } },
       chatTemplate: { jinja: '{{ messages }}' },

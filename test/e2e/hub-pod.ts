@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { certificateAuthority } from '../certificates.ts';
 import type { Cluster } from './cluster.ts';
 import { CONTAINER_SECURITY, POD_SECURITY } from './kubectl.ts';
 
@@ -7,20 +8,35 @@ const ROOT = join(import.meta.dirname, '../..');
 /** What the pod runs, beside Node.js. */
 const SOURCES = ['test/e2e/hub/serve.ts', 'libs/hub/src/hub-server.fixture.ts'];
 const NAME = 'hub';
-const PORT = 8080;
+const PORT = 8443;
 
 /** What the hub has, as values of the chart. */
 export const HUB_MODEL = { repo: 'team/model', revision: 'c0ffee'.padEnd(40, '0') };
 
-/** Starts a hub with the trial's model in a namespace; returns its address. */
-export async function startHub(cluster: Cluster, token: string): Promise<string> {
+export interface Hub {
+  /** With https. */
+  readonly endpoint: string;
+  /** PEM of the authority that its certificate is from. */
+  readonly authority: string;
+}
+
+/** Starts a hub with the trial's model in a namespace. */
+export async function startHub(cluster: Cluster, token: string): Promise<Hub> {
   const { kubectl, image } = cluster;
+  const host = `${NAME}.${kubectl.namespace}.svc`;
+  const authority = await certificateAuthority();
+  const { certificate, key } = await authority.issue({ dns: [host] });
   const labels = { app: NAME };
   const keyOf = (path: string) => path.replaceAll('/', '.');
   const sources = SOURCES.map((path) => [keyOf(path), readFileSync(join(ROOT, path), 'utf8')]);
   const metadata = { name: NAME, labels };
   kubectl.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: Object.fromEntries(sources) });
-  kubectl.apply({ apiVersion: 'v1', kind: 'Secret', metadata, stringData: { token } });
+  kubectl.apply({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata,
+    stringData: { token, 'tls.crt': certificate, 'tls.key': key },
+  });
   const container = { image, securityContext: CONTAINER_SECURITY };
   const model = { name: 'model', mountPath: '/model' };
   kubectl.apply({
@@ -38,11 +54,16 @@ export async function startHub(cluster: Cluster, token: string): Promise<string>
           command: ['node', `/sources/${SOURCES[0]}`, '/model/tiny', `${PORT}`],
           env: [{ name: 'HUB_TOKEN', valueFrom: { secretKeyRef: { name: NAME, key: 'token' } } }],
           readinessProbe: { tcpSocket: { port: PORT }, periodSeconds: 1 },
-          volumeMounts: [model, { name: 'sources', mountPath: '/sources' }],
+          volumeMounts: [
+            model,
+            { name: 'sources', mountPath: '/sources' },
+            { name: 'identity', mountPath: '/identity' },
+          ],
         },
       ],
       volumes: [
         { name: 'model', emptyDir: {} },
+        { name: 'identity', secret: { secretName: NAME } },
         {
           name: 'sources',
           configMap: { name: NAME, items: SOURCES.map((path) => ({ key: keyOf(path), path })) },
@@ -52,5 +73,5 @@ export async function startHub(cluster: Cluster, token: string): Promise<string>
   });
   kubectl.apply({ apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: labels, ports: [{ port: PORT }] } });
   await kubectl.run('wait', `pod/${NAME}`, '--for=condition=Ready', '--timeout=120s');
-  return `http://${NAME}.${kubectl.namespace}.svc:${PORT}`;
+  return { endpoint: `https://${host}:${PORT}`, authority: authority.certificate };
 }

@@ -9,6 +9,8 @@ export interface ProductionSettings extends TrialSettings {
   readonly certificates: (typeof CERTIFICATES)[number];
   /** Whether KEDA takes over at the end. */
   readonly keda: boolean;
+  /** Whether a Prometheus of the Prometheus Operator's scrapes the release. */
+  readonly prometheus: boolean;
 }
 
 const HELP = `The chart as in production, on a real Kubernetes: Kafka outside of the release with TLS and SCRAM, the model from a hub that wants a token
@@ -18,6 +20,7 @@ helm on the PATH, KUBECONFIG, and metrics-server in the cluster.
 
   --certificates S    generated (default), or cert-manager, which must be in the cluster
   --keda              after the run KEDA, which must be in the cluster (test/kubernetes/keda/install.sh), takes all to zero
+  --prometheus        a Prometheus scrapes all services; its operator must be in the cluster (test/kubernetes/prometheus-operator/install.sh)
   --namespace NAME    made for the trial and removed after it (default: alphapo-e2e-production); another one, NAME-outside, too
   --steps N           optimizer steps (default: 300)
 ${TRIAL_HELP}
@@ -31,6 +34,7 @@ export function productionSettingsOf(args: readonly string[]): ProductionSetting
     options: {
       certificates: { type: 'string', default: 'generated' },
       keda: { type: 'boolean', default: false },
+      prometheus: { type: 'boolean', default: false },
       ...trialOptions('alphapo-e2e-production', 300),
     },
   });
@@ -39,5 +43,6 @@ export function productionSettingsOf(args: readonly string[]): ProductionSetting
     return undefined;
   }
   const certificates = choiceOf('certificates', values.certificates, CERTIFICATES);
-  return { ...trialSettingsOf(values), certificates, keda: values.keda, outside: `${values.namespace}-outside` };
+  const { keda, prometheus, namespace } = values;
+  return { ...trialSettingsOf(values), certificates, keda, prometheus, outside: `${namespace}-outside` };
 }

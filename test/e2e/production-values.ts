@@ -1,8 +1,9 @@
-import { HUB_MODEL } from './hub-pod.ts';
+import { HUB_MODEL, type Hub } from './hub-pod.ts';
 import { IMAGE, TAG } from './images.ts';
 import { ISSUER } from './issuer.ts';
 import type { Kubectl } from './kubectl.ts';
 import type { ProductionSettings } from './production-settings.ts';
+import { MONITORING } from './prometheus.ts';
 import { policyOf, RUN_NAME } from './release.ts';
 import type { Login, SecuredKafka } from './secured-kafka.ts';
 
@@ -10,8 +11,7 @@ import type { Login, SecuredKafka } from './secured-kafka.ts';
 export interface Surroundings {
   readonly kafka: SecuredKafka;
   readonly login: Login;
-  /** Address of the hub. */
-  readonly hub: string;
+  readonly hub: Hub;
   readonly hubToken: string;
   /** SHA-256 of the model's weights. */
   readonly digest: string;
@@ -20,6 +20,7 @@ export interface Surroundings {
 export const AUTHORITY_SECRET = 'kafka-ca';
 export const LOGIN_SECRET = 'kafka-login';
 const WRONG_LOGIN_SECRET = 'kafka-login-wrong';
+const HUB_AUTHORITY_SECRET = 'hub-ca';
 const HUB_SECRET = 'hub-token';
 const WRONG_HUB_SECRET = 'hub-token-wrong';
 const CACHE_CLAIM = 'models';
@@ -27,12 +28,13 @@ export const MAX_SCORERS = 2;
 export const TARGET_CPU_PERCENT = 50;
 
 /** Secrets and the claim that the values name, right ones and wrong ones. */
-export function makePrerequisites(kubectl: Kubectl, { kafka, login, hubToken }: Surroundings): void {
+export function makePrerequisites(kubectl: Kubectl, { kafka, login, hub, hubToken }: Surroundings): void {
   const secret = (name: string, stringData: object) =>
     kubectl.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData });
   secret(AUTHORITY_SECRET, { 'ca.crt': kafka.authority });
   secret(LOGIN_SECRET, { password: login.password });
   secret(WRONG_LOGIN_SECRET, { password: `not-${login.password}` });
+  secret(HUB_AUTHORITY_SECRET, { 'ca.crt': hub.authority });
   secret(HUB_SECRET, { token: hubToken });
   secret(WRONG_HUB_SECRET, { token: `not-${hubToken}` });
   kubectl.apply({
@@ -70,7 +72,7 @@ export function productionValues(settings: ProductionSettings, around: Surroundi
     run: { name: RUN_NAME },
     model: {
       huggingFace: {
-        ...{ ...HUB_MODEL, endpoint: around.hub, cacheClaim: CACHE_CLAIM },
+        ...{ ...HUB_MODEL, endpoint: around.hub.endpoint, caSecret: HUB_AUTHORITY_SECRET, cacheClaim: CACHE_CLAIM },
         tokenSecret: { name: change === 'wrong-hub-token' ? WRONG_HUB_SECRET : HUB_SECRET },
         sha256: { 'model.safetensors': change === 'wrong-digest' ? 'ab'.repeat(32) : around.digest },
       },
@@ -89,7 +91,9 @@ export function productionValues(settings: ProductionSettings, around: Surroundi
       scorer: { maxReplicas: MAX_SCORERS, targetCPUPercent: TARGET_CPU_PERCENT },
       tokenizer: { maxReplicas: 1 },
     },
+    ...(settings.prometheus && { metrics: { serviceMonitor: { enabled: true }, prometheusRule: { enabled: true } } }),
     networkPolicy: {
+      ...(settings.prometheus && { monitoring: MONITORING }),
       kafka: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': settings.outside } } }],
     },
     // A wrong password is told after one try and a half; the default waits for brokers that come up later.

@@ -24,6 +24,7 @@ import {
   type Surroundings,
   TARGET_CPU_PERCENT,
 } from './production-values.ts';
+import { checkMonitoring } from './prometheus.ts';
 import { helm, NAME, RELEASE, RUN_NAME, upgrade } from './release.ts';
 import { checkTraffic } from './rights.ts';
 import { startSecuredKafka } from './secured-kafka.ts';
@@ -74,6 +75,11 @@ async function trial(settings: ProductionSettings): Promise<void> {
     expectIn(await cluster.kubectl.metrics(pod as string), 'alphapo_');
   }
   times.mark('all services have metrics');
+  if (settings.prometheus) {
+    await times.of('a Prometheus scrapes them, and evaluates the alerts', async () => {
+      console.log(`${await checkMonitoring(cluster, SERVICES)} alerts are evaluated`);
+    });
+  }
 
   const caller = await Caller.prepare(cluster.kubectl, folder);
   await calls(cluster, caller);

@@ -21,5 +21,5 @@ print "github.com/kedacore/keda/v2@$(cat "$(dirname "$0")/keda/version")" \
   config/crd/bases/keda.sh_scaledobjects.yaml
 print github.com/cert-manager/cert-manager@v1.21.2 \
   deploy/crds/cert-manager.io_{certificaterequests,certificates,clusterissuers,issuers}.yaml deploy/crds/acme.cert-manager.io_{challenges,orders}.yaml
-print github.com/prometheus-operator/prometheus-operator@v0.85.0 \
+print "github.com/prometheus-operator/prometheus-operator@$(cat "$(dirname "$0")/prometheus-operator/version")" \
   example/prometheus-operator-crd/monitoring.coreos.com_{prometheusrules,servicemonitors}.yaml

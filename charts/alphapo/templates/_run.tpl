@@ -91,6 +91,14 @@ checksum/run: {{ printf "%s%s" (include "alphapo.runName" .) (include "alphapo.r
   {{- else }}
   emptyDir: {}
   {{- end }}
+{{- with $model.huggingFace.caSecret }}
+- name: {{ $name }}-ca
+  secret:
+    secretName: {{ . }}
+    defaultMode: 288
+    items:
+      - { key: ca.crt, path: ca.crt }
+{{- end }}
 {{- with $model.huggingFace.tokenSecret }}{{- if .name }}
 - name: {{ $name }}-token
   secret:
@@ -131,6 +139,10 @@ checksum/run: {{ printf "%s%s" (include "alphapo.runName" .) (include "alphapo.r
     {{- range $file, $digest := $hub.sha256 }}
     - --sha256={{ $file }}={{ $digest }}
     {{- end }}
+  {{- if $hub.caSecret }}
+  env:
+    - { name: NODE_EXTRA_CA_CERTS, value: /etc/alphapo/{{ $name }}-ca/ca.crt }
+  {{- end }}
   terminationMessagePolicy: FallbackToLogsOnError
   securityContext:
     {{- include "alphapo.containerSecurity" .root | nindent 4 }}
@@ -139,6 +151,9 @@ checksum/run: {{ printf "%s%s" (include "alphapo.runName" .) (include "alphapo.r
   volumeMounts:
     - { name: tmp, mountPath: /tmp }
     - { name: {{ $name }}, mountPath: /models/{{ $name }} }
+    {{- if $hub.caSecret }}
+    - { name: {{ $name }}-ca, mountPath: /etc/alphapo/{{ $name }}-ca, readOnly: true }
+    {{- end }}
     {{- if $hub.tokenSecret.name }}
     - { name: {{ $name }}-token, mountPath: /etc/alphapo/{{ $name }}-token, readOnly: true }
     {{- end }}

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 const LARGE = 100_000;
 
-/** What a hub answers with over HTTP, of one repository; connections can be cut, and bytes damaged. */
+/** What a hub answers with over HTTP or HTTPS, of one repository; connections can be cut, and bytes damaged. */
 export class HubServer implements AsyncDisposable {
   readonly repository = 'team/model';
   readonly commit = 'c0ffee'.padEnd(40, '0');
@@ -20,16 +21,21 @@ export class HubServer implements AsyncDisposable {
   /** Bytes of content that were sent, and requests that were answered. */
   sent = 0;
   requests = 0;
-  readonly #server = createServer((request, response) => this.#answer(request, response));
+  readonly #server;
+  readonly #protocol;
 
-  constructor(files: Readonly<Record<string, Buffer>>) {
+  /** `identity`: PEM texts, for HTTPS. */
+  constructor(files: Readonly<Record<string, Buffer>>, identity?: { readonly cert: string; readonly key: string }) {
     this.files = new Map(Object.entries(files));
+    const answer = (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response);
+    this.#server = identity === undefined ? createServer(answer) : createTlsServer(identity, answer);
+    this.#protocol = identity === undefined ? 'http' : 'https';
   }
 
   /** Its address, for callers on this machine. */
   async listen(port = 0, host = '127.0.0.1'): Promise<string> {
     await new Promise<void>((resolve) => this.#server.listen(port, host, resolve));
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `${this.#protocol}://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

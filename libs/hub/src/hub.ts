@@ -105,8 +105,32 @@ export class Hub {
           { cause: error },
         );
       }
-      const problem = `${endpoint} does not give ${repository}: ${messageOf(error)}`;
+      const connection = error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
+      if (isUntrusted(connection)) throw untrusted(endpoint, connection);
+      const problem = `${endpoint} does not give ${repository}: ${messageOf(connection ?? error)}`;
       throw new AlphapoError('unavailable', 'HUB_UNAVAILABLE', problem, { cause: error });
     }
   }
+}
+
+/** OpenSSL's words for a certificate that no trusted authority vouches for. */
+const UNTRUSTED = [
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+];
+
+function isUntrusted(error: Error | undefined): error is Error {
+  return error !== undefined && UNTRUSTED.includes(String((error as NodeJS.ErrnoException).code));
+}
+
+function untrusted(endpoint: string, error: Error): AlphapoError {
+  return new AlphapoError(
+    'failed-precondition',
+    'HUB_NOT_TRUSTED',
+    `nobody who is trusted vouches for the certificate of ${endpoint} (${error.message}): name a PEM file with its authority in NODE_EXTRA_CA_CERTS; with the chart, the Secret that huggingFace.caSecret names`,
+    { cause: error },
+  );
 }
