@@ -98,8 +98,7 @@ async function trial(settings: ProductionSettings): Promise<void> {
       for (const service of SERVICES) await cluster.gone(service);
     });
     await using scorer = await PortForward.open(cluster.kubectl, `${NAME}-scorer`, 50052);
-    const score = ['score-response', '--scorer', scorer.address, ...SCORED];
-    await times.of('first score from zero, by KEDA', () => caller.alphapo(score, 'clients'));
+    await times.of('first score from zero, by KEDA', () => caller.alphapo(scoreAt(scorer), 'clients'));
   }
   helm(settings.namespace, 'uninstall', RELEASE, '--wait');
   const { status } = await cluster.kubectl.get('pvc', `state-${NAME}-optimizer-0`);
@@ -150,11 +149,15 @@ async function told({ kubectl }: Cluster, component: string, part: string): Prom
   });
 }
 
+function scoreAt({ address }: PortForward): string[] {
+  return ['score-response', '--scorer', address, ...SCORED];
+}
+
 /** Who may call what from outside. */
 async function calls(cluster: Cluster, caller: Caller): Promise<void> {
   await using scorer = await PortForward.open(cluster.kubectl, `${NAME}-scorer`, 50052);
   await using optimizer = await PortForward.open(cluster.kubectl, `${NAME}-optimizer`, 50053);
-  const score = ['score-response', '--scorer', scorer.address, ...SCORED];
+  const score = scoreAt(scorer);
   const answer = await caller.alphapo(score, 'clients');
   expectThat(JSON.parse(answer).tokens > 0, `a score came back: ${answer.trim()}`);
   expectIn(await caller.refusal(score, 'nobody'), 'there is no token');

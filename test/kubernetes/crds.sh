@@ -4,22 +4,23 @@
 #
 #   test/kubernetes/crds.sh | kubectl apply --server-side -f -
 #
-# Needs Go, which fetches the modules and checks them against its checksum database.
+# Needs Go.
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/from-source.sh"
 
 # print MODULE@VERSION FILE...
 print() {
   local folder
-  folder=$(go mod download -json "$1" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+  folder=$(module "$1")
   for file in "${@:2}"; do
     echo '---'
     cat "$folder/$file"
   done
 }
 
-print "github.com/kedacore/keda/v2@$(cat "$(dirname "$0")/keda/version")" \
-  config/crd/bases/keda.sh_scaledobjects.yaml
+print "github.com/kedacore/keda/v2@$(cat "$here/keda/version")" config/crd/bases/keda.sh_scaledobjects.yaml
 print github.com/cert-manager/cert-manager@v1.21.2 \
   deploy/crds/cert-manager.io_{certificaterequests,certificates,clusterissuers,issuers}.yaml deploy/crds/acme.cert-manager.io_{challenges,orders}.yaml
-print "github.com/prometheus-operator/prometheus-operator@$(cat "$(dirname "$0")/prometheus-operator/version")" \
+print "github.com/prometheus-operator/prometheus-operator@$(cat "$here/prometheus-operator/version")" \
   example/prometheus-operator-crd/monitoring.coreos.com_{prometheusrules,servicemonitors}.yaml

@@ -174,7 +174,7 @@ annotations: { alphapo.dev/desired-replicas: "" }
 {{/* How many pods a workload has: those it has now where something else scales it, else those of the values. Takes also "kind". */}}
 {{- define "alphapo.replicas" -}}
 {{- $mode := .root.Values.autoscaling.mode -}}
-{{- $scaled := or (eq $mode "builtin") (eq $mode "keda") (and (eq $mode "hpa") (ne .component "optimizer")) -}}
+{{- $scaled := or (include "alphapo.hasAutoscaler" .root) (and (eq $mode "hpa") (ne .component "optimizer")) -}}
 {{- if $scaled -}}
 {{- $live := lookup "apps/v1" .kind .root.Release.Namespace (include "alphapo.name" .) | default dict -}}
 {{- $atFirst := eq $mode "hpa" | ternary 1 0 -}}

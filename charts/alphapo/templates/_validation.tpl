@@ -166,8 +166,8 @@ begins with the value.
 {{- range $key := list "model" "referenceModel" -}}
 {{- with index $.Values $key -}}
 {{- include "alphapo.requireSecret" (list $ (printf "%s.huggingFace.tokenSecret.name" $key) .huggingFace.tokenSecret.name (list .huggingFace.tokenSecret.key)) -}}
-{{- include "alphapo.requireClaim" (list $ (printf "%s.existingClaim.name" $key) .existingClaim.name) -}}
 {{- include "alphapo.requireSecret" (list $ (printf "%s.huggingFace.caSecret" $key) .huggingFace.caSecret (list "ca.crt")) -}}
+{{- include "alphapo.requireClaim" (list $ (printf "%s.existingClaim.name" $key) .existingClaim.name) -}}
 {{- include "alphapo.requireClaim" (list $ (printf "%s.huggingFace.cacheClaim" $key) .huggingFace.cacheClaim) -}}
 {{- end -}}
 {{- end -}}

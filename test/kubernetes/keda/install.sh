@@ -3,14 +3,12 @@
 # chart). Needs Go, buildah or docker, kubectl, and E2E_LOAD_IMAGE as for "npm run e2e". The first time takes some ten minutes on two cores.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../from-source.sh"
 version=$(cat "$here/version")
-image=docker.io/library/keda:$version
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-module=$(go mod download -json "github.com/kedacore/keda/v2@$version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
-cp -r "$module" "$folder/keda"
-chmod -R u+w "$folder/keda"
+copy "github.com/kedacore/keda/v2@$version" "$folder/keda"
 mkdir "$folder/image"
 (
   cd "$folder/keda"
@@ -19,9 +17,7 @@ mkdir "$folder/image"
   go build -trimpath -o "$folder/image/keda-adapter" ./cmd/adapter
   go build -trimpath -o "$folder/image/keda-admission-webhooks" ./cmd/webhooks
 )
-if command -v buildah >/dev/null; then builder='buildah build --isolation chroot'; else builder='docker build'; fi
-$builder -t "$image" -f "$here/Dockerfile" "$folder/image"
-[ -z "${E2E_LOAD_IMAGE:-}" ] || sh -c "${E2E_LOAD_IMAGE//\{\}/$image}"
+image "docker.io/library/keda:$version" "$here/Dockerfile" "$folder/image"
 
 sed "s/VERSION/$version/" "$here/kustomization.yaml" >"$folder/kustomization.yaml"
 kubectl kustomize "$folder" | kubectl apply --server-side -f -

@@ -4,26 +4,20 @@
 # run e2e". The first time takes some six minutes on two cores.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../from-source.sh"
 version=$(cat "$here/version")
 prometheus=v0.314.0 # Prometheus 3.14
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# fetch MODULE@VERSION FOLDER: a copy of its source.
-fetch() {
-  cp -r "$(go mod download -json "$1" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" "$2"
-  chmod -R u+w "$2"
-}
-
-# image NAME PROGRAM: an image with nothing but one program of the folder, and the cluster has it.
-image() {
+# program NAME PROGRAM: an image with nothing but one program of the folder.
+program() {
   printf 'FROM scratch\nCOPY %s /bin/%s\nUSER 65534:65534\nENTRYPOINT ["/bin/%s"]\n' "$2" "$2" "$2" >"$folder/Dockerfile"
-  if command -v buildah >/dev/null; then buildah build --isolation chroot -t "$1" "$folder"; else docker build -t "$1" "$folder"; fi
-  [ -z "${E2E_LOAD_IMAGE:-}" ] || sh -c "${E2E_LOAD_IMAGE//\{\}/$1}"
+  image "$1" "$folder/Dockerfile" "$folder"
 }
 
 export CGO_ENABLED=0 GOWORK=off
-fetch "github.com/prometheus-operator/prometheus-operator@$version" "$folder/operator-source"
+copy "github.com/prometheus-operator/prometheus-operator@$version" "$folder/operator-source"
 (
   cd "$folder/operator-source"
   # The module's own parts are modules of their own, which its source does not hold.
@@ -32,12 +26,12 @@ fetch "github.com/prometheus-operator/prometheus-operator@$version" "$folder/ope
   go build -mod=mod -trimpath -o "$folder/prometheus-operator" ./cmd/operator
   go build -mod=mod -trimpath -o "$folder/" ./cmd/prometheus-config-reloader
 )
-fetch "github.com/prometheus/prometheus@$prometheus" "$folder/prometheus-source"
+copy "github.com/prometheus/prometheus@$prometheus" "$folder/prometheus-source"
 (cd "$folder/prometheus-source" && go build -trimpath -tags remove_all_sd,enable_kubernetes_sd -o "$folder/" ./cmd/prometheus)
 # Under the names that the operator's manifests have.
-image "quay.io/prometheus-operator/prometheus-operator:$version" prometheus-operator
-image "quay.io/prometheus-operator/prometheus-config-reloader:$version" prometheus-config-reloader
-image docker.io/library/alphapo-trial-prometheus:e2e prometheus
+program "quay.io/prometheus-operator/prometheus-operator:$version" prometheus-operator
+program "quay.io/prometheus-operator/prometheus-config-reloader:$version" prometheus-config-reloader
+program docker.io/library/alphapo-trial-prometheus:e2e prometheus
 
 kubectl apply --server-side --force-conflicts -f "$folder/operator-source/bundle.yaml"
 kubectl -n default wait deployment/prometheus-operator --for=condition=Available --timeout=300s
