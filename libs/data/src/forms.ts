@@ -85,7 +85,7 @@ function messagesOf(content: Content, role: string): readonly Message[] {
 function wholeConversations(prompt: Content, chosen: Content, rejected: Content) {
   if (!('text' in prompt) || !('messages' in chosen) || !('messages' in rejected)) return undefined;
   const split = splitMessages(chosen.messages, rejected.messages);
-  return split.prompt.at(-1)?.content.trim() === prompt.text.trim() ? split : undefined;
+  return split.prompt.at(-1)?.content?.trim() === prompt.text.trim() ? split : undefined;
 }
 
 function implicitPrompt(fields: Fields): Draft {

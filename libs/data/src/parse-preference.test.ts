@@ -15,7 +15,7 @@ describe('text', () => {
 
   test('prompt and responses', () => {
     expect(parsed({ prompt: 'p', chosen: 'c', rejected: 'r' })).toEqual(text);
-    expect(parsePreference(Buffer.from('{"prompt":"p","chosen":"c","rejected":"r"}'))).toEqual({
+    expect(parsePreference(Buffer.from('{"prompt":"p","chosen":"c","rejected":"r"}'))).toMatchObject({
       ok: true,
       preference: text,
     });

@@ -14,7 +14,8 @@ export function parsePreference(record: Uint8Array | string): ParsedPreference {
     checkPrompt(draft);
     checkResponses(draft);
     const id = idOf(fields);
-    return { ok: true, preference: (id === undefined ? draft : { ...draft, id }) as Preference };
+    const preference = (id === undefined ? draft : { ...draft, id }) as Preference;
+    return { ok: true, preference, facts: { form: draft.kind, prompt: 'explicit', read: [], ignored: [] } };
   } catch (error) {
     if (!(error instanceof RecordError)) throw error;
     const { reason, message, field } = error;

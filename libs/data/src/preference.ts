@@ -1,34 +1,61 @@
-/** One message of a conversation. */
+/** A value as JSON has it. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
+
+/**
+ * One message of a conversation, as the chat template gets it. Fields beside role and content are there only where the record
+ * has them, by the names that templates know, and reach the template as they are.
+ */
 export interface Message {
   readonly role: string;
-  readonly content: string;
+  /** null: the message says nothing, and calls tools. */
+  readonly content: string | null;
+  readonly name?: string;
+  readonly tool_calls?: readonly Json[];
+  readonly tool_call_id?: string;
+  readonly reasoning_content?: string;
 }
 
-/** A preference pair, whatever shape it came in. In conversations, the responses are the messages after the prompt. */
-export type Preference =
-  | {
-      readonly kind: 'text';
-      readonly id?: string;
-      readonly prompt: string;
-      readonly chosen: string;
-      readonly rejected: string;
-    }
-  | {
+interface Sides<Part> {
+  readonly prompt: Part;
+  readonly chosen: Part;
+  readonly rejected: Part;
+}
+
+/** A preference pair, whatever form it came in. In conversations, the responses are the messages after the prompt. */
+export type Preference = {
+  readonly id?: string;
+  /** What the pair counts in the loss; 1 where absent. */
+  readonly weight?: number;
+} & (
+  | ({ readonly kind: 'text' } & Sides<string>)
+  | ({
       readonly kind: 'messages';
-      readonly id?: string;
-      /** Ends before a turn of the assistant. */
-      readonly prompt: readonly Message[];
-      /** Begin and end with a message of the assistant. */
-      readonly chosen: readonly Message[];
-      readonly rejected: readonly Message[];
-    }
-  | {
-      readonly kind: 'tokens';
-      readonly id?: string;
-      readonly prompt: readonly number[];
-      readonly chosen: readonly number[];
-      readonly rejected: readonly number[];
-    };
+      /** JSON Schemas of tools, for the chat template. */
+      readonly tools?: readonly Json[];
+      /** What stands for the messages where the model has no chat template: an instruction and its responses as text. */
+      readonly text?: Sides<string>;
+      // `prompt` ends before a turn of the assistant; the responses begin and end with a message of the assistant.
+    } & Sides<readonly Message[]>)
+  | ({ readonly kind: 'tokens' } & Sides<readonly number[]>)
+);
+
+/** How a record was read: for people, who want to know what is trained on. */
+export interface RecordFacts {
+  /** A short stable name of the record's form, such as `prompt-chosen-rejected` or `alpaca`. */
+  readonly form: string;
+  /** Whether the prompt has a field of its own, or is what both responses begin with. */
+  readonly prompt: 'explicit' | 'implicit';
+  /** Fields that were read. */
+  readonly read: readonly string[];
+  /** Fields that say nothing about what is trained, such as scores and sources. */
+  readonly ignored: readonly string[];
+}
+
+/** What a reader of records is told beside the record. */
+export interface RecordOptions {
+  /** Further fields that are passed over. */
+  readonly ignoreFields?: readonly string[];
+}
 
 /** Why a record cannot be trained on: a stable reason, and a message that names the field and the way out. */
 export interface Rejection<Reason extends string = string> {
@@ -66,4 +93,6 @@ export type RecordReason =
   | 'IDENTICAL_RESPONSES'
   | 'NO_PREFERENCE';
 
-export type ParsedPreference = { readonly ok: true; readonly preference: Preference } | Rejection<RecordReason>;
+export type ParsedPreference =
+  | { readonly ok: true; readonly preference: Preference; readonly facts: RecordFacts }
+  | Rejection<RecordReason>;

@@ -1,11 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { AlphapoError, messageOf, sha256 } from '@alphapo/base';
+import type { Message } from '@alphapo/data';
 import { Template } from '@huggingface/jinja';
-
-export interface ChatMessage {
-  readonly role: string;
-  readonly content: string;
-}
 
 /** A built-in template by name, or the path of a Jinja file. */
 export type ChatTemplateChoice = 'plain' | 'chatml' | (string & {});
@@ -65,7 +61,7 @@ export interface ChatTemplate {
    * Errors: TEMPLATE_REFUSED where the template does not accept the conversation, e.g. roles that don't alternate;
    * TEMPLATE_OUTPUT_TOO_LONG. It does not come back from a template that does not end: see `TokenizerPool`.
    */
-  render(messages: readonly ChatMessage[], options: { readonly addGenerationPrompt: boolean }): string;
+  render(messages: readonly Message[], options: { readonly addGenerationPrompt: boolean }): string;
 }
 
 /** A template in Jinja. It sees the conversation and the special tokens; objects of the program are out of its reach. */
@@ -95,11 +91,11 @@ export class JinjaTemplate implements ChatTemplate {
     }
   }
 
-  render(messages: readonly ChatMessage[], options: { readonly addGenerationPrompt: boolean }): string {
-    const plain = messages.map(({ role, content }) => ({ role, content }));
+  render(messages: readonly Message[], options: { readonly addGenerationPrompt: boolean }): string {
+    const plain = messages.map((message) => ({ ...message }));
     const text = this.#render(plain, options.addGenerationPrompt);
     const longest = plain.reduce(
-      (sum, { content }) => sum + CHARACTERS_PER_MESSAGE + CHARACTERS_PER_CHARACTER * content.length,
+      (sum, { content }) => sum + CHARACTERS_PER_MESSAGE + CHARACTERS_PER_CHARACTER * (content ?? '').length,
       OWN_CHARACTERS,
     );
     if (text.length <= longest) return text;
@@ -110,7 +106,7 @@ export class JinjaTemplate implements ChatTemplate {
     );
   }
 
-  #render(messages: readonly ChatMessage[], addGenerationPrompt: boolean): string {
+  #render(messages: readonly Message[], addGenerationPrompt: boolean): string {
     try {
       return this.#template.render({
         messages,

@@ -1,5 +1,6 @@
 export { BYTE_VOCABULARY_SIZE, writeByteTokenizer } from './byte-tokenizer.ts';
 export type { TokenLimits } from './limits.ts';
+export type { TokenizedRecord } from './pool/jobs.ts';
 export { type PoolOptions, TokenizerPool } from './pool/tokenizer-pool.ts';
 export {
   type TokenizeOptions,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import type { Message } from '@alphapo/data';
 import { describeShared } from '../../../test/shared-data.ts';
-import { type ChatMessage, JinjaTemplate } from './chat-template.ts';
+import { JinjaTemplate } from './chat-template.ts';
 import { openTokenizer, type Tokenizer } from './index.ts';
 import { openQwen, tokenizerPath } from './real-tokenizers.fixture.ts';
 
@@ -23,7 +24,7 @@ interface SwiftVector {
 interface TemplateCase {
   readonly chat_template: string;
   readonly data: {
-    readonly messages: readonly ChatMessage[];
+    readonly messages: readonly Message[];
     readonly add_generation_prompt?: boolean | null;
     readonly bos_token?: string;
     readonly eos_token?: string;

@@ -97,7 +97,7 @@ describeShared('real tokenizers', () => {
   );
 });
 
-type Said = string | readonly { readonly content: string }[];
+type Said = string | readonly { readonly content: string | null }[];
 
 const asText = ({ prompt, chosen, rejected }: { prompt: Said; chosen: Said; rejected: Said }) => {
   const text = (said: Said) => (typeof said === 'string' ? said : said.map(({ content }) => content).join('\n'));

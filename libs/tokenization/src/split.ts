@@ -85,7 +85,7 @@ function messageIds(tokenizer: Tokenizer, exchange: Exchange & { kind: 'messages
  * prompt's last message.
  */
 function checkPromptKept(tokenizer: Tokenizer, messages: readonly Message[], prompt: string, full: string): void {
-  const lastMessage = messages.at(-1)?.content.trim() ?? '';
+  const lastMessage = messages.at(-1)?.content?.trim() ?? '';
   const uninvited = tokenizer.chatTemplate.render(messages, { addGenerationPrompt: false });
   const at = prompt.slice(0, commonLength(prompt, uninvited)).lastIndexOf(lastMessage);
   if (lastMessage === '' || at < 0 || commonLength(prompt, full) >= at + lastMessage.length) return;

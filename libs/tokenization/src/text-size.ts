@@ -32,7 +32,7 @@ function charactersOf(exchange: Exchange): readonly number[] {
     case 'messages':
       return exchange.responses.map((response) =>
         [...exchange.prompt, ...response].reduce(
-          (sum, { content }) => sum + content.length + CHARACTERS_OF_A_MESSAGE,
+          (sum, { content }) => sum + (content?.length ?? 0) + CHARACTERS_OF_A_MESSAGE,
           0,
         ),
       );

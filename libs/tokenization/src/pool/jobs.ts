@@ -1,8 +1,16 @@
-import { type Message, type ParsedPreference, type Preference, parsePreference, type Rejection } from '@alphapo/data';
-import type { ChatMessage } from '../chat-template.ts';
+import {
+  type Message,
+  type Preference,
+  parsePreference,
+  type RecordFacts,
+  type RecordOptions,
+  type RecordReason,
+  type Rejection,
+} from '@alphapo/data';
 import {
   type TokenizeOptions,
   type TokenizeResult,
+  type TokenReason,
   tokenizePreference,
   tokenizeResponse,
 } from '../tokenize-preference.ts';
@@ -13,19 +21,24 @@ export interface Jobs {
   /** The bytes of a record of `preferences`. */
   records: {
     item: Uint8Array;
-    options: TokenizeOptions;
-    result: TokenizeResult | (ParsedPreference & { readonly ok: false });
+    options: TokenizeOptions & RecordOptions;
+    result: TokenizedRecord;
   };
   preferences: { item: Preference; options: TokenizeOptions; result: TokenizeResult };
   responses: { item: PromptWithResponse; options: TokenizeOptions; result: ReturnType<typeof tokenizeResponse> };
   texts: { item: string; options: { readonly addSpecialTokens: boolean }; result: number[] };
   encodings: { item: readonly number[]; options: { readonly skipSpecialTokens: boolean }; result: string };
   conversations: {
-    item: readonly ChatMessage[];
+    item: readonly Message[];
     options: { readonly addGenerationPrompt: boolean };
     result: { readonly text: string; readonly ids: number[] };
   };
 }
+
+/** What became of a record. */
+export type TokenizedRecord =
+  | ((TokenizeResult & { readonly ok: true }) & { readonly facts: RecordFacts })
+  | Rejection<RecordReason | TokenReason>;
 
 interface PromptWithResponse {
   readonly prompt: string | readonly Message[];
@@ -49,7 +62,9 @@ export const perform: { readonly [K in JobName]: Perform<K> } = {
     enter('parse');
     const parsed = parsePreference(item);
     enter('encode');
-    return parsed.ok ? tokenizePreference(tokenizer, parsed.preference, options) : parsed;
+    if (!parsed.ok) return parsed;
+    const made = tokenizePreference(tokenizer, parsed.preference, options);
+    return made.ok ? { ...made, facts: parsed.facts } : made;
   },
   preferences: (tokenizer, item, options) => tokenizePreference(tokenizer, item, options),
   responses: (tokenizer, { prompt, response }, options) => tokenizeResponse(tokenizer, prompt, response, options),

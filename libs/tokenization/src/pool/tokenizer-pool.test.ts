@@ -49,7 +49,7 @@ test('what comes out of processes is what the tokenizer gives, in the order of t
   const questions = Array.from({ length: 100 }, (_, i) => `question ${i}`);
   const results = await pool.run('records', [...questions.map(record), Buffer.from('{'), Buffer.from([0xff])], LENGTHS);
   const expected = questions.map((question) => tokenizePreference(tokenizer, conversation(question), LENGTHS));
-  expect(results.slice(0, 100)).toEqual(expected);
+  expect(results.slice(0, 100)).toMatchObject(expected);
   expect(results.slice(100)).toMatchObject([{ reason: 'NOT_JSON' }, { reason: 'NOT_UTF8' }]);
   expect(pool.description).toEqual({
     vocabularySize: 259,
