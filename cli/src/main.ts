@@ -1,5 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import { Command } from 'commander';
+import { deadLettersCommand } from './commands/dead-letters.ts';
 import { demoCommand } from './commands/demo.ts';
 import { fetchModelCommand } from './commands/fetch-model.ts';
 import { initModelCommand } from './commands/init-model.ts';
@@ -37,6 +38,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addCommand(produceCommand())
     .addCommand(watchCommand())
     .addCommand(exportCommand())
+    .addCommand(deadLettersCommand())
     .addCommand(verifyCommand())
     .addCommand(lineageCommand())
     .addCommand(replayCommand());
