@@ -1,5 +1,6 @@
 import { AlphapoError, type FloatTensor, type FloatTensors, sameShape } from '@alphapo/base';
 import { type ComputeSettings, type Dtype, needsReference, type TrainingMethod } from '@alphapo/contracts';
+import type { ModelDefinition } from '@alphapo/models';
 import { probeDevice } from './device-probe.ts';
 import type {
   AppliedObjective,
@@ -12,17 +13,20 @@ import type {
   SequenceTokens,
   ShardGradient,
 } from './engine.ts';
+import type { DecodingPrograms } from './generation/decoding-batch.ts';
+import { decodeProgram, prefillProgram } from './generation/programs.ts';
 import { GradientSum } from './gradient-sum.ts';
 import { lossScaleFeed } from './loss-scale.ts';
+import { trainableParameters } from './model-graph.ts';
 import { batchFeeds, batchPairsFeed, pairFeeds, type ReferenceSums, referenceFeeds } from './objective-feeds.ts';
 import { ObjectiveSession } from './objective-session.ts';
 import { outcome, pairNumbers, referenceSums, sequenceLogProbs } from './outcomes.ts';
 import { checkRow, groupRows, logitLayout, type PackLimits, packLimits, packRows } from './pack.ts';
 import { Prepared } from './prepared.ts';
-import { type GradientProgram, gradientProgram, type Program, scoringProgram, trainableParameters } from './program.ts';
+import { type GradientProgram, gradientProgram, type Program, scoringProgram } from './program.ts';
 import { type ProgramStyle, programStyle } from './program-style.ts';
 import { openReference } from './reference.ts';
-import { ResourceCache } from './resource-cache.ts';
+import { type Lease, ResourceCache } from './resource-cache.ts';
 import { ENGINE_REVISION } from './revision.ts';
 import type { Row, RowChoice } from './row.ts';
 import { type Feeds, RUNTIME, type SessionOptions, type TensorData } from './session.ts';
@@ -40,6 +44,8 @@ const POLICY_BYTES_KEPT = 2 ** 28;
  */
 const GRADIENT_SESSIONS_KEPT = 2;
 const SCORING_SESSIONS_KEPT = 6;
+/** One that reads prompts and one that continues them, for the base model and the policy. */
+const DECODING_SESSIONS_KEPT = 4;
 /** Objectives are small graphs. */
 const OBJECTIVE_SESSIONS_KEPT = 16;
 
@@ -69,6 +75,7 @@ export class Computer implements AsyncDisposable {
   readonly #style: ProgramStyle;
   readonly #gradients = new ResourceCache<Prepared<GradientProgram>>(GRADIENT_SESSIONS_KEPT);
   readonly #scoring = new ResourceCache<Prepared<Program>>(SCORING_SESSIONS_KEPT);
+  readonly #decoding = new ResourceCache<Prepared<Program>>(DECODING_SESSIONS_KEPT);
   readonly #objectives = new ResourceCache<ObjectiveSession>(OBJECTIVE_SESSIONS_KEPT);
   /** In the order of use, the least recently used first. */
   readonly #policies = new Map<string, Policy>();
@@ -109,6 +116,10 @@ export class Computer implements AsyncDisposable {
       engineRevision: ENGINE_REVISION,
       runtime: RUNTIME,
     };
+  }
+
+  get definition(): ModelDefinition {
+    return this.#folder.definition;
   }
 
   /** How large packs may be. */
@@ -254,9 +265,34 @@ export class Computer implements AsyncDisposable {
     return sequenceLogProbs(pack, outputs.log_probs as TensorData);
   }
 
+  /** What continuations under a policy are computed with; the policy is held as long as the lease. */
+  async decodingPrograms(choice: PolicyChoice): Promise<Lease<DecodingPrograms>> {
+    const hold = this.hold(choice);
+    const policy = choice.kind === 'policy' ? this.#policy(choice.digest) : undefined;
+    const feeds = policy === undefined ? {} : policyFeeds(policy);
+    const [folder, style] = [this.#folder, this.#style];
+    const acquire = <P extends Program>(name: string, program: () => P) =>
+      this.#decoding.acquire(JSON.stringify([name, policy?.method ?? choice.kind]), () =>
+        this.#prepare(folder, program(), 'in-place'),
+      ) as Promise<Lease<Prepared<P>>>;
+    const prefill = await acquire('prefill', () => prefillProgram(folder, policy?.method, style));
+    const decode = await acquire('decode', () => decodeProgram(folder, policy?.method, style));
+    const run = <P extends Program>({ value: { program, session } }: Lease<Prepared<P>>) => ({
+      program,
+      run: (own: Feeds) => session.run({ ...own, ...feeds }),
+    });
+    return {
+      value: { prefill: run(prefill), decode: run(decode) },
+      [Symbol.dispose]: () => {
+        for (const lease of [decode, prefill, hold]) lease[Symbol.dispose]();
+      },
+    };
+  }
+
   /** Profiles that were asked for are written. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const cache of [this.#gradients, this.#scoring, this.#objectives]) await cache[Symbol.asyncDispose]();
+    for (const cache of [this.#gradients, this.#scoring, this.#decoding, this.#objectives])
+      await cache[Symbol.asyncDispose]();
   }
 
   /** The model itself, where no other is compared with, has one session for both. */

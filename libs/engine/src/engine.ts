@@ -1,6 +1,7 @@
 import type { FloatTensors } from '@alphapo/base';
 import type { ComputeSettings, Dtype, Objective, TrainingMethod } from '@alphapo/contracts';
 import type { BatchTotals } from './batch-totals.ts';
+import type { Continuation, GeneratedToken, GenerationRequest } from './generation/sequence.ts';
 
 /** A preference pair as token ids. */
 export interface PairTokens {
@@ -127,4 +128,16 @@ export interface Engine extends AsyncDisposable {
     options?: { objective?: Objective; batch?: BatchTotals; signal?: AbortSignal },
   ): Promise<readonly PairOutcome[]>;
   gradient(request: GradientRequest, options?: { signal?: AbortSignal }): Promise<ShardGradient>;
+  /**
+   * Continues prompts; the result has a continuation for each prompt and each of its `continuations`, in this order. Requests
+   * that come while others are computed join them between two tokens; what else is computed matters to the last bits only,
+   * and with `batching: 'alone'` not at all. The same request gives the same tokens apart from that. `onToken` hears of each
+   * token as it comes, and ends a sequence by `stop`. Errors: EMPTY_PROMPT, UNKNOWN_TOKEN, TOO_LONG, INVALID_SAMPLING,
+   * NON_FINITE_LOGITS, POLICY_NOT_LOADED.
+   */
+  generate(
+    request: GenerationRequest,
+    policy: PolicyChoice,
+    options?: { onToken?: (token: GeneratedToken) => 'continue' | 'stop'; signal?: AbortSignal | undefined },
+  ): Promise<readonly Continuation[]>;
 }

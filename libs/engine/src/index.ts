@@ -1,8 +1,10 @@
 export { type BatchTotals, batchTotals } from './batch-totals.ts';
 export type * from './engine.ts';
+export type { SamplingSettings } from './generation/sampling.ts';
+export type { Continuation, Finish, GeneratedToken, GenerationRequest } from './generation/sequence.ts';
 export { type MemoryPlan, planMemory, plannedWeights } from './memory-plan.ts';
+export { trainableParameters, type WeightSource } from './model-graph.ts';
 export { evaluateObjective } from './objective-session.ts';
-export { trainableParameters, type WeightSource } from './program.ts';
 export { openReference } from './reference.ts';
 export { ENGINE_REVISION } from './revision.ts';
 export { ModelFolder } from './weights.ts';

@@ -4,7 +4,7 @@ import { type ModelDefinition, rotaryTables } from '@alphapo/models';
 import { attentionBlocks, attentionFeeds } from './attention-blocks.ts';
 import type { LogitLayout } from './head.ts';
 import { type Row, responseTokens, rowTokens } from './row.ts';
-import type { Feeds } from './session.ts';
+import type { Feeds, TensorData } from './session.ts';
 
 /** Rows laid end to end on one token axis, with the places whose predictions are wanted. */
 export interface Pack {
@@ -111,37 +111,88 @@ export function checkRow(row: Row, index: number, model: ModelDefinition): void 
   }
 }
 
-/** Lays rows out for the model; `windows` are the sliding windows that its layers have. */
-export function packRows(rows: readonly Row[], model: ModelDefinition, windows: readonly (number | undefined)[]): Pack {
+/** The places of rows that are laid end to end on one token axis. */
+interface Layout {
+  readonly tokens: BigInt64Array;
+  readonly positions: BigInt64Array;
+  readonly rows: BigInt64Array;
+  readonly branches: BigInt64Array;
+}
+
+/** Lays rows out; `onResponse` hears of each response, in order, with the places of the prompt's last token and its own first. */
+function layOut(
+  rows: readonly Row[],
+  onResponse: (row: number, response: readonly number[], places: { lastOfPrompt: number; first: number }) => void,
+): Layout {
   const T = rows.reduce((sum, row) => sum + rowTokens(row), 0);
-  const tokens = new BigInt64Array(T);
-  const positions = new BigInt64Array(T);
-  const rowIndex = new BigInt64Array(T);
-  const branches = new BigInt64Array(T);
-  const heads: { from: number; target: number }[] = [];
+  const column = () => new BigInt64Array(T);
+  const layout: Layout = { tokens: column(), positions: column(), rows: column(), branches: column() };
   let t = 0;
-  const spans = rows.map((row, r) => {
+  for (const [r, row] of rows.entries()) {
     const place = (ids: readonly number[], branch: number, firstPosition: number) => {
       ids.forEach((id, i) => {
-        tokens[t] = BigInt(id);
-        positions[t] = BigInt(firstPosition + i);
-        rowIndex[t] = BigInt(r);
-        branches[t] = BigInt(branch);
+        layout.tokens[t] = BigInt(id);
+        layout.positions[t] = BigInt(firstPosition + i);
+        layout.rows[t] = BigInt(r);
+        layout.branches[t] = BigInt(branch);
         t++;
       });
     };
     place(row.prompt, 0, 0);
     const lastOfPrompt = t - 1;
-    return row.responses.map((response, b) => {
-      const start = heads.length;
-      // The prompt's last token predicts a response's first; each response token but the last predicts the next.
-      response.forEach((target, i) => {
-        heads.push({ from: i === 0 ? lastOfPrompt : t + i - 1, target });
-      });
+    for (const [b, response] of row.responses.entries()) {
+      onResponse(r, response, { lastOfPrompt, first: t });
       place(response, b + 1, row.prompt.length);
-      return { start, count: response.length };
+    }
+  }
+  return layout;
+}
+
+/** What the layers of a model are fed of a layout; `windows` are the sliding windows that they have. */
+function layerFeeds(
+  { tokens, positions, rows: rowIndex, branches }: Layout,
+  rows: readonly Row[],
+  model: ModelDefinition,
+  windows: readonly (number | undefined)[],
+): Feeds {
+  const T = tokens.length;
+  const column = (data: BigInt64Array): TensorData => ({ type: 'i64', shape: [T], data });
+  return {
+    tokens: column(tokens),
+    positions: column(positions),
+    rows: column(rowIndex),
+    branches: column(branches),
+    ...rotaryFeeds(model, positions, rows),
+    ...Object.assign({}, ...windows.map((w) => attentionFeeds(attentionBlocks(rows, w), T, blockPrefix(w)))),
+  };
+}
+
+/** What the layers of a model are fed for rows of which no predictions are wanted. */
+export function tokenFeeds(
+  rows: readonly Row[],
+  model: ModelDefinition,
+  windows: readonly (number | undefined)[],
+): Feeds {
+  return layerFeeds(
+    layOut(rows, () => {}),
+    rows,
+    model,
+    windows,
+  );
+}
+
+/** Lays rows out for the model, with the places of its predictions. */
+export function packRows(rows: readonly Row[], model: ModelDefinition, windows: readonly (number | undefined)[]): Pack {
+  const heads: { from: number; target: number }[] = [];
+  const spans: { start: number; count: number }[][] = rows.map(() => []);
+  const layout = layOut(rows, (row, response, { lastOfPrompt, first }) => {
+    spans[row]?.push({ start: heads.length, count: response.length });
+    // The prompt's last token predicts a response's first; each response token but the last predicts the next.
+    response.forEach((target, i) => {
+      heads.push({ from: i === 0 ? lastOfPrompt : first + i - 1, target });
     });
   });
+  const T = layout.tokens.length;
   const { chunks, size } = headChunks(heads.length, model.vocabularySize, logitLayout(rows, model));
   const from = new BigInt64Array(chunks * size);
   const targets = new BigInt64Array(chunks * size);
@@ -157,15 +208,10 @@ export function packRows(rows: readonly Row[], model: ModelDefinition, windows: 
   });
   return {
     feeds: {
-      tokens: { type: 'i64', shape: [T], data: tokens },
-      positions: { type: 'i64', shape: [T], data: positions },
-      rows: { type: 'i64', shape: [T], data: rowIndex },
-      branches: { type: 'i64', shape: [T], data: branches },
+      ...layerFeeds(layout, rows, model, windows),
       head_rows: { type: 'i64', shape: [chunks, size], data: from },
       head_sources: { type: 'i64', shape: [width, T], data: sources },
       targets: { type: 'i64', shape: [chunks, size], data: targets },
-      ...rotaryFeeds(model, positions, rows),
-      ...Object.assign({}, ...windows.map((w) => attentionFeeds(attentionBlocks(rows, w), T, blockPrefix(w)))),
     },
     tokens: T,
     spans,
@@ -195,7 +241,7 @@ function rotaryFeeds(model: ModelDefinition, positions: BigInt64Array, rows: rea
 }
 
 function longestSequence({ prompt, responses }: Row): number {
-  return prompt.length + Math.max(...responses.map((response) => response.length));
+  return prompt.length + Math.max(0, ...responses.map((response) => response.length));
 }
 
 /** Membership [P, head rows] of one response of each row: 1 where a head row belongs to it. Sums by matrix product. */

@@ -6,11 +6,15 @@ import type { Dtype, ExecutionProvider } from '@alphapo/contracts';
 import { batchTotals } from './batch-totals.ts';
 import type { ComputeOptions } from './compute.ts';
 import type { Engine, ModelDescription, ScoringStatistics } from './engine.ts';
+import { Continuations } from './generation/continuations.ts';
+import type { Continuation, GeneratedToken } from './generation/sequence.ts';
 import { prepareProcess } from './providers.ts';
 import type { ScoringOptions } from './scheduler.ts';
 import type { CallName, Calls, FromWorker, WorkerData } from './worker-protocol.ts';
 
 interface PendingCall {
+  /** Hears of the tokens that a call has generated. */
+  readonly onTokens: ((tokens: readonly GeneratedToken[], finish: (sequence: number) => void) => void) | undefined;
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
@@ -86,15 +90,19 @@ class WorkerCalls {
   call<K extends CallName>(
     name: K,
     given: Calls[K]['arguments'],
-    options: { signal?: AbortSignal | undefined; transfer?: readonly ArrayBuffer[] } = {},
+    options: {
+      signal?: AbortSignal | undefined;
+      transfer?: readonly ArrayBuffer[];
+      onTokens?: PendingCall['onTokens'];
+    } = {},
   ): Promise<Calls[K]['result']> {
-    const { signal, transfer = [] } = options;
+    const { signal, transfer = [], onTokens } = options;
     if (this.stopped.aborted) return Promise.reject(this.stopped.reason);
     if (signal?.aborted) return Promise.reject(cancelled());
     const id = this.#nextId++;
     const cancel = () => this.#worker.postMessage({ cancel: id });
     return new Promise<Calls[K]['result']>((resolve, reject) => {
-      this.#pending.set(id, { resolve: resolve as (result: unknown) => void, reject });
+      this.#pending.set(id, { resolve: resolve as (result: unknown) => void, reject, onTokens });
       this.#worker.postMessage({ id, name, arguments: given }, transfer);
       signal?.addEventListener('abort', cancel, { once: true });
     }).finally(() => signal?.removeEventListener('abort', cancel));
@@ -114,6 +122,10 @@ class WorkerCalls {
       return;
     }
     const call = this.#pending.get(message.id);
+    if ('tokens' in message) {
+      call?.onTokens?.(message.tokens, (sequence) => this.#worker.postMessage({ finish: message.id, sequence }));
+      return;
+    }
     this.#pending.delete(message.id);
     if ('error' in message) call?.reject(fromWireError(message.error));
     else call?.resolve(message.result);
@@ -170,6 +182,22 @@ class WorkerEngine implements Engine {
 
   gradient(...[request, options]: Parameters<Engine['gradient']>) {
     return this.#calls.call('gradient', [request], { signal: options?.signal });
+  }
+
+  async generate(...[request, choice, options]: Parameters<Engine['generate']>): Promise<readonly Continuation[]> {
+    const { onToken = () => 'continue', signal } = options ?? {};
+    const continuations = new Continuations(request.prompts.length * request.continuations);
+    await this.#calls.call('generate', [request, choice], {
+      signal,
+      onTokens: (tokens, finish) => {
+        for (const token of tokens) {
+          if (!continuations.take(token) || onToken(token) === 'continue' || token.finish !== undefined) continue;
+          continuations.stop(token.sequence);
+          finish(token.sequence);
+        }
+      },
+    });
+    return continuations.all;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -13,6 +13,7 @@ import type {
   SequenceTokens,
   ShardGradient,
 } from './engine.ts';
+import type { GeneratedToken, GenerationRequest } from './generation/sequence.ts';
 import type { ScoringOptions } from './scheduler.ts';
 
 /** What a worker is started with. */
@@ -34,6 +35,7 @@ export interface Calls {
     result: PairOutcome[];
   };
   gradient: { arguments: [request: GradientRequest]; result: ShardGradient };
+  generate: { arguments: [request: GenerationRequest, choice: PolicyChoice]; result: undefined };
   close: { arguments: []; result: undefined };
 }
 
@@ -45,11 +47,12 @@ export interface Call {
   readonly arguments: readonly unknown[];
 }
 
-/** From the caller: a call, or the wish that a call stop. */
-export type ToWorker = Call | { readonly cancel: number };
+/** From the caller: a call, the wish that a call stop, or that a sequence of a call to generate be continued no further. */
+export type ToWorker = Call | { readonly cancel: number } | { readonly finish: number; readonly sequence: number };
 
-/** To the caller: what became of a call, or what scoring has computed so far. */
+/** To the caller: what became of a call, what it has generated so far, or what scoring has computed so far. */
 export type FromWorker =
+  | { readonly id: number; readonly tokens: readonly GeneratedToken[] }
   | { readonly scoring: ScoringStatistics }
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: WireError };

@@ -2,6 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { AlphapoError, toWireError } from '@alphapo/base';
 import { Computer, type ScoreRows } from './compute.ts';
 import type { ScoringStatistics, ShardGradient } from './engine.ts';
+import { Generator } from './generation/generator.ts';
+import { checkRequest } from './generation/request.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Call, Calls, FromWorker, ToWorker, WorkerData } from './worker-protocol.ts';
 
@@ -15,13 +17,22 @@ const { folder, referenceModel, options, scoring } = workerData as WorkerData;
 const opening = Computer.open(folder, options, referenceModel).then((computer) => {
   const execute = computer.scorePack.bind(computer);
   const onStatistics = (statistics: ScoringStatistics) => post({ scoring: statistics });
-  return { computer, scheduler: new Scheduler({ ...scoring, ...computer.packLimits, execute, onStatistics }) };
+  const scheduler = new Scheduler({ ...scoring, ...computer.packLimits, execute, onStatistics });
+  const generator = new Generator({ model: computer.definition, programs: computer.decodingPrograms.bind(computer) });
+  return { computer, scheduler, generator };
 });
 // The first call reports it.
 opening.catch(() => {});
 
 /** Calls that have not been answered, with what ends them. */
-const calls = new Map<number, { readonly abort: AbortController; readonly answered: Promise<void> }>();
+const calls = new Map<number, OpenCall>();
+
+interface OpenCall {
+  readonly abort: AbortController;
+  readonly answered: Promise<void>;
+  /** Continues a sequence of a call to generate no further. */
+  finish?: (sequence: number) => void;
+}
 
 port.on('message', (message: ToWorker) => {
   if ('cancel' in message) {
@@ -29,9 +40,16 @@ port.on('message', (message: ToWorker) => {
     calls.get(message.cancel)?.abort.abort(reason);
     return;
   }
+  if ('finish' in message) {
+    calls.get(message.finish)?.finish?.(message.sequence);
+    return;
+  }
   const abort = new AbortController();
   calls.set(message.id, { abort, answered: answer(message, abort.signal) });
 });
+
+/** The generator's work is for many calls, and ends by itself when they have ended. */
+const never = new AbortController().signal;
 
 async function answer(call: Call, signal: AbortSignal): Promise<void> {
   const { id, name } = call;
@@ -46,7 +64,7 @@ async function answer(call: Call, signal: AbortSignal): Promise<void> {
 }
 
 async function perform({ id, name, arguments: given }: Call, signal: AbortSignal): Promise<unknown> {
-  const { computer, scheduler } = await opening;
+  const { computer, scheduler, generator } = await opening;
   const scoreRows: ScoreRows = (rows, choice) => scheduler.score(rows, choice, signal);
   switch (name) {
     case 'describe':
@@ -67,6 +85,18 @@ async function perform({ id, name, arguments: given }: Call, signal: AbortSignal
       const [request] = given as Calls['gradient']['arguments'];
       using _held = computer.hold({ kind: 'policy', digest: request.policyDigest });
       return await scheduler.runInPieces((checkpoint) => computer.gradient(request, checkpoint), signal);
+    }
+    case 'generate': {
+      const [request, choice] = given as Calls['generate']['arguments'];
+      using _held = computer.hold(choice);
+      checkRequest(request, computer.definition);
+      const wasIdle = generator.isIdle;
+      const { done, stop } = generator.add(request, choice, { emit: (tokens) => post({ id, tokens }), signal });
+      const open = calls.get(id);
+      if (open !== undefined) open.finish = stop;
+      if (wasIdle) void scheduler.runInPieces((checkpoint) => generator.steps(checkpoint), never);
+      await done;
+      return undefined;
     }
     case 'close':
       await Promise.all([...calls].map(([other, { answered }]) => other === id || answered));

@@ -1,15 +1,15 @@
 import { and, equal, less, lessOrEqual, or, padTo, reshape, sub, type Value, where } from '@alphapo/graph';
 import { keysOf, overBlocks, queriesOf } from './block-loop.ts';
-import type { BlockPlaces, TokenInputs } from './definition.ts';
+import type { BlockPlaces, PackInputs } from './definition.ts';
 
 /** Added to the scores of tokens that are not seen; exp() of it is 0 in every float type. */
-const UNSEEN = -1e9;
+export const UNSEEN = -1e9;
 
 /**
  * Additive masks of a pack's blocks, padded to one extent: [N, Q, R]. Dimensions are named after the window, since blocks of
  * another window have other extents: ONNX Runtime takes equal names for equal sizes when it uses memory again.
  */
-export function attentionMasks(inputs: TokenInputs, places: BlockPlaces, slidingWindow: number | undefined): Value {
+export function attentionMasks(inputs: PackInputs, places: BlockPlaces, slidingWindow: number | undefined): Value {
   const padded = { queries: `Q${slidingWindow ?? ''}`, keys: `R${slidingWindow ?? ''}` };
   const [masks] = overBlocks(inputs.positions.graph, places, {}, (own) => {
     const mask = maskOf(inputs, slidingWindow, {
@@ -22,7 +22,7 @@ export function attentionMasks(inputs: TokenInputs, places: BlockPlaces, sliding
 }
 
 /** Additive mask of a whole pack: [T, T]. */
-export function wholeMask(inputs: TokenInputs, slidingWindow: number | undefined): Value {
+export function wholeMask(inputs: PackInputs, slidingWindow: number | undefined): Value {
   const T = inputs.positions.shape[0] as string;
   return maskOf(inputs, slidingWindow, { ofQueries: (x) => reshape(x, [T, 1]), ofKeys: (x) => reshape(x, [1, T]) });
 }
@@ -32,7 +32,7 @@ export function wholeMask(inputs: TokenInputs, slidingWindow: number | undefined
  * window w only positions p with 0 <= own - p < w.
  */
 function maskOf(
-  { positions, rows, branches }: TokenInputs,
+  { positions, rows, branches }: PackInputs,
   slidingWindow: number | undefined,
   { ofQueries, ofKeys }: { ofQueries(x: Value): Value; ofKeys(x: Value): Value },
 ): Value {

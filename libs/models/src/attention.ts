@@ -17,14 +17,7 @@ import {
 } from '@alphapo/graph';
 import { Attending, type AttentionShape, timesScale } from './attending.ts';
 import { keysOf, overBlocks, queriesOf } from './block-loop.ts';
-import type { AttentionBlocks, BlockPlaces, WholePack } from './definition.ts';
-
-/** Queries [T, H * headDim], rotated where the model rotates, keys and values [T, K * headDim]. */
-interface AttentionParts {
-  readonly q: Value;
-  readonly k: Value;
-  readonly v: Value;
-}
+import type { AttentionBlocks, AttentionParts, BlockPlaces, WholePack } from './definition.ts';
 
 /** Grouped-query attention over the tokens of a pack: [T, H * headDim]. */
 export function attention(parts: AttentionParts, shape: AttentionShape, over: AttentionBlocks | WholePack): Value {

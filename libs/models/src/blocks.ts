@@ -1,6 +1,5 @@
 import { concat, mul, reshape, rmsNorm, rotaryEmbedding, slice, type Value } from '@alphapo/graph';
-import { attention } from './attention.ts';
-import type { Computation } from './definition.ts';
+import type { AttentionParts, Computation } from './definition.ts';
 
 /** Shapes that the decoder layers of a model share. */
 export interface DecoderShape {
@@ -10,15 +9,8 @@ export interface DecoderShape {
   readonly headDim: number;
 }
 
-/** Queries [T, H * headDim], keys and values [T, K * headDim], before they are rotated. */
-interface Projections {
-  readonly q: Value;
-  readonly k: Value;
-  readonly v: Value;
-}
-
-/** q_proj, k_proj and v_proj below `module`, of x [T, D]. */
-export function projections(computation: Computation, module: string, x: Value): Projections {
+/** q_proj, k_proj and v_proj below `module`, of x [T, D], before they are rotated. */
+export function projections(computation: Computation, module: string, x: Value): AttentionParts {
   return {
     q: computation.linear(`${module}.q_proj`, x),
     k: computation.linear(`${module}.k_proj`, x),
@@ -53,7 +45,7 @@ interface AttentionOptions {
 export function rotaryAttention(
   computation: Computation,
   module: string,
-  { q, k, v }: Projections,
+  { q, k, v }: AttentionParts,
   { heads, keyValueHeads, headDim }: DecoderShape,
   { slidingWindow, scale = headDim ** -0.5, softCap }: AttentionOptions,
 ): Value {
@@ -62,7 +54,7 @@ export function rotaryAttention(
     k: rotate(k, computation, keyValueHeads, headDim),
   };
   const options = { heads, keyValueHeads, headDim, scale, softCap };
-  const mixed = attention({ ...rotated, v }, options, computation.attentionBlocks(slidingWindow));
+  const mixed = computation.attend({ ...rotated, v }, options, slidingWindow);
   return computation.linear(`${module}.o_proj`, mixed);
 }
 

@@ -1,4 +1,5 @@
 import type { Value } from '@alphapo/graph';
+import type { AttentionShape } from './attending.ts';
 
 /** Axis names used throughout: T tokens of a pack, D hidden, F intermediate, H heads, K key-value heads, V vocabulary. */
 
@@ -21,18 +22,31 @@ export interface LinearLayer {
   readonly bias: boolean;
 }
 
-/** What describes the tokens of a pack to the model. */
+/** What describes tokens to the layers of a model. */
 export interface TokenInputs {
   /** Token ids [T]. */
   readonly tokens: Value;
+  /** Position of each token in its own sequence [T]. */
+  readonly positions: Value;
+  /** Rotary tables [1, T, rotated dimensions of a head / 2], for models that rotate. */
+  readonly rotary: { readonly cos: Value; readonly sin: Value } | undefined;
+}
+
+/** What says which tokens of a pack see each other. */
+export interface PackInputs {
   /** Position of each token in its own sequence [T]. */
   readonly positions: Value;
   /** Which row (pair or sequence) a token belongs to [T]. */
   readonly rows: Value;
   /** 0 for prompt tokens, which all of their row's responses see; 1, 2, … for the responses [T]. */
   readonly branches: Value;
-  /** Rotary tables [1, T, rotated dimensions of a head / 2], for models that rotate. */
-  readonly rotary: { readonly cos: Value; readonly sin: Value } | undefined;
+}
+
+/** Queries [T, H * headDim], rotated where the model rotates, keys and values [T, K * headDim]. */
+export interface AttentionParts {
+  readonly q: Value;
+  readonly k: Value;
+  readonly v: Value;
 }
 
 /**
@@ -89,8 +103,11 @@ export interface Computation {
   linear(name: string, x: Value): Value;
   /** A layer's result for x [T, D]; what it computes on the way is kept for the gradient, or computed again. */
   layer(x: Value, compute: (x: Value) => Value): Value;
-  /** What attention within a sliding window, or over all earlier positions, is computed over: blocks, or all at once. */
-  attentionBlocks(slidingWindow: number | undefined): AttentionBlocks | WholePack;
+  /**
+   * What a layer's queries take from the values that they see, within a sliding window or at all earlier positions:
+   * [T, H * headDim]. Layers call it in their order, each once.
+   */
+  attend(parts: AttentionParts, shape: AttentionShape, slidingWindow: number | undefined): Value;
 }
 
 /** Rotary frequencies: the angle of position p in dimension pair i is p * inverseFrequencies[i], in radians. */

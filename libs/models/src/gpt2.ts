@@ -1,7 +1,6 @@
 import { add, gather, inFloat32, mul, reciprocal, reduceMean, slice, sqrt, sub, type Value } from '@alphapo/graph';
 import { z } from 'zod';
 import { geluTanh } from './activations.ts';
-import { attention } from './attention.ts';
 import { configError, positive, positiveNumber, requireOption } from './config.ts';
 import type { Computation, LinearLayer, ModelDefinition, Parameter } from './definition.ts';
 import { parseModelConfig } from './honoured-fields.ts';
@@ -47,7 +46,7 @@ function block(c: Computation, i: number, x: Value, config: Config): Value {
   const [q, k, v] = [0, 1, 2].map((part) => slice(qkv, 1, part * D, (part + 1) * D)) as [Value, Value, Value];
   const scale = config.scale_attn_weights ? headDim ** -0.5 : 1;
   const options = { heads, keyValueHeads: heads, headDim, scale };
-  const mixed = attention({ q, k, v }, options, c.attentionBlocks(undefined));
+  const mixed = c.attend({ q, k, v }, options, undefined);
   const h = add(x, c.linear(`${module}.attn.c_proj`, mixed));
   const inner = geluTanh(c.linear(`${module}.mlp.c_fc`, layerNorm(c, `${module}.ln_2`, h, config.layer_norm_epsilon)));
   return add(h, c.linear(`${module}.mlp.c_proj`, inner));

@@ -1,10 +1,15 @@
-export { attentionMasks, wholeMask } from './attention-mask.ts';
+export type { AttentionShape } from './attending.ts';
+export { attention } from './attention.ts';
+export { attentionMasks, UNSEEN, wholeMask } from './attention-mask.ts';
+export { cachedAttention, type LayerCache } from './cached-attention.ts';
 export type {
   AttentionBlocks,
+  AttentionParts,
   BlockPlaces,
   Computation,
   LinearLayer,
   ModelDefinition,
+  PackInputs,
   Parameter,
   TokenInputs,
   WholePack,

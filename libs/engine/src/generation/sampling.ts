@@ -1,0 +1,92 @@
+import type { Random } from '@alphapo/base';
+
+/** How the next token is chosen. */
+export interface SamplingSettings {
+  /** Divides the logits; 0: always the most probable token. */
+  readonly temperature: number;
+  /** Only so many of the most probable tokens; undefined: all. */
+  readonly topK?: number | undefined;
+  /** Only the most probable tokens that together reach this probability. arXiv:1904.09751. */
+  readonly topP?: number | undefined;
+  /** Only tokens that are at least this share as probable as the most probable one. arXiv:2407.01082. */
+  readonly minP?: number | undefined;
+  /** Divides positive logits of tokens that occurred, and multiplies negative ones. arXiv:1909.05858. */
+  readonly repetitionPenalty?: number | undefined;
+}
+
+export interface SampledToken {
+  readonly token: number;
+  /** Under the model itself, before penalty, temperature and cuts; in nats. */
+  readonly logProb: number;
+}
+
+/**
+ * Chooses a token by its logits [V], which are changed. Cuts are made in transformers' order: penalty, temperature, top-k,
+ * top-p, min-p. `occurred`: the tokens of prompt and continuation so far. Of equally probable tokens the first is taken.
+ */
+export function sampleToken(
+  logits: Float32Array,
+  settings: SamplingSettings,
+  { random, occurred }: { readonly random: Random; readonly occurred: ReadonlySet<number> },
+): SampledToken {
+  const normalizer = logSumExp(logits);
+  const { temperature, repetitionPenalty = 1 } = settings;
+  const logProbOf = (token: number, logit: number) => ({ token, logProb: logit - normalizer });
+  const before = repetitionPenalty === 1 ? undefined : Float32Array.from(logits);
+  if (repetitionPenalty !== 1) penalize(logits, occurred, repetitionPenalty);
+  const token = temperature === 0 ? argmax(logits) : drawn(logits, settings, random);
+  return logProbOf(token, (before ?? logits)[token] as number);
+}
+
+function penalize(logits: Float32Array, occurred: ReadonlySet<number>, penalty: number): void {
+  for (const token of occurred) {
+    const logit = logits[token] as number;
+    logits[token] = logit > 0 ? logit / penalty : logit * penalty;
+  }
+}
+
+function argmax(values: Float32Array): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i;
+  return best;
+}
+
+function drawn(logits: Float32Array, settings: SamplingSettings, random: Random): number {
+  const { temperature, topK = logits.length, topP = 1, minP = 0 } = settings;
+  const largest = logits[argmax(logits)] as number;
+  const shareOf = (token: number) => Math.exp(((logits[token] as number) - largest) / temperature);
+  const worthSorting = largest + temperature * Math.log(NEGLIGIBLE);
+  const tokens: number[] = [];
+  for (let i = 0; i < logits.length; i++) if ((logits[i] as number) >= worthSorting) tokens.push(i);
+  tokens.sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b);
+  const shares = tokens.slice(0, topK).map(shareOf);
+  const kept = shares.slice(0, nucleus(shares, topP)).filter((share) => share >= minP);
+  let left = random.next() * kept.reduce((sum, share) => sum + share, 0);
+  const index = kept.findIndex((share) => {
+    left -= share;
+    return left < 0;
+  });
+  return tokens[index < 0 ? kept.length - 1 : index] as number;
+}
+
+/** A token of less than this share of the most probable one is never drawn: one in so many draws would be. */
+const NEGLIGIBLE = 1e-12;
+
+/** How many of the largest shares reach the part `topP` of their sum. */
+function nucleus(shares: readonly number[], topP: number): number {
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  let sum = 0;
+  for (const [i, share] of shares.entries()) {
+    sum += share;
+    if (sum >= topP * total) return i + 1;
+  }
+  return shares.length;
+}
+
+function logSumExp(values: Float32Array): number {
+  let largest = Number.NEGATIVE_INFINITY;
+  for (const value of values) if (value > largest) largest = value;
+  let sum = 0;
+  for (const value of values) sum += Math.exp(value - largest);
+  return largest + Math.log(sum);
+}

@@ -1,0 +1,91 @@
+import { type Random, seededRandom } from '@alphapo/base';
+import type { PolicyChoice } from '../engine.ts';
+import type { SampledToken, SamplingSettings } from './sampling.ts';
+
+/** What continuations are asked for. */
+export interface GenerationRequest {
+  /** Token ids of each prompt; none is empty. */
+  readonly prompts: readonly (readonly number[])[];
+  /** Continuations of each prompt: sequences are numbered by prompt, then by continuation. */
+  readonly continuations: number;
+  /** Tokens of a continuation, at most. */
+  readonly maxTokens: number;
+  /** Tokens that end a continuation; they are a part of it. */
+  readonly endTokens: readonly number[];
+  readonly sampling: SamplingSettings;
+  readonly seed: number;
+  /** `alone`: each sequence is computed by itself, so that its bits depend on nothing else. */
+  readonly batching: 'together' | 'alone';
+}
+
+/** Why a continuation ended: by an end token, at its longest, or because the caller had enough. */
+export type Finish = 'end' | 'length' | 'stopped';
+
+/** A token of a sequence of a request. */
+export interface GeneratedToken extends SampledToken {
+  readonly sequence: number;
+  /** Set with the last token. */
+  readonly finish?: Finish;
+}
+
+/** What follows a prompt. */
+export interface Continuation {
+  readonly tokens: readonly number[];
+  /** Of each token under the model itself, before penalty, temperature and cuts; in nats. */
+  readonly logProbs: readonly number[];
+  readonly finish: Finish;
+}
+
+/** A request under way. */
+export interface Generation {
+  readonly request: GenerationRequest;
+  readonly policy: PolicyChoice;
+  emit(tokens: readonly GeneratedToken[]): void;
+}
+
+const PROMPT_STRIDE = 0x9e3779b1;
+const CONTINUATION_STRIDE = 0x85ebca6b;
+
+/** A prompt that is continued: all its tokens so far, of which the cache may hold those before the last one. */
+export class Sequence {
+  readonly generation: Generation;
+  readonly number: number;
+  readonly tokens: number[];
+  readonly occurred: Set<number>;
+  /** Depends on the seed and on which continuation of which prompt it is, not on what else is computed. */
+  readonly random: Random;
+  readonly #promptLength: number;
+  #finish: Finish | undefined;
+
+  constructor(generation: Generation, prompt: number, continuation: number) {
+    const { request } = generation;
+    this.generation = generation;
+    this.number = prompt * request.continuations + continuation;
+    this.tokens = [...(request.prompts[prompt] as readonly number[])];
+    this.occurred = new Set(this.tokens);
+    this.#promptLength = this.tokens.length;
+    const offset = Math.imul(prompt, PROMPT_STRIDE) + Math.imul(continuation, CONTINUATION_STRIDE);
+    this.random = seededRandom((request.seed + offset) >>> 0);
+  }
+
+  get finish(): Finish | undefined {
+    return this.#finish;
+  }
+
+  /** Takes a token; `longest`: tokens that a sequence can have, prompt included. */
+  take({ token, logProb }: SampledToken, longest: number): GeneratedToken {
+    const { endTokens, maxTokens } = this.generation.request;
+    this.tokens.push(token);
+    this.occurred.add(token);
+    if (endTokens.includes(token)) this.#finish = 'end';
+    else if (this.tokens.length - this.#promptLength >= maxTokens || this.tokens.length >= longest)
+      this.#finish = 'length';
+    const taken = { sequence: this.number, token, logProb };
+    return this.#finish === undefined ? taken : { ...taken, finish: this.#finish };
+  }
+
+  /** The caller wants no further token of it. */
+  stop(): void {
+    this.#finish ??= 'stopped';
+  }
+}
