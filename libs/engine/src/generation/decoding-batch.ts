@@ -104,9 +104,10 @@ export class DecodingBatch {
     if (slot < this.#sequences.length) this.#sequences[slot] = last;
   }
 
-  #choose(sequence: Sequence, { logits }: Record<string, TensorData>, row: number): GeneratedToken {
+  #choose(sequence: Sequence, outputs: Record<string, TensorData>, row: number): GeneratedToken {
     const { vocabularySize: V, maxPositions } = this.#model;
-    const own = (logits?.data as Float32Array).slice(row * V, (row + 1) * V);
+    const { data } = outputs.logits as TensorData & { readonly data: Float32Array };
+    const own = data.slice(row * V, (row + 1) * V);
     const sampled = sampleToken(own, sequence.generation.request.sampling, sequence);
     if (Number.isFinite(sampled.logProb)) return sequence.take(sampled, maxPositions);
     throw new AlphapoError(
