@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { deadLettersCommand } from './commands/dead-letters.ts';
 import { demoCommand } from './commands/demo.ts';
 import { fetchModelCommand } from './commands/fetch-model.ts';
+import { generateCommand } from './commands/generate.ts';
 import { initModelCommand } from './commands/init-model.ts';
 import { lineageCommand } from './commands/lineage.ts';
 import { planCommand } from './commands/plan.ts';
@@ -28,6 +29,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addCommand(demoCommand())
     .addCommand(trainCommand())
     .addCommand(planCommand())
+    .addCommand(generateCommand())
     .addCommand(scoreCommand())
     .addCommand(scoreResponseCommand())
     .addCommand(initModelCommand())

@@ -14,6 +14,7 @@ export type {
   TokenInputs,
   WholePack,
 } from './definition.ts';
+export { readEndTokens } from './end-tokens.ts';
 export { freshParameters } from './fresh.ts';
 export { defaultLoraTargets, freshLora, type LoraFactors, loraFactors } from './lora.ts';
 export { readModelDefinition, runFacts } from './model-folder.ts';

@@ -43,7 +43,6 @@ export interface Generation {
   emit(tokens: readonly GeneratedToken[]): void;
 }
 
-const PROMPT_STRIDE = 0x9e3779b1;
 const CONTINUATION_STRIDE = 0x85ebca6b;
 
 /** A prompt that is continued: all its tokens so far, of which the cache may hold those before the last one. */
@@ -52,7 +51,7 @@ export class Sequence {
   readonly number: number;
   readonly tokens: number[];
   readonly occurred: Set<number>;
-  /** Depends on the seed and on which continuation of which prompt it is, not on what else is computed. */
+  /** Depends on the seed, the prompt, and which of its continuations it is: not on what else is asked for or computed. */
   readonly random: Random;
   readonly #promptLength: number;
   #finish: Finish | undefined;
@@ -64,7 +63,7 @@ export class Sequence {
     this.tokens = [...(request.prompts[prompt] as readonly number[])];
     this.occurred = new Set(this.tokens);
     this.#promptLength = this.tokens.length;
-    const offset = Math.imul(prompt, PROMPT_STRIDE) + Math.imul(continuation, CONTINUATION_STRIDE);
+    const offset = hashOf(this.tokens) + Math.imul(continuation, CONTINUATION_STRIDE);
     this.random = seededRandom((request.seed + offset) >>> 0);
   }
 
@@ -88,4 +87,11 @@ export class Sequence {
   stop(): void {
     this.#finish ??= 'stopped';
   }
+}
+
+/** FNV-1a over the tokens, by 32 bits each. */
+function hashOf(tokens: readonly number[]): number {
+  let hash = 0x811c9dc5;
+  for (const token of tokens) hash = Math.imul(hash ^ token, 0x01000193);
+  return hash;
 }

@@ -1,0 +1,152 @@
+import { createWriteStream } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { AlphapoError } from '@alphapo/base';
+import type { Dtype, ExecutionProvider } from '@alphapo/contracts';
+import { Command, Option } from 'commander';
+import { deviceOption } from '../device.ts';
+import { type ContinuedPrompt, type ContinueOptions, GeneratorSession } from '../generation/generator-session.ts';
+import { type PromptOptions, readPrompts, type TokenPrompt, textPrompt } from '../generation/prompts.ts';
+import { addSamplingOptions, type SamplingOptions, samplingOf } from '../generation/sampling-options.ts';
+import { positive } from '../numbers.ts';
+import { countProgress, stopSignal } from '../terminal.ts';
+
+const DESCRIPTION = `Let a model answer prompts.
+
+Prompts come from --prompt, or from the lines of --data: {"id", "prompt" | "messages" | "prompt_ids"}. On a terminal the
+answers appear as they come, with --adapter those of the model before and after training below each other. Into a pipe or
+--out go lines of JSON: {"id", "text", "tokens", "logProbs", "finish"}, log-probabilities in nats; finish is "stop" or "length".`;
+
+const EXAMPLES = `
+Examples:
+  alphapo generate --model ./smollm2 --chat --prompt "What is the capital of France?"
+  alphapo generate --model ./smollm2 --adapter run/adapter --chat --prompt "Why is the sky blue?"
+  alphapo generate --model ./smollm2 --data prompts.jsonl --n 4 --temperature 0.8 --out answers.jsonl`;
+
+interface GenerateOptions extends SamplingOptions {
+  readonly model: string;
+  readonly adapter?: string;
+  readonly prompt?: string[];
+  readonly data?: string;
+  readonly out?: string;
+  readonly chat?: boolean;
+  readonly chatTemplate?: string;
+  readonly n: number;
+  readonly device: ExecutionProvider;
+  readonly dtype: Dtype;
+  readonly threads?: number;
+}
+
+export function generateCommand(): Command {
+  const command = new Command('generate')
+    .summary('let a model answer prompts')
+    .description(DESCRIPTION)
+    .requiredOption('--model <folder>', 'Hugging Face model folder')
+    .option('--adapter <folder>', 'PEFT adapter to answer under')
+    .option('--prompt <text...>', 'what to continue, or with --chat to answer')
+    .option('--data <file>', 'file of prompts, a line each')
+    .option('--out <file>', 'where the lines of JSON are written')
+    .option('--chat', 'prompts are what a user says: they go through the chat template')
+    .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
+    .option('--n <n>', 'answers to each prompt', positive, 1);
+  return addSamplingOptions(command)
+    .addOption(deviceOption())
+    .addOption(
+      new Option('--dtype <type>', 'element type of weights and activations')
+        .choices(['float32', 'bfloat16', 'float16'])
+        .default('float32'),
+    )
+    .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
+    .addHelpText('after', EXAMPLES)
+    .action(generate);
+}
+
+async function generate(options: GenerateOptions): Promise<void> {
+  const { prompt = [], data, out } = options;
+  if ((data === undefined) === (prompt.length === 0)) {
+    throw new AlphapoError('invalid-argument', 'INVALID_SETTING', 'give --prompt or --data: what should be answered?');
+  }
+  await using session = await GeneratorSession.open({
+    ...{ model: options.model, adapter: options.adapter, chatTemplate: options.chatTemplate },
+    ...{ device: options.device, dtype: options.dtype, threads: options.threads },
+    ignoreEnd: options.ignoreEnd ?? false,
+  });
+  const how: PromptOptions = { tokenizer: session.tokenizer, asChat: options.chat ?? false };
+  const prompts = data === undefined ? prompt.map((text, i) => textPrompt(text, i, how)) : await readPrompts(data, how);
+  const continued = { ...samplingOf(options), continuations: options.n, signal: stopSignal() };
+  if (out === undefined && data === undefined && process.stdout.isTTY) await show(session, prompts, continued);
+  else await writeLines(session, prompts, continued, out);
+}
+
+/** Answers as they come, each prompt by itself. */
+async function show(
+  session: GeneratorSession,
+  prompts: readonly TokenPrompt[],
+  options: ContinueOptions,
+): Promise<void> {
+  const { stdout } = process;
+  const policies = session.policy.kind === 'base' ? [session.policy] : [{ kind: 'base' } as const, session.policy];
+  for (const [i, prompt] of prompts.entries()) {
+    if (prompts.length > 1) stdout.write(`${i === 0 ? '' : '\n'}> ${prompt.text}\n`);
+    for (const policy of policies) {
+      if (policies.length > 1) stdout.write(`${policy.kind === 'base' ? '--- before' : '--- after'}\n`);
+      await showAnswers(session, prompt, policy, options);
+    }
+  }
+}
+
+/** One answer as it comes, several when each has ended. */
+async function showAnswers(
+  session: GeneratorSession,
+  prompt: TokenPrompt,
+  policy: GeneratorSession['policy'],
+  options: ContinueOptions,
+): Promise<void> {
+  const { stdout } = process;
+  const isOne = options.continuations === 1;
+  const end = ({ finish }: ContinuedPrompt) => (finish === 'length' ? ' …\n' : '\n');
+  await session.continue([prompt], policy, {
+    ...options,
+    onText: ({ text }) => void (isOne && stdout.write(text)),
+    onContinuation: (answer) => {
+      stdout.write(isOne ? end(answer) : `[${answer.index + 1}] ${answer.text}${end(answer)}`);
+    },
+  });
+}
+
+/** Lines of JSON in the order of the prompts, each written when those before it are. */
+async function writeLines(
+  session: GeneratorSession,
+  prompts: readonly TokenPrompt[],
+  options: ContinueOptions,
+  file: string | undefined,
+): Promise<void> {
+  const stream: Writable = file === undefined ? process.stdout : createWriteStream(file);
+  const total = prompts.length * options.continuations;
+  const progress = countProgress('answers');
+  const done: (string | undefined)[] = new Array(total).fill(undefined);
+  let written = 0;
+  let count = 0;
+  const onContinuation = (answer: ContinuedPrompt) => {
+    const { prompt, index, text, tokens, logProbs, finish } = answer;
+    const id = prompts[prompt]?.id;
+    const which = options.continuations > 1 ? { index } : {};
+    done[prompt * options.continuations + index] =
+      `${JSON.stringify({ id, ...which, text, tokens, logProbs, finish })}\n`;
+    for (; written < total && done[written] !== undefined; written++) {
+      stream.write(done[written]);
+      done[written] = '';
+    }
+    progress.update(++count, total, 'generating');
+  };
+  try {
+    await session.continue(prompts, session.policy, { ...options, onContinuation });
+  } finally {
+    progress.stop();
+    if (file !== undefined) {
+      stream.end();
+      await finished(stream);
+    }
+  }
+  if (file !== undefined) process.stderr.write(`wrote ${count} answers to ${file}\n`);
+}
