@@ -26,7 +26,7 @@ const DESCRIBES = words(`
   score scores rating ratings rank ranks ranking margin margins reward rewards vote votes probability prob probs
   confidence strength preference preferences agreement quality difficulty helpfulness honesty truthfulness
   harmlessness correctness toxicity perplexity logp logps logprob logprobs loss grade grades metric metrics stats
-  source dataset datasource origin corpus collection split subset fold config configs file filename path
+  pair source dataset datasource origin corpus collection split subset fold config configs file filename path
   url urls uri link links license licence copyright provenance
   id ids uid uuid guid hash sha md5 digest index idx row line lineno order position offset
   model models policy policies generator engine checkpoint temperature seed

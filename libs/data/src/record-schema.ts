@@ -30,9 +30,11 @@ const json = z
   .string()
   .regex(/^\s*[[{]/)
   .meta({ description: 'the same as JSON text' });
-const tools = z
+const tools = z.array(z.looseObject({})).meta({ id: 'tools', description: 'tools, as the chat template takes them' });
+const calls = z
   .array(z.looseObject({}))
-  .meta({ id: 'tools', description: 'JSON Schemas of tools, or calls of tools, as the chat template takes them' });
+  .min(1)
+  .meta({ id: 'tool-calls', description: 'calls of tools, as the chat template takes them' });
 const optionalText = z.string().nullish();
 const besideContent = {
   name: optionalText,
@@ -43,8 +45,8 @@ const besideContent = {
 };
 const message = z
   .union([
-    z.looseObject({ role, content, tool_calls: z.union([tools, json, nothing]).optional(), ...besideContent }),
-    z.looseObject({ role, content: z.null().optional(), tool_calls: z.union([tools.min(1), json]), ...besideContent }),
+    z.looseObject({ role, content, tool_calls: z.union([calls, json, nothing]).optional(), ...besideContent }),
+    z.looseObject({ role, content: z.null().optional(), tool_calls: z.union([calls, json]), ...besideContent }),
   ])
   .meta({ id: 'message', description: 'a chat message; its content may be null beside calls of tools' });
 const turn = z
@@ -56,7 +58,7 @@ const messages = z
   .meta({ id: 'messages' });
 const said = z.union([text, messages, message, turn]).meta({ id: 'said', description: 'text or chat messages' });
 const exchange = z.union([
-  z.tuple([z.string(), optionalText]),
+  z.tuple([z.string(), z.string().nullable()]),
   z.strictObject({ input: z.string(), output: optionalText }),
 ]);
 const turns = z
