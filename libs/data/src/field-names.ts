@@ -47,7 +47,7 @@ const FURTHER_RESPONSE = words(`
 const MAKING = words('labelling labeling judge critic critique annotation generation gen distilabel');
 
 /** Names that no rule above gives. */
-const NAMES = words('info extra extra_info original_chosen original_rejected full_chosen full_rejected');
+const NAMES = words('info other_info extra extra_info original_chosen original_rejected full_chosen full_rejected');
 const NAMES_IN_MESSAGES = words('header hashed_ip state emojis cache_control');
 
 /** Whether a field of a record describes the record, whatever its value: scores, sources, ids, further responses … */

@@ -107,11 +107,12 @@ export function checkUnread(level: FieldLevel, name: string, value: unknown, pla
     const advice = `${wayOut}, or pass it over with --ignore-fields ${name}`;
     refuse('UNSUPPORTED_FIELD', `${place} changes what is trained on and is not supported: ${advice}`, place);
   }
-  if (isNoText(value) || describes(name)) return;
-  if (read.includes(name)) {
+  // Beside a pair, a score is only a score.
+  if (read.includes(name) && name !== 'score') {
     const rule = 'is not read in a record of this form, so what it says would be lost';
     refuse('UNSUPPORTED_FIELD', `${place} ${rule}; drop it, or pass it over with --ignore-fields ${name}`, place);
   }
+  if (isNoText(value) || describes(name)) return;
   refuse('UNKNOWN_FIELD', `${place} is no known field, so what it says would be lost${wayOutOf(level, name)}`, place);
 }
 

@@ -134,10 +134,11 @@ function reasoningAt(fields: Fields, place: string): string | undefined {
 /** Whether the record wants the message to be trained on; how far that is so is known when the pair is split. */
 function addMark(fields: Fields, name: string, message: Message, place: string, record: RecordFields): void {
   const value = fields[name];
+  const field = `${place}.${name}`;
   if (value === undefined || value === null) return;
   const trained = Number(value);
   if ((typeof value !== 'number' && typeof value !== 'boolean') || (trained !== 0 && trained !== 1)) {
-    refuse('UNSUPPORTED_FIELD', `${place}.${name} must be 0 or 1: weights of single messages are not supported`, place);
+    refuse('UNSUPPORTED_FIELD', `${field} must be 0 or 1: weights of single messages are not supported`, field);
   }
-  record.marks.push({ message, trained: trained === 1, place: `${place}.${name}` });
+  record.marks.push({ message, trained: trained === 1, place: field });
 }
