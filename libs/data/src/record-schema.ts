@@ -13,7 +13,7 @@ const anyCase = (name: string) => [...name].map((letter) => `[${letter}${letter.
 const text = z.string().min(1);
 /** Nothing is said: as if the field were not there. */
 const nothing = z
-  .union([z.null(), z.literal(''), z.array(z.never()).max(0)])
+  .union([z.null(), z.literal(''), z.array(z.never()).max(0), z.strictObject({})])
   .meta({ id: 'nothing', description: 'as if the field were not there' });
 const role = z
   .string()
@@ -89,7 +89,7 @@ const prompts: Readonly<Record<(typeof PROMPTS)[number], z.ZodType>> = {
   conversation: turns,
 };
 const surroundings = {
-  ...each(SYSTEMS, optionalText),
+  ...each(SYSTEMS, z.union([z.string(), nothing]).optional()),
   history: z.union([turns, nothing]).optional(),
   tools: z.union([tools, json, nothing]).optional(),
 };
