@@ -238,6 +238,13 @@ const FORMS = [
   { chosen_messages: [user, good], rejected_messages: [user, bad] },
   { conversations: [{ from: 'human', value: 'Hi' }], chosen: { from: 'gpt', value: 'Hello' }, rejected: 'Bye' },
   { instruction: 'Add', input: '1 + 1', chosen: '2', rejected: '3' },
+  { system: 'Be brief.', question: 'How many?', chosen: 'Two', rejected: 'Many', weight: 0.5, source: 'web' },
+  { history: [['Hi', 'Hello']], messages: [user], chosen: JSON.stringify([good]), rejected: JSON.stringify([bad]) },
+  {
+    input: { messages: [user], tools: [{ function: { name: 'f' } }], parallel_tool_calls: true },
+    preferred_output: [{ role: 'assistant', content: null, tool_calls: [{ function: { name: 'f', arguments: {} } }] }],
+    non_preferred_output: [{ role: 'Assistant', content: 'No.', reasoning_content: 'A guess.' }],
+  },
   { text: ['a b', 'a c'], score: [0.25, 1] },
   { prompt_ids: [1, 2], chosen_ids: [3], rejected_ids: [4, 5] },
   { prompt: [{ role: 'system', content: [{ type: 'text', text: 'Be brief.' }] }, user], chosen: 'Yes', rejected: 'No' },

