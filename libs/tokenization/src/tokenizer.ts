@@ -81,7 +81,6 @@ export async function openTokenizer(folder: string, options: TokenizerOptions = 
   const added = addedTokensOf({ definition, config, addedTokens: beside.added.json, named });
   const problem = wrongTokenId({ ...definition, added_tokens: added }) ?? unsupportedFeature(definition, config);
   if (problem !== undefined) throw invalid(file, problem, undefined);
-  checkSpecialTokens({ definition, config, addedTokens: beside.added.json, named });
   const chatTemplate = await chooseChatTemplate(options.chatTemplate, { folder, config: config.chat_template, named });
   try {
     const corrected = {
@@ -91,6 +90,7 @@ export async function openTokenizer(folder: string, options: TokenizerOptions = 
     };
     // As in Rust: text comes back as it was, unless the model's files ask for less white space.
     const parts = new HuggingFaceTokenizer(corrected, { clean_up_tokenization_spaces: false, ...config });
+    checkSpecialTokens({ definition, config, addedTokens: beside.added.json, named });
     return new OpenTokenizer(parts, new TextEncoder(parts, added), named, {
       digest: sha256(text, '\0', beside.config.text ?? '{}', ...digested(beside.map), ...digested(beside.added)),
       chatTemplate,
