@@ -3,8 +3,8 @@ import { readdir, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
-import { parsePreference, readRecords } from './index.ts';
+import { temporaryFolder } from '../../../../test/temporary-folder.ts';
+import { parsePreference, readRecords } from '../index.ts';
 
 async function fileOf(name: string, content: string | Uint8Array): Promise<string> {
   const file = join(await temporaryFolder(), name);
