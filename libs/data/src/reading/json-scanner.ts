@@ -185,6 +185,6 @@ export class JsonScanner {
 
   #leave(bracket: number, place: number): void {
     if (this.#open.pop() === bracket) return;
-    throw new JsonError(`has brackets that do not match at byte ${place}, in or after record ${this.#found}`);
+    throw new JsonError(`has brackets that do not match at byte ${place}, in record ${this.#found + 1}`);
   }
 }
