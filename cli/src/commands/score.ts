@@ -20,7 +20,9 @@ import {
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { TokenizerPool } from '@alphapo/tokenization';
 import { Command } from 'commander';
+import { addDataOptions, DATA_PLACES, type DataValues, dataSourceOf } from '../data-options.ts';
 import { deviceOption } from '../device.ts';
+import { modelFolder } from '../model-place.ts';
 import { positive } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
 import { type DataPair, readDataset } from '../training/dataset.ts';
@@ -28,7 +30,7 @@ import { type DataPair, readDataset } from '../training/dataset.ts';
 /** Pairs that are computed at a time. */
 const BATCH_PAIRS = 64;
 
-interface ScoreOptions extends Record<string, unknown> {
+interface ScoreOptions extends Record<string, unknown>, DataValues {
   readonly model: string;
   readonly data: string[];
   readonly out: string;
@@ -49,8 +51,8 @@ export function scoreCommand(): Command {
       'Log-probabilities of the responses of pairs, in nats: a line of JSON per pair, {id, chosen: {sum, mean, tokens}, ' +
         'rejected: {…}}; with --objective also rewards, margin and loss, the pairs of all files being one batch',
     )
-    .requiredOption('--model <folder>', 'Hugging Face model folder')
-    .requiredOption('--data <files...>', 'preference pairs')
+    .requiredOption('--model <folder>', 'Hugging Face model folder, or owner/name on the hub')
+    .requiredOption('--data <places...>', DATA_PLACES)
     .requiredOption('--out <file>', 'where the lines are written; - for standard output')
     .option('--adapter <folder>', 'PEFT adapter to score under')
     .option('--reference-model <folder>', 'model that dpo, ipo and hinge compare with (default: the model)')
@@ -59,13 +61,15 @@ export function scoreCommand(): Command {
     .addOption(deviceOption())
     .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
     .action(score);
-  return addSettingsOptions(command, SETTINGS);
+  return addSettingsOptions(addDataOptions(command), SETTINGS);
 }
 
 const SETTINGS = [...Object.keys(objectiveSettings), 'maxLength', 'maxPromptLength', 'dtype'];
 
 async function score(options: ScoreOptions): Promise<void> {
-  const facts = runFacts(await readModelDefinition(options.model), 1);
+  const source = await dataSourceOf(options);
+  const model = await modelFolder(options.model, source.hub);
+  const facts = runFacts(await readModelDefinition(model), 1);
   const specification = resolveRunSpecification(await readSettings(undefined, options), facts);
   const objective = (options.objective ?? options.preset) === undefined ? undefined : specification.objective;
   if (options.referenceModel !== undefined && !(objective && needsReference(objective))) {
@@ -75,13 +79,15 @@ async function score(options: ScoreOptions): Promise<void> {
       'reference-model: give an objective that compares with a reference: dpo, ipo, or hinge with --reference base',
     );
   }
-  await using tokenizer = await TokenizerPool.open(options.model, { chatTemplate: options.chatTemplate });
-  const { pairs, rejected } = await readDataset(options.data, tokenizer, specification.lengths);
-  await using engine = await openEngine(options.model, {
+  await using tokenizer = await TokenizerPool.open(model, { chatTemplate: options.chatTemplate });
+  const { pairs, rejected } = await readDataset(options.data, tokenizer, specification.lengths, source);
+  await using engine = await openEngine(model, {
     executionProvider: options.device,
     dtype: specification.dtype,
     threads: options.threads,
-    referenceModel: options.referenceModel,
+    referenceModel:
+      options.referenceModel &&
+      (await modelFolder(options.referenceModel, source.hub, { option: '--reference-model' })),
   });
   const choice = await choosePolicy(engine, options.adapter);
   const lines = scoreLines(engine, pairs, { choice, objective, perToken: options.perToken ?? false });

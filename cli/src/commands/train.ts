@@ -2,7 +2,9 @@ import { AlphapoError } from '@alphapo/base';
 import type { ExecutionProvider } from '@alphapo/contracts';
 import { createLogger, type LogLevel } from '@alphapo/telemetry';
 import { Command, Option } from 'commander';
+import { addDataOptions, DATA_PLACES, type DataValues, dataSourceOf } from '../data-options.ts';
 import { deviceOption } from '../device.ts';
+import { modelFolder } from '../model-place.ts';
 import { bytes, count, positive, share } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
 import { describeEvaluation, stopSignal, trainingProgress } from '../terminal.ts';
@@ -22,7 +24,7 @@ cluster, without Kafka. What it writes below --out:
   rejected.jsonl       records that could not be trained on, with file, line and reason
   summary.json         settings, held-out results, speed
 
-Data: .json, .jsonl, either with gzip; prompt/chosen/rejected as text or chat messages, implicit prompts, ShareGPT, or
+Data: .jsonl, .json, .csv, .tsv, .parquet, each with gzip or zstd, folders of them, or hf:owner/name; prompt/chosen/rejected as text or chat messages, implicit prompts, ShareGPT, or
 token ids (prompt_ids, chosen_ids, rejected_ids).`;
 
 const EXAMPLES = `
@@ -32,7 +34,7 @@ Examples:
   alphapo train --config run.yaml --model ./tiny --data pairs.jsonl --out run --resume`;
 
 /** Options of `train` beside the run's settings. */
-interface TrainOptions extends Record<string, unknown> {
+interface TrainOptions extends Record<string, unknown>, DataValues {
   readonly model: string;
   readonly data: string[];
   readonly out: string;
@@ -57,8 +59,11 @@ export function trainCommand(): Command {
   const command = new Command('train')
     .summary('train a model on preference pairs on this machine')
     .description(DESCRIPTION)
-    .requiredOption('--model <folder>', 'Hugging Face model folder: config.json, safetensors, tokenizer.json')
-    .requiredOption('--data <files...>', 'preference pairs')
+    .requiredOption(
+      '--model <folder>',
+      'Hugging Face model folder (config.json, safetensors, tokenizer.json), or owner/name on the hub',
+    )
+    .requiredOption('--data <places...>', DATA_PLACES)
     .requiredOption('--out <folder>', 'where everything is written')
     .option('--config <file>', 'settings in YAML, by the names of the options; the command line wins')
     .option(
@@ -88,7 +93,7 @@ export function trainCommand(): Command {
     )
     .addHelpText('after', EXAMPLES)
     .action(run);
-  return addSettingsOptions(command);
+  return addSettingsOptions(addDataOptions(command));
 }
 
 async function run(options: TrainOptions): Promise<void> {
@@ -96,10 +101,14 @@ async function run(options: TrainOptions): Promise<void> {
     throw new AlphapoError('invalid-argument', 'INVALID_SETTING', 'give --eval-data or --eval-fraction, not both');
   }
   const settings = await readSettings(options.config, options);
+  const source = await dataSourceOf(options);
   const request: TrainRequest = {
-    model: options.model,
-    referenceModel: options.referenceModel,
+    model: await modelFolder(options.model, source.hub),
+    referenceModel:
+      options.referenceModel &&
+      (await modelFolder(options.referenceModel, source.hub, { option: '--reference-model' })),
     data: options.data,
+    source,
     out: options.out,
     evalData: options.evalData ?? [],
     evalFraction: options.evalFraction,

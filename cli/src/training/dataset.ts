@@ -1,5 +1,7 @@
-import { type FileRecord, type RecordReason, type Rejection, readRecords, shuffledOrder } from '@alphapo/data';
+import { type FileRecord, type RecordReason, type Rejection, shuffledOrder } from '@alphapo/data';
 import type { TokenizerPool } from '@alphapo/tokenization';
+import type { DataSource } from '../data-options.ts';
+import { readPlaces } from '../data-places.ts';
 
 /** A record as its file has it. */
 interface SourceRecord {
@@ -34,36 +36,35 @@ export interface Dataset {
 }
 
 /**
- * Reads, parses and tokenizes the records of files, by the same functions as the tokenizer service. Records are held in
+ * Reads, parses and tokenizes the records of places (files, folders, data sets of a hub), by the same functions as the tokenizer service. Records are held in
  * memory: the run's number of steps, the lengths and the held-out part depend on all of them.
  */
 export async function readDataset(
-  files: readonly string[],
+  places: readonly string[],
   tokenizer: TokenizerPool,
   lengths: { readonly maxLength: number; readonly maxPromptLength: number },
+  source?: DataSource,
 ): Promise<Dataset> {
   const pairs: DataPair[] = [];
   const rejected: RejectedRecord[] = [];
-  for (const file of files) {
-    for await (const records of inGroups(readRecords(file))) {
-      const bytes = records.map((record) => record.bytes);
-      for (const [i, made] of (await tokenizer.run('records', bytes, lengths)).entries()) {
-        const record = recordOf(records[i] as FileRecord, file);
-        if (made.ok) pairs.push({ ...record, ...made.pair, id: made.pair.id ?? record.origin });
-        else if (fitsInLog(made)) rejected.push({ ...record, ...reasonOf(made) });
-        else
-          rejected.push({
-            ...record,
-            ...reasonOf(made),
-            bytes: Uint8Array.from(record.bytes.subarray(0, BEGINNING_BYTES)),
-          });
-      }
+  for await (const records of inGroups(readPlaces(places, source))) {
+    const bytes = records.map((record) => record.bytes);
+    for (const [i, made] of (await tokenizer.run('records', bytes, lengths)).entries()) {
+      const record = recordOf(records[i] as FileRecord);
+      if (made.ok) pairs.push({ ...record, ...made.pair, id: made.pair.id ?? record.origin });
+      else if (fitsInLog(made)) rejected.push({ ...record, ...reasonOf(made) });
+      else
+        rejected.push({
+          ...record,
+          ...reasonOf(made),
+          bytes: Uint8Array.from(record.bytes.subarray(0, BEGINNING_BYTES)),
+        });
     }
   }
   return { pairs, rejected };
 }
 
-const recordOf = ({ bytes, line }: FileRecord, file: string): SourceRecord => ({ bytes, origin: `${file}:${line}` });
+const recordOf = ({ bytes, file, line }: FileRecord): SourceRecord => ({ bytes, origin: `${file}:${line}` });
 
 /** Records that are tokenized at a time, and bytes of them. */
 const GROUP_RECORDS = 128;

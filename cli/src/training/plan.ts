@@ -5,6 +5,7 @@ import { ModelFolder } from '@alphapo/engine';
 import { runFacts } from '@alphapo/models';
 import { identifyRun } from '@alphapo/optimizer';
 import { TokenizerPool } from '@alphapo/tokenization';
+import type { DataSource } from '../data-options.ts';
 import { type DataPair, holdOut, type RejectedRecord, readDataset } from './dataset.ts';
 import { fitMemory, memoryPlanner, planInWay } from './memory.ts';
 import { runIdentityOf } from './run-folder.ts';
@@ -14,7 +15,10 @@ import type { TrainPlan } from './train.ts';
 export interface TrainRequest {
   readonly model: string;
   readonly referenceModel: string | undefined;
+  /** Files, folders, or data sets of a hub. */
   readonly data: readonly string[];
+  /** How `data` and `evalData` are read; as they are, where undefined. */
+  readonly source?: DataSource;
   readonly out: string;
   readonly evalData: readonly string[];
   readonly evalFraction: number | undefined;
@@ -37,8 +41,8 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
   const withAdapter = await adapterSettings(settings, request.initAdapter);
   const { lengths } = resolveRunSpecification(withAdapter, runFacts(model.definition, 1));
   await using tokenizer = await TokenizerPool.open(request.model, { chatTemplate: request.chatTemplate });
-  const data = await readDataset(request.data, tokenizer, lengths);
-  const evalData = await readDataset(request.evalData, tokenizer, lengths);
+  const data = await readDataset(request.data, tokenizer, lengths, request.source);
+  const evalData = await readDataset(request.evalData, tokenizer, lengths, request.source);
   const rejected = [...data.rejected, ...evalData.rejected];
   if (request.strict && rejected.length > 0) throw strictError(rejected);
   const [train, evaluation] =

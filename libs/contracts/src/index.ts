@@ -59,3 +59,4 @@ export { type SkippedStep, type TrainingStep, trainingStepSchema } from './train
 export const descriptorSetFile = new URL('./generated/descriptor-set.binpb', import.meta.url);
 export { parseEnvironment, readSecret, type SecretSource, secretSource } from './environment.ts';
 export { parseRunSettings, readSettingsFile } from './run-settings-file.ts';
+export { parseYaml } from './yaml.ts';

@@ -1,1 +1,3 @@
-export { type FetchedModel, type FetchOptions, type FetchProgress, fetchModel } from './fetch-model.ts';
+export { type CachedDataset, openDataset } from './cached-dataset.ts';
+export { cachedModel } from './cached-model.ts';
+export { fetchModel } from './fetch-model.ts';
