@@ -14,7 +14,12 @@ export function parsePreference(record: Uint8Array | string): ParsedPreference {
     checkPrompt(draft);
     checkResponses(draft);
     const id = idOf(fields);
-    const preference = (id === undefined ? draft : { ...draft, id }) as Preference;
+    const weight = weightOf(fields);
+    const preference = {
+      ...draft,
+      ...(id !== undefined && { id }),
+      ...(weight !== undefined && { weight }),
+    } as Preference;
     return { ok: true, preference, facts: { form: draft.kind, prompt: 'explicit', read: [], ignored: [] } };
   } catch (error) {
     if (!(error instanceof RecordError)) throw error;
@@ -37,6 +42,13 @@ function idOf(fields: Fields): string | undefined {
   }
   if (Math.abs(id) <= Number.MAX_SAFE_INTEGER) return String(id);
   return refuse('WRONG_TYPE', `${name} is a number that loses digits; write it as a string`, name);
+}
+
+/** What the pair counts in the loss. */
+function weightOf({ weight }: Fields): number | undefined {
+  if (weight === undefined || weight === null) return undefined;
+  if (typeof weight === 'number' && Number.isFinite(weight) && weight >= 0) return weight;
+  return refuse('WRONG_TYPE', `weight must be a number, 0 or more, not ${describe(weight)}`, 'weight');
 }
 
 /** Something must stand before the responses, and the assistant must be the next to speak. */
