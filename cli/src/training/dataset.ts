@@ -16,6 +16,8 @@ export interface DataPair extends SourceRecord {
   readonly prompt: readonly number[];
   readonly chosen: readonly number[];
   readonly rejected: readonly number[];
+  /** What the pair counts in the loss; undefined: 1. */
+  readonly weight: number | undefined;
   /** Tokens that the limits cut off. */
   readonly truncated: { readonly prompt: number; readonly chosen: number; readonly rejected: number };
 }

@@ -9,7 +9,10 @@ import { batchTotals } from '@alphapo/engine';
 import { callUnary, connect } from '@alphapo/rpc';
 import type { DataPair } from './dataset.ts';
 
-/** How a policy does on pairs; means over the pairs. Log-probabilities are means over response tokens, in nats. */
+/**
+ * How a policy does on pairs; means over the pairs. The loss counts each pair by its weight, the other numbers count each
+ * once. Log-probabilities are means over response tokens, in nats.
+ */
 export interface Evaluation {
   readonly pairs: number;
   /** Share of pairs whose chosen response has the higher reward. */
@@ -74,7 +77,7 @@ function scoreRequest(
   },
 ): ScoreRequest {
   return {
-    items: pairs.map(({ id, prompt, chosen, rejected }) => ({
+    items: pairs.map(({ id, prompt, chosen, rejected, weight }) => ({
       id,
       item: {
         $case: 'tokenPair',
@@ -83,6 +86,7 @@ function scoreRequest(
           prompt: [...prompt],
           chosen: [...chosen],
           rejected: [...rejected],
+          weight,
           sourceOffset: 0n,
           truncatedPromptTokens: 0,
           truncatedChosenTokens: 0,

@@ -13,5 +13,6 @@ export {
   floatTensor,
   sameShape,
 } from './tensor.ts';
+export { LONGEST_TIMER_MS, timerMs } from './timers.ts';
 export { unlessAborted, within } from './waiting.ts';
 export { fromWireError, toWireError, type WireError } from './wire-error.ts';

@@ -7,6 +7,8 @@ export interface PairTokens {
   readonly prompt: readonly number[];
   readonly chosen: readonly number[];
   readonly rejected: readonly number[];
+  /** What the pair counts in the loss: finite and at least 0; 1 where absent. */
+  readonly weight?: number | undefined;
 }
 
 /** One response after its prompt, as token ids. */
@@ -24,7 +26,7 @@ export interface SequenceLogProbs {
   readonly logProbs: Float32Array;
 }
 
-/** What a pair did in the forward pass. Rewards and loss as the objective defines them. */
+/** What a pair did in the forward pass. Rewards as the objective defines them, and its loss times the pair's weight. */
 export interface PairOutcome {
   readonly chosen: SequenceLogProbs;
   readonly rejected: SequenceLogProbs;
@@ -36,8 +38,8 @@ export interface PairOutcome {
 }
 
 /**
- * The gradient of a shard: of sum(loss of its pairs) / batchPairs, by trainable tensor, in the policy's order. Where the
- * objective averages over tokens, a pair's loss has its share of the whole batch's average.
+ * The gradient of a shard: of sum(weight * loss of its pairs) / batchPairs, by trainable tensor, in the policy's order. Where
+ * the objective averages over tokens, a pair's loss has its share of the whole batch's average.
  */
 export interface ShardGradient {
   readonly pairs: readonly PairOutcome[];

@@ -9,7 +9,7 @@ import { type Graph, peakBytes, type Value } from '@alphapo/graph';
 import type { ModelDefinition } from '@alphapo/models';
 import { attentionBlocks, keyCount, queryCount } from './attention-blocks.ts';
 import type { LogitLayout } from './head.ts';
-import { batchFeeds, batchPairsFeed, pairFeeds, referenceFeeds } from './objective-feeds.ts';
+import { batchFeeds, batchPairsFeed, pairFeeds, referenceFeeds, weightFeed } from './objective-feeds.ts';
 import { groupRows, logitLayout, packRows } from './pack.ts';
 import { gradientProgram, type Program, scoringProgram, trainableParameters, type WeightSource } from './program.ts';
 import { programStyle } from './program-style.ts';
@@ -139,6 +139,7 @@ function feedsOf(
   return {
     ...pack.feeds,
     ...pairFeeds(pack),
+    ...weightFeed(rows.map(() => ({}))),
     ...batchPairsFeed(batch),
     ...batchFeeds(objective, batch),
     ...(needsReference(objective) ? referenceFeeds({ chosen: zeros, rejected: zeros }) : {}),

@@ -13,6 +13,8 @@ export interface TokenizeOptions extends TokenLimits {
 /** A preference as token ids, within the limits. */
 interface TokenizedPreference {
   readonly id: string | undefined;
+  /** What the pair counts in the loss; undefined: 1. */
+  readonly weight: number | undefined;
   readonly prompt: number[];
   readonly chosen: number[];
   readonly rejected: number[];
@@ -68,6 +70,7 @@ export function tokenizePreference(
       ok: true,
       pair: {
         id: preference.id,
+        weight: preference.weight,
         prompt,
         chosen,
         rejected,

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { LONGEST_TIMER_MS } from '@alphapo/base';
 import {
   drainTimeSchema,
   parseEnvironment,
@@ -41,7 +42,9 @@ const environmentSchema = z.object({
     .number()
     .int()
     .positive()
-    .default(15 * 60_000),
+    .max(LONGEST_TIMER_MS)
+    .default(15 * 60_000)
+    .describe('milliseconds that a scorer may take for a shard'),
 });
 
 /** The optimizer's configuration from environment variables. Errors: INVALID_CONFIGURATION with the variable. */

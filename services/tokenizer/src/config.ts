@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from '@alphapo/base';
 import {
   drainTimeSchema,
   parseEnvironment,
@@ -31,6 +32,7 @@ const environmentSchema = z.object({
     .number()
     .int()
     .nonnegative()
+    .max(LONGEST_TIMER_MS)
     .default(DEFAULT_LINGER_MS)
     .describe('milliseconds after which a partial batch is flushed; 0: only at the end of the data'),
   ALPHAPO_MAX_BATCHES_AHEAD: z.coerce
