@@ -79,6 +79,7 @@ ports:
 - { name: ALPHAPO_DRAIN_SECONDS, value: {{ sub (int64 (index .root.Values .component).terminationGracePeriodSeconds) 10 | max 1 | quote }} }
 {{- end }}
 - { name: ALPHAPO_HEALTH_ADDRESS, value: "0.0.0.0:50050" }
+- { name: ALPHAPO_TERMINATION_MESSAGE, value: /dev/termination-log }
 {{- if .root.Values.metrics.enabled }}
 - { name: ALPHAPO_METRICS_ADDRESS, value: "0.0.0.0:9464" }
 {{- end }}
@@ -163,10 +164,12 @@ securityContext:
 {{- end -}}
 
 {{/*
-What KEDA was told is a note of the autoscaler's on the workload. Where KEDA does not scale it is emptied, so that it says nothing when KEDA comes back.
+What KEDA was told is a note of the autoscaler's on the workload. Where KEDA does not scale, a note that is still there is emptied, so that it says
+nothing when KEDA comes back. Takes also "kind".
 */}}
 {{- define "alphapo.workloadAnnotations" -}}
-{{- if ne .Values.autoscaling.mode "keda" }}
+{{- $live := lookup "apps/v1" .kind .root.Release.Namespace (include "alphapo.name" .) | default dict -}}
+{{- if and (ne .root.Values.autoscaling.mode "keda") (dig "metadata" "annotations" "alphapo.dev/desired-replicas" "" $live) }}
 annotations: { alphapo.dev/desired-replicas: "" }
 {{- end }}
 {{- end -}}
