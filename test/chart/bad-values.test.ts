@@ -49,7 +49,8 @@ describeHelm('values that cannot be', () => {
     ['the objective hinge compares with no', reference({ objective: 'hinge' })],
     ['the objective ipo compares with no', reference({ objective: 'ipo', reference: 'none' })],
     ['image.repository: <registry> is a placeholder', { image: { repository: '<registry>/alphapo' } }],
-    ['kafka.brokers[1]: <broker 2> is a placeholder', { kafka: { brokers: ['a:1', '<broker 2>:9092'] } }],
+    ["at '/kafka/brokers/1': '<broker 2>:9092' does not match", { kafka: { brokers: ['a:1', '<broker 2>:9092'] } }],
+    ['kafka.brokers[1]: <broker> is a placeholder', { kafka: { brokers: ['a:1', '<broker>:9092'] } }],
     [
       'scorer.extraEnv[0].value: <your value> is a placeholder',
       { scorer: { extraEnv: [{ name: 'A', value: '<your value>' }] } },

@@ -15,7 +15,7 @@ async function inShell(kubectl: string, commands: string): Promise<string> {
 
 /** The commands that give a caller certificates and a token, and that follow the run. */
 const callerCommands = (values: Values) =>
-  (/port-forward [^\n]*\n(.*?)\n +alphapo watch/s.exec(notes(values)) as RegExpExecArray)[1] as string;
+  (/port-forward service[^\n]*\n(.*?)\n +alphapo watch/s.exec(notes(values)) as RegExpExecArray)[1] as string;
 
 describeHelm('the notes', () => {
   test.each<[string, string | undefined, Values]>([
@@ -56,7 +56,7 @@ describeHelm('the notes', () => {
   test('wait for the optimizer’s pod before they forward its port', async () => {
     const [wait] = /until kubectl .*; done/.exec(notes()) as RegExpExecArray;
     // There is none at first.
-    const kubectl = 'echo "$@" >>calls; [ "$(wc -l <calls)" -gt 1 ]';
+    const kubectl = `printf '%s\\n' "$*" >>calls; [ "$(wc -l <calls)" -gt 1 ]`;
     const said = await inShell(kubectl, `sleep() { :; }\n${wait}\ncat calls`);
     const call = '-n models wait pod/trial-alphapo-optimizer-0 --for=condition=Ready --timeout=5s';
     expect(said).toBe(`${call}\n${call}\n`);

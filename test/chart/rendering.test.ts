@@ -259,6 +259,14 @@ describeHelm('the chart', () => {
     });
   });
 
+  test('tells the optimizer what exports call the model: its name, else the hub’s', () => {
+    const name = (values: Values) => environmentOf(one(render(values), 'StatefulSet', 'optimizer')).ALPHAPO_MODEL_NAME;
+    const model = { existingClaim: { name: '' }, huggingFace: { repo: 'org/name', revision: COMMIT } };
+    expect(name({})).toBeUndefined();
+    expect(name({ model })).toBe(`org/name@${COMMIT}`);
+    expect(name({ model: { ...model, name: 'org/other' } })).toBe('org/other');
+  });
+
   test('tells the tokenizer which fields to pass over', () => {
     const fields = (values: Values) =>
       environmentOf(one(render(values), 'Deployment', 'tokenizer')).ALPHAPO_IGNORE_FIELDS;

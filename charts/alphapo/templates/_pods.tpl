@@ -157,6 +157,13 @@ securityContext:
 {{- end }}
 {{- end -}}
 
+{{- define "alphapo.modelNameEnv" -}}
+{{- $hub := .root.Values.model.huggingFace -}}
+{{- with .root.Values.model.name | default (empty $hub.repo | ternary "" (printf "%s@%s" $hub.repo $hub.revision)) }}
+- { name: ALPHAPO_MODEL_NAME, value: {{ . | quote }} }
+{{- end }}
+{{- end -}}
+
 {{- define "alphapo.referenceModelEnv" -}}
 {{- if include "alphapo.modelSource" (dict "root" .root "key" "referenceModel") }}
 - { name: ALPHAPO_REFERENCE_MODEL, value: {{ include "alphapo.modelFolder" (dict "root" .root "key" "referenceModel") | quote }} }
