@@ -65,6 +65,7 @@ const SERVICES = {
         'batches that may wait for the optimizer; 0: any number',
       ],
       ['--processes <n>', 'ALPHAPO_TOKENIZER_PROCESSES', 'processes that tokenize'],
+      ['--ignore-fields <name,…>', 'ALPHAPO_IGNORE_FIELDS', 'further fields of records that are passed over'],
       ['--partitions <n>', 'ALPHAPO_PREFERENCES_PARTITIONS', 'partitions of the preferences topic, if it must be made'],
       TOPIC_PREFIX,
       ...EVENT_LOG,

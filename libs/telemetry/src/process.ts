@@ -1,4 +1,5 @@
-import { AlphapoError } from '@alphapo/base';
+import { writeFileSync } from 'node:fs';
+import { AlphapoError, messageOf } from '@alphapo/base';
 import type { Logger } from './logger.ts';
 
 /**
@@ -23,10 +24,26 @@ export async function runUntilSignal(logger: Logger, run: (signal: AbortSignal) 
       return;
     }
     logger.error('process.failed', { error });
+    leaveMessage(error, logger);
     process.exitCode = 1;
   } finally {
     process.off('SIGTERM', onSignal);
     process.off('SIGINT', onSignal);
+  }
+}
+
+/**
+ * Why the process ends, for whoever keeps it running: the first line of the message, in the file that ALPHAPO_TERMINATION_MESSAGE names. Kubernetes
+ * shows it in the pod's status.
+ */
+function leaveMessage(error: unknown, logger: Logger): void {
+  const { ALPHAPO_TERMINATION_MESSAGE: file } = process.env;
+  if (file === undefined) return;
+  const [line = ''] = messageOf(error).split('\n', 1);
+  try {
+    writeFileSync(file, line);
+  } catch (cause) {
+    logger.warn('termination_message.not_written', { file, error: cause });
   }
 }
 

@@ -47,6 +47,16 @@ const environmentSchema = z.object({
     .positive()
     .default(1)
     .describe('processes that tokenize, each with the tokenizer in its own memory'),
+  ALPHAPO_IGNORE_FIELDS: z
+    .string()
+    .default('')
+    .transform((names) =>
+      names
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== ''),
+    )
+    .describe('further fields of records that are passed over, separated by commas'),
 });
 
 /** The tokenizer's configuration from environment variables. Errors: INVALID_CONFIGURATION with the variable. */
@@ -65,5 +75,6 @@ export async function tokenizerConfigFrom(environment: NodeJS.ProcessEnv): Promi
     lingerMs: parsed.ALPHAPO_LINGER_MS === 0 ? undefined : parsed.ALPHAPO_LINGER_MS,
     maxBatchesAhead: parsed.ALPHAPO_MAX_BATCHES_AHEAD === 0 ? undefined : parsed.ALPHAPO_MAX_BATCHES_AHEAD,
     processes: parsed.ALPHAPO_TOKENIZER_PROCESSES,
+    ignoreFields: parsed.ALPHAPO_IGNORE_FIELDS,
   };
 }
