@@ -6,6 +6,7 @@ import { deviceOption } from '../device.ts';
 import { bytes, count, positive, share } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
 import { describeEvaluation, stopSignal, trainingProgress } from '../terminal.ts';
+import { describeData, describePair, describeTemplate } from '../training/data-summary.ts';
 import { describeCompute, describePlan, sizeOf } from '../training/memory.ts';
 import { planTraining, type TrainRequest } from '../training/plan.ts';
 import { type TrainPlan, type TrainSummary, train } from '../training/train.ts';
@@ -117,10 +118,16 @@ async function run(options: TrainOptions): Promise<void> {
   await trainAndReport(await planTraining(request, settings), options.logLevel);
 }
 
+/** Characters of a line on standard error. */
+const lineWidth = (): number => process.stderr.columns ?? 120;
+
 /** Runs a plan with a progress bar, and says at the end what came of it. */
 export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promise<TrainSummary> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const { schedule, batch, method, objective } = plan.specification;
+  for (const line of describeData(plan.data)) say(line);
+  say(describeTemplate(plan.data.chatTemplate));
+  if (plan.data.example !== undefined) for (const line of describePair(plan.data.example, lineWidth())) say(line);
   say(
     `${plan.train.length} pairs to train on, ${plan.evaluation.length} held out, ${plan.rejected.length} refused; ` +
       `${schedule.totalSteps} steps of ${batch.pairs} pairs; ${objective.kind}, ${method.kind}`,
@@ -128,9 +135,11 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
   say(
     `memory: about ${sizeOf(plan.memory.totalBytes)} of ${sizeOf(plan.memoryLimit)} (${describePlan(plan.memory)}); ${describeCompute(plan.specification.compute)}`,
   );
-  const cut = plan.train.filter(({ truncated: { prompt, chosen, rejected } }) => prompt + chosen + rejected > 0).length;
   const { maxLength, maxPromptLength } = plan.specification.lengths;
-  if (cut > 0) say(`${cut} pairs are cut to ${maxPromptLength} prompt tokens and ${maxLength} tokens in all`);
+  const { truncated } = plan.data;
+  if (truncated > 0)
+    say(`${truncated} pairs are cut to ${maxPromptLength} prompt tokens and ${maxLength} tokens in all`);
+  for (const note of plan.notes) say(note);
   const progress = trainingProgress(schedule.totalSteps);
   const summary = await train(
     plan,

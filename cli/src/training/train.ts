@@ -12,13 +12,15 @@ import {
   type TrainingStep,
   trainingStepSchema,
 } from '@alphapo/contracts';
-import type { MemoryPlan } from '@alphapo/engine';
+import { type MemoryPlan, ModelFolder } from '@alphapo/engine';
 import type { EventLog, OutgoingRecord, ReadOptions } from '@alphapo/messaging';
 import type { Logger } from '@alphapo/telemetry';
+import type { DataReport } from './data-summary.ts';
 import { type DataPair, type Dataset, fitsInLog, trainingOrder } from './dataset.ts';
 import { type Evaluation, evaluate } from './evaluation.ts';
 import { type EvaluatedStep, EvaluationFile } from './evaluation-file.ts';
 import { LOCAL_TOPICS, type LocalRunOptions, startLocalRun } from './local-run.ts';
+import { weightsOfModel, weightsOfTensors } from './non-finite.ts';
 import { claimRunFolder, dataDigest, type RunIdentity } from './run-folder.ts';
 
 /** Everything that a run on one machine needs to know. */
@@ -37,6 +39,10 @@ export interface TrainPlan extends LocalRunOptions {
   /** What training is predicted to take, and the bytes that it may take. */
   readonly memory: MemoryPlan;
   readonly memoryLimit: number;
+  /** What was read, and what is trained. */
+  readonly data: DataReport;
+  /** What people should know about settings and data that mean something else than one might think. */
+  readonly notes: readonly string[];
 }
 
 /** What a run tells while it goes on. */
@@ -52,6 +58,8 @@ export interface TrainSummary {
   readonly specification: RunSpecification;
   readonly steps: number;
   readonly pairs: { readonly train: number; readonly evaluation: number; readonly rejected: number };
+  readonly data: DataReport;
+  readonly notes: readonly string[];
   readonly evaluations: readonly EvaluatedStep[];
   readonly firstStep: TrainingStep | undefined;
   readonly lastStep: TrainingStep | undefined;
@@ -88,7 +96,10 @@ export async function train(
     if (plan.evaluation.length === 0 || evaluations.has(step)) return;
     listener.onPhase('evaluating');
     const { objective } = plan.specification;
-    const evaluation = await evaluate(run.scorerAddress, plan.evaluation, { objective, policy: 'latest', signal });
+    using policy = await trainer.readPolicy();
+    const weights = async () => [weightsOfTensors(policy.tensors), weightsOfModel(await ModelFolder.open(plan.model))];
+    const how = { objective, policy: 'latest', signal, weights } as const;
+    const evaluation = await evaluate(run.scorerAddress, plan.evaluation, how);
     await evaluations.add({ step, evaluation });
     listener.onEvaluation(step, evaluation);
     listener.onPhase('training');
@@ -129,6 +140,8 @@ export async function train(
     specification: plan.specification,
     steps: trainer.policy.step,
     pairs: { train: plan.train.length, evaluation: plan.evaluation.length, rejected },
+    data: plan.data,
+    notes: plan.notes,
     evaluations: evaluations.steps,
     firstStep: steps.first,
     lastStep: steps.last,
