@@ -55,6 +55,7 @@ const REQUEST: Omit<TrainRequest, 'model' | 'data' | 'evalData' | 'out'> = {
   device: 'cpu',
   threads: undefined,
   checkpointEvery: 1000,
+  savedDtype: undefined,
   memoryLimit: undefined,
 };
 

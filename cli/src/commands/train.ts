@@ -1,5 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import type { ExecutionProvider } from '@alphapo/contracts';
+import type { SavedDtype } from '@alphapo/optimizer';
 import { createLogger, type LogLevel } from '@alphapo/telemetry';
 import { Command, Option } from 'commander';
 import { deviceOption } from '../device.ts';
@@ -50,6 +51,7 @@ interface TrainOptions extends Record<string, unknown> {
   readonly device: ExecutionProvider;
   readonly threads?: number;
   readonly checkpointEvery: number;
+  readonly saveDtype?: SavedDtype;
   readonly memoryLimit?: number;
   readonly logLevel: LogLevel;
 }
@@ -80,6 +82,12 @@ export function trainCommand(): Command {
       '--memory-limit <size>',
       "memory that training may take, e.g. 12GB: decides packs, packed weights and recomputation (default: the container's or the machine's)",
       bytes,
+    )
+    .addOption(
+      new Option(
+        '--save-dtype <type>',
+        'element type of the model that --full writes (default: as the model is stored)',
+      ).choices(['as-stored', 'float32', 'bfloat16', 'float16']),
     )
     .option('--checkpoint-every <steps>', 'steps between checkpoints', positive, 50)
     .addOption(
@@ -113,6 +121,7 @@ async function run(options: TrainOptions): Promise<void> {
     device: options.device,
     threads: options.threads,
     checkpointEvery: options.checkpointEvery,
+    savedDtype: options.saveDtype,
     memoryLimit: options.memoryLimit,
   };
   await trainAndReport(await planTraining(request, settings), options.logLevel);
@@ -120,6 +129,19 @@ async function run(options: TrainOptions): Promise<void> {
 
 /** Characters of a line on standard error. */
 const lineWidth = (): number => process.stderr.columns ?? 120;
+
+/** How a whole model was stored, and whether rounding left anything of what was learned. */
+function describeWeights({ weights }: TrainSummary): string {
+  if (weights === undefined) return '';
+  const types = weights.dataTypes.map((type) => TYPE_NAMES[type]).join(' and ');
+  const share = (100 * weights.changedWeights) / weights.weights;
+  if (weights.changedWeights === 0) {
+    return ` as ${types}; no weight differs from the base model: the updates are smaller than its steps, --save-dtype float32 keeps them`;
+  }
+  return ` as ${types} (${share.toPrecision(3)} % of its weights changed)`;
+}
+
+const TYPE_NAMES = { f64: 'float64', f32: 'float32', bf16: 'bfloat16', f16: 'float16' } as const;
 
 /** Runs a plan with a progress bar, and says at the end what came of it. */
 export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promise<TrainSummary> {
@@ -154,7 +176,7 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
   const { pairs, artefact, pairsPerSecond, peakMemoryMb } = summary;
   say(
     `${summary.steps} steps, ${pairsPerSecond.toFixed(2)} pairs/s, peak memory ${peakMemoryMb.toFixed(0)} MB; ` +
-      `wrote ${plan.folder}/${artefact}${pairs.rejected > 0 ? `; ${pairs.rejected} records refused, see ${plan.folder}/rejected.jsonl` : ''}`,
+      `wrote ${plan.folder}/${artefact}${describeWeights(summary)}${pairs.rejected > 0 ? `; ${pairs.rejected} records refused, see ${plan.folder}/rejected.jsonl` : ''}`,
   );
   return summary;
 }

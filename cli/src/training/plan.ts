@@ -3,7 +3,7 @@ import { readAdapter } from '@alphapo/checkpoints';
 import { type ExecutionProvider, type RunSettings, type RunSpecification, resolveRun } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
 import { runFacts } from '@alphapo/models';
-import { identifyRun } from '@alphapo/optimizer';
+import { identifyRun, type SavedDtype } from '@alphapo/optimizer';
 import { TokenizerPool } from '@alphapo/tokenization';
 import { type DataReport, decodePair, summarizeData } from './data-summary.ts';
 import { type DataPair, type RejectedRecord, readDataset } from './dataset.ts';
@@ -29,12 +29,15 @@ export interface TrainRequest {
   readonly device: ExecutionProvider;
   readonly threads: number | undefined;
   readonly checkpointEvery: number;
+  /** How whole models are stored; as the base model is where undefined. */
+  readonly savedDtype: SavedDtype | undefined;
   /** Bytes; those of the container or the machine where undefined. */
   readonly memoryLimit: number | undefined;
 }
 
 /** Reads model, adapter and data, and works out the run. Nothing has been started or written yet. */
 export async function planTraining(request: TrainRequest, settings: RunSettings): Promise<TrainPlan> {
+  if (request.savedDtype !== undefined && !settings.full) throw adapterDtype();
   const model = await ModelFolder.open(request.model);
   // A run goes on as it began, whatever the defaults are now.
   const begun = request.resume ? (await runIdentityOf(request.out))?.specification : undefined;
@@ -83,6 +86,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     device: request.device,
     threads: request.threads,
     checkpointEvery: request.checkpointEvery,
+    savedDtype: request.savedDtype ?? 'as-stored',
     train,
     rejected: data.rejected,
     evaluation: split.heldOut,
@@ -131,6 +135,15 @@ async function adapterSettings(settings: RunSettings, adapterFolder: string | un
   }
   const { rank, alpha, targets } = await readAdapter(adapterFolder);
   return { ...settings, loraRank: rank, loraAlpha: alpha, loraTargets: [...targets] };
+}
+
+function adapterDtype(): AlphapoError {
+  return new AlphapoError(
+    'invalid-argument',
+    'INVALID_SETTING',
+    'save-dtype: is for whole models (--full); adapters are always stored in float32',
+    { metadata: { setting: 'save-dtype' } },
+  );
 }
 
 function strictError(rejected: readonly RejectedRecord[]): AlphapoError {

@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
+import type { WrittenModel } from '@alphapo/checkpoints';
 import {
   CONTROL_HEADER,
   type DeadLetter,
@@ -66,6 +67,8 @@ export interface TrainSummary {
   readonly policyDigest: string;
   /** `adapter` or `model`, below the run's folder. */
   readonly artefact: string;
+  /** How the weights of a whole model were stored; absent for adapters. */
+  readonly weights?: WrittenModel | undefined;
   readonly trainingSeconds: number;
   readonly pairsPerSecond: number;
   readonly peakMemoryMb: number;
@@ -131,7 +134,7 @@ export async function train(
   const artefact = plan.specification.method.kind === 'full' ? 'model' : 'adapter';
   await rm(join(plan.folder, artefact), { recursive: true, force: true });
   using policy = await trainer.readPolicy();
-  await run.optimizer.exporter.export(policy, artefact);
+  const { weights } = await run.optimizer.exporter.export(policy, artefact);
   const rejected = await writeRejected(run.log, plan);
   const trained = run.optimizer.steps.steps.slice(startStep).reduce((sum, { pairs }) => sum + pairs, 0);
   const summary: TrainSummary = {
@@ -147,6 +150,7 @@ export async function train(
     lastStep: steps.last,
     policyDigest: trainer.policy.digest,
     artefact,
+    weights,
     trainingSeconds: seconds,
     pairsPerSecond: trained / seconds,
     peakMemoryMb: process.resourceUsage().maxRSS / 1024,
