@@ -12,6 +12,7 @@ import {
 import {
   batchTotals,
   type Engine,
+  ModelFolder,
   openEngine,
   type PairOutcome,
   type PolicyChoice,
@@ -26,6 +27,7 @@ import { modelFolder } from '../model-place.ts';
 import { positive } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
 import { type DataPair, readDataset } from '../training/dataset.ts';
+import { nonFiniteScore, type WeightsToCheck, weightsOfModel, weightsOfTensors } from '../training/non-finite.ts';
 
 /** Pairs that are computed at a time. */
 const BATCH_PAIRS = 64;
@@ -90,7 +92,8 @@ async function score(options: ScoreOptions): Promise<void> {
       (await modelFolder(options.referenceModel, source.hub, { option: '--reference-model' })),
   });
   const choice = await choosePolicy(engine, options.adapter);
-  const lines = scoreLines(engine, pairs, { choice, objective, perToken: options.perToken ?? false });
+  const weights = () => weightsOf(options);
+  const lines = scoreLines(engine, pairs, { choice, objective, perToken: options.perToken ?? false, weights });
   await pipeline(lines, options.out === '-' ? process.stdout : createWriteStream(options.out));
   for (const { origin, message } of rejected) process.stderr.write(`left out ${origin}: ${message}\n`);
   process.stderr.write(`scored ${pairs.length} pairs, left out ${rejected.length} records\n`);
@@ -104,20 +107,38 @@ async function choosePolicy(engine: Engine, adapterFolder: string | undefined): 
   return { kind: 'policy', digest };
 }
 
-async function* scoreLines(
-  engine: Engine,
-  pairs: readonly DataPair[],
-  options: { choice: PolicyChoice; objective: Objective | undefined; perToken: boolean },
-): AsyncGenerator<string> {
+/** The weights that a score comes from. */
+async function weightsOf({ model, adapter, referenceModel }: ScoreOptions): Promise<WeightsToCheck[]> {
+  const models = [model, ...(referenceModel === undefined ? [] : [referenceModel])];
+  const adapters = adapter === undefined ? [] : [weightsOfTensors((await readAdapter(adapter)).tensors)];
+  return [...adapters, ...(await Promise.all(models.map(async (one) => weightsOfModel(await ModelFolder.open(one)))))];
+}
+
+interface Scoring {
+  readonly choice: PolicyChoice;
+  readonly objective: Objective | undefined;
+  readonly perToken: boolean;
+  readonly weights: () => Promise<readonly WeightsToCheck[]>;
+}
+
+/** Errors: NON_FINITE_SCORE with the pair; the lines before it are written. */
+async function* scoreLines(engine: Engine, pairs: readonly DataPair[], options: Scoring): AsyncGenerator<string> {
   const { choice, objective, perToken } = options;
   const scoring = objective === undefined ? {} : { objective, batch: batchTotals(pairs) };
   for (let start = 0; start < pairs.length; start += BATCH_PAIRS) {
     const batch = pairs.slice(start, start + BATCH_PAIRS);
     const outcomes = await engine.scorePairs(batch, choice, scoring);
     for (const [i, outcome] of outcomes.entries()) {
-      yield `${JSON.stringify(lineOf(batch[i]?.id ?? '', outcome, { perToken, reward: objective !== undefined }))}\n`;
+      const { id } = batch[i] as DataPair;
+      const reward = objective !== undefined;
+      if (!hasFiniteNumbers(outcome, reward)) throw await nonFiniteScore(id, await options.weights());
+      yield `${JSON.stringify(lineOf(id, outcome, { perToken, reward }))}\n`;
     }
   }
+}
+
+function hasFiniteNumbers({ chosen, rejected, margin, loss }: PairOutcome, reward: boolean): boolean {
+  return [chosen.sum, rejected.sum, ...(reward ? [margin, loss] : [])].every(Number.isFinite);
 }
 
 function lineOf(id: string, outcome: PairOutcome, options: { perToken: boolean; reward: boolean }): object {

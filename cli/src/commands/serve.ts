@@ -97,10 +97,16 @@ const SERVICES = {
     run: runOptimizer,
     options: [
       MODEL,
+      ['--model-name <name>', 'ALPHAPO_MODEL_NAME', 'what adapters name as their base model, such as owner/name'],
       REFERENCE,
       RUN,
       ADDRESS,
       DRAIN,
+      [
+        '--save-dtype <type>',
+        'ALPHAPO_SAVE_DTYPE',
+        'element type of exported models: as-stored, float32, bfloat16, float16',
+      ],
       ['--scorers <host:port,…>', 'ALPHAPO_SCORERS', 'scorers; a name may have many addresses'],
       ['--folder <folder>', 'ALPHAPO_FOLDER', 'checkpoints and exports; must survive restarts'],
       ['--init-adapter <folder>', 'ALPHAPO_INIT_ADAPTER', 'PEFT adapter to start from'],

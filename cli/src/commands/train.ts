@@ -1,5 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import type { ExecutionProvider } from '@alphapo/contracts';
+import type { SavedDtype } from '@alphapo/optimizer';
 import { createLogger, type LogLevel } from '@alphapo/telemetry';
 import { Command, Option } from 'commander';
 import { addDataOptions, DATA_PLACES, type DataValues, dataSourceOf } from '../data-options.ts';
@@ -8,6 +9,7 @@ import { modelFolder } from '../model-place.ts';
 import { bytes, count, positive, share } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
 import { describeEvaluation, stopSignal, trainingProgress } from '../terminal.ts';
+import { describeData, describePair, describeTemplate } from '../training/data-summary.ts';
 import { describeCompute, describePlan, sizeOf } from '../training/memory.ts';
 import { planTraining, type TrainRequest } from '../training/plan.ts';
 import { type TrainPlan, type TrainSummary, train } from '../training/train.ts';
@@ -51,6 +53,7 @@ interface TrainOptions extends Record<string, unknown>, DataValues {
   readonly device: ExecutionProvider;
   readonly threads?: number;
   readonly checkpointEvery: number;
+  readonly saveDtype?: SavedDtype;
   readonly memoryLimit?: number;
   readonly logLevel: LogLevel;
 }
@@ -84,6 +87,12 @@ export function trainCommand(): Command {
       '--memory-limit <size>',
       "memory that training may take, e.g. 12GB: decides packs, packed weights and recomputation (default: the container's or the machine's)",
       bytes,
+    )
+    .addOption(
+      new Option(
+        '--save-dtype <type>',
+        'element type of the model that --full writes (default: as the model is stored)',
+      ).choices(['as-stored', 'float32', 'bfloat16', 'float16']),
     )
     .option('--checkpoint-every <steps>', 'steps between checkpoints', positive, 50)
     .addOption(
@@ -121,15 +130,35 @@ async function run(options: TrainOptions): Promise<void> {
     device: options.device,
     threads: options.threads,
     checkpointEvery: options.checkpointEvery,
+    savedDtype: options.saveDtype,
     memoryLimit: options.memoryLimit,
   };
   await trainAndReport(await planTraining(request, settings), options.logLevel);
 }
 
+/** Characters of a line on standard error. */
+const lineWidth = (): number => process.stderr.columns ?? 120;
+
+/** How a whole model was stored, and whether rounding left anything of what was learned. */
+function describeWeights({ weights }: TrainSummary): string {
+  if (weights === undefined) return '';
+  const types = weights.dataTypes.map((type) => TYPE_NAMES[type]).join(' and ');
+  const share = (100 * weights.changedWeights) / weights.weights;
+  if (weights.changedWeights === 0) {
+    return ` as ${types}; no weight differs from the base model: the updates are smaller than its steps, --save-dtype float32 keeps them`;
+  }
+  return ` as ${types} (${share.toPrecision(3)} % of its weights changed)`;
+}
+
+const TYPE_NAMES = { f64: 'float64', f32: 'float32', bf16: 'bfloat16', f16: 'float16' } as const;
+
 /** Runs a plan with a progress bar, and says at the end what came of it. */
 export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promise<TrainSummary> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const { schedule, batch, method, objective } = plan.specification;
+  for (const line of describeData(plan.data)) say(line);
+  say(describeTemplate(plan.data.chatTemplate));
+  if (plan.data.example !== undefined) for (const line of describePair(plan.data.example, lineWidth())) say(line);
   say(
     `${plan.train.length} pairs to train on, ${plan.evaluation.length} held out, ${plan.rejected.length} refused; ` +
       `${schedule.totalSteps} steps of ${batch.pairs} pairs; ${objective.kind}, ${method.kind}`,
@@ -137,9 +166,11 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
   say(
     `memory: about ${sizeOf(plan.memory.totalBytes)} of ${sizeOf(plan.memoryLimit)} (${describePlan(plan.memory)}); ${describeCompute(plan.specification.compute)}`,
   );
-  const cut = plan.train.filter(({ truncated: { prompt, chosen, rejected } }) => prompt + chosen + rejected > 0).length;
   const { maxLength, maxPromptLength } = plan.specification.lengths;
-  if (cut > 0) say(`${cut} pairs are cut to ${maxPromptLength} prompt tokens and ${maxLength} tokens in all`);
+  const { truncated } = plan.data;
+  if (truncated > 0)
+    say(`${truncated} pairs are cut to ${maxPromptLength} prompt tokens and ${maxLength} tokens in all`);
+  for (const note of plan.notes) say(note);
   const progress = trainingProgress(schedule.totalSteps);
   const summary = await train(
     plan,
@@ -154,7 +185,7 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
   const { pairs, artefact, pairsPerSecond, peakMemoryMb } = summary;
   say(
     `${summary.steps} steps, ${pairsPerSecond.toFixed(2)} pairs/s, peak memory ${peakMemoryMb.toFixed(0)} MB; ` +
-      `wrote ${plan.folder}/${artefact}${pairs.rejected > 0 ? `; ${pairs.rejected} records refused, see ${plan.folder}/rejected.jsonl` : ''}`,
+      `wrote ${plan.folder}/${artefact}${describeWeights(summary)}${pairs.rejected > 0 ? `; ${pairs.rejected} records refused, see ${plan.folder}/rejected.jsonl` : ''}`,
   );
   return summary;
 }

@@ -1,5 +1,5 @@
-import { type FileRecord, type RecordReason, type Rejection, shuffledOrder } from '@alphapo/data';
-import type { TokenizerPool } from '@alphapo/tokenization';
+import { type FileRecord, type RecordFacts, type RecordReason, type Rejection, shuffledOrder } from '@alphapo/data';
+import type { TokenizedRecord, TokenizerPool } from '@alphapo/tokenization';
 import type { DataSource } from '../data-options.ts';
 import { readPlaces } from '../data-places.ts';
 
@@ -20,6 +20,8 @@ export interface DataPair extends SourceRecord {
   readonly weight: number | undefined;
   /** Tokens that the limits cut off. */
   readonly truncated: { readonly prompt: number; readonly chosen: number; readonly rejected: number };
+  /** How the record was read. */
+  readonly facts: RecordFacts;
 }
 
 /** A record that cannot be trained on. Of one that is too long, `bytes` is only the beginning. */
@@ -49,11 +51,12 @@ export async function readDataset(
 ): Promise<Dataset> {
   const pairs: DataPair[] = [];
   const rejected: RejectedRecord[] = [];
+  const facts = new SharedFacts();
   for await (const records of inGroups(readPlaces(places, source))) {
     const bytes = records.map((record) => record.bytes);
     for (const [i, made] of (await tokenizer.run('records', bytes, lengths)).entries()) {
       const record = recordOf(records[i] as FileRecord);
-      if (made.ok) pairs.push({ ...record, ...made.pair, id: made.pair.id ?? record.origin });
+      if (made.ok) pairs.push(pairOf(record, made, facts));
       else if (fitsInLog(made)) rejected.push({ ...record, ...reasonOf(made) });
       else
         rejected.push({
@@ -64,6 +67,26 @@ export async function readDataset(
     }
   }
   return { pairs, rejected };
+}
+
+function pairOf(
+  record: SourceRecord,
+  { pair, facts }: TokenizedRecord & { readonly ok: true },
+  shared: SharedFacts,
+): DataPair {
+  return { ...record, ...pair, id: pair.id ?? record.origin, facts: shared.of(facts) };
+}
+
+/** Most records of a file are read alike: one object stands for all with equal facts. */
+class SharedFacts {
+  readonly #known = new Map<string, RecordFacts>();
+
+  of(facts: RecordFacts): RecordFacts {
+    const key = JSON.stringify(facts);
+    const known = this.#known.get(key) ?? facts;
+    this.#known.set(key, known);
+    return known;
+  }
 }
 
 const recordOf = ({ bytes, file, line }: FileRecord): SourceRecord => ({ bytes, origin: `${file}:${line}` });
@@ -91,13 +114,6 @@ export const fitsInLog = ({ reason }: { readonly reason: string }) =>
   reason !== ('LINE_TOO_LONG' satisfies RecordReason);
 
 const reasonOf = ({ reason, message }: Rejection) => ({ reason, message });
-
-/** Takes a share of the pairs out of training, drawn from the seed. */
-export function holdOut(pairs: readonly DataPair[], fraction: number, seed: number): [DataPair[], DataPair[]] {
-  const count = Math.round(pairs.length * fraction);
-  const drawn = new Set(shuffledOrder(pairs.length, seed, -1).slice(0, count));
-  return [pairs.filter((_, i) => !drawn.has(i)), pairs.filter((_, i) => drawn.has(i))];
-}
 
 /** The first `count` pairs of epoch after epoch, each in an order of its own unless `shuffle` is false. */
 export function* trainingOrder<T>(

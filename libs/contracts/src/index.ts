@@ -31,7 +31,14 @@ export {
 } from './objective.ts';
 export { objectiveSettings } from './objective-settings.ts';
 export { objectiveFromWire, objectiveToWire } from './objective-wire.ts';
-export { type RunFacts, type RunSettings, resolveRunSpecification, runSettingsSchema } from './run-settings.ts';
+export {
+  type Adjustment,
+  type RunFacts,
+  type RunSettings,
+  resolveRun,
+  resolveRunSpecification,
+  runSettingsSchema,
+} from './run-settings.ts';
 export {
   type RunSpecification,
   runSpecificationDigest,
