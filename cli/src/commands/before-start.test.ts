@@ -54,5 +54,5 @@ test('settings are checked by themselves, and against a model', async () => {
   await initModel(model, TINY_CONFIG, 1);
   await expect(validate('--model', model)).rejects.toThrow('max-length');
   await writeFile(config, 'objective: alphapo\nstepz: 4\n');
-  await expect(validate()).rejects.toThrow(`${config}: stepz`);
+  await expect(validate()).rejects.toThrow(`${config}:2: stepz`);
 });

@@ -4,6 +4,7 @@ import { ModelFolder, plannedWeights, type WeightSource } from '@alphapo/engine'
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { Command, Option } from 'commander';
 import { deviceOption } from '../device.ts';
+import { examples } from '../help.ts';
 import { bytes } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
 import { describeCompute, describePlan, fitMemory, memoryPlanner, type Planner, sizeOf } from '../training/memory.ts';
@@ -46,7 +47,7 @@ export function planCommand(): Command {
         .default('bf16'),
     )
     .addOption(deviceOption())
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examples(EXAMPLES))
     .action(run);
   return addSettingsOptions(command);
 }

@@ -1,11 +1,7 @@
-import {
-  parseRunSettings,
-  readSettingsFile,
-  resolveRunSpecification,
-  runSpecificationDigest,
-} from '@alphapo/contracts';
+import { resolveRunSpecification, runSpecificationDigest } from '@alphapo/contracts';
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { Command } from 'commander';
+import { readSettings } from '../settings.ts';
 
 interface ValidateOptions {
   readonly config: string;
@@ -22,7 +18,7 @@ export function validateCommand(): Command {
 }
 
 async function validate({ config, model }: ValidateOptions): Promise<void> {
-  const settings = parseRunSettings(await readSettingsFile(config), (key) => `${config}: ${key}`);
+  const settings = await readSettings(config, {});
   if (model === undefined) {
     process.stdout.write(`${config}: valid; give --model to check that it fits one\n`);
     return;

@@ -7,7 +7,7 @@ import { identifyRun } from '@alphapo/optimizer';
 import { TokenizerPool } from '@alphapo/tokenization';
 import { type DataPair, holdOut, type RejectedRecord, readDataset } from './dataset.ts';
 import { fitMemory, memoryPlanner, planInWay } from './memory.ts';
-import { runIdentityOf } from './run-folder.ts';
+import { type GivenCommand, runIdentityOf } from './run-folder.ts';
 import type { TrainPlan } from './train.ts';
 
 /** What `train` is asked for, besides the settings of the run. */
@@ -29,6 +29,8 @@ export interface TrainRequest {
   readonly checkpointEvery: number;
   /** Bytes; those of the container or the machine where undefined. */
   readonly memoryLimit: number | undefined;
+  /** Remembered in the run's folder, for `resume`; undefined where no person gave one. */
+  readonly command?: GivenCommand | undefined;
 }
 
 /** Reads model, adapter and data, and works out the run. Nothing has been started or written yet. */
@@ -83,6 +85,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     resume: request.resume,
     memory,
     memoryLimit: limit,
+    command: request.command,
   };
 }
 

@@ -19,7 +19,7 @@ import { type DataPair, type Dataset, fitsInLog, trainingOrder } from './dataset
 import { type Evaluation, evaluate } from './evaluation.ts';
 import { type EvaluatedStep, EvaluationFile } from './evaluation-file.ts';
 import { LOCAL_TOPICS, type LocalRunOptions, startLocalRun } from './local-run.ts';
-import { claimRunFolder, dataDigest, type RunIdentity } from './run-folder.ts';
+import { claimRunFolder, dataDigest, type GivenCommand, type RunIdentity } from './run-folder.ts';
 
 /** Everything that a run on one machine needs to know. */
 export interface TrainPlan extends LocalRunOptions {
@@ -37,6 +37,8 @@ export interface TrainPlan extends LocalRunOptions {
   /** What training is predicted to take, and the bytes that it may take. */
   readonly memory: MemoryPlan;
   readonly memoryLimit: number;
+  /** What the run was started with, for `resume`. */
+  readonly command?: GivenCommand | undefined;
 }
 
 /** What a run tells while it goes on. */
@@ -143,7 +145,7 @@ export async function train(
 }
 
 function identityOf(plan: TrainPlan): RunIdentity {
-  const { runId, specification, device, threads, referenceModel, initialAdapter } = plan;
+  const { runId, specification, device, threads, referenceModel, initialAdapter, command } = plan;
   return {
     runId,
     dataDigest: dataDigest(plan.train, plan.evaluation, plan.shuffle),
@@ -153,6 +155,7 @@ function identityOf(plan: TrainPlan): RunIdentity {
     initialAdapter: initialAdapter && resolve(initialAdapter),
     device,
     threads,
+    command,
   };
 }
 
@@ -160,7 +163,7 @@ function stopped({ folder }: TrainPlan, step: number): AlphapoError {
   return new AlphapoError(
     'cancelled',
     'STOPPED',
-    `stopped after step ${step}; the same command with --resume goes on from there (${folder})`,
+    `stopped after step ${step}; alphapo train --resume --out ${folder} continues from there`,
   );
 }
 

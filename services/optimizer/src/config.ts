@@ -2,8 +2,7 @@ import { join } from 'node:path';
 import {
   drainTimeSchema,
   parseEnvironment,
-  parseRunSettings,
-  readSettingsFile,
+  readRunSettings,
   resolveRunSpecification,
   topicsWithPrefix,
 } from '@alphapo/contracts';
@@ -50,7 +49,7 @@ export async function optimizerConfigFrom(
 ): Promise<OptimizerConfig & { readonly whenFinished: 'serve' | 'exit' }> {
   const parsed = parseEnvironment(environmentSchema, environment);
   const { ALPHAPO_MODEL: model, ALPHAPO_RUN: runFile } = parsed;
-  const settings = parseRunSettings(await readSettingsFile(runFile), (key) => `${runFile}: ${key}`);
+  const settings = await readRunSettings(runFile);
   const scorers = parsed.ALPHAPO_SCORERS.split(',').map((address) => address.trim());
   return {
     model,

@@ -1,8 +1,7 @@
 import {
   drainTimeSchema,
   parseEnvironment,
-  parseRunSettings,
-  readSettingsFile,
+  readRunSettings,
   resolveRunSpecification,
   topicsWithPrefix,
 } from '@alphapo/contracts';
@@ -51,7 +50,7 @@ const environmentSchema = z.object({
 export async function tokenizerConfigFrom(environment: NodeJS.ProcessEnv): Promise<TokenizerConfig> {
   const parsed = parseEnvironment(environmentSchema, environment);
   const { ALPHAPO_MODEL: model, ALPHAPO_RUN: runFile } = parsed;
-  const settings = parseRunSettings(await readSettingsFile(runFile), (key) => `${runFile}: ${key}`);
+  const settings = await readRunSettings(runFile);
   return {
     model,
     specification: resolveRunSpecification(settings, runFacts(await readModelDefinition(model), undefined)),
