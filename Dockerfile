@@ -27,7 +27,7 @@ FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY --from=manifests /app ./
 ENV ONNXRUNTIME_NODE_INSTALL=skip
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund --cache /tmp/npm \
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --cache /tmp/npm \
     && case "$(uname -m)" in x86_64) keep=x64 ;; aarch64) keep=arm64 ;; esac \
     && cd node_modules/onnxruntime-node/bin/napi-v6 \
     && find . -mindepth 2 -maxdepth 2 ! -path "./linux/$keep" -exec rm -r {} + \

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AlphapoError, elementCount } from '@alphapo/base';
 import { CheckpointStore, readAdapter } from '@alphapo/checkpoints';
-import { parseRunSettings, readSettingsFile, resolveRunSpecification } from '@alphapo/contracts';
+import { readRunSettings, resolveRunSpecification } from '@alphapo/contracts';
 import { parsePreference, readRecords, recordSchema } from '@alphapo/data';
 import { readModelDefinition } from '@alphapo/models';
 import { checkpointDigest, openCheckpoint, openSafetensors, type TensorArchive } from '@alphapo/safetensors';
@@ -161,7 +161,7 @@ async function tokenizer(folder: string): Promise<string> {
 
 async function settings(folder: string): Promise<string> {
   const file = join(folder, 'run.yaml');
-  const parsed = parseRunSettings(await readSettingsFile(file), (key) => `${file}: ${key}`);
+  const parsed = await readRunSettings(file);
   const facts = { maxPositions: 2048, linearLayers: ['q_proj'], parameterCount: 1e6, pairs: 100 };
   const specification = resolveRunSpecification(parsed, facts);
   promise(Number.isSafeInteger(specification.schedule.totalSteps), 'steps');

@@ -71,7 +71,7 @@ test('settings are checked by themselves, and against a model', async () => {
   await expect(validate(long, '--model', await makeModel('tiny'))).rejects.toThrow(
     'max-length: 4000 is more than the 512 positions of the model',
   );
-  await expect(validate('objective: alphapo\nstepz: 4\n')).rejects.toThrow(`${config}: stepz`);
+  await expect(validate('objective: alphapo\nstepz: 4\n')).rejects.toThrow(`${config}:2: stepz`);
 });
 
 test.each([

@@ -4,6 +4,7 @@ import { ModelFolder, plannedWeights, type WeightSource } from '@alphapo/engine'
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { Command, Option } from 'commander';
 import { deviceOption } from '../device.ts';
+import { examples } from '../help.ts';
 import { addHubOptions, type HubValues, hubAccess } from '../hub-options.ts';
 import { modelFolder } from '../model-place.ts';
 import { bytes } from '../numbers.ts';
@@ -48,7 +49,7 @@ export function planCommand(): Command {
         .default('bf16'),
     )
     .addOption(deviceOption())
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examples(EXAMPLES))
     .action(run);
   return addSettingsOptions(addHubOptions(command));
 }

@@ -1,15 +1,15 @@
 import { AlphapoError } from '@alphapo/base';
 import {
   type ExecutionProvider,
-  parseRunSettings,
   type RunSpecification,
-  readSettingsFile,
+  readRunSettings,
   resolveRunSpecification,
 } from '@alphapo/contracts';
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { createLogger, type LogLevel } from '@alphapo/telemetry';
 import { Command, Option } from 'commander';
 import { deviceOption } from '../device.ts';
+import { examples } from '../help.ts';
 import { hubAccess } from '../hub-options.ts';
 import { type ReplayListener, type ReplayPlan, type ReplayScorers, replay } from '../lineage/replay.ts';
 import { addRunPlaceOptions, openRunLedger, type RunPlaceOptions } from '../lineage/run-place.ts';
@@ -59,7 +59,7 @@ export function replayCommand(): Command {
     .description(DESCRIPTION)
     .requiredOption('--step <n>', 'step to rebuild', positive)
     .requiredOption('--out <folder>', 'where everything is written; new or empty')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examples(EXAMPLES))
     .action(run);
   const device = deviceOption();
   device.defaultValue = undefined;
@@ -133,7 +133,7 @@ async function specificationOf(
   config: string | undefined,
 ): Promise<RunSpecification> {
   if (config !== undefined) {
-    const settings = parseRunSettings(await readSettingsFile(config), (key) => `${config}: ${key}`);
+    const settings = await readRunSettings(config);
     return resolveRunSpecification(settings, runFacts(await readModelDefinition(model), undefined));
   }
   const specification = known?.specification ?? (await checkpointedSpecification(ledger));

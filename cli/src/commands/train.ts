@@ -5,9 +5,13 @@ import { createLogger, type LogLevel } from '@alphapo/telemetry';
 import { Command, Option } from 'commander';
 import { addDataOptions, DATA_PLACES, type DataValues, dataSourceOf } from '../data-options.ts';
 import { deviceOption } from '../device.ts';
+import { examples } from '../help.ts';
 import { modelFolder } from '../model-place.ts';
 import { bytes, count, positive, share } from '../numbers.ts';
-import { addSettingsOptions, readSettings } from '../settings.ts';
+import { requireWritableFolder } from '../places.ts';
+import { describeRate } from '../progress-bar.ts';
+import { completeCommand } from '../remembered-command.ts';
+import { addSettingsOptions } from '../settings.ts';
 import { describeEvaluation, stopSignal, trainingProgress } from '../terminal.ts';
 import { describeData, describePair, describeTemplate } from '../training/data-summary.ts';
 import { describeCompute, describePlan, sizeOf } from '../training/memory.ts';
@@ -19,28 +23,30 @@ const DESCRIPTION = `Train a model on preference pairs on this machine.
 Tokenizer, scorer and optimizer run in this process, with an event log in the run's folder: the same services as in a
 cluster, without Kafka. What it writes below --out:
 
-  adapter/ or model/   what other programs load: a PEFT adapter, or (with --full) a Hugging Face model folder
-  checkpoints/         from which --resume goes on, to the bit
-  steps.jsonl          a line per optimizer step
-  evaluations.jsonl    a line per evaluated step
-  rejected.jsonl       records that could not be trained on, with file, line and reason
-  summary.json         settings, held-out results, speed
+  adapter/ or model/  what other programs load: a PEFT adapter, or (with --full) a Hugging Face model folder
+  checkpoints/        from which --resume goes on, to the bit
+  steps.jsonl         a line per optimizer step
+  evaluations.jsonl   a line per evaluated step
+  rejected.jsonl      records that could not be trained on, with file, line and reason
+  summary.json        settings, held-out results, speed
 
-Data: .jsonl, .json, .csv, .tsv, .parquet, each with gzip or zstd, folders of them, or hf:owner/name; prompt/chosen/rejected as text or chat messages, implicit prompts, ShareGPT, or
-token ids (prompt_ids, chosen_ids, rejected_ids).`;
+Data: .jsonl, .json, .csv, .tsv, .parquet, each with gzip or zstd, folders of them, or hf:owner/name; prompt/chosen/rejected as
+text or chat messages, implicit prompts, ShareGPT, or token ids (prompt_ids, chosen_ids, rejected_ids).
+
+The file of --config holds any of these options, by name: "learning-rate: 5e-6", "data: [a.jsonl, b.jsonl]".`;
 
 const EXAMPLES = `
 Examples:
   alphapo train --model ./mistral-7b-instruct --data pairs.jsonl --eval-fraction 0.05 --out run
   alphapo train --model ./tiny --data a.jsonl.gz b.jsonl.gz --full --learning-rate 1e-4 --epochs 2 --out run
-  alphapo train --config run.yaml --model ./tiny --data pairs.jsonl --out run --resume`;
+  alphapo train --config run.yaml
+  alphapo train --resume --out run`;
 
-/** Options of `train` beside the run's settings. */
+/** Options of `train` beside the run's settings, as they come from the command line, a file, or the run that is resumed. */
 interface TrainOptions extends Record<string, unknown>, DataValues {
   readonly model: string;
   readonly data: string[];
   readonly out: string;
-  readonly config?: string;
   readonly evalData?: string[];
   readonly evalFraction?: number;
   readonly evalEvery: number;
@@ -62,25 +68,29 @@ export function trainCommand(): Command {
   const command = new Command('train')
     .summary('train a model on preference pairs on this machine')
     .description(DESCRIPTION)
-    .requiredOption(
+    .optionsGroup('Model and data:')
+    .option(
       '--model <folder>',
       'Hugging Face model folder (config.json, safetensors, tokenizer.json), or owner/name on the hub',
     )
-    .requiredOption('--data <places...>', DATA_PLACES)
-    .requiredOption('--out <folder>', 'where everything is written')
-    .option('--config <file>', 'settings in YAML, by the names of the options; the command line wins')
+    .option('--data <places...>', DATA_PLACES)
+    .option('--out <folder>', 'where everything is written')
+    .option('--config <file>', 'options in YAML, by their names; the command line wins')
+    .option('--resume', 'continue the run in --out; needs no other option')
+    .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
+    .option('--init-adapter <folder>', 'PEFT adapter to start from; decides rank, alpha and targets')
     .option(
       '--reference-model <folder>',
       'model that dpo, ipo and hinge compare with (default: the model before training)',
     )
-    .option('--resume', 'go on with the run in --out')
-    .option('--init-adapter <folder>', 'PEFT adapter to start from; decides rank, alpha and targets')
-    .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
-    .option('--eval-data <files...>', 'held-out pairs')
-    .option('--eval-fraction <share>', 'share of the data that is held out', share)
-    .option('--eval-every <steps>', 'evaluate also every so many steps; 0: before and after only', count, 0)
     .option('--no-shuffle', 'train in the order of the files')
     .option('--strict', 'stop at the first record that cannot be trained on')
+    .optionsGroup('Evaluation:')
+    .option('--eval-data <files...>', 'held-out pairs')
+    .option('--eval-fraction <share>', 'share of the data that is held out', share)
+    .option('--eval-every <steps>', 'also evaluate every N steps; 0: only before and after', count, 0);
+  return addSettingsOptions(command)
+    .optionsGroup('Computer:')
     .addOption(deviceOption())
     .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
     .option(
@@ -95,22 +105,24 @@ export function trainCommand(): Command {
       ).choices(['as-stored', 'float32', 'bfloat16', 'float16']),
     )
     .option('--checkpoint-every <steps>', 'steps between checkpoints', positive, 50)
+    .optionsGroup('Other options:')
     .addOption(
       new Option('--log-level <level>', "the services' events on standard error")
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
         .default('error'),
     )
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examples(EXAMPLES))
     .action(run);
-  return addSettingsOptions(addDataOptions(command));
+  return addDataOptions(command);
 }
 
-async function run(options: TrainOptions): Promise<void> {
+async function run(_: unknown, command: Command): Promise<void> {
+  const { options, settings, given } = await completeCommand<TrainOptions>(command, ['model', 'data', 'out']);
   if (options.evalData !== undefined && options.evalFraction !== undefined) {
     throw new AlphapoError('invalid-argument', 'INVALID_SETTING', 'give --eval-data or --eval-fraction, not both');
   }
-  const settings = await readSettings(options.config, options);
   const source = await dataSourceOf(options);
+  await requireWritableFolder(options.out, '--out');
   const request: TrainRequest = {
     model: await modelFolder(options.model, source.hub),
     referenceModel:
@@ -132,6 +144,7 @@ async function run(options: TrainOptions): Promise<void> {
     checkpointEvery: options.checkpointEvery,
     savedDtype: options.saveDtype,
     memoryLimit: options.memoryLimit,
+    command: given,
   };
   await trainAndReport(await planTraining(request, settings), options.logLevel);
 }
@@ -184,7 +197,7 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
   ).finally(() => progress.stop());
   const { pairs, artefact, pairsPerSecond, peakMemoryMb } = summary;
   say(
-    `${summary.steps} steps, ${pairsPerSecond.toFixed(2)} pairs/s, peak memory ${peakMemoryMb.toFixed(0)} MB; ` +
+    `${summary.steps} steps, ${describeRate(pairsPerSecond)}, peak memory ${peakMemoryMb.toFixed(0)} MB; ` +
       `wrote ${plan.folder}/${artefact}${describeWeights(summary)}${pairs.rejected > 0 ? `; ${pairs.rejected} records refused, see ${plan.folder}/rejected.jsonl` : ''}`,
   );
   return summary;

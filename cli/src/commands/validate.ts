@@ -1,10 +1,8 @@
 import { AlphapoError } from '@alphapo/base';
 import {
   needsReference,
-  parseRunSettings,
   type RunSettings,
   type RunSpecification,
-  readSettingsFile,
   resolveRunSpecification,
   runSpecificationDigest,
 } from '@alphapo/contracts';
@@ -13,6 +11,7 @@ import { Command } from 'commander';
 import { addHubOptions, type HubAccess, type HubValues, hubAccess } from '../hub-options.ts';
 import { modelFolder } from '../model-place.ts';
 import { requireModelFolder } from '../required-model-folder.ts';
+import { readSettings } from '../settings.ts';
 
 interface ValidateOptions extends HubValues {
   readonly config: string;
@@ -33,7 +32,7 @@ export function validateCommand(): Command {
 
 async function validate({ config, model, referenceModel, ...hub }: ValidateOptions): Promise<void> {
   const access = await hubAccess(hub);
-  const settings = parseRunSettings(await readSettingsFile(config), (key) => `${config}: ${key}`);
+  const settings = await readSettings(config, {});
   const definition = await definitionIn('--model', model, access);
   const specification = definition === undefined ? withAnyModel(settings) : withModel(settings, definition);
   if (referenceModel !== undefined) requireReferenceWanted(specification);

@@ -10,7 +10,7 @@ import { type DataReport, decodePair, summarizeData } from './data-summary.ts';
 import { type DataPair, type RejectedRecord, readDataset } from './dataset.ts';
 import { holdOut, type Split, sharedPrompts } from './hold-out.ts';
 import { fitMemory, memoryPlanner, planInWay } from './memory.ts';
-import { runIdentityOf } from './run-folder.ts';
+import { type GivenCommand, runIdentityOf } from './run-folder.ts';
 import type { TrainPlan } from './train.ts';
 
 /** What `train` is asked for, besides the settings of the run. */
@@ -37,6 +37,8 @@ export interface TrainRequest {
   readonly savedDtype: SavedDtype | undefined;
   /** Bytes; those of the container or the machine where undefined. */
   readonly memoryLimit: number | undefined;
+  /** Remembered in the run's folder, for `resume`; undefined where no person gave one. */
+  readonly command?: GivenCommand | undefined;
 }
 
 /** Reads model, adapter and data, and works out the run. Nothing has been started or written yet. */
@@ -102,6 +104,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     memoryLimit: limit,
     data: report,
     notes: [...adjustments.map(({ message }) => message), ...splitNotes(split, request)],
+    command: request.command,
   };
 }
 

@@ -22,7 +22,7 @@ import { type Evaluation, evaluate } from './evaluation.ts';
 import { type EvaluatedStep, EvaluationFile } from './evaluation-file.ts';
 import { LOCAL_TOPICS, type LocalRunOptions, startLocalRun } from './local-run.ts';
 import { weightsOfModel, weightsOfTensors } from './non-finite.ts';
-import { claimRunFolder, dataDigest, type RunIdentity } from './run-folder.ts';
+import { claimRunFolder, dataDigest, type GivenCommand, type RunIdentity } from './run-folder.ts';
 
 /** Everything that a run on one machine needs to know. */
 export interface TrainPlan extends LocalRunOptions {
@@ -44,6 +44,8 @@ export interface TrainPlan extends LocalRunOptions {
   readonly data: DataReport;
   /** What people should know about settings and data that mean something else than one might think. */
   readonly notes: readonly string[];
+  /** What the run was started with, for `resume`. */
+  readonly command?: GivenCommand | undefined;
 }
 
 /** What a run tells while it goes on. */
@@ -160,7 +162,7 @@ export async function train(
 }
 
 function identityOf(plan: TrainPlan): RunIdentity {
-  const { runId, specification, device, threads, referenceModel, initialAdapter } = plan;
+  const { runId, specification, device, threads, referenceModel, initialAdapter, command } = plan;
   return {
     runId,
     dataDigest: dataDigest(plan.train, plan.evaluation, plan.shuffle),
@@ -170,6 +172,7 @@ function identityOf(plan: TrainPlan): RunIdentity {
     initialAdapter: initialAdapter && resolve(initialAdapter),
     device,
     threads,
+    command,
   };
 }
 
@@ -177,7 +180,7 @@ function stopped({ folder }: TrainPlan, step: number): AlphapoError {
   return new AlphapoError(
     'cancelled',
     'STOPPED',
-    `stopped after step ${step}; the same command with --resume goes on from there (${folder})`,
+    `stopped after step ${step}; alphapo train --resume --out ${folder} continues from there`,
   );
 }
 

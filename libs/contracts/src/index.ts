@@ -46,7 +46,7 @@ export {
   type TrainingMethod,
   trainingMethodSchema,
 } from './run-specification.ts';
-export { kebabCase } from './setting-names.ts';
+export { camelCase, kebabCase } from './setting-names.ts';
 export {
   CONTROL_HEADER,
   type DeadLetter,
@@ -65,5 +65,12 @@ export { type SkippedStep, type TrainingStep, trainingStepSchema } from './train
 /** The descriptors of all messages and services, for reflection. */
 export const descriptorSetFile = new URL('./generated/descriptor-set.binpb', import.meta.url);
 export { parseEnvironment, readSecret, type SecretSource, secretSource } from './environment.ts';
-export { parseRunSettings, readSettingsFile } from './run-settings-file.ts';
+export {
+  parseRunSettings,
+  readRunSettings,
+  readSettingsFile,
+  type SettingsFile,
+  TRAIN_ONLY_SETTINGS,
+} from './run-settings-file.ts';
+export { readNumber, type WrittenNumber } from './written-number.ts';
 export { parseYaml } from './yaml.ts';

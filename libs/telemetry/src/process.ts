@@ -2,14 +2,22 @@ import { writeFileSync } from 'node:fs';
 import { AlphapoError, messageOf } from '@alphapo/base';
 import type { Logger } from './logger.ts';
 
+/** Ctrl-C under npx reaches a service twice, from the terminal and from npx: signals this close together are one request. */
+const ONE_REQUEST_MS = 500;
+
 /**
  * Runs a service until it ends by itself or the process is asked to stop (SIGTERM, SIGINT), and sets the exit code: 0
  * after a graceful stop, also of its start (`cancelled`), 1 after an error, which is logged. A second signal ends the process at once.
  */
 export async function runUntilSignal(logger: Logger, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const stop = new AbortController();
+  let stoppedAt: number | undefined;
   const onSignal = (name: NodeJS.Signals) => {
-    if (stop.signal.aborted) process.exit(1);
+    if (stoppedAt !== undefined) {
+      if (performance.now() - stoppedAt > ONE_REQUEST_MS) process.exit(1);
+      return;
+    }
+    stoppedAt = performance.now();
     logger.info('process.stopping', { signal: name });
     stop.abort();
   };

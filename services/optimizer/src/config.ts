@@ -4,8 +4,7 @@ import {
   type Adjustment,
   drainTimeSchema,
   parseEnvironment,
-  parseRunSettings,
-  readSettingsFile,
+  readRunSettings,
   resolveRun,
   topicsWithPrefix,
 } from '@alphapo/contracts';
@@ -63,7 +62,7 @@ export async function optimizerConfigFrom(
 ): Promise<OptimizerConfig & { readonly whenFinished: 'serve' | 'exit'; readonly adjustments: readonly Adjustment[] }> {
   const parsed = parseEnvironment(environmentSchema, environment);
   const { ALPHAPO_MODEL: model, ALPHAPO_RUN: runFile } = parsed;
-  const settings = parseRunSettings(await readSettingsFile(runFile), (key) => `${runFile}: ${key}`);
+  const settings = await readRunSettings(runFile);
   const scorers = parsed.ALPHAPO_SCORERS.split(',').map((address) => address.trim());
   const { specification, adjustments } = resolveRun(settings, runFacts(await readModelDefinition(model), undefined));
   return {

@@ -2,8 +2,7 @@ import { LONGEST_TIMER_MS } from '@alphapo/base';
 import {
   drainTimeSchema,
   parseEnvironment,
-  parseRunSettings,
-  readSettingsFile,
+  readRunSettings,
   resolveRunSpecification,
   topicsWithPrefix,
 } from '@alphapo/contracts';
@@ -63,7 +62,7 @@ const environmentSchema = z.object({
 export async function tokenizerConfigFrom(environment: NodeJS.ProcessEnv): Promise<TokenizerConfig> {
   const parsed = parseEnvironment(environmentSchema, environment);
   const { ALPHAPO_MODEL: model, ALPHAPO_RUN: runFile } = parsed;
-  const settings = parseRunSettings(await readSettingsFile(runFile), (key) => `${runFile}: ${key}`);
+  const settings = await readRunSettings(runFile);
   return {
     model,
     specification: resolveRunSpecification(settings, runFacts(await readModelDefinition(model), undefined)),
