@@ -6,6 +6,7 @@ import { deadLettersCommand } from './commands/dead-letters.ts';
 import { demoCommand } from './commands/demo.ts';
 import { fetchModelCommand } from './commands/fetch-model.ts';
 import { initModelCommand } from './commands/init-model.ts';
+import { inspectCommand } from './commands/inspect.ts';
 import { lineageCommand } from './commands/lineage.ts';
 import { planCommand } from './commands/plan.ts';
 import { produceCommand } from './commands/produce.ts';
@@ -33,6 +34,7 @@ export function alphapoProgram(): Command {
     .commandsGroup('On this machine:')
     .addCommand(demoCommand())
     .addCommand(trainCommand())
+    .addCommand(inspectCommand())
     .addCommand(planCommand())
     .addCommand(scoreCommand())
     .addCommand(initModelCommand())

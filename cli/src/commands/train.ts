@@ -83,8 +83,10 @@ export function trainCommand(): Command {
       '--reference-model <folder>',
       'model that dpo, ipo and hinge compare with (default: the model before training)',
     )
+    .optionsGroup('How records are read:')
     .option('--no-shuffle', 'train in the order of the files')
-    .option('--strict', 'stop at the first record that cannot be trained on')
+    .option('--strict', 'stop at the first record that cannot be trained on');
+  addDataOptions(command)
     .optionsGroup('Evaluation:')
     .option('--eval-data <files...>', 'held-out pairs')
     .option('--eval-fraction <share>', 'share of the data that is held out', share)
@@ -113,7 +115,6 @@ export function trainCommand(): Command {
     )
     .addHelpText('after', examples(EXAMPLES))
     .action(run);
-  return addDataOptions(command);
 }
 
 async function run(_: unknown, command: Command): Promise<void> {

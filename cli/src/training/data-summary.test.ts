@@ -68,5 +68,7 @@ test('a pair is shown with both ends of long texts and visible line breaks, with
 
 test('where the model has no chat template, the transcript that stands for it is said', () => {
   expect(describeTemplate({ source: 'fallback', place: 'built-in plain', digest: '' })).toContain('Human:');
-  expect(describeTemplate({ source: 'model', digest: '' })).toBe("chat template: the model's own");
+  expect(describeTemplate({ source: 'model', place: 'chat_template.jinja', digest: '' })).toBe(
+    "chat template: the model's own, chat_template.jinja",
+  );
 });

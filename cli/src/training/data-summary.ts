@@ -1,5 +1,6 @@
 import type { RecordFacts } from '@alphapo/data';
 import type { TokenizerPool } from '@alphapo/tokenization';
+import type { DecodedPair } from './decoded-pair.ts';
 import { duplicatesIn, type TokenPair } from './hold-out.ts';
 
 type ChatTemplateDescription = TokenizerPool['description']['chatTemplate'];
@@ -33,18 +34,11 @@ export interface DataSummary {
   readonly refused: readonly { readonly reason: string; readonly records: number; readonly example: RefusedRecord }[];
 }
 
-/** The text of a pair's tokens, special tokens included: what the model sees. */
-export interface DecodedPair {
-  readonly id: string;
-  readonly prompt: string;
-  readonly chosen: string;
-  readonly rejected: string;
-}
-
 /** What is read from files, and what is trained: for people, and for summary.json. */
 export interface DataReport extends DataSummary {
   readonly chatTemplate: ChatTemplateDescription;
-  readonly example: DecodedPair | undefined;
+  /** A pair that is trained on, by its id. */
+  readonly example: (DecodedPair & { readonly id: string }) | undefined;
 }
 
 /** Counts what was read. */
@@ -78,16 +72,6 @@ function grouped<T>(items: readonly T[], keyOf: (item: T) => string): [first: T,
     .sort(([, a], [, b]) => b - a);
 }
 
-/** Decodes the tokens of a pair. */
-export async function decodePair(
-  tokenizer: TokenizerPool,
-  { id, prompt, chosen, rejected }: TokenPair & { readonly id: string },
-): Promise<DecodedPair> {
-  const texts = await tokenizer.run('encodings', [prompt, chosen, rejected], { skipSpecialTokens: false });
-  const [promptText, chosenText, rejectedText] = texts as [string, string, string];
-  return { id, prompt: promptText, chosen: chosenText, rejected: rejectedText };
-}
-
 /** A summary in lines. */
 export function describeData(summary: DataSummary): string[] {
   const { pairs, forms, implicitPrompts, ignoredFields, duplicates, refused } = summary;
@@ -113,7 +97,10 @@ export function describeData(summary: DataSummary): string[] {
 }
 
 /** A pair's three parts in lines, shortened in the middle, with line breaks as \n. `width` is in characters. */
-export function describePair({ id, prompt, chosen, rejected }: DecodedPair, width: number): string[] {
+export function describePair(
+  { id, prompt, chosen, rejected }: DecodedPair & { readonly id: string },
+  width: number,
+): string[] {
   const parts = Object.entries({ prompt, chosen, rejected });
   return [
     `for example ${id}, as the model sees it:`,
@@ -122,11 +109,11 @@ export function describePair({ id, prompt, chosen, rejected }: DecodedPair, widt
 }
 
 /** Where the chat template comes from. */
-export function describeTemplate({ source }: ChatTemplateDescription): string {
+export function describeTemplate({ source, place }: ChatTemplateDescription): string {
   const places = {
-    model: "the model's own",
-    'built-in': 'built in',
-    file: 'from a file',
+    model: `the model's own, ${place}`,
+    'built-in': `${place}, built in`,
+    file: place,
     fallback: 'the model has none, so conversations are written as plain transcripts ("Human:", "Assistant:")',
   } satisfies Record<typeof source, string>;
   return `chat template: ${places[source]}`;

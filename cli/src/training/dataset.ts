@@ -39,31 +39,47 @@ export interface Dataset {
   readonly rejected: readonly RejectedRecord[];
 }
 
+/** Lengths in tokens. */
+interface Lengths {
+  readonly maxLength: number;
+  readonly maxPromptLength: number;
+}
+
+/** What was made of each record of --data, in order, by the same functions as in the tokenizer service. */
+export async function* tokenizedRecords(
+  places: readonly string[],
+  tokenizer: TokenizerPool,
+  lengths: Lengths,
+  source?: DataSource,
+): AsyncGenerator<{ readonly record: FileRecord; readonly made: TokenizedRecord }> {
+  for await (const records of inGroups(readPlaces(places, source))) {
+    const bytes = records.map((record) => record.bytes);
+    for (const [i, made] of (await tokenizer.run('records', bytes, lengths)).entries()) {
+      yield { record: records[i] as FileRecord, made };
+    }
+  }
+}
+
 /**
- * Reads, parses and tokenizes the records of places (files, folders, data sets of a hub), by the same functions as the tokenizer service. Records are held in
- * memory: the run's number of steps, the lengths and the held-out part depend on all of them.
+ * Reads, parses and tokenizes the records of files. They are held in memory: the run's number of steps, the lengths and the
+ * held-out part depend on all of them.
  */
 export async function readDataset(
   places: readonly string[],
   tokenizer: TokenizerPool,
-  lengths: { readonly maxLength: number; readonly maxPromptLength: number },
+  lengths: Lengths,
   source?: DataSource,
 ): Promise<Dataset> {
   const pairs: DataPair[] = [];
   const rejected: RejectedRecord[] = [];
   const facts = new SharedFacts();
-  for await (const records of inGroups(readPlaces(places, source))) {
-    const bytes = records.map((record) => record.bytes);
-    for (const [i, made] of (await tokenizer.run('records', bytes, lengths)).entries()) {
-      const record = recordOf(records[i] as FileRecord);
-      if (made.ok) pairs.push(pairOf(record, made, facts));
-      else if (fitsInLog(made)) rejected.push({ ...record, ...reasonOf(made) });
-      else
-        rejected.push({
-          ...record,
-          ...reasonOf(made),
-          bytes: Uint8Array.from(record.bytes.subarray(0, BEGINNING_BYTES)),
-        });
+  for await (const { record: found, made } of tokenizedRecords(places, tokenizer, lengths, source)) {
+    const record = recordOf(found);
+    if (made.ok) pairs.push(pairOf(record, made, facts));
+    else if (fitsInLog(made)) rejected.push({ ...record, ...reasonOf(made) });
+    else {
+      const bytes = Uint8Array.from(record.bytes.subarray(0, BEGINNING_BYTES));
+      rejected.push({ ...record, ...reasonOf(made), bytes });
     }
   }
   return { pairs, rejected };

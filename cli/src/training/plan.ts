@@ -6,8 +6,9 @@ import { runFacts } from '@alphapo/models';
 import { identifyRun, type SavedDtype } from '@alphapo/optimizer';
 import { TokenizerPool } from '@alphapo/tokenization';
 import type { DataSource } from '../data-options.ts';
-import { type DataReport, decodePair, summarizeData } from './data-summary.ts';
+import { type DataReport, summarizeData } from './data-summary.ts';
 import { type DataPair, type RejectedRecord, readDataset } from './dataset.ts';
+import { decodePairs } from './decoded-pair.ts';
 import { holdOut, type Split, sharedPrompts } from './hold-out.ts';
 import { fitMemory, memoryPlanner, planInWay } from './memory.ts';
 import { type GivenCommand, runIdentityOf } from './run-folder.ts';
@@ -61,10 +62,11 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
       : holdOut(data.pairs, request.evalFraction, settings.seed);
   const { train } = split;
   const [first] = train;
+  const [decoded] = await decodePairs(tokenizer, train.slice(0, 1));
   const report: DataReport = {
     ...summarizeData({ pairs: data.pairs, rejected }),
     chatTemplate: tokenizer.description.chatTemplate,
-    example: first && (await decodePair(tokenizer, first)),
+    example: first && decoded && { id: first.id, ...decoded },
   };
   const { specification: resolved, adjustments } = resolveRun(withAdapter, runFacts(model.definition, train.length));
   const totalPairs =

@@ -1,23 +1,18 @@
 import type { TokenizerPool } from '@alphapo/tokenization';
+import type { TokenPair } from './hold-out.ts';
 
-/** A pair's tokens as text, special tokens included: what the model sees. */
+/** The text of a pair's tokens, special tokens included: what the model sees. */
 export interface DecodedPair {
   readonly prompt: string;
   readonly chosen: string;
   readonly rejected: string;
 }
 
-interface PairTokens {
-  readonly prompt: readonly number[];
-  readonly chosen: readonly number[];
-  readonly rejected: readonly number[];
-}
-
 /**
  * The texts of pairs. A response is decoded behind its prompt: by itself, its first token would lose the space that some
  * tokenizers write at the start of a word.
  */
-export async function decodePairs(tokenizer: TokenizerPool, pairs: readonly PairTokens[]): Promise<DecodedPair[]> {
+export async function decodePairs(tokenizer: TokenizerPool, pairs: readonly TokenPair[]): Promise<DecodedPair[]> {
   const lists = pairs.flatMap(({ prompt, chosen, rejected }) => [
     prompt,
     [...prompt, ...chosen],
@@ -27,9 +22,11 @@ export async function decodePairs(tokenizer: TokenizerPool, pairs: readonly Pair
   ]);
   const texts = await tokenizer.run('encodings', lists, { skipSpecialTokens: false });
   return pairs.map((_, i) => {
-    const [prompt = '', ...sides] = texts.slice(5 * i, 5 * i + 5) as [string, string, string, string, string];
-    const [withChosen, withRejected, chosen, rejected] = sides;
+    const own = texts.slice(LISTS * i, LISTS * (i + 1)) as [string, string, string, string, string];
+    const [prompt, withChosen, withRejected, chosen, rejected] = own;
     const behind = (whole: string, alone: string) => (whole.startsWith(prompt) ? whole.slice(prompt.length) : alone);
     return { prompt, chosen: behind(withChosen, chosen), rejected: behind(withRejected, rejected) };
   });
 }
+
+const LISTS = 5;
