@@ -4,7 +4,7 @@ import { refuse } from './record-error.ts';
 
 /**
  * The declared fields of records and of their messages. A field is read, says nothing about what is trained on and is
- * ignored, or is refused by its name: what a record says is never dropped silently. docs/data.md has the same table.
+ * ignored, or is refused by its name: what a record says is never dropped silently. docs/records.md has the same table.
  */
 
 /** Fields that hold the two responses of a pair, the better one first. */
