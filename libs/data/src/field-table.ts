@@ -4,7 +4,7 @@ import { refuse } from './record-error.ts';
 
 /**
  * The declared fields of records and of their messages. A field is read, says nothing about what is trained on and is
- * ignored, or is refused by its name: what a record says is never dropped silently. docs/data.md has the same table.
+ * ignored, or is refused by its name: what a record says is never dropped silently. docs/records.md has the same table.
  */
 
 /** Fields that hold the two responses of a pair, the better one first. */
@@ -93,26 +93,50 @@ function named(names: readonly string[], wayOut: string): Readonly<Record<string
 export type FieldLevel = 'record' | 'message';
 
 const LEVELS = {
-  record: { read: READ, unsupported: UNSUPPORTED, describes: describesRecord },
-  message: { read: READ_IN_MESSAGES, unsupported: UNSUPPORTED_IN_MESSAGES, describes: describesMessage },
+  record: { read: READ, unsupported: UNSUPPORTED, describes: describesRecord, known: new Map<string, Verdict>() },
+  message: {
+    read: READ_IN_MESSAGES,
+    unsupported: UNSUPPORTED_IN_MESSAGES,
+    describes: describesMessage,
+    known: new Map<string, Verdict>(),
+  },
 };
+
+/** What the name of a field says: the way out where it is not supported, and whether it describes its record or message. */
+interface Verdict {
+  readonly wayOut: string | undefined;
+  readonly describes: boolean;
+}
+
+/** Records of a file have the same names again and again; more or longer ones are looked at each time. */
+const REMEMBERED_NAMES = 1000;
+const LONGEST_REMEMBERED = 100;
+
+function verdictOn(level: FieldLevel, name: string): Verdict {
+  const { unsupported, describes, known } = LEVELS[level];
+  const before = known.get(name);
+  if (before !== undefined) return before;
+  const plain = wordsOf(name).join('_');
+  const wayOut = Object.hasOwn(unsupported, plain) ? unsupported[plain] : undefined;
+  const verdict = { wayOut, describes: describes(name) };
+  if (known.size < REMEMBERED_NAMES && name.length <= LONGEST_REMEMBERED) known.set(name, verdict);
+  return verdict;
+}
 
 /** Passes over a field that nothing has read, or refuses it. Reasons: UNSUPPORTED_FIELD, UNKNOWN_FIELD. */
 export function checkUnread(level: FieldLevel, name: string, value: unknown, place: string): void {
   if (isEmpty(value)) return;
-  const { read, unsupported, describes } = LEVELS[level];
-  const plain = wordsOf(name).join('_');
-  const wayOut = Object.hasOwn(unsupported, plain) ? unsupported[plain] : undefined;
+  const { wayOut, describes } = verdictOn(level, name);
   if (wayOut !== undefined) {
     const advice = `${wayOut}, or pass it over with --ignore-fields ${name}`;
     refuse('UNSUPPORTED_FIELD', `${place} changes what is trained on and is not supported: ${advice}`, place);
   }
   // Beside a pair, a score is only a score.
-  if (read.includes(name) && name !== 'score') {
+  if (LEVELS[level].read.includes(name) && name !== 'score') {
     const rule = 'is not read in a record of this form, so what it says would be lost';
     refuse('UNSUPPORTED_FIELD', `${place} ${rule}; drop it, or pass it over with --ignore-fields ${name}`, place);
   }
-  if (isNoText(value) || describes(name)) return;
+  if (describes || isNoText(value)) return;
   refuse('UNKNOWN_FIELD', `${place} is no known field, so what it says would be lost${wayOutOf(level, name)}`, place);
 }
 

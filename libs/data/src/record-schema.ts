@@ -5,7 +5,7 @@ import { ROLE_NAMES } from './messages.ts';
 
 /**
  * The forms that a record of `preferences` may have; published as JSON Schema in proto/schema. It knows the fields that are
- * read; the parser also refuses other fields that say something, and fields that contradict each other (docs/data.md).
+ * read; the parser also refuses other fields that say something, and fields that contradict each other (docs/records.md).
  */
 
 const anyCase = (name: string) => [...name].map((letter) => `[${letter}${letter.toUpperCase()}]`).join('');
