@@ -95,6 +95,7 @@ export async function startTokenizer(
     address: server.address,
     tokenizerDigest: description.digest,
     chatTemplate: description.chatTemplate.source,
+    chatTemplatePlace: description.chatTemplate.place,
   });
   const owned = opened.move();
   return {
