@@ -1,7 +1,5 @@
 import { type FileRecord, type RecordReason, type Rejection, shuffledOrder } from '@alphapo/data';
 import type { TokenizerPool } from '@alphapo/tokenization';
-import type { DataSource } from '../data-options.ts';
-import { readPlaces } from '../data-places.ts';
 
 /** A record as its file has it. */
 interface SourceRecord {
@@ -36,18 +34,17 @@ export interface Dataset {
 }
 
 /**
- * Reads, parses and tokenizes the records of places (files, folders, data sets of a hub), by the same functions as the tokenizer service. Records are held in
+ * Parses and tokenizes records, as `readPlaces` gives them, by the same functions as the tokenizer service. Records are held in
  * memory: the run's number of steps, the lengths and the held-out part depend on all of them.
  */
 export async function readDataset(
-  places: readonly string[],
+  source: AsyncIterable<FileRecord>,
   tokenizer: TokenizerPool,
   lengths: { readonly maxLength: number; readonly maxPromptLength: number },
-  source?: DataSource,
 ): Promise<Dataset> {
   const pairs: DataPair[] = [];
   const rejected: RejectedRecord[] = [];
-  for await (const records of inGroups(readPlaces(places, source))) {
+  for await (const records of inGroups(source)) {
     const bytes = records.map((record) => record.bytes);
     for (const [i, made] of (await tokenizer.run('records', bytes, lengths)).entries()) {
       const record = recordOf(records[i] as FileRecord);

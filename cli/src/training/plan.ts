@@ -6,6 +6,7 @@ import { runFacts } from '@alphapo/models';
 import { identifyRun } from '@alphapo/optimizer';
 import { TokenizerPool } from '@alphapo/tokenization';
 import type { DataSource } from '../data-options.ts';
+import { readPlaces } from '../data-places.ts';
 import { type DataPair, holdOut, type RejectedRecord, readDataset } from './dataset.ts';
 import { fitMemory, memoryPlanner, planInWay } from './memory.ts';
 import { runIdentityOf } from './run-folder.ts';
@@ -41,8 +42,8 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
   const withAdapter = await adapterSettings(settings, request.initAdapter);
   const { lengths } = resolveRunSpecification(withAdapter, runFacts(model.definition, 1));
   await using tokenizer = await TokenizerPool.open(request.model, { chatTemplate: request.chatTemplate });
-  const data = await readDataset(request.data, tokenizer, lengths, request.source);
-  const evalData = await readDataset(request.evalData, tokenizer, lengths, request.source);
+  const data = await readDataset(readPlaces(request.data, request.source), tokenizer, lengths);
+  const evalData = await readDataset(readPlaces(request.evalData, request.source), tokenizer, lengths);
   const rejected = [...data.rejected, ...evalData.rejected];
   if (request.strict && rejected.length > 0) throw strictError(rejected);
   const [train, evaluation] =

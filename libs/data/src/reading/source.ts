@@ -13,7 +13,7 @@ export interface Source extends AsyncDisposable {
   position(): number;
 }
 
-export type Packing = 'gzip' | 'zstd';
+type Packing = 'gzip' | 'zstd';
 
 const MAGIC: readonly (readonly [Packing, Buffer])[] = [
   ['gzip', Buffer.from([0x1f, 0x8b])],
