@@ -251,3 +251,10 @@ describe('what holds no records is named, with what to do', () => {
     });
   });
 });
+
+test.each(PACKINGS)('packed parts, also empty ones, follow one another (%s)', async (ending, pack) => {
+  const file = join(await temporaryFolder(), `a.jsonl${ending}`);
+  const parts = ['', ...PAIRS.map((pair) => `${JSON.stringify(pair)}\n`), ''];
+  await writeFile(file, Buffer.concat(parts.map((part) => pack(Buffer.from(part)))));
+  expect(await read(file)).toEqual(EXPECTED);
+});
