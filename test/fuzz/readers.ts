@@ -130,6 +130,16 @@ function records(name: string): Reader {
   };
 }
 
+/** A folder in the layout of Hugging Face's data sets: what its README.md says decides which files are read. */
+async function dataSet(folder: string): Promise<string> {
+  const names = new Set<string>();
+  for await (const { file } of readRecords(folder)) {
+    promise(file.startsWith(`${folder}/`), 'a file of the folder');
+    names.add(file.slice(folder.length + 1));
+  }
+  return [...names].sort().join('+');
+}
+
 async function adapter(folder: string): Promise<string> {
   const { rank, alpha, targets, tensors } = await readAdapter(folder);
   promise(Number.isSafeInteger(rank) && rank > 0 && Number.isFinite(alpha) && alpha > 0, 'rank and alpha');
@@ -205,6 +215,9 @@ export const readers = {
   config,
   'records-jsonl': records('pairs.jsonl'),
   'records-json': records('pairs.json'),
+  'records-csv': records('pairs.csv'),
+  'records-parquet': records('pairs.parquet'),
+  'data-set': dataSet,
   adapter,
   checkpoint,
   tokenizer,

@@ -4,6 +4,7 @@ import { readModelDefinition, runFacts } from '@alphapo/models';
 import { TokenizerPool } from '@alphapo/tokenization';
 import { Command } from 'commander';
 import { addDataOptions, DATA_PLACES, type DataSource, type DataValues, dataSourceOf } from '../data-options.ts';
+import { readPlaces } from '../data-places.ts';
 import { examples } from '../help.ts';
 import { describeLengths, describePairInColors } from '../inspect/inspection-text.ts';
 import { modelFolder } from '../model-place.ts';
@@ -69,7 +70,7 @@ async function inspect(data: readonly string[], options: InspectOptions): Promis
   const { lengths } = resolveRun(settings, runFacts(await readModelDefinition(model), 1)).specification;
   await using tokenizer = await TokenizerPool.open(model, { chatTemplate: options.chatTemplate });
   if (options.json) return await printRecords(data, tokenizer, lengths, source);
-  const read = (places: readonly string[]) => readDataset(places, tokenizer, lengths, source);
+  const read = (places: readonly string[]) => readDataset(readPlaces(places, source), tokenizer, lengths);
   const [own, held] = [await read(data), await read(options.evalData ?? [])];
   const rejected = [...own.rejected, ...held.rejected];
   const lines = [...describeData(summarizeData({ pairs: [...own.pairs, ...held.pairs], rejected }))];
@@ -106,7 +107,7 @@ async function printRecords(
 ): Promise<void> {
   let files = 0;
   let last = '';
-  for await (const { record, made } of tokenizedRecords(data, tokenizer, lengths, source)) {
+  for await (const { record, made } of tokenizedRecords(readPlaces(data, source), tokenizer, lengths)) {
     if (record.file !== last) files++;
     last = record.file;
     const [pair] = made.ok ? await decodePairs(tokenizer, [made.pair]) : [];

@@ -22,6 +22,7 @@ import { readModelDefinition, runFacts } from '@alphapo/models';
 import { TokenizerPool } from '@alphapo/tokenization';
 import { Command } from 'commander';
 import { addDataOptions, DATA_PLACES, type DataValues, dataSourceOf } from '../data-options.ts';
+import { readPlaces } from '../data-places.ts';
 import { deviceOption } from '../device.ts';
 import { modelFolder } from '../model-place.ts';
 import { positive } from '../numbers.ts';
@@ -82,7 +83,7 @@ async function score(options: ScoreOptions): Promise<void> {
     );
   }
   await using tokenizer = await TokenizerPool.open(model, { chatTemplate: options.chatTemplate });
-  const { pairs, rejected } = await readDataset(options.data, tokenizer, specification.lengths, source);
+  const { pairs, rejected } = await readDataset(readPlaces(options.data, source), tokenizer, specification.lengths);
   await using engine = await openEngine(model, {
     executionProvider: options.device,
     dtype: specification.dtype,

@@ -1,7 +1,5 @@
 import { type FileRecord, type RecordFacts, type RecordReason, type Rejection, shuffledOrder } from '@alphapo/data';
 import type { TokenizedRecord, TokenizerPool } from '@alphapo/tokenization';
-import type { DataSource } from '../data-options.ts';
-import { readPlaces } from '../data-places.ts';
 
 /** A record as its file has it. */
 interface SourceRecord {
@@ -45,14 +43,13 @@ interface Lengths {
   readonly maxPromptLength: number;
 }
 
-/** What was made of each record of --data, in order, by the same functions as in the tokenizer service. */
+/** What was made of each record, in order, by the same functions as in the tokenizer service. */
 export async function* tokenizedRecords(
-  places: readonly string[],
+  source: AsyncIterable<FileRecord>,
   tokenizer: TokenizerPool,
   lengths: Lengths,
-  source?: DataSource,
 ): AsyncGenerator<{ readonly record: FileRecord; readonly made: TokenizedRecord }> {
-  for await (const records of inGroups(readPlaces(places, source))) {
+  for await (const records of inGroups(source)) {
     const bytes = records.map((record) => record.bytes);
     for (const [i, made] of (await tokenizer.run('records', bytes, lengths)).entries()) {
       yield { record: records[i] as FileRecord, made };
@@ -61,19 +58,18 @@ export async function* tokenizedRecords(
 }
 
 /**
- * Reads, parses and tokenizes the records of files. They are held in memory: the run's number of steps, the lengths and the
- * held-out part depend on all of them.
+ * Parses and tokenizes records, as `readPlaces` gives them. They are held in memory: the run's number of steps, the lengths
+ * and the held-out part depend on all of them.
  */
 export async function readDataset(
-  places: readonly string[],
+  source: AsyncIterable<FileRecord>,
   tokenizer: TokenizerPool,
   lengths: Lengths,
-  source?: DataSource,
 ): Promise<Dataset> {
   const pairs: DataPair[] = [];
   const rejected: RejectedRecord[] = [];
   const facts = new SharedFacts();
-  for await (const { record: found, made } of tokenizedRecords(places, tokenizer, lengths, source)) {
+  for await (const { record: found, made } of tokenizedRecords(source, tokenizer, lengths)) {
     const record = recordOf(found);
     if (made.ok) pairs.push(pairOf(record, made, facts));
     else if (fitsInLog(made)) rejected.push({ ...record, ...reasonOf(made) });

@@ -6,6 +6,7 @@ import { runFacts } from '@alphapo/models';
 import { identifyRun, type SavedDtype } from '@alphapo/optimizer';
 import { TokenizerPool } from '@alphapo/tokenization';
 import type { DataSource } from '../data-options.ts';
+import { readPlaces } from '../data-places.ts';
 import { type DataReport, summarizeData } from './data-summary.ts';
 import { type DataPair, type RejectedRecord, readDataset } from './dataset.ts';
 import { decodePairs } from './decoded-pair.ts';
@@ -51,8 +52,8 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
   const withAdapter = resumedSettings(await adapterSettings(settings, request.initAdapter), begun);
   const { lengths } = resolveRun(withAdapter, runFacts(model.definition, 1)).specification;
   await using tokenizer = await TokenizerPool.open(request.model, { chatTemplate: request.chatTemplate });
-  const data = await readDataset(request.data, tokenizer, lengths, request.source);
-  const evalData = await readDataset(request.evalData, tokenizer, lengths, request.source);
+  const data = await readDataset(readPlaces(request.data, request.source), tokenizer, lengths);
+  const evalData = await readDataset(readPlaces(request.evalData, request.source), tokenizer, lengths);
   const rejected = [...data.rejected, ...evalData.rejected];
   if (request.strict && rejected.length > 0) throw strictError(rejected);
   if (data.pairs.length === 0) throw noPairs(request.data, rejected);

@@ -6,7 +6,7 @@ import type { Digest } from './digests.ts';
 const PASSING = [408, 429];
 const HUGGING_FACE = 'https://huggingface.co';
 
-export type RepositoryKind = 'model' | 'dataset';
+type RepositoryKind = 'model' | 'dataset';
 
 export interface HubOptions {
   /** `organisation/name`. */

@@ -68,7 +68,7 @@ async function* decoded(source: Source, file: string): AsyncGenerator<string> {
     }
     yield decoder.decode();
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw error;
     throw new AlphapoError(
       'data-loss',
       'DATA_NOT_UTF8',

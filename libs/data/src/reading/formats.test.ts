@@ -172,7 +172,7 @@ describe('JSON that is damaged is an error with its byte, after the records befo
     ['[{"a":1}] x', /at byte 10/, 1],
     ['[{"a":1}][{"a":2}]', /goes on after its end, at byte 9/, 1],
     ['[{"a":[1}]', /brackets that do not match at byte 8, in record 1/, 0],
-    ['{"train":[{"a":1}],"test":[{"a":', /ends in the middle of record 2/, 1],
+    ['{"train":[{"a":1}],"test":[{"a":', /ends in the middle of record 1/, 0],
     ['{"a":1}}', /\} where a record should begin|brackets that do not match|"}"/, 1],
   ])('%s', async (text, message, before) => {
     const file = join(await temporaryFolder(), 'a.json');
@@ -250,4 +250,11 @@ describe('what holds no records is named, with what to do', () => {
       message: expect.stringMatching(message),
     });
   });
+});
+
+test.each(PACKINGS)('packed parts, also empty ones, follow one another (%s)', async (ending, pack) => {
+  const file = join(await temporaryFolder(), `a.jsonl${ending}`);
+  const parts = ['', ...PAIRS.map((pair) => `${JSON.stringify(pair)}\n`), ''];
+  await writeFile(file, Buffer.concat(parts.map((part) => pack(Buffer.from(part)))));
+  expect(await read(file)).toEqual(EXPECTED);
 });

@@ -94,7 +94,7 @@ describe('files that would fill the memory', () => {
 
   test('bombs of gzip and zstd pass by, as JSON and as lines', async () => {
     for (const pack of [gzipSync, zstdCompressSync]) {
-      const bomb = Buffer.concat(Array(300).fill(pack(Buffer.alloc(MiB, ' '))));
+      const bomb = Buffer.concat(Array(40).fill(pack(Buffer.alloc(MiB, ' '))));
       expect(bomb.length).toBeLessThan(MiB);
       const list = await fileOf('a.json', Buffer.concat([pack('['), bomb, pack('{"a":1}]')]));
       expect(await recordsOf(list)).toEqual(numbered(['{"a":1}']));

@@ -1,7 +1,9 @@
 import { createReadStream, type ReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import { constants, createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import { AlphapoError, messageOf } from '@alphapo/base';
+import { unpackZstd } from './unpack-zstd.ts';
 
 /** The bytes of a file, unpacked where gzip or zstd packed them. Whoever opens it disposes of it. */
 export interface Source extends AsyncDisposable {
@@ -13,7 +15,7 @@ export interface Source extends AsyncDisposable {
   position(): number;
 }
 
-export type Packing = 'gzip' | 'zstd';
+type Packing = 'gzip' | 'zstd';
 
 const MAGIC: readonly (readonly [Packing, Buffer])[] = [
   ['gzip', Buffer.from([0x1f, 0x8b])],
@@ -21,8 +23,6 @@ const MAGIC: readonly (readonly [Packing, Buffer])[] = [
 ];
 const MAGIC_BYTES = 4;
 const CHUNK_BYTES = 2 ** 20;
-/** zstd's own limit, 128 MiB: a file that asks for a larger window is refused. */
-const ZSTD_WINDOW_LOG = 27;
 
 /**
  * Packed files are known by their first bytes, whatever their name. Unpacking holds no more than the window of the format.
@@ -31,11 +31,10 @@ const ZSTD_WINDOW_LOG = 27;
 export async function openSource(file: string): Promise<Source> {
   const packing = await onFile(file, () => packingOf(file));
   const raw = createReadStream(file, { highWaterMark: CHUNK_BYTES });
-  const unpacking = packing === undefined ? undefined : unpackingOf(packing, raw);
-  const position = () => (unpacking === undefined ? raw.bytesRead : unpacking.bytesWritten);
-  const iterator: AsyncIterator<Buffer> = (unpacking ?? raw)[Symbol.asyncIterator]();
+  const { chunks, position, destroy } = unpacked(packing, raw);
+  const iterator = chunks[Symbol.asyncIterator]();
   const dispose = async () => {
-    unpacking?.destroy();
+    destroy();
     raw.destroy();
   };
   try {
@@ -58,16 +57,32 @@ async function* chunksFrom(first: IteratorResult<Buffer>, rest: AsyncIterator<Bu
   for (let next = first; next.done !== true; next = await rest.next()) yield next.value;
 }
 
-function unpackingOf(packing: Packing, raw: ReadStream): Gunzip | ZstdDecompress {
-  const unpacking =
-    packing === 'gzip'
-      ? createGunzip({ chunkSize: CHUNK_BYTES })
-      : createZstdDecompress({
-          chunkSize: CHUNK_BYTES,
-          params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG },
-        });
-  raw.on('error', (error) => unpacking.destroy(error));
-  return raw.pipe(unpacking);
+interface Unpacked {
+  readonly chunks: AsyncIterable<Buffer>;
+  /** Packed bytes that have been read. */
+  position(): number;
+  destroy(): void;
+}
+
+function unpacked(packing: Packing | undefined, raw: ReadStream): Unpacked {
+  if (packing === undefined) return { chunks: raw, position: () => raw.bytesRead, destroy: () => {} };
+  if (packing === 'zstd') {
+    let consumed = 0;
+    const stream = Readable.from(
+      unpackZstd(raw, (bytes) => {
+        consumed = bytes;
+      }),
+      { highWaterMark: 1 },
+    );
+    return { chunks: stream, position: () => consumed, destroy: () => void stream.destroy() };
+  }
+  const unzipped = createGunzip({ chunkSize: CHUNK_BYTES });
+  raw.on('error', (error) => unzipped.destroy(error));
+  return {
+    chunks: raw.pipe(unzipped),
+    position: () => unzipped.bytesWritten,
+    destroy: () => void unzipped.destroy(),
+  };
 }
 
 async function packingOf(file: string): Promise<Packing | undefined> {
