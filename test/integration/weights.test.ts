@@ -56,7 +56,7 @@ test(
     for (const name of ['accuracy', 'margin', 'rewardChosen', 'meanLogProbChosen', 'tokens'] as const) {
       expect(weighted.step[name]).toBe(plain.step[name]);
     }
-    expect(weighted.step.policyDigest).not.toBe(plain.step.policyDigest);
+    expect(weighted.step.gradNorm).not.toBeCloseTo(plain.step.gradNorm, 2);
     const ones = await firstStep([1, 1, 1, 1]);
     for (const name of ['loss', 'gradNorm', 'policyDigest'] as const) expect(ones.step[name]).toBe(plain.step[name]);
   },
