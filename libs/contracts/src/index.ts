@@ -7,8 +7,10 @@ export {
   DEFAULT_PACK_TOKENS,
 } from './compute-settings.ts';
 export { computeFromWire, computeToWire } from './compute-wire.ts';
+export { descriptorSetFile } from './descriptor-set.ts';
 export { drainTimeSchema } from './drain-time.ts';
 export { type Dtype, dtypeSchema } from './dtype.ts';
+export { parseEnvironment, readSecret, type SecretSource, secretSource } from './environment.ts';
 export { OPTIMIZER_UNAVAILABLE } from './error-reasons.ts';
 export { type ExecutionProvider, executionProviderSchema } from './execution-provider.ts';
 export * from './generated/alphapo/v1/events.ts';
@@ -19,6 +21,7 @@ export * from './generated/alphapo/v1/scorer.ts';
 export { DataType as WireDataType, TensorChunk } from './generated/alphapo/v1/tensor.ts';
 export * from './generated/alphapo/v1/tokenizer.ts';
 export * as keda from './generated/externalscaler/externalscaler.ts';
+export { messageJson } from './message-json.ts';
 export {
   averagesOverTokens,
   type NllAverage,
@@ -62,9 +65,6 @@ export {
 export { trainingMethodFromWire, trainingMethodToWire } from './training-method-wire.ts';
 export { type SkippedStep, type TrainingStep, trainingStepSchema } from './training-step.ts';
 
-/** The descriptors of all messages and services, for reflection. */
-export const descriptorSetFile = new URL('./generated/descriptor-set.binpb', import.meta.url);
-export { parseEnvironment, readSecret, type SecretSource, secretSource } from './environment.ts';
 export {
   parseRunSettings,
   readRunSettings,

@@ -18,7 +18,7 @@ export interface FetchOptions extends HubOptions {
   readonly onWait?: (() => void) | undefined;
 }
 
-interface FetchProgress {
+export interface FetchProgress {
   readonly file: string;
   readonly fetchedBytes: number;
   /** Of all files. */

@@ -21,8 +21,11 @@ afterAll(() => opened.disposeAsync());
 
 /** Something at a port that is no gRPC server. */
 async function listening(onSocket: (socket: Socket) => void): Promise<string> {
-  const server = createServer(onSocket).listen(0, '127.0.0.1').unref();
-  opened.use(server);
+  const server = createServer((socket) => {
+    opened.defer(() => void socket.destroy());
+    onSocket(socket.on('error', () => {}));
+  }).listen(0, '127.0.0.1');
+  opened.defer(() => void server.close());
   await once(server, 'listening');
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
