@@ -10,7 +10,7 @@ import {
 } from '@alphapo/contracts';
 import { type ModelDefinition, readModelDefinition, runFacts } from '@alphapo/models';
 import { Command } from 'commander';
-import { requireModelFolder } from '../model-place.ts';
+import { requireModelFolder } from '../model-folder.ts';
 
 interface ValidateOptions {
   readonly config: string;
