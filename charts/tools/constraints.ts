@@ -97,6 +97,7 @@ const CONSTRAINTS: readonly (readonly [pattern: string, schema: Schema])[] = [
   ['optimizer.checkpointEvery', positive],
   ['optimizer.checkpointsKept', positive],
   ['optimizer.shardTimeoutSeconds', positive],
+  ['optimizer.saveDtype', { type: 'string', enum: ['', 'float32', 'bfloat16', 'float16'] }],
   [
     'persistence.accessModes',
     {

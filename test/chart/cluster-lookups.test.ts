@@ -66,17 +66,17 @@ describeHelm('with a cluster to look at', () => {
   });
 
   test.each([
-    ['install', 'ReadWriteOnce', true],
-    ['upgrade', 'ReadWriteOnce', false],
-    ['upgrade', 'ReadWriteOncePod', false],
-    ['upgrade', 'ReadOnlyMany', true],
-    ['upgrade', 'ReadWriteMany', true],
-  ])(
-    'at an %s a claim with %s is mounted by the job that checks the specification: %s',
-    async (when, mode, expected) => {
-      const resources = await renderIn([claim(mode)], ...(when === 'upgrade' ? ['--is-upgrade'] : []));
-      const [job] = podsOf(resources).filter(({ name }) => name.endsWith('-validate'));
-      expect(job?.spec.volumes.some(({ name }: Resource) => name === 'model')).toBe(expected);
-    },
-  );
+    ['an install', 'ReadWriteOnce', true, []],
+    ['an upgrade after a failed install', 'ReadWriteOnce', true, []],
+    ['an upgrade', 'ReadWriteOnce', false, workloads('')],
+    ['an upgrade', 'ReadWriteOncePod', false, workloads('')],
+    ['an upgrade', 'ReadOnlyMany', true, workloads('')],
+    ['an upgrade', 'ReadWriteMany', true, workloads('')],
+  ])('the job that checks the specification mounts a claim at %s, %s: %s', async (when, mode, expected, live) => {
+    const options = when === 'an install' ? [] : ['--is-upgrade'];
+    const [job] = podsOf(await renderIn([claim(mode), ...live], ...options)).filter(({ name }) =>
+      name.endsWith('-validate'),
+    );
+    expect(job?.spec.volumes.some(({ name }: Resource) => name === 'model')).toBe(expected);
+  });
 });

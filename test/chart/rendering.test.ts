@@ -267,6 +267,12 @@ describeHelm('the chart', () => {
     expect(name({ model: { ...model, name: 'org/other' } })).toBe('org/other');
   });
 
+  test('tells the optimizer how exported models are stored', () => {
+    const dtype = (values: Values) => environmentOf(one(render(values), 'StatefulSet', 'optimizer')).ALPHAPO_SAVE_DTYPE;
+    expect(dtype({})).toBeUndefined();
+    expect(dtype({ optimizer: { saveDtype: 'bfloat16' } })).toBe('bfloat16');
+  });
+
   test('tells the tokenizer which fields to pass over', () => {
     const fields = (values: Values) =>
       environmentOf(one(render(values), 'Deployment', 'tokenizer')).ALPHAPO_IGNORE_FIELDS;

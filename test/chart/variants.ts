@@ -43,6 +43,8 @@ export const VARIANTS: readonly [name: string, values: Values, files: readonly s
       },
       policy: { objective: 'dpo' },
       referenceModel: { image: { reference: 'registry/model:1', path: 'weights' } },
+      tokenizer: { ignoreFields: ['annotator'] },
+      optimizer: { saveDtype: 'bfloat16' },
       chatTemplate: { jinja: '{{ messages }}' },
     },
     [],

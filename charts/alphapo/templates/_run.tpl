@@ -147,7 +147,7 @@ checksum/run: {{ printf "%s%s" (include "alphapo.runName" .) (include "alphapo.r
 
 {{/*
 "true" where the job that checks the specification mounts the model. During an upgrade a claim that only one node can mount may be held by a
-pod elsewhere, and the job would wait for it in vain.
+pod elsewhere, and the job would wait for it in vain; not so where an earlier install failed before there were any pods.
 */}}
 {{- define "alphapo.mountedForValidation" -}}
 {{- $source := include "alphapo.modelSource" . -}}
@@ -157,7 +157,9 @@ pod elsewhere, and the job would wait for it in vain.
 {{- $name := (index .root.Values .key).existingClaim.name -}}
 {{- $claim := lookup "v1" "PersistentVolumeClaim" .root.Release.Namespace $name | default dict -}}
 {{- $modes := dig "spec" "accessModes" list $claim -}}
-{{- if or .root.Release.IsInstall (has "ReadWriteMany" $modes) (has "ReadOnlyMany" $modes) -}}true{{- end -}}
+{{- $optimizer := lookup "apps/v1" "StatefulSet" .root.Release.Namespace (include "alphapo.name" (dict "root" .root "component" "optimizer")) -}}
+{{- $unused := or .root.Release.IsInstall (and $claim (not $optimizer)) -}}
+{{- if or $unused (has "ReadWriteMany" $modes) (has "ReadOnlyMany" $modes) -}}true{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -54,7 +54,6 @@ async function place() {
     return join(models, name);
   };
   return {
-    config,
     models,
     makeModel,
     async validate(settings: string, ...options: string[]) {
@@ -65,7 +64,7 @@ async function place() {
 }
 
 test('settings are checked by themselves, and against a model', async () => {
-  const { config, makeModel, validate } = await place();
+  const { makeModel, validate } = await place();
   const long = 'objective: alphapo\nsteps: 4\nmax-length: 4000\n';
   await validate(long);
   await expect(validate(long, '--model', await makeModel('tiny'))).rejects.toThrow(

@@ -63,8 +63,8 @@ describeKafka('alphapo topics on Kafka', () => {
     const restarted = restart();
     const told = await make(prefix, '--wait-seconds', '120');
     await restarted;
-    const missing = `no Kafka broker can be reached at ${broker.brokers}`;
-    expect(told[0]).toContain(`waiting for Kafka, 0 of 120 s: ${missing}`);
+    expect(told[0]).toMatch(/^waiting for Kafka, \d+ of 120 s: no Kafka broker can be reached at /);
+    expect(told[0]).toContain(String(broker.brokers));
     await using log = await openKafkaEventLog({ brokers: broker.brokers, clientId: 'topics' });
     expect(await log.partitions(`${prefix}preferences`)).toBe(1);
   }, 180_000);

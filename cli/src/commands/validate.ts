@@ -9,8 +9,8 @@ import {
 import { type ModelDefinition, readModelDefinition, runFacts } from '@alphapo/models';
 import { Command } from 'commander';
 import { addHubOptions, type HubAccess, type HubValues, hubAccess } from '../hub-options.ts';
+import { requireModelFolder } from '../model-folder.ts';
 import { modelFolder } from '../model-place.ts';
-import { requireModelFolder } from '../required-model-folder.ts';
 import { readSettings } from '../settings.ts';
 
 interface ValidateOptions extends HubValues {
