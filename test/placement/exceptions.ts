@@ -41,6 +41,12 @@ const EXCEPTIONS: { readonly [K in Gpu]: readonly Exceptions[] } = {
       operators: ['Equal', 'Identity', 'Less', 'LessOrEqual', 'Reshape', 'Sub'],
       reason: 'WebGPU computes nothing in int64. The mask comes from the positions of tokens, once per pack.',
     },
+    {
+      on: 'bf16',
+      operators: ['Cast', 'Gather'],
+      reason:
+        'WebGPU has no bfloat16. The CPU looks up rows of an embedding or a head stored in it, one per token, and widens them. Whole matrices are widened when the session is made.',
+    },
     { on: 'bool', operators: ['Or'], reason: 'WebGPU has no such kernel. It is a part of the mask.' },
   ],
 };

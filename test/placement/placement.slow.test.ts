@@ -64,7 +64,7 @@ describe.each(GPUS)('on $gpu', ({ gpu, dtypes, install, open }) => {
   );
 
   test.each(['bf16', 'f16'] as const)(
-    'weights that are stored as %s are cast there',
+    'weights of llama that are stored as %s too',
     async (dataType) => {
       const storage = { dataType, maxShardBytes: Number.POSITIVE_INFINITY };
       const folder = await writeTinyModel(await temporaryFolder(), tinyConfigs.llama, { storage });

@@ -81,7 +81,7 @@ function kindOf(name: string, kinds: ReadonlyMap<string, string>): string {
   return kinds.get(name.replace(/\/\w+Fusion\/$/, '')) ?? `unknown (${name})`;
 }
 
-const LEAST_SUPPORTED = ['f64', 'i64', 'bool', 'bf16', 'f16', 'f32'] as const;
+const LEAST_SUPPORTED = ['f64', 'bf16', 'i64', 'bool', 'f16', 'f32'] as const;
 
 function nodeKinds(graph: Graph, kinds = new Map<string, string>()): Map<string, string> {
   const typeOf = (values: readonly Value[]): string => {
