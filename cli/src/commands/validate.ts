@@ -1,9 +1,4 @@
-import {
-  parseRunSettings,
-  readSettingsFile,
-  resolveRunSpecification,
-  runSpecificationDigest,
-} from '@alphapo/contracts';
+import { parseRunSettings, readSettingsFile, resolveRun, runSpecificationDigest } from '@alphapo/contracts';
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { Command } from 'commander';
 
@@ -27,6 +22,7 @@ async function validate({ config, model }: ValidateOptions): Promise<void> {
     process.stdout.write(`${config}: valid; give --model to check that it fits one\n`);
     return;
   }
-  const specification = resolveRunSpecification(settings, runFacts(await readModelDefinition(model), undefined));
+  const { specification, adjustments } = resolveRun(settings, runFacts(await readModelDefinition(model), undefined));
+  for (const { message } of adjustments) process.stderr.write(`${message}\n`);
   process.stdout.write(`${JSON.stringify(specification, undefined, 2)}\n${runSpecificationDigest(specification)}\n`);
 }
