@@ -64,7 +64,7 @@ async function place() {
 }
 
 test('settings are checked by themselves, and against a model', async () => {
-  const { makeModel, validate } = await place();
+  const { config, makeModel, validate } = await place();
   const long = 'objective: alphapo\nsteps: 4\nmax-length: 4000\n';
   await validate(long);
   await expect(validate(long, '--model', await makeModel('tiny'))).rejects.toThrow(
@@ -91,11 +91,9 @@ test('a folder without a model is refused with what it holds, and one that is mi
   const refused = (option: string, folder: string) =>
     validate('objective: dpo\nsteps: 4\n', option, join(models, folder)).catch(({ message }) => message);
   for (const option of ['--model', '--reference-model']) {
-    expect(await refused(option, '')).toBe(
-      `${option} ${models}: it has no config.json; it holds empty/, tiny/`.replace(models, join(models, '')),
-    );
-    expect(await refused(option, 'empty')).toContain('it has no config.json; it holds nothing');
-    expect(await refused(option, 'a/b')).toContain(`there is no such folder; ${models} holds empty/, tiny/`);
+    expect(await refused(option, '')).toContain('has no config.json, but');
+    expect(await refused(option, 'empty')).toContain('the folder is empty');
+    expect(await refused(option, 'a/b')).toContain(`a/b: no such folder; ${models} holds empty/, tiny/`);
   }
 });
 

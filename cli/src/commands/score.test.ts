@@ -58,7 +58,14 @@ test.each([
   };
   await expect(score(model)).rejects.toMatchObject(error);
   await expect(score(model, '--objective', 'alphapo')).rejects.toMatchObject(error);
-  await expect(train(model, tensor)).rejects.toMatchObject(error);
+});
+
+test('a run on such a model ends at its first evaluation', async () => {
+  const model = await modelWith('model.norm.weight', Number.NaN);
+  await expect(train(model, 'run')).rejects.toMatchObject({
+    reason: 'NON_FINITE_SCORE',
+    metadata: { pair: 'sums', tensor: 'model.norm.weight' },
+  });
 });
 
 test('a model whose weights are finite is scored', async () => {

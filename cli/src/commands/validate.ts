@@ -3,13 +3,12 @@ import {
   needsReference,
   type RunSettings,
   type RunSpecification,
-  resolveRunSpecification,
+  resolveRun,
   runSpecificationDigest,
 } from '@alphapo/contracts';
 import { type ModelDefinition, readModelDefinition, runFacts } from '@alphapo/models';
 import { Command } from 'commander';
 import { addHubOptions, type HubAccess, type HubValues, hubAccess } from '../hub-options.ts';
-import { requireModelFolder } from '../model-folder.ts';
 import { modelFolder } from '../model-place.ts';
 import { readSettings } from '../settings.ts';
 
@@ -34,7 +33,8 @@ async function validate({ config, model, referenceModel, ...hub }: ValidateOptio
   const access = await hubAccess(hub);
   const settings = await readSettings(config, {});
   const definition = await definitionIn('--model', model, access);
-  const specification = definition === undefined ? withAnyModel(settings) : withModel(settings, definition);
+  const { specification, adjustments } = definition === undefined ? withAnyModel(settings) : withModel(settings, definition);
+  for (const { message } of adjustments) process.stderr.write(`${message}\n`);
   if (referenceModel !== undefined) requireReferenceWanted(specification);
   const reference = await definitionIn('--reference-model', referenceModel, access);
   if (reference !== undefined) requireFitting(reference, definition, specification);
@@ -52,18 +52,17 @@ async function definitionIn(
 ): Promise<ModelDefinition | undefined> {
   if (place === undefined) return undefined;
   const folder = await modelFolder(place, access, { option, needs: 'configuration' });
-  await requireModelFolder(option, folder);
   return readModelDefinition(folder);
 }
 
-function withModel(settings: RunSettings, definition: ModelDefinition): RunSpecification {
-  return resolveRunSpecification(settings, runFacts(definition, undefined));
+function withModel(settings: RunSettings, definition: ModelDefinition): ReturnType<typeof resolveRun> {
+  return resolveRun(settings, runFacts(definition, undefined));
 }
 
 /** For what of the settings can be wrong whatever the model and the data. */
-function withAnyModel(settings: RunSettings): RunSpecification {
+function withAnyModel(settings: RunSettings): ReturnType<typeof resolveRun> {
   const facts = { maxPositions: Number.MAX_SAFE_INTEGER, linearLayers: ['q_proj'], parameterCount: 1 };
-  return resolveRunSpecification(settings, { ...facts, pairs: settings.steps === undefined ? 1 : undefined });
+  return resolveRun(settings, { ...facts, pairs: settings.steps === undefined ? 1 : undefined });
 }
 
 function requireReferenceWanted({ objective }: RunSpecification): void {

@@ -6,7 +6,7 @@ import { objectiveSettings, resolveObjective } from './objective-settings.ts';
 import { type RunSpecification, runSpecificationSchema } from './run-specification.ts';
 import { kebabCase, settingError } from './setting-names.ts';
 
-export const DEFAULT_BATCH_PAIRS = 128;
+const DEFAULT_BATCH_PAIRS = 128;
 /** Steps per epoch that a default batch leaves, where the data is smaller than the usual one. */
 const FEWEST_STEPS = 8;
 

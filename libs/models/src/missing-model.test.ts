@@ -16,8 +16,9 @@ async function problemOf(path: string, files: readonly string[]): Promise<string
 }
 
 test.each([
-  ['/absent', [], '/absent: no such folder: check the path'],
-  ['/m', ['m/readme'], '/m: has no config.json: give the folder of a Hugging Face model'],
+  ['/absent', [], '/absent: no such folder;  holds nothing'],
+  ['/m/1/model', ['m/a/config.json', 'm/b'], '/m/1/model: no such folder; /m holds a/, b'],
+  ['/m', ['m/readme'], '/m: has no config.json: give the folder of a Hugging Face model. It holds readme'],
   [
     '/m/model.safetensors',
     ['m/config.json', 'm/model.safetensors'],

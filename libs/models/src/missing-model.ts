@@ -1,10 +1,13 @@
 import { type Dirent, existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
 
 /** `owner/name` of a hub. */
 const HUB_NAME = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
+
+/** Entries of a folder that an error lists. */
+const MOST_LISTED = 12;
 
 /** What files of other kinds are, and what to do with them. */
 const OTHER_KINDS: readonly (readonly [RegExp, string])[] = [
@@ -29,7 +32,7 @@ async function problemOf(folder: string): Promise<string> {
   const found = await stat(folder).catch(() => undefined);
   if (found === undefined) {
     const fetched = `alphapo fetch-model --repo ${folder} --out ${folder}`;
-    return HUB_NAME.test(folder) ? `no such folder; fetch it: ${fetched}` : 'no such folder: check the path';
+    return HUB_NAME.test(folder) ? `no such folder; fetch it: ${fetched}` : `no such folder; ${await nearestAbove(folder)}`;
   }
   if (!found.isDirectory()) return fileProblem(folder);
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => undefined);
@@ -56,7 +59,25 @@ function folderProblem(folder: string, entries: readonly Dirent[]): string {
   }
   const other = names.toSorted().find((name) => kindOf(name) !== undefined);
   if (other !== undefined) return `has no config.json; ${basename(other)} is ${kindOf(other)}`;
-  return names.length === 0 ? 'the folder is empty' : 'has no config.json: give the folder of a Hugging Face model';
+  if (names.length === 0) return 'the folder is empty';
+  return `has no config.json: give the folder of a Hugging Face model. It holds ${listed(entries)}`;
+}
+
+/** What the nearest folder that is there holds: a path is often right but for its end. */
+async function nearestAbove(folder: string): Promise<string> {
+  for (let above = dirname(resolve(folder)); ; above = dirname(above)) {
+    const entries = await readdir(above, { withFileTypes: true }).catch(() => undefined);
+    if (entries !== undefined) return `${above} holds ${listed(entries)}`;
+    if (above === dirname(above)) return `${above} cannot be read`;
+  }
+}
+
+/** Names of entries, folders with a slash at their end. */
+function listed(entries: readonly Dirent[]): string {
+  if (entries.length === 0) return 'nothing';
+  const names = entries.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name)).sort();
+  const more = names.length - MOST_LISTED;
+  return names.slice(0, MOST_LISTED).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 const kindOf = (name: string) => OTHER_KINDS.find(([pattern]) => pattern.test(name))?.[1];
