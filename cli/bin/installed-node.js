@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { whenLauncherIsGone } from './launcher-watch.js';
 
 /** Plain JavaScript that Node.js 18 runs too. */
 
@@ -21,11 +22,13 @@ export function runWithInstalledNode(version, program) {
     );
     process.exit(1);
   }
+  const environment = { ...process.env };
   const child = spawn(node, [...process.execArgv, program, ...process.argv.slice(2)], {
     stdio: 'inherit',
-    env: { ...process.env, ALPHAPO_LAUNCHER_PID: String(process.pid) },
+    env: { ...environment, ALPHAPO_LAUNCHER_PID: String(process.pid) },
   });
   for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
+  whenLauncherIsGone(environment, () => child.kill('SIGTERM'));
   child.on('error', (error) => {
     process.stderr.write(`alphapo: cannot start ${node}: ${error.message}\n`);
     process.exit(1);

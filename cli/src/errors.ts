@@ -40,7 +40,7 @@ export function describeError(error: unknown, argv: readonly string[] = []): str
 }
 
 function systemError(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
+  if (typeof error !== 'object' || error === null) return undefined;
   const { code, path, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
   const meaning = code === undefined ? undefined : SYSTEM_ERRORS[code];
   if (meaning === undefined) return undefined;

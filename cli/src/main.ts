@@ -20,7 +20,6 @@ import { trainCommand } from './commands/train.ts';
 import { validateCommand } from './commands/validate.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { describeError } from './errors.ts';
-import { watchLauncher } from './launcher-watch.ts';
 import { stoppedExitCode } from './stop-signal.ts';
 
 /** The whole command line. */
@@ -70,9 +69,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** The process of the program: whatever fails in it is reported in one way, and it ends with what started it. */
+/** The process of the program: whatever fails in it is reported in one way. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
-  watchLauncher();
   process.on('uncaughtException', (error) => {
     reportFailure(error, argv);
     process.exit();

@@ -54,6 +54,7 @@ async function place() {
     return join(models, name);
   };
   return {
+    config,
     models,
     makeModel,
     async validate(settings: string, ...options: string[]) {

@@ -1,4 +1,4 @@
-import { lstatSync } from 'node:fs';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AlphapoError, elementCount, messageOf } from '@alphapo/base';
 import type { RunFacts } from '@alphapo/contracts';
@@ -24,7 +24,7 @@ async function readConfig(folder: string): Promise<unknown> {
     if (cause instanceof AlphapoError && cause.code === 'data-loss') {
       throw new AlphapoError('failed-precondition', 'MODEL_CONFIG', cause.message, { cause });
     }
-    if (lstatSync(file, { throwIfNoEntry: false }) === undefined) throw await missingModel(folder, cause);
+    if ((await lstat(file).catch(() => undefined)) === undefined) throw await missingModel(folder, cause);
     const message = `cannot read ${file}: ${messageOf(cause)}. Give the folder of a Hugging Face model`;
     throw new AlphapoError('not-found', 'MODEL_NOT_FOUND', message, { cause });
   }
