@@ -7,7 +7,7 @@ import type { AddedToken } from './added-tokens.ts';
  * Token ids of texts: added tokens first, then what stands between them through the parts of @huggingface/tokenizers
  * (normalizer, pre-tokenizer, model, post-processor).
  */
-export class TextEncoder {
+export class TokenEncoder {
   readonly #parts: HuggingFaceTokenizer;
   /** Found before and after the text is normalized. */
   readonly #verbatim: AddedTokenSplitter;
