@@ -38,13 +38,9 @@ export class TokenEncoder {
   }
 
   #tokensOf(text: string): string[] {
-    const tokens: string[] = [];
-    const wholePieces = this.#verbatim.split(text);
-    for (const [i, piece] of wholePieces.entries()) {
-      if ('token' in piece) tokens.push(piece.token.content);
-      else tokens.push(...this.#tokensBetween(piece.text, i === 0));
-    }
-    return tokens;
+    return this.#verbatim
+      .split(text)
+      .flatMap((piece, i) => ('token' in piece ? [piece.token.content] : this.#tokensBetween(piece.text, i === 0)));
   }
 
   #tokensBetween(text: string, isFirst: boolean): string[] {
