@@ -7,7 +7,7 @@ import type { ChatTemplate, ChatTemplateChoice } from './chat-template.ts';
 import { chooseChatTemplate } from './choose-template.ts';
 import { withExplicitSplits } from './pre-tokenizer.ts';
 import { namedTokens, withSpecialTokensMap } from './special-tokens.ts';
-import { TextEncoder } from './text-encoder.ts';
+import { TokenEncoder } from './token-encoder.ts';
 import { wrongTokenId } from './token-ids.ts';
 import { unsupportedFeature } from './unsupported.ts';
 
@@ -91,7 +91,7 @@ export async function openTokenizer(folder: string, options: TokenizerOptions = 
     // As in Rust: text comes back as it was, unless the model's files ask for less white space.
     const parts = new HuggingFaceTokenizer(corrected, { clean_up_tokenization_spaces: false, ...config });
     checkSpecialTokens({ definition, config, addedTokens: beside.added.json, named });
-    return new OpenTokenizer(parts, new TextEncoder(parts, added), named, {
+    return new OpenTokenizer(parts, new TokenEncoder(parts, added), named, {
       digest: sha256(text, '\0', beside.config.text ?? '{}', ...digested(beside.map), ...digested(beside.added)),
       chatTemplate,
       modelVocabularySize: await modelVocabularySize(folder),
@@ -150,9 +150,9 @@ class OpenTokenizer implements Tokenizer {
   readonly digest: string;
   readonly chatTemplate: ChatTemplate;
   readonly #tokenizer: HuggingFaceTokenizer;
-  readonly #encoder: TextEncoder;
+  readonly #encoder: TokenEncoder;
 
-  constructor(tokenizer: HuggingFaceTokenizer, encoder: TextEncoder, named: Record<string, string>, parts: Parts) {
+  constructor(tokenizer: HuggingFaceTokenizer, encoder: TokenEncoder, named: Record<string, string>, parts: Parts) {
     this.#tokenizer = tokenizer;
     this.#encoder = encoder;
     this.digest = parts.digest;

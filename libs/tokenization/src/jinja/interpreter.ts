@@ -256,7 +256,8 @@ function argumentsOf(args: readonly Argument[], scope: Scope): Arguments {
   const positional: Value[] = [];
   const named = new Map<string, Value>();
   for (const argument of args) {
-    if (argument.type === 'SpreadExpression') positional.push(...itemsOf(evaluate(argument.argument, scope)));
+    if (argument.type === 'SpreadExpression')
+      for (const one of itemsOf(evaluate(argument.argument, scope))) positional.push(one);
     else if (argument.type === 'KeywordArgumentExpression')
       named.set(argument.key.value, evaluate(argument.value, scope));
     else if (argument.type === 'KeywordSpreadExpression') {

@@ -41,7 +41,7 @@ export interface CallStatement {
   readonly body: Statement[];
 }
 
-export interface Identifier {
+interface Identifier {
   readonly type: 'Identifier';
   readonly value: string;
 }
@@ -52,7 +52,7 @@ export interface Call {
   readonly args: readonly Argument[];
 }
 
-export interface Slice {
+interface Slice {
   readonly type: 'SliceExpression';
   readonly start?: Expression;
   readonly stop?: Expression;

@@ -55,7 +55,7 @@ export class Callable {
 }
 
 /** What is wrong with a template, or what the template says is wrong with the conversation. */
-export class TemplateError extends Error {}
+class TemplateError extends Error {}
 
 export function fail(message: string): never {
   throw new TemplateError(message);

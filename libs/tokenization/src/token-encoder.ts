@@ -7,7 +7,7 @@ import type { AddedToken } from './added-tokens.ts';
  * Token ids of texts: added tokens first, then what stands between them through the parts of @huggingface/tokenizers
  * (normalizer, pre-tokenizer, model, post-processor).
  */
-export class TextEncoder {
+export class TokenEncoder {
   readonly #parts: HuggingFaceTokenizer;
   /** Found before and after the text is normalized. */
   readonly #verbatim: AddedTokenSplitter;
@@ -38,13 +38,9 @@ export class TextEncoder {
   }
 
   #tokensOf(text: string): string[] {
-    const tokens: string[] = [];
-    const wholePieces = this.#verbatim.split(text);
-    for (const [i, piece] of wholePieces.entries()) {
-      if ('token' in piece) tokens.push(piece.token.content);
-      else tokens.push(...this.#tokensBetween(piece.text, i === 0));
-    }
-    return tokens;
+    return this.#verbatim
+      .split(text)
+      .flatMap((piece, i) => ('token' in piece ? [piece.token.content] : this.#tokensBetween(piece.text, i === 0)));
   }
 
   #tokensBetween(text: string, isFirst: boolean): string[] {
