@@ -9,7 +9,8 @@ import { addHubOptions, type HubValues, hubAccess } from '../hub-options.ts';
 import { modelFolder } from '../model-place.ts';
 import { bytes } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
-import { describeCompute, describePlan, fitMemory, memoryPlanner, type Planner, sizeOf } from '../training/memory.ts';
+import { describeCompute, describePlan, fitMemory, sizeOf } from '../training/memory.ts';
+import { memoryPlanner, type Planner } from '../training/memory-planner.ts';
 
 const DESCRIPTION = `Show how much memory training takes, and how it would be computed within given limits.
 

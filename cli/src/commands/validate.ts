@@ -33,7 +33,8 @@ async function validate({ config, model, referenceModel, ...hub }: ValidateOptio
   const access = await hubAccess(hub);
   const settings = await readSettings(config, {});
   const definition = await definitionIn('--model', model, access);
-  const { specification, adjustments } = definition === undefined ? withAnyModel(settings) : withModel(settings, definition);
+  const { specification, adjustments } =
+    definition === undefined ? withAnyModel(settings) : withModel(settings, definition);
   for (const { message } of adjustments) process.stderr.write(`${message}\n`);
   if (referenceModel !== undefined) requireReferenceWanted(specification);
   const reference = await definitionIn('--reference-model', referenceModel, access);

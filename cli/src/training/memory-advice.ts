@@ -1,4 +1,4 @@
-import type { PlanChange, Planned, Planner } from './memory.ts';
+import type { PlanChange, Planned, Planner } from './memory-planner.ts';
 
 /** Settings with which training would fit, as options of the command line, and the memory that it would take. */
 export interface FittingSettings {

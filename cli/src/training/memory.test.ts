@@ -1,6 +1,7 @@
 import { plannedWeights } from '@alphapo/engine';
 import { modelFromConfig } from '@alphapo/models';
-import { fitMemory, memoryPlanner } from './memory.ts';
+import { fitMemory } from './memory.ts';
+import { memoryPlanner } from './memory-planner.ts';
 
 const model = plannedWeights(
   modelFromConfig({

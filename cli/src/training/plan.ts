@@ -11,7 +11,8 @@ import { type DataReport, summarizeData } from './data-summary.ts';
 import { type DataPair, type RejectedRecord, readDataset } from './dataset.ts';
 import { decodePairs } from './decoded-pair.ts';
 import { holdOut, type Split, sharedPrompts } from './hold-out.ts';
-import { fitMemory, memoryPlanner, planInWay } from './memory.ts';
+import { fitMemory, planInWay } from './memory.ts';
+import { memoryPlanner } from './memory-planner.ts';
 import { type GivenCommand, runIdentityOf } from './run-folder.ts';
 import type { TrainPlan } from './train.ts';
 

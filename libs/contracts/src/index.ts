@@ -43,6 +43,13 @@ export {
   runSettingsSchema,
 } from './run-settings.ts';
 export {
+  parseRunSettings,
+  readRunSettings,
+  readSettingsFile,
+  type SettingsFile,
+  TRAIN_ONLY_SETTINGS,
+} from './run-settings-file.ts';
+export {
   type RunSpecification,
   runSpecificationDigest,
   runSpecificationSchema,
@@ -64,13 +71,5 @@ export {
 } from './topics.ts';
 export { trainingMethodFromWire, trainingMethodToWire } from './training-method-wire.ts';
 export { type SkippedStep, type TrainingStep, trainingStepSchema } from './training-step.ts';
-
-export {
-  parseRunSettings,
-  readRunSettings,
-  readSettingsFile,
-  type SettingsFile,
-  TRAIN_ONLY_SETTINGS,
-} from './run-settings-file.ts';
 export { readNumber, type WrittenNumber } from './written-number.ts';
 export { parseYaml } from './yaml.ts';

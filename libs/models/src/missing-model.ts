@@ -32,7 +32,9 @@ async function problemOf(folder: string): Promise<string> {
   const found = await stat(folder).catch(() => undefined);
   if (found === undefined) {
     const fetched = `alphapo fetch-model --repo ${folder} --out ${folder}`;
-    return HUB_NAME.test(folder) ? `no such folder; fetch it: ${fetched}` : `no such folder; ${await nearestAbove(folder)}`;
+    return HUB_NAME.test(folder)
+      ? `no such folder; fetch it: ${fetched}`
+      : `no such folder; ${await nearestAbove(folder)}`;
   }
   if (!found.isDirectory()) return fileProblem(folder);
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => undefined);

@@ -1,28 +1,11 @@
 import { AlphapoError } from '@alphapo/base';
-import type { Json, Message } from '@alphapo/data';
+import type { Message } from '@alphapo/data';
 import { begunOnce, endedOnce } from './begun-and-ended.ts';
+import type { Exchange, Ids, Split } from './exchange.ts';
 import { checkPromptSaid, checkToolsSaid, droppedFromResponse, missingOfResponse } from './said-in-text.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** Where the prompt ends and the responses begin, in token ids. */
-
-/** A prompt and some responses to it. */
-export type Exchange =
-  | { readonly kind: 'text'; readonly prompt: string; readonly responses: readonly string[] }
-  | {
-      readonly kind: 'messages';
-      readonly prompt: readonly Message[];
-      readonly responses: readonly (readonly Message[])[];
-      readonly tools?: readonly Json[] | undefined;
-    }
-  | { readonly kind: 'tokens'; readonly prompt: Ids; readonly responses: readonly Ids[] };
-
-type Ids = readonly number[];
-
-export interface Split {
-  readonly prompt: Ids;
-  readonly responses: readonly Ids[];
-}
 
 /** Whether text responses get the tokenizer's end-of-sequence token. */
 export type EndOfText = 'append' | 'leave';

@@ -1,7 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
 import type { Json, Message } from '@alphapo/data';
+import type { Exchange } from './exchange.ts';
 import type { TokenLimits } from './limits.ts';
-import type { Exchange } from './split.ts';
 
 /** No text has as many characters for each of its tokens; English has four or five. */
 const MOST_CHARACTERS_PER_TOKEN = 32;

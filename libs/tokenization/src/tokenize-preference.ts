@@ -1,7 +1,8 @@
 import { AlphapoError } from '@alphapo/base';
 import type { Message, Preference, Rejection } from '@alphapo/data';
+import type { Exchange } from './exchange.ts';
 import { type TokenLimits, withinLimits } from './limits.ts';
-import { checkEmbedded, type EndOfText, type Exchange, splitExchange } from './split.ts';
+import { checkEmbedded, type EndOfText, splitExchange } from './split.ts';
 import { checkCharacters } from './text-size.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
