@@ -2,6 +2,7 @@ import { AlphapoError } from '@alphapo/base';
 import { endSoon } from '@alphapo/telemetry';
 import { Command } from 'commander';
 import { configureCommands } from './command-line.ts';
+import { convertCommand } from './commands/convert.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
 import { demoCommand } from './commands/demo.ts';
 import { fetchModelCommand } from './commands/fetch-model.ts';
@@ -34,6 +35,7 @@ export function alphapoProgram(): Command {
     .addCommand(demoCommand())
     .addCommand(trainCommand())
     .addCommand(inspectCommand())
+    .addCommand(convertCommand())
     .addCommand(planCommand())
     .addCommand(scoreCommand())
     .addCommand(initModelCommand())

@@ -13,5 +13,6 @@ export type {
 export type { FileRecord } from './reading/file-record.ts';
 export { type ChosenFiles, chooseFiles } from './reading/layout.ts';
 export { type ReadOptions, readFiles, readRecords } from './reading/read-records.ts';
+export { recordOf } from './record-of.ts';
 export { recordSchema } from './record-schema.ts';
 export { shuffledOrder } from './shuffle.ts';
