@@ -35,6 +35,8 @@ const doorRules = [
   ['commander', '^cli/'],
   ['cli-progress', '^cli/'],
   ['yaml', '^libs/contracts/'],
+  ['csv-parse', '^libs/data/src/reading/delimited\\.ts$'],
+  ['hyparquet', '^libs/data/src/reading/parquet'],
 ].map(([library, door]) => ({
   name: `one-door-for-${library.replace(/\W+/g, '-')}`,
   severity: 'error',

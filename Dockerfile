@@ -9,8 +9,9 @@
 # SOURCE_DATE_EPOCH (BuildKit: --build-arg with rewrite-timestamp=true; buildah: --timestamp). `npm run images` does that.
 
 ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
-# ONNX Runtime 1.30's packages for CUDA 12 need its runtime, cuBLAS, cuFFT, cuRAND and cuDNN 9: the `cudnn-runtime` image has them.
-ARG CUDA_IMAGE=docker.io/nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04
+# ONNX Runtime's CUDA provider is linked with one major version of CUDA: 12 up to ONNX Runtime 1.26, 13 since. It needs the
+# runtime, cuBLAS, cuRAND and cuDNN 9, which the `cudnn-runtime` images have; `scorer-cuda` checks that they fit.
+ARG CUDA_IMAGE=docker.io/nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04
 
 # --- what npm reads of the workspaces: dependencies are only installed anew when this changes
 FROM ${NODE_IMAGE} AS manifests
@@ -26,16 +27,17 @@ FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY --from=manifests /app ./
 ENV ONNXRUNTIME_NODE_INSTALL=skip
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund --cache /tmp/npm \
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --cache /tmp/npm \
     && case "$(uname -m)" in x86_64) keep=x64 ;; aarch64) keep=arm64 ;; esac \
     && cd node_modules/onnxruntime-node/bin/napi-v6 \
     && find . -mindepth 2 -maxdepth 2 ! -path "./linux/$keep" -exec rm -r {} + \
     && rm -rf /tmp/npm /root/.npm
 
 # The same with the CUDA provider: fetched by the package's own script, which npm would pass over without a word (`allowScripts`).
+# The script calls it cuda12 whatever CUDA it is linked with. TensorRT is not used.
 FROM dependencies AS dependencies-cuda
 RUN ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js \
-    && test -s node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime_providers_cuda.so
+    && rm node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime_providers_tensorrt.so
 
 # --- everything, on the processor
 FROM ${NODE_IMAGE} AS base
@@ -74,6 +76,7 @@ COPY --from=dependencies-cuda /app ./
 COPY libs/ libs/
 COPY services/ services/
 COPY cli/ cli/
+RUN services/scorer/image/check-cuda-libraries.sh node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime_providers_cuda.so
 USER 1000:1000
 EXPOSE 50052
 ENTRYPOINT ["node", "/app/cli/bin/alphapo.js"]

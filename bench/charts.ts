@@ -26,7 +26,7 @@ const LEGEND_LINE = 18;
 const AXIS_HEIGHT = 64;
 const COLUMNS = 2;
 /** Okabe and Ito's colours, which people with any colour vision can tell apart. */
-const COLOURS = ['#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9'];
+const COLOURS = ['#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9', '#000000'];
 
 /** Writes charts, two beside each other, as one SVG into bench/results, and returns its line for a Markdown file. */
 export async function writeCharts(name: string, charts: readonly Chart[]): Promise<string> {

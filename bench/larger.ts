@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeCharts } from './charts.ts';
 import { type Contest, makeWork, trainOurs, trainPeer } from './gpu/contestants.ts';
-import { cacheFolder, matrixPeak, PEERS, peersFolder, peersWork, python, runPeer, setUpPeers } from './peers.ts';
+import { bestOf, describePeaks, type MatrixPeaks, matrixPeaks } from './matrix-peak.ts';
+import { cacheFolder, PEERS, peersFolder, peersWork, python, runPeer, setUpPeers } from './peers.ts';
 import { openWork, operationsPerPair } from './work.ts';
 
 /** Shapes of real models, with random weights. */
@@ -65,7 +66,7 @@ interface Section {
   readonly shape: ShapeName;
   readonly rows: readonly Row[];
   readonly gflopPerPair: number;
-  readonly matrixPeakGflops: number;
+  readonly matrixPeaks: MatrixPeaks;
 }
 
 const contest = (dtype: string): Contest => ({ device: 'cpu', dtype, threads, python: python() });
@@ -113,7 +114,7 @@ async function measure(peers: string, shape: ShapeName): Promise<Section> {
   }
   checkLosses(shape, rows);
   const gflopPerPair = (await operationsPerPair(await openWork(work), 'lora')) / 1e9;
-  return { shape, rows, gflopPerPair, matrixPeakGflops: matrixPeak(peers, threads) };
+  return { shape, rows, gflopPerPair, matrixPeaks: await matrixPeaks(threads) };
 }
 
 function checkLosses(shape: ShapeName, rows: readonly Row[]): void {
@@ -127,7 +128,7 @@ function checkLosses(shape: ShapeName, rows: readonly Row[]): void {
   }
 }
 
-function describe({ shape, rows, gflopPerPair, matrixPeakGflops }: Section): string {
+function describe({ shape, rows, gflopPerPair, matrixPeaks: peaks }: Section): string {
   const { dtype, config } = SHAPES[shape];
   const [ours] = rows;
   return [
@@ -137,11 +138,11 @@ function describe({ shape, rows, gflopPerPair, matrixPeakGflops }: Section): str
     '|---|---|---|---|---|---|',
     ...rows.map(({ name, dtype: computed, pairsPerSecond: speed, peakMemoryMb }) => {
       const ratio = ((ours?.pairsPerSecond ?? Number.NaN) / speed).toFixed(2);
-      const share = `${((100 * speed * gflopPerPair) / matrixPeakGflops).toFixed(0)} %`;
+      const share = `${((100 * speed * gflopPerPair) / bestOf(peaks, computed)).toFixed(0)} %`;
       return `| ${name} | ${computed} | ${speed.toFixed(3)} | ${ratio} | ${share} | ${peakMemoryMb.toFixed(0)} |`;
     }),
     '',
-    `Arithmetic of a pair ${gflopPerPair.toFixed(0)} GFLOP, matrix peak in float32 ${matrixPeakGflops} GFLOP/s on ${threads} threads.`,
+    `Arithmetic of a pair: ${gflopPerPair.toFixed(0)} GFLOP. ${describePeaks(peaks, threads)}`,
   ].join('\n');
 }
 

@@ -16,12 +16,22 @@ export interface Peer {
   readonly args: readonly string[];
 }
 
-/** The settings at which each peer does best on a CPU. */
-export const PEERS: readonly Peer[] = [
-  { name: 'TRL CPOTrainer, micro-batch 1', script: 'peer_trl.py', args: ['--micro', '1'] },
-  { name: 'PyTorch, padded, micro-batch 1', script: 'peer_torch.py', args: ['--mode', 'padded', '--micro', '1'] },
-  { name: 'PyTorch, shared prompt', script: 'peer_torch.py', args: ['--mode', 'shared'] },
-];
+export const TRL: Peer = { name: 'TRL CPOTrainer, micro-batch 1', script: 'peer_trl.py', args: ['--micro', '1'] };
+const PADDED: Peer = {
+  name: 'PyTorch, padded, micro-batch 1',
+  script: 'peer_torch.py',
+  args: ['--mode', 'padded', '--micro', '1'],
+};
+export const SHARED: Peer = { name: 'PyTorch, shared prompt', script: 'peer_torch.py', args: ['--mode', 'shared'] };
+
+/** The settings at which each peer does best on a CPU, in float32. */
+export const PEERS: readonly Peer[] = [TRL, PADDED, SHARED];
+
+/** The same with products in bfloat16, as a Trainer's `bf16=True` has it; weights and sums stay float32. */
+export const BFLOAT16_PEERS: readonly Peer[] = [TRL, SHARED].map((peer) => ({
+  ...peer,
+  args: [...peer.args, '--bf16'],
+}));
 
 /** The peers' scripts, beside the repository or where ALPHAPO_SHARED says; undefined where they are not. */
 export function peersFolder(): string | undefined {
@@ -69,20 +79,11 @@ export function peersWork(folder: string): string {
   return printed.trim().split('\n').at(-1) ?? '';
 }
 
-/** The machine's best speed in float32 products of matrices, in GFLOP/s. */
-export function matrixPeak(folder: string, threads: number): number {
-  const lines = run(python(), [join(folder, 'gemm.py')]).split('\n');
-  const speeds = lines.flatMap((line) => {
-    const match = /^threads (\d+) .*best (\d+) GFLOP/.exec(line);
-    return match?.[1] === `${threads}` ? [Number(match[2])] : [];
-  });
-  return Math.max(...speeds);
-}
-
 /** The Python of the peers' virtual environment. */
 export const python = () => join(cacheFolder(), 'venv/bin/python');
 
-function run(command: string, args: readonly string[]): string {
+/** Runs a program to its end and returns what it printed. */
+export function run(command: string, args: readonly string[]): string {
   const result = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 26 });
   if (result.status !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${result.stderr}`);
   return result.stdout;

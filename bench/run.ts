@@ -3,7 +3,25 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Chart, writeCharts } from './charts.ts';
-import { matrixPeak, PEERS, peersFolder, type Result, runPeer, setUpPeers } from './peers.ts';
+import {
+  bestOf,
+  describePeaks,
+  type MatrixPeaks,
+  matrixPeaks,
+  multipliesBfloat16,
+  type PeakType,
+} from './matrix-peak.ts';
+import {
+  BFLOAT16_PEERS,
+  PEERS,
+  type Peer,
+  peersFolder,
+  type Result,
+  runPeer,
+  SHARED,
+  setUpPeers,
+  TRL,
+} from './peers.ts';
 import { type StepTimes, TIMES_HEADER, timesRow } from './step-times.ts';
 import { BATCH, type Method, openWork, operationsPerPair } from './work.ts';
 
@@ -11,7 +29,8 @@ const HELP = `Pairs per second and peak memory of AlphaPO against PyTorch and TR
 
   npm run bench -- [--steps N] [--repeat N] [--threads N] [--method lora|full|both]
 
-Contestants take turns, so that a machine whose speed drifts is fair to all; medians are reported. Results are written to
+Peers run in float32; TRL and the shared-prompt loop also in bfloat16, if the CPU has products in it. Contestants take
+turns, so that a machine whose speed drifts is fair to all; medians are reported. Results are written to
 bench/results/latest.md, latest.svg and latest.json. The peers need Python and about 6 GB for their virtual environment.`;
 
 const { values } = parseArgs({
@@ -36,15 +55,31 @@ if (peers === undefined) {
 }
 setUpPeers(peers);
 
-/** Losses of the same step must agree, or the contestants did different work. */
-const LOSS_TOLERANCE = 2e-3;
+/** Losses at the same step, relative: of whoever computes in float32, and in bfloat16. */
+const LOSS_TOLERANCE: Readonly<Record<PeakType, number>> = { float32: 2e-3, bfloat16: 5e-2 };
 const OURS = [
   { name: 'AlphaPO, engine', script: 'ours.ts' },
   { name: 'AlphaPO, train (all services)', script: 'ours-train.ts' },
 ];
+const TITLES: Readonly<Record<Method, string>> = { lora: 'LoRA', full: 'All weights' };
 
 /** `alphapo train` says also where the time of a step went. */
 type OurResult = Result & { readonly times?: StepTimes };
+
+/** Who computed how, and what came of it in each round. */
+interface Contestant {
+  readonly name: string;
+  readonly dtype: PeakType;
+  readonly runs: OurResult[];
+}
+
+/** A contestant's medians. */
+interface Row {
+  readonly name: string;
+  readonly dtype: PeakType;
+  readonly pairsPerSecond: number;
+  readonly peakMemoryMb: number;
+}
 
 function runOurs(script: string, work: string, method: Method): OurResult {
   const args = [join(import.meta.dirname, script), '--work', work, '--steps', `${steps}`, '--threads', `${threads}`];
@@ -56,80 +91,111 @@ function runOurs(script: string, work: string, method: Method): OurResult {
 
 const median = (numbers: readonly number[]) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 
-function checkLosses(results: ReadonlyMap<string, readonly Result[]>): void {
-  const [reference] = [...results.values()].flat();
-  for (const [name, runs] of results) {
+/** Losses of the same step must agree, or the contestants did different work. */
+function checkLosses(contestants: readonly Contestant[]): void {
+  const reference = contestants[0]?.runs[0];
+  for (const { name, dtype, runs } of contestants) {
     for (const { losses } of runs) {
       losses.slice(0, 3).forEach((loss, i) => {
         const expected = reference?.losses[i] ?? Number.NaN;
-        if (Math.abs(loss - expected) <= LOSS_TOLERANCE * Math.max(1, expected)) return;
+        if (Math.abs(loss - expected) <= LOSS_TOLERANCE[dtype] * Math.max(1, expected)) return;
         throw new Error(`${name}: step ${i + 1} has the loss ${loss}, others ${expected}: not the same work`);
       });
     }
   }
 }
 
+/** Runs all contestants in turns, as often as asked for, and returns them with the work folder that they used. */
+function compete(
+  peersAt: string,
+  method: Method,
+  peaks: MatrixPeaks,
+): { contestants: readonly Contestant[]; work: string } {
+  const contestants: Contestant[] = [];
+  const note = (name: string, dtype: PeakType, result: OurResult) => {
+    const known = contestants.find((one) => one.name === name && one.dtype === dtype);
+    if (known === undefined) contestants.push({ name, dtype, runs: [result] });
+    else known.runs.push(result);
+    const memory = result.peakMemoryMb.toFixed(0);
+    console.error(`${method}: ${name}, ${dtype}: ${result.pairsPerSecond.toFixed(2)} pairs/s, ${memory} MB`);
+  };
+  const options = { steps, threads, full: method === 'full' };
+  let work = '';
+  for (let round = 0; round < repeat; round++) {
+    const runAll = (all: readonly Peer[], dtype: PeakType) => {
+      for (const peer of all) {
+        const result = runPeer(peersAt, peer, options);
+        work = result.work;
+        note(peer.name, dtype, result);
+      }
+    };
+    runAll(PEERS, 'float32');
+    if (multipliesBfloat16(peaks)) runAll(BFLOAT16_PEERS, 'bfloat16');
+    for (const { name, script } of OURS) note(name, 'float32', runOurs(script, work, method));
+  }
+  return { contestants, work };
+}
+
+function table(rows: readonly Row[], gflopPerPair: number, peaks: MatrixPeaks): string {
+  const speedOf = ({ name }: Peer) =>
+    rows.find((row) => row.name === name && row.dtype === 'float32')?.pairsPerSecond ?? Number.NaN;
+  const [trl, shared] = [speedOf(TRL), speedOf(SHARED)];
+  return [
+    '| | computes in | pairs/s | × TRL, float32 | × shared, float32 | of the matrix peak | peak memory, MB |',
+    '|---|---|---|---|---|---|---|',
+    ...rows.map(({ name, dtype, pairsPerSecond: speed, peakMemoryMb }) => {
+      const share = `${((100 * speed * gflopPerPair) / bestOf(peaks, dtype)).toFixed(0)} %`;
+      const ratios = `${(speed / trl).toFixed(2)} | ${(speed / shared).toFixed(2)}`;
+      return `| ${name} | ${dtype} | ${speed.toFixed(2)} | ${ratios} | ${share} | ${peakMemoryMb.toFixed(0)} |`;
+    }),
+  ].join('\n');
+}
+
+function chartsOf(title: string, rows: readonly Row[]): Chart[] {
+  const series = (of: (row: Row) => number) =>
+    rows.map((row) => ({ name: `${row.name}${row.dtype === 'float32' ? '' : `, ${row.dtype}`}`, values: [of(row)] }));
+  return [
+    { title: `${title}: speed`, unit: 'pairs/s', categories: [title], series: series((row) => row.pairsPerSecond) },
+    { title: `${title}: peak memory`, unit: 'MB', categories: [title], series: series((row) => row.peakMemoryMb) },
+  ];
+}
+
+const peaks = await matrixPeaks(threads);
+console.error(describePeaks(peaks, threads));
 const sections: string[] = [];
 const all: object[] = [];
 const charts: Chart[] = [];
 for (const method of methods) {
-  const results = new Map<string, OurResult[]>();
-  const note = (name: string, result: OurResult) => {
-    results.set(name, [...(results.get(name) ?? []), result]);
-    const memory = result.peakMemoryMb.toFixed(0);
-    console.error(`${method}: ${name}: ${result.pairsPerSecond.toFixed(2)} pairs/s, ${memory} MB`);
-  };
-  let work = '';
-  for (let round = 0; round < repeat; round++) {
-    for (const peer of PEERS) {
-      const result = runPeer(peers, peer, { steps, threads, full: method === 'full' });
-      work = result.work;
-      note(peer.name, result);
-    }
-    for (const { name, script } of OURS) note(name, runOurs(script, work, method));
-  }
-  checkLosses(results);
-  const peak = matrixPeak(peers, threads);
+  const { contestants, work } = compete(peers, method, peaks);
+  checkLosses(contestants);
   const gflop = (await operationsPerPair(await openWork(work), method)) / 1e9;
-  const rows = [...results].map(([name, runs]) => ({
+  const rows = contestants.map(({ name, dtype, runs }) => ({
     name,
+    dtype,
     pairsPerSecond: median(runs.map((run) => run.pairsPerSecond)),
     peakMemoryMb: median(runs.map((run) => run.peakMemoryMb)),
   }));
-  const timed = [...results.values()].flat().flatMap(({ times }) => (times === undefined ? [] : [times]));
-  const trl = rows[0]?.pairsPerSecond ?? Number.NaN;
-  const shared = rows[2]?.pairsPerSecond ?? Number.NaN;
+  const timed = contestants.flatMap(({ runs }) => runs.flatMap(({ times }) => (times === undefined ? [] : [times])));
   sections.push(
     [
-      `## ${method === 'lora' ? 'LoRA' : 'All weights'}`,
+      `## ${TITLES[method]}`,
       '',
-      '| | pairs/s | × TRL | × shared | of the matrix peak | peak memory, MB |',
-      '|---|---|---|---|---|---|',
-      ...rows.map(({ name, pairsPerSecond: speed, peakMemoryMb }) => {
-        const share = `${((100 * speed * gflop) / peak).toFixed(0)} %`;
-        const ratios = `${(speed / trl).toFixed(2)} | ${(speed / shared).toFixed(2)}`;
-        return `| ${name} | ${speed.toFixed(2)} | ${ratios} | ${share} | ${peakMemoryMb.toFixed(0)} |`;
-      }),
+      table(rows, gflop, peaks),
       '',
       `Milliseconds of a step of ${BATCH} pairs through all services, each run its row:`,
       '',
       ...TIMES_HEADER,
       ...timed.map((times, i) => timesRow(`run ${i + 1}`, times)),
       '',
-      `Arithmetic of a pair ${gflop.toFixed(1)} GFLOP, matrix peak ${peak} GFLOP/s on ${threads} threads.`,
+      `Arithmetic of a pair: ${gflop.toFixed(1)} GFLOP. ${describePeaks(peaks, threads)}`,
     ].join('\n'),
   );
-  const title = method === 'lora' ? 'LoRA' : 'All weights';
-  const series = (of: (row: (typeof rows)[number]) => number) =>
-    rows.map((row) => ({ name: row.name, values: [of(row)] }));
-  charts.push(
-    { title: `${title}: speed`, unit: 'pairs/s', categories: [title], series: series((row) => row.pairsPerSecond) },
-    { title: `${title}: peak memory`, unit: 'MB', categories: [title], series: series((row) => row.peakMemoryMb) },
-  );
-  all.push({ method, threads, steps, repeat, gflopPerPair: gflop, matrixPeakGflops: peak, rows, timed });
+  charts.push(...chartsOf(TITLES[method], rows));
+  all.push({ method, threads, steps, repeat, gflopPerPair: gflop, matrixPeaks: peaks, rows, timed });
 }
-const table = `# Speed and memory\n\n53M-parameter Llama, vocabulary 32k, HH pairs cut to 512 tokens, batch 8; made by \`npm run bench\`.\n\n${await writeCharts('latest', charts)}\n\n${sections.join('\n\n')}\n`;
+const without = multipliesBfloat16(peaks) ? '' : ' No peer runs in bfloat16: this CPU has no products in it.';
+const report = `# Speed and memory\n\n53M-parameter Llama, vocabulary 32k, HH pairs cut to 512 tokens, batch 8; made by \`npm run bench\`.${without}\n\n${await writeCharts('latest', charts)}\n\n${sections.join('\n\n')}\n`;
 mkdirSync(join(import.meta.dirname, 'results'), { recursive: true });
-writeFileSync(join(import.meta.dirname, 'results/latest.md'), table);
+writeFileSync(join(import.meta.dirname, 'results/latest.md'), report);
 writeFileSync(join(import.meta.dirname, 'results/latest.json'), `${JSON.stringify(all, undefined, 2)}\n`);
-console.log(table);
+console.log(report);

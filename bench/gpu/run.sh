@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 [ -d node_modules ] || npm ci
 case " $* " in *" --help "*) python= ;; *) python=${ALPHAPO_PYTHON:-$(bench/gpu/setup.sh)} ;; esac
-ALPHAPO_PYTHON=$python exec node_modules/.bin/node bench/gpu/run.ts "$@"
+ALPHAPO_PYTHON=$python exec node_modules/.bin/node24 bench/gpu/run.ts "$@"

@@ -1,10 +1,12 @@
-/** What values must be beyond the type of their defaults, as JSON Schema. */
+import { orAsText, type Schema } from './number-text.ts';
 
-type Schema = Readonly<Record<string, unknown>>;
+/** What values must be beyond the type of their defaults, as JSON Schema. */
 
 const strings: Schema = { type: 'object', additionalProperties: { type: 'string' } };
 const objects: Schema = { type: 'array', items: { type: 'object' } };
 const anything: Schema = { type: 'object' };
+/** A commit of Git; names of branches and tags can move. */
+const commit: Schema = { type: 'string', pattern: '^([0-9a-f]{40})?$' };
 const share: Schema = { type: 'integer', minimum: 1, maximum: 100 };
 const positive: Schema = { type: 'integer', minimum: 1 };
 /** The empty text stands for a default that is not the chart's. */
@@ -13,7 +15,27 @@ const countOrShare: Schema = { type: ['integer', 'string'], minimum: 0, pattern:
 const pullPolicy: Schema = { type: 'string', enum: ['Always', 'IfNotPresent', 'Never'] };
 const digest: Schema = { type: 'string', pattern: '^(sha256:[0-9a-f]{64})?$' };
 const name: Schema = { type: 'string', pattern: '^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$', maxLength: 253 };
-const quantity: Schema = { type: ['string', 'integer'], pattern: '^[0-9.]+([EPTGMk]i?|m)?$' };
+/** An amount as Kubernetes reads it, with one of some units: 500m, 1.5, 2e3, 4G, 4Gi; not 4GB. */
+const quantityIn = (units: string): Schema => ({
+  type: ['string', 'number'],
+  minimum: 0,
+  pattern: `^[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+|${units})?$`,
+});
+const bytes = quantityIn('[KMGTPE]i|[kMGTPE]');
+const cpus = quantityIn('[num]');
+const quantity = quantityIn('[KMGTPE]i|[numkMGTPE]');
+const amounts: Schema = {
+  type: 'object',
+  patternProperties: { '^cpu$': cpus, '^(memory|ephemeral-storage|hugepages-.+)$': bytes },
+  additionalProperties: quantity,
+};
+const resources: Schema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { requests: amounts, limits: amounts, claims: objects },
+};
+/** As cert-manager reads durations. */
+const duration: Schema = { type: 'string', pattern: '^([0-9]+(\\.[0-9]+)?(h|m|s))+$' };
 const imageOverride: Schema = {
   type: 'object',
   additionalProperties: false,
@@ -28,6 +50,7 @@ const CONSTRAINTS: readonly (readonly [pattern: string, schema: Schema])[] = [
   ['run.name', { type: 'string', pattern: '^([A-Za-z0-9][A-Za-z0-9._-]*)?$', maxLength: 200 }],
   ['chatTemplate.name', { type: 'string', enum: ['', 'plain', 'chatml'] }],
   ['huggingFace.repo', { type: 'string', pattern: '^([A-Za-z0-9._-]+/[A-Za-z0-9._-]+)?$' }],
+  ['huggingFace.revision', commit],
   ['huggingFace.endpoint', { type: 'string', pattern: '^(https?://.+)?$' }],
   ['huggingFace.sha256', { type: 'object', additionalProperties: { type: 'string', pattern: '^[0-9a-f]{64}$' } }],
   ['existingClaim.name', name],
@@ -39,12 +62,14 @@ const CONSTRAINTS: readonly (readonly [pattern: string, schema: Schema])[] = [
   ['existingSecret', name],
   ['persistence.existingClaim', name],
   ['sasl.mechanism', { type: 'string', enum: ['', 'plain', 'scram-sha-256', 'scram-sha-512'] }],
-  ['persistence.size', quantity],
+  ['persistence.size', bytes],
   ['topics.partitions', positive],
   ['topics.replicationFactor', positiveOrDefault],
   ['topics.minInSyncReplicas', positiveOrDefault],
   ['tls.mode', { type: 'string', enum: ['disabled', 'server', 'mutual'] }],
   ['tls.source', { type: 'string', enum: ['generated', 'cert-manager', 'existing'] }],
+  ['certManager.duration', duration],
+  ['certManager.renewBefore', duration],
   ['issuerRef.kind', { type: 'string', minLength: 1 }],
   ['autoscaling.mode', { type: 'string', enum: ['builtin', 'keda', 'hpa', 'none'] }],
   ['maxReplicas', positive],
@@ -61,16 +86,18 @@ const CONSTRAINTS: readonly (readonly [pattern: string, schema: Schema])[] = [
   ['optimizer.image', imageOverride],
   ['autoscaler.image', imageOverride],
   ['tokenizer.processes', positive],
-  ['tokenizer.lingerSeconds', { type: 'number', minimum: 0 }],
+  ['tokenizer.ignoreFields', { type: 'array', items: { type: 'string', pattern: '^[^,]+$' } }],
+  ['tokenizer.lingerSeconds', orAsText({ type: 'number', minimum: 0 })],
   ['scorer.device', { type: 'string', pattern: '^(cpu|cuda|webgpu)$' }],
   ['scorer.threads', positive],
   ['scorer.gpu.resource', { type: 'string', pattern: '^[a-z0-9.-]+/[A-Za-z0-9._-]+$' }],
   ['scorer.gpu.count', { type: 'integer', minimum: 0, maximum: 1 }],
-  ['scorer.scoreLingerMs', { type: ['string', 'number'], minimum: 0, maximum: 1000, pattern: '^$' }],
+  ['scorer.scoreLingerMs', orAsText({ type: 'number', minimum: 0, maximum: 1000 }, { orEmpty: true })],
   ['optimizer.replicas', { type: 'integer', minimum: 0, maximum: 1 }],
   ['optimizer.checkpointEvery', positive],
   ['optimizer.checkpointsKept', positive],
   ['optimizer.shardTimeoutSeconds', positive],
+  ['optimizer.saveDtype', { type: 'string', enum: ['', 'float32', 'bfloat16', 'float16'] }],
   [
     'persistence.accessModes',
     {
@@ -83,7 +110,7 @@ const CONSTRAINTS: readonly (readonly [pattern: string, schema: Schema])[] = [
   ['hooks.timeoutSeconds', positive],
   ['serviceMonitor.intervalSeconds', positive],
   ['maxUnavailable', countOrShare],
-  ['resources', anything],
+  ['resources', resources],
   ['affinity', anything],
   ['podSecurityContext', anything],
   ['nodeSelector', strings],

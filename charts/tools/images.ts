@@ -24,7 +24,7 @@ if (values.help) {
   --tag TAG          (default: 0.1.0)
   --prefix TEXT      before the images' names (default: docker.io/library/)
   --node-image REF   base, best by digest: docker.io/library/node@sha256:…
-  --cuda-image REF   base of scorer-cuda`);
+  --cuda-image REF   base of scorer-cuda: CUDA 13 with cuDNN 9; its build names what is missing`);
 } else {
   const builder = ['buildah', 'docker'].find((program) => spawnSync(program, ['--version']).status === 0);
   if (builder === undefined) throw new Error('neither buildah nor docker is on the PATH');

@@ -3,11 +3,10 @@ import { join } from 'node:path';
 import { kebabCase, runSettingsSchema } from '@alphapo/contracts';
 import { z } from 'zod';
 import { constraintOf } from './constraints.ts';
+import { orAsText, type Schema } from './number-text.ts';
 import { CHART, type ChartValue, readValues } from './values.ts';
 
 /** values.schema.json: nothing is allowed that values.yaml does not have, and `policy` is the settings of a run. */
-
-type Schema = Readonly<Record<string, unknown>>;
 
 const schemaFile = join(CHART, 'values.schema.json');
 
@@ -49,7 +48,7 @@ function policySchema(): Schema {
   const { properties } = z.toJSONSchema(runSettingsSchema, { target: 'draft-7', io: 'input' });
   const spelled = Object.entries(properties ?? {}).flatMap(([key, schema]) => {
     const { default: _, ...setting } = schema as Schema;
-    return [...new Set([kebabCase(key), key])].map((spelling) => [spelling, setting] as const);
+    return [...new Set([kebabCase(key), key])].map((spelling) => [spelling, orAsText(setting)] as const);
   });
   return { type: 'object', additionalProperties: false, properties: Object.fromEntries(spelled) };
 }

@@ -8,5 +8,5 @@ export const deviceOption = (): Option =>
     .argParser((text) => {
       const parsed = executionProviderSchema.safeParse(text);
       if (parsed.success) return parsed.data;
-      throw new InvalidArgumentError(`It ${parsed.error.issues[0]?.message}.`);
+      throw new InvalidArgumentError(`${JSON.stringify(text)} ${parsed.error.issues[0]?.message}`);
     });

@@ -1,10 +1,15 @@
 import { AlphapoError } from '@alphapo/base';
+import { endSoon } from '@alphapo/telemetry';
 import { Command } from 'commander';
+import { configureCommands } from './command-line.ts';
+import { chatCommand } from './commands/chat.ts';
+import { convertCommand } from './commands/convert.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
 import { demoCommand } from './commands/demo.ts';
 import { fetchModelCommand } from './commands/fetch-model.ts';
 import { generateCommand } from './commands/generate.ts';
 import { initModelCommand } from './commands/init-model.ts';
+import { inspectCommand } from './commands/inspect.ts';
 import { lineageCommand } from './commands/lineage.ts';
 import { planCommand } from './commands/plan.ts';
 import { produceCommand } from './commands/produce.ts';
@@ -17,43 +22,75 @@ import { topicsCommand } from './commands/topics.ts';
 import { trainCommand } from './commands/train.ts';
 import { validateCommand } from './commands/validate.ts';
 import { verifyCommand } from './commands/verify.ts';
+import { describeError } from './errors.ts';
+import { stoppedExitCode } from './stop-signal.ts';
 
-/** The `alphapo` program. Errors that a person can act on are one line on standard error, and exit code 1. */
-export async function main(argv: readonly string[]): Promise<void> {
+/** The whole command line. */
+export function alphapoProgram(): Command {
   const program = new Command('alphapo')
     .description(
-      'Preference optimisation (AlphaPO, SimPO, DPO, IPO, ORPO, CPO, SLiC): preference pairs in, a better model out',
+      'Preference optimization (AlphaPO, SimPO, DPO, IPO, ORPO, CPO, SLiC): preference pairs in, a better model out.',
     )
     .version('0.1.0')
-    .showHelpAfterError('(--help shows what there is)')
+    .helpCommand(false)
+    .commandsGroup('On this machine:')
     .addCommand(demoCommand())
     .addCommand(trainCommand())
+    .addCommand(inspectCommand())
+    .addCommand(convertCommand())
     .addCommand(planCommand())
     .addCommand(generateCommand())
+    .addCommand(chatCommand())
     .addCommand(scoreCommand())
-    .addCommand(scoreResponseCommand())
     .addCommand(initModelCommand())
     .addCommand(fetchModelCommand())
+    .commandsGroup('Services:')
     .addCommand(validateCommand())
     .addCommand(topicsCommand())
     .addCommand(serveCommand())
     .addCommand(produceCommand())
     .addCommand(watchCommand())
     .addCommand(exportCommand())
+    .addCommand(scoreResponseCommand())
+    .commandsGroup('Lineage:')
     .addCommand(deadLettersCommand())
     .addCommand(verifyCommand())
     .addCommand(lineageCommand())
     .addCommand(replayCommand());
+  configureCommands(program);
+  return program.addHelpText('after', '\nalphapo <command> --help explains a command.');
+}
+
+/** The `alphapo` program: errors are one line on standard error, and exit code 1; 130 after Ctrl-C. */
+export async function main(argv: readonly string[]): Promise<void> {
   // Whoever reads our output may stop reading (`alphapo watch … | head`): that is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
   try {
-    await program.parseAsync(argv);
+    await alphapoProgram().parseAsync(argv);
   } catch (error) {
-    if (!(error instanceof AlphapoError)) throw error;
-    process.stderr.write(`alphapo: ${error.message}\n`);
-    process.exitCode = 1;
+    reportFailure(error, argv);
   }
+}
+
+/** The process of the program: whatever fails in it is reported in one way. */
+export async function runProgram(argv: readonly string[]): Promise<void> {
+  process.on('uncaughtException', (error) => {
+    reportFailure(error, argv);
+    process.exit();
+  });
+  await main(argv);
+}
+
+function reportFailure(error: unknown, argv: readonly string[]): void {
+  const stopped = stoppedExitCode();
+  process.exitCode = stopped ?? 1;
+  if (stopped !== undefined) {
+    // What is still open after a stop is nobody's concern any more.
+    endSoon();
+    const said = error instanceof AlphapoError && error.reason === 'STOPPED' ? error.message : 'stopped';
+    process.stderr.write(`alphapo: ${said}\n`);
+  } else process.stderr.write(`alphapo: ${describeError(error, argv)}\n`);
 }

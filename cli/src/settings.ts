@@ -1,31 +1,60 @@
-import { kebabCase, parseRunSettings, type RunSettings, readSettingsFile, runSettingsSchema } from '@alphapo/contracts';
-import type { Command } from 'commander';
+import {
+  kebabCase,
+  objectiveSettings,
+  parseRunSettings,
+  type RunSettings,
+  readNumber,
+  readSettingsFile,
+  runSettingsSchema,
+  TRAIN_ONLY_SETTINGS,
+} from '@alphapo/contracts';
+import { type Command, Option } from 'commander';
 import { z } from 'zod';
 
 /** Longest flag that leaves the help room for descriptions. */
 const MAX_FLAG = 60;
+
+/** Where a setting stands in the help; those that are most used come first. */
+const GROUPS: readonly { readonly heading: string; readonly keys: readonly string[] }[] = [
+  {
+    heading: 'Training:',
+    keys: ['learningRate', 'batchSize', 'epochs', 'steps', 'full', 'maxLength', 'maxPromptLength', 'seed'],
+  },
+  { heading: 'Objective:', keys: Object.keys(objectiveSettings) },
+  { heading: 'LoRA:', keys: ['loraRank', 'loraAlpha', 'loraTargets'] },
+  { heading: 'Memory and speed:', keys: ['dtype', 'packTokens', 'recompute', 'packWeights', 'shards'] },
+];
+const OTHER_SETTINGS = 'Schedule and optimizer:';
 
 /** Adds an option for each of the keys of the run settings (default: all), with its description and default. */
 export function addSettingsOptions(
   command: Command,
   keys: readonly string[] = Object.keys(runSettingsSchema.shape),
 ): Command {
-  for (const [key, schema] of Object.entries(runSettingsSchema.shape)) {
-    if (!keys.includes(key)) continue;
-    const { inner, defaultValue } = unwrap(schema as z.ZodType);
-    const flag = `--${kebabCase(key)}`;
-    const shown = defaultValue === undefined ? '' : ` (default: ${JSON.stringify(defaultValue)})`;
-    const description = `${(schema as z.ZodType).description ?? ''}${shown}`;
-    if (inner instanceof z.ZodBoolean) command.option(flag, description);
-    else if (inner instanceof z.ZodArray) command.option(`${flag} <names>`, `${description}, separated by commas`);
-    else if (inner instanceof z.ZodEnum) command.option(...enumOption(flag, inner.options, description));
-    else command.option(`${flag} <number>`, description);
+  const grouped = GROUPS.flatMap((group) => group.keys);
+  const others = Object.keys(runSettingsSchema.shape).filter((key) => !grouped.includes(key));
+  for (const group of [...GROUPS, { heading: OTHER_SETTINGS, keys: others }]) {
+    for (const key of group.keys) {
+      if (keys.includes(key)) command.addOption(settingOption(key).helpGroup(group.heading));
+    }
   }
   return command;
 }
 
+function settingOption(key: string): Option {
+  const schema = runSettingsSchema.shape[key as keyof RunSettings] as z.ZodType;
+  const { inner, defaultValue } = unwrap(schema);
+  const flag = `--${kebabCase(key)}`;
+  const shown = defaultValue === undefined ? '' : ` (default: ${JSON.stringify(defaultValue)})`;
+  const description = `${schema.description ?? ''}${shown}`;
+  if (inner instanceof z.ZodBoolean) return new Option(flag, description);
+  if (inner instanceof z.ZodArray) return new Option(`${flag} <names>`, `${description}, separated by commas`);
+  if (inner instanceof z.ZodEnum) return new Option(...enumFlag(flag, inner.options, description));
+  return new Option(`${flag} <number>`, description);
+}
+
 /** The values stand in the flag where they fit there. */
-function enumOption(flag: string, values: readonly (string | number)[], description: string): [string, string] {
+function enumFlag(flag: string, values: readonly (string | number)[], description: string): [string, string] {
   const inFlag = `${flag} <${values.join('|')}>`;
   return inFlag.length <= MAX_FLAG ? [inFlag, description] : [`${flag} <name>`, `${description}: ${values.join(', ')}`];
 }
@@ -38,25 +67,45 @@ function unwrap(schema: z.ZodType): { inner: z.ZodType; defaultValue: unknown } 
   return { inner: schema, defaultValue: undefined };
 }
 
-/** Settings from a YAML file and options of the command line; the latter win. Errors: INVALID_SETTING with the key. */
+/** Settings as a file and the options of the command line give them, and where each was given. */
+export interface GivenSettings {
+  readonly values: Readonly<Record<string, unknown>>;
+  placeOf(key: string): string;
+}
+
+/**
+ * Settings from a YAML file and options of the command line; the latter win. Options of `train` that the file holds too are
+ * passed over. Errors: INVALID_SETTING with a line per mistake.
+ */
 export async function readSettings(
   configFile: string | undefined,
   options: Readonly<Record<string, unknown>>,
 ): Promise<RunSettings> {
-  const fromFile = configFile === undefined ? {} : await readSettingsFile(configFile);
+  const file = configFile === undefined ? undefined : await readSettingsFile(configFile);
+  const fromFile = Object.entries(file?.values ?? {}).filter(([key]) => !TRAIN_ONLY_SETTINGS.includes(key));
+  const given = withOptions(
+    { values: Object.fromEntries(fromFile), placeOf: (key) => file?.placeOf(key) ?? key },
+    options,
+  );
+  return parseRunSettings(given.values, given.placeOf);
+}
+
+/** Adds the settings among a command's options, which win. */
+export function withOptions(given: GivenSettings, options: Readonly<Record<string, unknown>>): GivenSettings {
   const fromOptions = Object.fromEntries(
     Object.keys(runSettingsSchema.shape).flatMap((key) =>
       options[key] === undefined ? [] : [[key, optionValue(key, options[key])]],
     ),
   );
-  return parseRunSettings({ ...fromFile, ...fromOptions }, (key) =>
-    key in fromOptions ? `--${kebabCase(key)}` : `${configFile}: ${key}`,
-  );
+  return {
+    values: { ...given.values, ...fromOptions },
+    placeOf: (key) => (key in fromOptions ? `--${kebabCase(key)}` : given.placeOf(key)),
+  };
 }
 
 function optionValue(key: string, value: unknown): unknown {
   if (typeof value !== 'string') return value;
   if (key === 'loraTargets') return value.split(',').map((name) => name.trim());
-  const number = Number(value);
-  return value.trim() === '' || Number.isNaN(number) ? value : number;
+  const number = readNumber(value);
+  return number.ok ? number.value : value;
 }

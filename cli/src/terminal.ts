@@ -1,12 +1,14 @@
 import type { TrainingStep } from '@alphapo/contracts';
-import { Presets, SingleBar } from 'cli-progress';
+import { describeDuration, describeRate, type ProgressPart, progressLine } from './progress-bar.ts';
+import { type RenderLine, StatusLine } from './status-line.ts';
 import type { Evaluation } from './training/evaluation.ts';
 
-/** What people see of a long run: on a terminal a bar, elsewhere a line now and then. */
+/** What people see of a long run: a bar on a terminal, otherwise a line now and then. */
 export interface Progress {
   step(step: TrainingStep): void;
-  /** A line that stays, beside the bar. */
+  /** A line that stays, above the bar. */
   note(line: string): void;
+  /** Leaves the last state on the screen. */
   stop(): void;
 }
 
@@ -16,32 +18,41 @@ const LINE_INTERVAL_MS = 10_000;
 export function trainingProgress(totalSteps: number, stream: NodeJS.WriteStream = process.stderr): Progress {
   const started = performance.now();
   let pairs = 0;
+  let first: number | undefined;
   const numbers = (step: TrainingStep) => {
     pairs += step.pairIds.length;
+    first ??= step.step - 1;
+    const seconds = (performance.now() - started) / 1000;
     return {
       loss: step.loss.toFixed(4),
       accuracy: step.accuracy.toFixed(2),
       margin: step.margin.toFixed(3),
-      rate: ((1000 * pairs) / (performance.now() - started)).toFixed(1),
+      rate: describeRate(pairs / seconds),
+      secondsLeft: (seconds / (step.step - first)) * (totalSteps - step.step),
     };
   };
-  if (!stream.isTTY) return lineProgress(totalSteps, numbers, stream);
-  const bar = new SingleBar(
-    {
-      stream,
-      format:
-        '{bar} {value}/{total} steps · loss {loss} · accuracy {accuracy} · margin {margin} · {rate} pairs/s · {eta_formatted} left',
-      hideCursor: true,
-    },
-    Presets.shades_classic,
-  );
+  if (!movesCursor(stream)) return lineProgress(totalSteps, numbers, stream);
+  const line = statusLine(stream);
   return {
     step(step) {
-      if (bar.isActive) bar.update(step.step, numbers(step));
-      else bar.start(totalSteps, step.step, numbers(step));
+      const { loss, accuracy, margin, rate, secondsLeft } = numbers(step);
+      line.show((columns) =>
+        progressLine(
+          step.step / totalSteps,
+          [
+            { text: `${step.step}/${totalSteps} steps`, rank: 0 },
+            { text: `loss ${loss}`, rank: 2 },
+            { text: `accuracy ${accuracy}`, rank: 4 },
+            { text: `margin ${margin}`, rank: 5 },
+            { text: rate, rank: 3 },
+            { text: `${describeDuration(secondsLeft)} left`, rank: 1 },
+          ],
+          columns,
+        ),
+      );
     },
-    note: (line) => stream.write(bar.isActive ? `\n${line}\n` : `${line}\n`),
-    stop: () => bar.stop(),
+    note: (text) => stream.write(`${text}\n`),
+    stop: line.stop,
   };
 }
 
@@ -56,27 +67,26 @@ function lineProgress(
       const { loss, accuracy, margin, rate } = numbers(step);
       if (performance.now() - last < LINE_INTERVAL_MS && step.step < totalSteps) return;
       last = performance.now();
-      stream.write(
-        `step ${step.step}/${totalSteps}: loss ${loss}, accuracy ${accuracy}, margin ${margin}, ${rate} pairs/s\n`,
-      );
+      stream.write(`step ${step.step}/${totalSteps}: loss ${loss}, accuracy ${accuracy}, margin ${margin}, ${rate}\n`);
     },
     note: (line) => stream.write(`${line}\n`),
     stop: () => {},
   };
 }
 
-/** How far long work has come that is counted: a bar on a terminal, elsewhere a line now and then. */
+/** Progress of work that is counted: a bar on a terminal, otherwise a line now and then. */
 export interface CountProgress {
   /** `what`: the part of the work that is under way. */
   update(done: number, total: number, what: string): void;
   stop(): void;
 }
 
-/** Counts are shown in a unit of so many: 1e6 shows bytes in MB. */
+/** Counts are shown in units of `unitSize`: 1e6 shows bytes in MB. */
 export function countProgress(unit: string, unitSize = 1, stream: NodeJS.WriteStream = process.stderr): CountProgress {
   const shown = (count: number) => Math.round(count / unitSize);
-  if (!stream.isTTY) {
-    let last = performance.now();
+  const started = performance.now();
+  if (!movesCursor(stream)) {
+    let last = started;
     return {
       update(done, total, what) {
         if (performance.now() - last < LINE_INTERVAL_MS) return;
@@ -86,14 +96,39 @@ export function countProgress(unit: string, unitSize = 1, stream: NodeJS.WriteSt
       stop: () => {},
     };
   }
-  const format = `{bar} {value}/{total} ${unit} · {what} · {eta_formatted} left`;
-  const bar = new SingleBar({ stream, format, hideCursor: true }, Presets.shades_classic);
+  const line = statusLine(stream);
+  let first: number | undefined;
   return {
     update(done, total, what) {
-      if (bar.isActive) bar.update(shown(done), { what });
-      else bar.start(shown(total), shown(done), { what });
+      first ??= done;
+      const perSecond = ((done - first) * 1000) / (performance.now() - started);
+      const parts: ProgressPart[] = [
+        { text: `${shown(done)}/${shown(total)} ${unit}`, rank: 0 },
+        { text: what, rank: 2 },
+      ];
+      if (perSecond > 0) parts.push({ text: `${describeDuration((total - done) / perSecond)} left`, rank: 1 });
+      line.show((columns) => progressLine(done / total, parts, columns));
     },
-    stop: () => bar.stop(),
+    stop: line.stop,
+  };
+}
+
+const movesCursor = (stream: NodeJS.WriteStream) => stream.isTTY && process.env.TERM !== 'dumb';
+
+/** A status line that begins with the first thing there is to show. */
+function statusLine(stream: NodeJS.WriteStream): { show(render: RenderLine): void; stop(): void } {
+  let line: StatusLine | undefined;
+  let stopped = false;
+  return {
+    show(render) {
+      if (stopped) return;
+      if (line === undefined) line = new StatusLine(stream, render, [process.stdout, process.stderr]);
+      else line.update(render);
+    },
+    stop() {
+      stopped = true;
+      line?.stop();
+    },
   };
 }
 
@@ -106,14 +141,4 @@ export function describeEvaluation(step: number, evaluation: Evaluation): string
   );
 }
 
-/** An abort signal for Ctrl-C: the first one stops in good order, the second at once. */
-export function stopSignal(): AbortSignal {
-  const stop = new AbortController();
-  const onSignal = () => {
-    if (stop.signal.aborted) process.exit(130);
-    stop.abort();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  return stop.signal;
-}
+export { stopSignal } from './stop-signal.ts';

@@ -1,11 +1,35 @@
+import { constraintOf } from '../../charts/tools/constraints.ts';
+import { type ChartValue, readValues } from '../../charts/tools/values.ts';
 import { describeHelm, template, type Values } from './helm.ts';
+
+/** All values of the chart that have none below them. */
+const leaves = (values: readonly ChartValue[] = readValues()): ChartValue[] =>
+  values.flatMap((value) => (value.children === undefined ? [value] : leaves(value.children)));
+
+/** Values with one at a path such as `a.b`. */
+const valuesWith = (path: string, value: unknown): Values =>
+  path.split('.').reduceRight<unknown>((below, key) => ({ [key]: below }), value) as Values;
+
+const hub = (revision: string): Values => ({
+  model: { existingClaim: { name: '' }, huggingFace: { repo: 'a/b', revision } },
+});
+
+const reference = (policy: Values): Values => ({ policy, referenceModel: { existingClaim: { name: 'reference' } } });
 
 describeHelm('values that cannot be', () => {
   test.each<[message: string, values: Values]>([
     // What the schema says.
     ["'scorerr' not allowed", { scorerr: {} }],
     ["at '/policy': additional properties 'learning-rat' not allowed", { policy: { 'learning-rat': 1 } }],
-    ["at '/policy/beta': got string, want number", { policy: { beta: 'big' } }],
+    ["at '/policy/beta': 'big' does not match pattern", { policy: { beta: 'big' } }],
+    ["at '/policy/gamma-ratio': '0,5' does not match pattern", { policy: { 'gamma-ratio': '0,5' } }],
+    ["at '/policy/steps': '1.5' does not match pattern", { policy: { steps: '1.5' } }],
+    ["at '/model/huggingFace/revision': 'main' does not match pattern", hub('main')],
+    ["at '/model/huggingFace/revision': '<commit>' does not match pattern", hub('<commit>')],
+    ["at '/model/huggingFace/revision': 'c0ffee' does not match pattern", hub('c0ffee')],
+    ["at '/tls/certManager/duration': '90d' does not match pattern", { tls: { certManager: { duration: '90d' } } }],
+    ["at '/scorer/resources': additional properties 'request' not allowed", { scorer: { resources: { request: {} } } }],
+    ["at '/tokenizer/ignoreFields/0'", { tokenizer: { ignoreFields: ['a,b'] } }],
     ["at '/policy/objective'", { policy: { objective: 'ppo' } }],
     ["at '/optimizer/replicas': maximum: got 2, want 1", { optimizer: { replicas: 2 } }],
     ["at '/kafka/brokers/0'", { kafka: { brokers: ['kafka'] } }],
@@ -18,9 +42,18 @@ describeHelm('values that cannot be', () => {
     ['policy.batchSize: stands there as batch-size too', { policy: { 'batch-size': 2, batchSize: 3 } }],
     ['model: say where it is', { model: { existingClaim: { name: '' } } }],
     ['model.image.reference: model.existingClaim.name is set too', { model: { image: { reference: 'a:1' } } }],
+    ['model.huggingFace.revision: is missing', hub('')],
+    ['referenceModel.existingClaim.name: the objective alphapo compares with no reference', reference({})],
+    ['the objective simpo compares with no', reference({ preset: 'simpo-gemma-2-9b-it' })],
+    ['the objective orpo compares with no', reference({ objective: 'orpo' })],
+    ['the objective hinge compares with no', reference({ objective: 'hinge' })],
+    ['the objective ipo compares with no', reference({ objective: 'ipo', reference: 'none' })],
+    ['image.repository: <registry> is a placeholder', { image: { repository: '<registry>/alphapo' } }],
+    ["at '/kafka/brokers/1': '<broker 2>:9092' does not match", { kafka: { brokers: ['a:1', '<broker 2>:9092'] } }],
+    ['kafka.brokers[1]: <broker> is a placeholder', { kafka: { brokers: ['a:1', '<broker>:9092'] } }],
     [
-      'model.huggingFace.revision: is missing',
-      { model: { existingClaim: { name: '' }, huggingFace: { repo: 'a/b' } } },
+      'scorer.extraEnv[0].value: <your value> is a placeholder',
+      { scorer: { extraEnv: [{ name: 'A', value: '<your value>' }] } },
     ],
     ['kafka.brokers: is empty', { kafka: { brokers: [] } }],
     ['kafka.brokers: kafka.trial.enabled is set too', { kafka: { trial: { enabled: true } } }],
@@ -64,4 +97,83 @@ describeHelm('values that cannot be', () => {
   ])('are refused by name: %s', (message, values) => {
     expect(() => template(values)).toThrow(message);
   });
+
+  const amounts = leaves().flatMap(({ path }) => {
+    if (path.endsWith('.resources')) {
+      return ['requests', 'limits'].flatMap((kind) => ['cpu', 'memory'].map((name) => `${path}.${kind}.${name}`));
+    }
+    return path.endsWith('.size') ? [path] : [];
+  });
+
+  test('amounts are found everywhere', () => {
+    expect(amounts).toContain('kafka.trial.persistence.size');
+    expect(amounts).toContain('hooks.resources.limits.memory');
+    expect(amounts.length).toBeGreaterThan(20);
+  });
+
+  // One rendering names all that the schema refuses.
+  test.each(['4GB', '4 Gi', '4gb', '1,5', 'much', '-1', ''])(
+    'amounts are refused by name, wherever they are: %j',
+    (amount) => {
+      const values = amounts.map((path) => valuesWith(path, amount)).reduce(merged, {});
+      const refused = refusalOf(values);
+      for (const path of amounts) expect(refused).toContain(`at '/${path.replaceAll('.', '/')}'`);
+    },
+  );
+
+  test.each([
+    ['memory', '512m'],
+    ['cpu', '4Gi'],
+  ])('an amount of %s in a unit that is another’s is refused: %s', (name, amount) => {
+    const paths = amounts.filter((path) => path.endsWith(`.${name}`));
+    const refused = refusalOf(paths.map((path) => valuesWith(path, amount)).reduce(merged, {}));
+    for (const path of paths) expect(refused).toContain(`at '/${path.replaceAll('.', '/')}'`);
+  });
+
+  test.each(['4Gi', '4G', '1.5', '2e3', '500', 4, 0.5])('amounts of Kubernetes are taken: %j', (amount) => {
+    const paths = amounts.filter((path) => !path.endsWith('.cpu') || !String(amount).includes('G'));
+    expect(template(paths.map((path) => valuesWith(path, amount)).reduce(merged, {}))).toContain('kind: Job');
+  });
+
+  // Chat templates have such marks of their own; what the schema constrains is tried in one rendering.
+  const texts = leaves().filter(
+    ({ path, default: initial }) => typeof initial === 'string' && path !== 'chatTemplate.jinja' && path !== 'policy',
+  );
+  const [constrained, free] = [true, false].map((is) =>
+    texts.filter(({ path }) => (constraintOf(path) !== undefined) === is).map(({ path }) => path),
+  ) as [string[], string[]];
+
+  test.each(free)('a placeholder is refused by name: %s', (path) => {
+    expect(refusalOf(valuesWith(path, 'a <place holder> b'))).toContain(`${path}: <place holder> is a placeholder`);
+  });
+
+  test('placeholders are refused by the schema where it says what a text may be', () => {
+    const refused = refusalOf(constrained.map((path) => valuesWith(path, '<commit>')).reduce(merged, {}));
+    const passed = constrained.filter((path) => !refused.includes(`at '/${path.replaceAll('.', '/')}'`));
+    for (const path of passed) expect(refusalOf(valuesWith(path, '<commit>'))).toContain(`${path}: <commit>`);
+  });
+
+  test('marks of a chat template are none', () => {
+    expect(template({ chatTemplate: { jinja: '<|im_start|>{{ role }}<think>' } })).toContain('<think>');
+  });
 });
+
+/** What Helm complains of. */
+function refusalOf(values: Values): string {
+  try {
+    template(values);
+  } catch (error) {
+    return String(error);
+  }
+  throw new Error(`not refused: ${JSON.stringify(values)}`);
+}
+
+function merged(a: Values, b: Values): Values {
+  const isObject = (value: unknown): value is Values => typeof value === 'object' && value !== null;
+  return Object.fromEntries(
+    [...new Set([...Object.keys(a), ...Object.keys(b)])].map((key) => {
+      const [left, right] = [a[key], b[key]];
+      return [key, isObject(left) && isObject(right) ? merged(left, right) : (right ?? left)];
+    }),
+  ) as Values;
+}

@@ -9,7 +9,7 @@ import { parseAllDocuments } from 'yaml';
  * not there.
  */
 
-const CHART = join(import.meta.dirname, '../../charts/alphapo');
+export const CHART = join(import.meta.dirname, '../../charts/alphapo');
 const BUILT = join(import.meta.dirname, '../../node_modules/.cache/helm/helm');
 export const HELM = existsSync(BUILT) ? BUILT : 'helm';
 export const RELEASE = 'trial';

@@ -15,7 +15,7 @@ async function inShell(kubectl: string, commands: string): Promise<string> {
 
 /** The commands that give a caller certificates and a token, and that follow the run. */
 const callerCommands = (values: Values) =>
-  (/port-forward [^\n]*\n(.*?)\n +alphapo watch/s.exec(notes(values)) as RegExpExecArray)[1] as string;
+  (/port-forward service[^\n]*\n(.*?)\n +alphapo watch/s.exec(notes(values)) as RegExpExecArray)[1] as string;
 
 describeHelm('the notes', () => {
   test.each<[string, string | undefined, Values]>([
@@ -44,5 +44,27 @@ describeHelm('the notes', () => {
       name: 'KAFKA_USERNAME',
       value: username,
     });
+  });
+
+  test('send pairs without ending the data, and say when to end it', () => {
+    const text = notes();
+    const [command] = /kubectl [^\n]* run produce .*?(?= <pairs)/s.exec(text) as RegExpExecArray;
+    expect(command).not.toContain('--end');
+    expect(text).toMatch(/Only when no more will come.*add --end/s);
+  });
+
+  test('wait for the optimizer’s pod before they forward its port', async () => {
+    const [wait] = /until kubectl .*; done/.exec(notes()) as RegExpExecArray;
+    // There is none at first.
+    const kubectl = `printf '%s\\n' "$*" >>calls; [ "$(wc -l <calls)" -gt 1 ]`;
+    const said = await inShell(kubectl, `sleep() { :; }\n${wait}\ncat calls`);
+    const call = '-n models wait pod/trial-alphapo-optimizer-0 --for=condition=Ready --timeout=5s';
+    expect(said).toBe(`${call}\n${call}\n`);
+    expect(notes().indexOf(wait)).toBeLessThan(notes().indexOf('port-forward service/trial-alphapo-optimizer'));
+  });
+
+  test('say what to expect at zero only where pods go to zero', () => {
+    expect(notes()).toContain('pod is not running');
+    expect(notes({ autoscaling: { mode: 'none' } })).not.toContain('pod is not running');
   });
 });

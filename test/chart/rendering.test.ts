@@ -1,3 +1,4 @@
+import { parseAllDocuments } from 'yaml';
 import {
   describeHelm,
   environmentOf,
@@ -10,7 +11,7 @@ import {
   template,
   type Values,
 } from './helm.ts';
-import { VARIANTS } from './variants.ts';
+import { COMMIT, VARIANTS } from './variants.ts';
 
 const HOST = `trial-alphapo-%.${NAMESPACE}.svc`;
 const host = (component: string) => HOST.replace('%', component);
@@ -167,17 +168,11 @@ describeHelm('the chart', () => {
     expect(rights(render())).toContain('deployments/scale');
   });
 
-  test.each(['builtin', 'hpa', 'none'])('with mode %s nothing is left of what KEDA was told', (mode) => {
-    const told = (values: Values, kind: string, name: string) =>
-      one(render(values), kind, name).metadata.annotations?.['alphapo.dev/desired-replicas'];
-    for (const [kind, name] of [
-      ['Deployment', 'tokenizer'],
-      ['Deployment', 'scorer'],
-      ['StatefulSet', 'optimizer'],
-    ] as const) {
-      expect(told({ autoscaling: { mode } }, kind, name)).toBe('');
-      expect(told({ autoscaling: { mode: 'keda' } }, kind, name)).toBeUndefined();
-    }
+  test.each(VARIANTS)('notes of what KEDA was told are not made where there are none: %s', (_, values, files) => {
+    const noted = render(values, files).filter(
+      ({ metadata }) => metadata.annotations?.['alphapo.dev/desired-replicas'] !== undefined,
+    );
+    expect(noted).toEqual([]);
   });
 
   test('asks for a GPU by the resource’s name, where taints let it', () => {
@@ -218,8 +213,8 @@ describeHelm('the chart', () => {
       expect(download.args).toEqual([
         'fetch-model',
         '--repo=org/name',
-        '--revision=c0ffee',
-        '--out=/models/model/org/name/c0ffee',
+        `--revision=${COMMIT}`,
+        `--out=/models/model/org/name/${COMMIT}`,
         '--token-file=/etc/alphapo/model-token/token',
       ]);
       const authority = download.volumeMounts.find(({ name: volume }: Resource) => volume === 'model-ca');
@@ -227,7 +222,7 @@ describeHelm('the chart', () => {
       const { volumes } = workload.spec.template.spec;
       const [{ secret }] = volumes.filter(({ name: volume }: Resource) => volume === 'model-ca');
       expect(secret.secretName).toBe('hub-ca');
-      expect(environmentOf(workload).ALPHAPO_MODEL).toBe('/models/model/org/name/c0ffee');
+      expect(environmentOf(workload).ALPHAPO_MODEL).toBe(`/models/model/org/name/${COMMIT}`);
     }
     expect(environmentOf(one(resources, 'Deployment', 'scorer')).ALPHAPO_REFERENCE_MODEL).toBe(
       '/models/reference-model/weights',
@@ -262,6 +257,27 @@ describeHelm('the chart', () => {
       ALPHAPO_TLS: 'mutual',
       ALPHAPO_TLS_SERVER_NAME: `trial-alphapo.${NAMESPACE}.svc`,
     });
+  });
+
+  test('tells the optimizer what exports call the model: its name, else the hub’s', () => {
+    const name = (values: Values) => environmentOf(one(render(values), 'StatefulSet', 'optimizer')).ALPHAPO_MODEL_NAME;
+    const model = { existingClaim: { name: '' }, huggingFace: { repo: 'org/name', revision: COMMIT } };
+    expect(name({})).toBeUndefined();
+    expect(name({ model })).toBe(`org/name@${COMMIT}`);
+    expect(name({ model: { ...model, name: 'org/other' } })).toBe('org/other');
+  });
+
+  test('tells the optimizer how exported models are stored', () => {
+    const dtype = (values: Values) => environmentOf(one(render(values), 'StatefulSet', 'optimizer')).ALPHAPO_SAVE_DTYPE;
+    expect(dtype({})).toBeUndefined();
+    expect(dtype({ optimizer: { saveDtype: 'bfloat16' } })).toBe('bfloat16');
+  });
+
+  test('tells the tokenizer which fields to pass over', () => {
+    const fields = (values: Values) =>
+      environmentOf(one(render(values), 'Deployment', 'tokenizer')).ALPHAPO_IGNORE_FIELDS;
+    expect(fields({ tokenizer: { ignoreFields: ['annotator', 'split'] } })).toBe('annotator,split');
+    expect(fields({})).toBeUndefined();
   });
 
   test('makes tokens that no pod but the services sees', () => {
@@ -303,13 +319,69 @@ describeHelm('the chart', () => {
     expect(one(trial, 'Job', 'topics').metadata.annotations['helm.sh/hook']).toBe('post-install,post-upgrade');
   });
 
+  test.each(VARIANTS)(
+    'makes topics in one attempt that waits for brokers within the job’s time: %s',
+    (_, values, files) => {
+      const { spec } = one(render(values, files), 'Job', 'topics');
+      expect(spec.backoffLimit).toBe(0);
+      const [wait] = spec.template.spec.containers[0].args.filter((arg: string) => arg.startsWith('--wait-seconds='));
+      expect(Number(wait.split('=')[1])).toBe(spec.activeDeadlineSeconds - 30);
+    },
+  );
+
+  describe('the job that checks the specification', () => {
+    const job = (values: Values, ...options: string[]) => {
+      const place = [
+        '--namespace',
+        NAMESPACE,
+        '--kube-version',
+        '1.34.0',
+        '--show-only',
+        'templates/hooks/validate.yaml',
+      ];
+      const documents = parseAllDocuments(helm(['template', 'trial', ...place, ...options], values));
+      const { spec } = documents.map((document) => document.toJS()).find(({ kind }) => kind === 'Job').spec.template;
+      return {
+        args: spec.containers[0].args,
+        mounts: spec.containers[0].volumeMounts.map(({ name }: Resource) => name),
+        volumes: spec.volumes.map(({ name }: Resource) => name),
+      };
+    };
+    const image = { existingClaim: { name: '' }, image: { reference: 'registry/model:1' } };
+    const config = '--config=/etc/alphapo/run/run.yaml';
+    const model = '--model=/models/model';
+    const reference = '--reference-model=/models/reference-model/old';
+
+    test.each<[string, Values, string[], string[]]>([
+      ['a claim, at an install', {}, [], [model]],
+      // Without a cluster to ask, the claim may be held by a pod on another node.
+      ['a claim, at an upgrade', {}, ['--is-upgrade'], []],
+      ['an image, at an upgrade', { model: image }, ['--is-upgrade'], [model]],
+      ['a model that is not to be mounted', { hooks: { validateModel: false } }, [], []],
+      ['a model of a hub', VARIANTS.at(-1)?.[1] as Values, [], ['--reference-model=/models/reference-model/weights']],
+      [
+        'a reference model',
+        { policy: { objective: 'dpo' }, referenceModel: { existingClaim: { name: 'old', path: '/old/' } } },
+        [],
+        [model, reference],
+      ],
+    ])('mounts %s', (_, values, options, expected) => {
+      const { args, mounts, volumes } = job(values, ...options);
+      expect(args).toEqual(['validate', config, ...expected]);
+      const names = expected.map((option) => (option.startsWith('--model') ? 'model' : 'reference-model'));
+      expect(mounts).toEqual(['tmp', 'run', ...names]);
+      expect(volumes.filter((name: string) => mounts.includes(name))).toEqual(mounts);
+    });
+  });
+
   test('makes topics with the replication of the values, and with that of the brokers where there is none', () => {
     const argsOf = (values: Values) => one(render(values), 'Job', 'topics').spec.template.spec.containers[0].args;
     const replicated = argsOf({ topics: { replicationFactor: 3, minInSyncReplicas: 2, retentionHours: 5 } });
     expect(replicated).toEqual(
       expect.arrayContaining(['--replication-factor=3', '--min-insync-replicas=2', '--retention-hours=5']),
     );
-    expect(argsOf({})).toEqual(['topics', expect.stringMatching(/^--topic-prefix=trial-/), '--partitions=4']);
+    const plain = ['topics', '--wait-seconds=90', expect.stringMatching(/^--topic-prefix=trial-/), '--partitions=4'];
+    expect(argsOf({})).toEqual(plain);
   });
 
   test('gives another specification topics and a folder of its own, and the same one the same', () => {

@@ -3,6 +3,8 @@ import type { Values } from './helm.ts';
 /** Kinds of other projects that the chart can make. */
 export const CUSTOM = ['ServiceMonitor', 'PrometheusRule', 'ScaledObject', 'Certificate'];
 
+export const COMMIT = 'c0ffee'.padEnd(40, '0');
+
 /** Sets of values that touch every template. */
 export const VARIANTS: readonly [name: string, values: Values, files: readonly string[]][] = [
   ['minimal', {}, []],
@@ -37,9 +39,12 @@ export const VARIANTS: readonly [name: string, values: Values, files: readonly s
     {
       model: {
         existingClaim: { name: '' },
-        huggingFace: { repo: 'org/name', revision: 'c0ffee', tokenSecret: { name: 'hub' }, caSecret: 'hub-ca' },
+        huggingFace: { repo: 'org/name', revision: COMMIT, tokenSecret: { name: 'hub' }, caSecret: 'hub-ca' },
       },
+      policy: { objective: 'dpo' },
       referenceModel: { image: { reference: 'registry/model:1', path: 'weights' } },
+      tokenizer: { ignoreFields: ['annotator'] },
+      optimizer: { saveDtype: 'bfloat16' },
       chatTemplate: { jinja: '{{ messages }}' },
     },
     [],

@@ -63,7 +63,7 @@ export class Cluster {
     return this.kubectl.runPod({ name, image: ALPHAPO, args, labels: CLIENT, secrets });
   }
 
-  /** Sends pairs and the end of the data, with the command that the chart's notes give. */
+  /** Sends pairs with the command that the chart’s notes give. */
   async produce(folder: string): Promise<void> {
     const [command] = /kubectl [^<]*<pairs\.jsonl/.exec(notes(this.kubectl.namespace)) ?? [];
     if (command === undefined) throw new Error('the notes of the chart have no command that sends pairs');

@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cluster } from './cluster.ts';
-import { expectThat } from './expect-that.ts';
+import { expectIn, expectThat } from './expect-that.ts';
 import { buildImages, loadImages, makeModelImage } from './images.ts';
 import { until } from './kubectl.ts';
 import { pairLines } from './pairs.ts';
-import { CHANGED, helm, MODEL_PATH, NAME, RELEASE, RUN_NAME, upgradeTrial } from './release.ts';
+import { CHANGED, helm, MODEL_PATH, NAME, RELEASE, RUN_NAME, refusalOfPath, upgradeTrial } from './release.ts';
 import { checkRights, checkTraffic } from './rights.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { Times } from './times.ts';
@@ -32,6 +32,14 @@ async function trial(settings: Settings): Promise<void> {
     await cluster.makeNamespace();
     if (settings.model === 'claim') await times.of('model on its volume', () => cluster.makeModel());
     else await times.of('model in its image', async () => makeModelImage(await makeModel(folder), MODEL_PATH));
+    if (settings.model === 'claim') {
+      await times.of('a wrong path on the claim is refused, with what the claim holds', async () =>
+        expectIn(
+          refusalOfPath(settings, 'wrong'),
+          `/models/model/wrong: no such folder; /models/model holds ${MODEL_PATH}/`,
+        ),
+      );
+    }
     await times.of('chart installed', () => upgradeTrial(settings));
     if (settings.autoscaling !== 'none') {
       await times.of('everything is at zero', () => atZero(cluster));

@@ -33,6 +33,18 @@ export function upgradeTrial(settings: Settings, change: 'none' | 'all-pods' = '
   upgrade(settings.namespace, ['values-trial.yaml'], valuesOf(settings, pods), ['--wait', '--timeout', '5m']);
 }
 
+/** What Helm says of an install whose path on the model's claim is wrong; the release stays to be mended. */
+export function refusalOfPath(settings: Settings, path: string): string {
+  const pods = { resources: { requests: { cpu: '50m', memory: '192Mi' } } };
+  const values = { ...valuesOf(settings, pods), model: { existingClaim: { name: MODEL_CLAIM, path } } };
+  try {
+    upgrade(settings.namespace, ['values-trial.yaml'], values, ['--timeout', '5m']);
+  } catch (error) {
+    return String(error);
+  }
+  throw new Error(`NOT SO: the path "${path}" is refused`);
+}
+
 /** The chart's values for the trial. */
 function valuesOf(settings: Settings, pods: object): object {
   return {

@@ -1,11 +1,12 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { canonicalJson, floatTensor, sha256 } from '@alphapo/base';
 import { CheckpointStore, writeAdapter } from '@alphapo/checkpoints';
 import { writeSafetensors, writeShardedCheckpoint } from '@alphapo/safetensors';
 import { writeByteTokenizer } from '@alphapo/tokenization';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { someCheckpoint } from '../../libs/checkpoints/src/checkpoint-fixtures.ts';
 import { sharedPath } from '../shared-data.ts';
 import type { FolderImage } from './mutations.ts';
@@ -50,6 +51,21 @@ export const corpus: Readonly<Record<ReaderName, () => Promise<readonly FolderIm
       ...(all[0] ?? []),
     ];
     return texts.flatMap((text) => [imageOf({ 'pairs.json': text }), imageOf({ 'pairs.json': gzipSync(text) })]);
+  },
+  'records-csv': async () => {
+    const texts = [',', ';'].map((separator) => tableOf(PLAIN, separator));
+    return texts.flatMap((text) => [imageOf({ 'pairs.csv': text }), imageOf({ 'pairs.csv': zstdCompressSync(text) })]);
+  },
+  'records-parquet': async () => {
+    const [plain, snappy] = (['UNCOMPRESSED', 'SNAPPY'] as const).map((codec) => Buffer.from(parquetOf(PLAIN, codec)));
+    return [plain, snappy, gzipSync(plain ?? '')].map((bytes) => imageOf({ 'pairs.parquet': bytes as Uint8Array }));
+  },
+  'data-set': async () => {
+    const lines = FORMS.slice(0, 2).map((form) => `${JSON.stringify(form)}\n`);
+    const files = { 'train.jsonl': lines.join(''), 'test.csv': tableOf(PLAIN, ',') };
+    return ['data_files: train.jsonl', 'data_files: [{split: test, path: "*.csv"}]', 'data_dir: "."'].map((config) =>
+      imageOf({ ...files, 'README.md': `---\nconfigs:\n- config_name: default\n  ${config}\n---\n` }),
+    );
   },
   adapter: async () => [
     await made((folder) =>
@@ -238,7 +254,34 @@ const FORMS = [
   { chosen_messages: [user, good], rejected_messages: [user, bad] },
   { conversations: [{ from: 'human', value: 'Hi' }], chosen: { from: 'gpt', value: 'Hello' }, rejected: 'Bye' },
   { instruction: 'Add', input: '1 + 1', chosen: '2', rejected: '3' },
+  { system: 'Be brief.', question: 'How many?', chosen: 'Two', rejected: 'Many', weight: 0.5, source: 'web' },
+  { history: [['Hi', 'Hello']], messages: [user], chosen: JSON.stringify([good]), rejected: JSON.stringify([bad]) },
+  {
+    input: { messages: [user], tools: [{ function: { name: 'f' } }], parallel_tool_calls: true },
+    preferred_output: [{ role: 'assistant', content: null, tool_calls: [{ function: { name: 'f', arguments: {} } }] }],
+    non_preferred_output: [{ role: 'Assistant', content: 'No.', reasoning_content: 'A guess.' }],
+  },
   { text: ['a b', 'a c'], score: [0.25, 1] },
   { prompt_ids: [1, 2], chosen_ids: [3], rejected_ids: [4, 5] },
   { prompt: [{ role: 'system', content: [{ type: 'text', text: 'Be brief.' }] }, user], chosen: 'Yes', rejected: 'No' },
 ];
+
+/** Rows of a table. */
+const PLAIN = [
+  { id: '1', prompt: 'Count: 1', chosen: ' 2', rejected: ' 1' },
+  { id: '2', prompt: 'Say "hi",\nplease', chosen: 'hi', rejected: 'no' },
+  { id: '3', prompt: 'Größer?', chosen: 'ja', rejected: 'nein' },
+];
+
+type Row = (typeof PLAIN)[number];
+const COLUMNS: readonly (keyof Row)[] = ['id', 'prompt', 'chosen', 'rejected'];
+
+function tableOf(rows: readonly Row[], separator: string): string {
+  const cells = rows.map((row) => COLUMNS.map((name) => `"${row[name].replaceAll('"', '""')}"`).join(separator));
+  return [COLUMNS.join(separator), ...cells].join('\n');
+}
+
+function parquetOf(rows: readonly Row[], codec: 'UNCOMPRESSED' | 'SNAPPY'): ArrayBuffer {
+  const columnData = COLUMNS.map((name) => ({ name, data: rows.map((row) => row[name]), type: 'STRING' as const }));
+  return parquetWriteBuffer({ codec, rowGroupSize: 2, columnData });
+}

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AlphapoError, elementCount } from '@alphapo/base';
 import { CheckpointStore, readAdapter } from '@alphapo/checkpoints';
-import { parseRunSettings, readSettingsFile, resolveRunSpecification } from '@alphapo/contracts';
+import { readRunSettings, resolveRunSpecification } from '@alphapo/contracts';
 import { parsePreference, readRecords, recordSchema } from '@alphapo/data';
 import { readModelDefinition } from '@alphapo/models';
 import { checkpointDigest, openCheckpoint, openSafetensors, type TensorArchive } from '@alphapo/safetensors';
@@ -82,6 +82,15 @@ function tokenizerIn(folder: string): ReturnType<typeof openTokenizer> {
   return known;
 }
 
+/** Undefined for a record with NaN or Infinity, which is read all the same. */
+function standardJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
 function records(name: string): Reader {
   return async (folder) => {
     const tokenizer = await tokenizerIn(folder);
@@ -101,8 +110,9 @@ function records(name: string): Reader {
         outcomes.add('refused');
         continue;
       }
-      const form = recordSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes)));
-      promise(form.success, `line ${line} is accepted against the schema`);
+      const value = standardJson(bytes);
+      const conforms = value === undefined || recordSchema.safeParse(value).success;
+      promise(conforms, `line ${line} is accepted against the schema`);
       const { prompt, chosen, rejected, id } = made.pair;
       for (const ids of [prompt, chosen, rejected]) {
         promise(ids.length > 0 && ids.every((token) => Number.isInteger(token) && token >= 0), 'token ids');
@@ -118,6 +128,16 @@ function records(name: string): Reader {
     }
     return [...outcomes].sort().join('+');
   };
+}
+
+/** A folder in the layout of Hugging Face's data sets: what its README.md says decides which files are read. */
+async function dataSet(folder: string): Promise<string> {
+  const names = new Set<string>();
+  for await (const { file } of readRecords(folder)) {
+    promise(file.startsWith(`${folder}/`), 'a file of the folder');
+    names.add(file.slice(folder.length + 1));
+  }
+  return [...names].sort().join('+');
 }
 
 async function adapter(folder: string): Promise<string> {
@@ -151,7 +171,7 @@ async function tokenizer(folder: string): Promise<string> {
 
 async function settings(folder: string): Promise<string> {
   const file = join(folder, 'run.yaml');
-  const parsed = parseRunSettings(await readSettingsFile(file), (key) => `${file}: ${key}`);
+  const parsed = await readRunSettings(file);
   const facts = { maxPositions: 2048, linearLayers: ['q_proj'], parameterCount: 1e6, pairs: 100 };
   const specification = resolveRunSpecification(parsed, facts);
   promise(Number.isSafeInteger(specification.schedule.totalSteps), 'steps');
@@ -195,6 +215,9 @@ export const readers = {
   config,
   'records-jsonl': records('pairs.jsonl'),
   'records-json': records('pairs.json'),
+  'records-csv': records('pairs.csv'),
+  'records-parquet': records('pairs.parquet'),
+  'data-set': dataSet,
   adapter,
   checkpoint,
   tokenizer,

@@ -2,7 +2,13 @@ import type { FloatTensors } from '@alphapo/base';
 import type { Objective } from '@alphapo/contracts';
 import { batchTotals, ModelFolder } from '@alphapo/engine';
 import { GradientSum } from '../../libs/engine/src/gradient-sum.ts';
-import { batchFeeds, batchPairsFeed, pairFeeds, referenceFeeds } from '../../libs/engine/src/objective-feeds.ts';
+import {
+  batchFeeds,
+  batchPairsFeed,
+  pairFeeds,
+  referenceFeeds,
+  weightFeed,
+} from '../../libs/engine/src/objective-feeds.ts';
 import { packRows } from '../../libs/engine/src/pack.ts';
 import { gradientProgram } from '../../libs/engine/src/program.ts';
 import { type Feeds, Session } from '../../libs/engine/src/session.ts';
@@ -30,15 +36,16 @@ export async function gradientWithGivenReference(
   const outputs = await session.run({
     ...pack.feeds,
     ...pairFeeds(pack),
+    ...weightFeed(rows.map(() => ({}))),
     ...batchPairsFeed(batch),
     ...batchFeeds(objective, batch),
     ...referenceFeeds(reference),
-    ...weightFeeds(tensors),
+    ...tensorFeeds(tensors),
   });
   const sum = new GradientSum();
   sum.add(program.gradients, outputs);
   return sum.total;
 }
 
-const weightFeeds = (tensors: FloatTensors): Feeds =>
+const tensorFeeds = (tensors: FloatTensors): Feeds =>
   Object.fromEntries([...tensors].map(([name, { shape, data }]) => [name, { type: 'f32', shape, data }]));

@@ -35,16 +35,16 @@ afterAll(async () => {
   await scorer[Symbol.asyncDispose]();
 });
 
-const textPair = (prompt: string, chosen: string, rejected: string): ScoreItem => ({
+const textPair = (prompt: string, chosen: string, rejected: string, weight?: number): ScoreItem => ({
   id: 'pair',
-  item: { $case: 'textPair', value: { prompt: { $case: 'text', value: prompt }, chosen, rejected } },
+  item: { $case: 'textPair', value: { prompt: { $case: 'text', value: prompt }, chosen, rejected, weight } },
 });
-const tokenPair = (prompt: number[], chosen: number[], rejected: number[]): ScoreItem => ({
+const tokenPair = (prompt: number[], chosen: number[], rejected: number[], weight?: number): ScoreItem => ({
   id: 'pair',
   item: {
     $case: 'tokenPair',
     value: {
-      ...{ id: '', prompt, chosen, rejected, sourceOffset: 0n },
+      ...{ id: '', prompt, chosen, rejected, weight, sourceOffset: 0n },
       ...{ truncatedPromptTokens: 0, truncatedChosenTokens: 0, truncatedRejectedTokens: 0 },
     },
   },
@@ -156,7 +156,32 @@ test('pairs of a larger batch have their share of its loss, in however many requ
   await expect(tooFew).rejects.toMatchObject({ code: 'invalid-argument', metadata: { field: 'batch' } });
 });
 
+test('the weight of a pair multiplies its loss, and nothing else', async () => {
+  const objective = objectiveToWire({ kind: 'sft', average: 'tokens' });
+  const scored = async (weight?: number) => {
+    const token = tokenPair([BOS, 5], [6, 7, 8], [9], weight);
+    const results = await scorer.score([token, textPair('2 + 2 =', ' 4', ' 5', weight)], { objective });
+    return results.map(({ chosen, rejected, reward: { loss, ...rewards } = {} }) => ({
+      loss: loss as number,
+      others: { chosen, rejected, rewards },
+    }));
+  };
+  const plain = await scored();
+  for (const weight of [0, 0.5, 1, 3]) {
+    for (const [i, { loss, others }] of (await scored(weight)).entries()) {
+      expect(loss).toBe(weight * (plain[i]?.loss as number));
+      expect(others).toEqual(plain[i]?.others);
+    }
+  }
+});
+
+const NO_WEIGHTS = [-1, Number.NaN, Number.POSITIVE_INFINITY];
+
 test.each<[string, ScoreItem, RegExp]>([
+  ...NO_WEIGHTS.flatMap((weight): [string, ScoreItem, RegExp][] => [
+    [`the weight ${weight}`, tokenPair([BOS, 5], [6], [7], weight), /is no weight/],
+    [`the weight ${weight} of texts`, textPair('a', 'b', 'c', weight), /is no weight/],
+  ]),
   ['no kind', { id: 'x', item: undefined }, /set one of token_pair/],
   [
     'no prompt',
@@ -181,19 +206,30 @@ test('more items than a call may have are refused', async () => {
   });
 });
 
-test('more pairs than a shard may have are refused', async () => {
-  const item = tokenPair([BOS], [5], [6]).item;
-  const pair = item?.$case === 'tokenPair' ? item.value : undefined;
+/** A request for the gradient of a shard of equal pairs, which is the whole batch. */
+function gradientOf(count: number, weight?: number) {
+  const { item } = tokenPair([BOS], [5], [6], weight);
+  if (item?.$case !== 'tokenPair') throw new Error('the pair has no tokens');
   const objective = objectiveToWire({ kind: 'simpo', beta: 2, gamma: 1, labelSmoothing: 0, nll: undefined });
   const request = {
     ...{ runId: '', step: 1n, shard: 0, policy: { runId: '', step: 0n, digest: '' }, objective },
-    ...{ pairs: Array.from({ length: 4097 }, () => pair as NonNullable<typeof pair>), batchPairs: 4097 },
+    ...{ pairs: Array.from({ length: count }, () => item.value), batchPairs: count },
     ...{ batchChosenTokens: 0, referenceModelDigest: '', dtype: '', compute: undefined },
   };
-  const computing = Array.fromAsync(callServerStream(scorer.connection, 'gradient', request, CALL));
-  await expect(computing).rejects.toMatchObject({
+  return Array.fromAsync(callServerStream(scorer.connection, 'gradient', request, CALL));
+}
+
+test('more pairs than a shard may have are refused', async () => {
+  await expect(gradientOf(4097)).rejects.toMatchObject({
     code: 'invalid-argument',
     message: expect.stringContaining('pairs: 4097 are more than the 4096'),
+  });
+});
+
+test.each(NO_WEIGHTS)('a shard with the weight %p is refused', async (weight) => {
+  await expect(gradientOf(2, weight)).rejects.toMatchObject({
+    code: 'invalid-argument',
+    message: expect.stringContaining(`pairs[0].weight: ${weight} is no weight`),
   });
 });
 

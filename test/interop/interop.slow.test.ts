@@ -1,9 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type FloatTensor, type FloatTensors, floatTensor } from '@alphapo/base';
+import { writeModel } from '@alphapo/checkpoints';
+import { openCheckpoint } from '@alphapo/safetensors';
 import { main } from '../../cli/src/main.ts';
 import { tinyConfigs } from '../../libs/engine/src/model-fixture.ts';
 import { ServiceProcess } from '../integration/processes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
+import { demoAnswers } from './demo-answers.ts';
 import { runPython } from './python.ts';
 
 /** What other programs make of our files and services: transformers, PEFT, and a client made from our proto files. */
@@ -36,6 +40,14 @@ async function writePairs(folder: string): Promise<{ records: string; json: stri
   await writeFile(records, `${lines.join('\n')}\n`);
   await writeFile(json, JSON.stringify(pairs));
   return { records, json };
+}
+
+/** The weights of a model, by the names of their files. */
+async function weightsOf(model: string): Promise<FloatTensors> {
+  const archive = await openCheckpoint(model);
+  const tensors = new Map<string, FloatTensor>();
+  for (const [name, { shape }] of archive.tensors) tensors.set(name, floatTensor(shape, await archive.read(name)));
+  return tensors;
 }
 
 async function ourScores(model: string, records: string, out: string, adapter?: string): Promise<Scored[]> {
@@ -92,6 +104,42 @@ test.each(CONFIGS.map((config) => [config.model_type, config] as const))(
     expectEqualScores(whole, await runPython('load_artefacts.py', trained, json));
     // Training changed something, or the comparison would prove little.
     expect(adapted[0]?.chosen[0]).not.toBeCloseTo(whole[0]?.chosen[0] ?? 0, 3);
+  },
+  INSTALL_MS,
+);
+
+test.each(['bf16', 'f16'] as const)(
+  'transformers loads all weights that were trained of a model in %s, as the model is stored',
+  async (type) => {
+    const folder = await temporaryFolder();
+    const { records, json } = await writePairs(folder);
+    const [fresh, model, out] = [join(folder, 'fresh'), join(folder, 'model'), join(folder, 'out')];
+    await alphapo('init-model', fresh);
+    const tensors = await weightsOf(fresh);
+    await writeModel(model, { sourceFolder: fresh, tensors, dataType: type });
+    await alphapo(
+      ...['train', '--model', model, '--data', records, '--batch-size', '4', '--learning-rate', '5e-3'],
+      ...['--epochs', '3', '--full', '--out', out],
+    );
+    const trained = join(out, 'model');
+    const types = [...(await openCheckpoint(trained)).tensors.values()].map(({ dtype }) => dtype);
+    expect(new Set(types)).toEqual(new Set([type]));
+    const name = { bf16: 'bfloat16', f16: 'float16' }[type];
+    expect(JSON.parse(await readFile(join(trained, 'config.json'), 'utf8')).torch_dtype).toBe(name);
+    const scores = await ourScores(trained, records, join(folder, 'scores.jsonl'));
+    expectEqualScores(scores, await runPython('load_artefacts.py', trained, json));
+  },
+  INSTALL_MS,
+);
+
+test.each([1, 42])(
+  'the demo leaves a model that answers more questions by itself: seed %d',
+  async (seed) => {
+    const { questions, before, after, displacement } = await demoAnswers(await temporaryFolder(), seed, 100);
+    expect(questions).toBe(100);
+    // Measured: bench/results/demo.md. The model before answers a third, by chance and by letters that are frequent.
+    expect(after).toBeGreaterThanOrEqual(before + 25);
+    expect(displacement.chosen).toBeGreaterThan(0);
   },
   INSTALL_MS,
 );

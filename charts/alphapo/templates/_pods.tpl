@@ -79,6 +79,7 @@ ports:
 - { name: ALPHAPO_DRAIN_SECONDS, value: {{ sub (int64 (index .root.Values .component).terminationGracePeriodSeconds) 10 | max 1 | quote }} }
 {{- end }}
 - { name: ALPHAPO_HEALTH_ADDRESS, value: "0.0.0.0:50050" }
+- { name: ALPHAPO_TERMINATION_MESSAGE, value: /dev/termination-log }
 {{- if .root.Values.metrics.enabled }}
 - { name: ALPHAPO_METRICS_ADDRESS, value: "0.0.0.0:9464" }
 {{- end }}
@@ -156,6 +157,13 @@ securityContext:
 {{- end }}
 {{- end -}}
 
+{{- define "alphapo.modelNameEnv" -}}
+{{- $hub := .root.Values.model.huggingFace -}}
+{{- with .root.Values.model.name | default (empty $hub.repo | ternary "" (printf "%s@%s" $hub.repo $hub.revision)) }}
+- { name: ALPHAPO_MODEL_NAME, value: {{ . | quote }} }
+{{- end }}
+{{- end -}}
+
 {{- define "alphapo.referenceModelEnv" -}}
 {{- if include "alphapo.modelSource" (dict "root" .root "key" "referenceModel") }}
 - { name: ALPHAPO_REFERENCE_MODEL, value: {{ include "alphapo.modelFolder" (dict "root" .root "key" "referenceModel") | quote }} }
@@ -163,10 +171,12 @@ securityContext:
 {{- end -}}
 
 {{/*
-What KEDA was told is a note of the autoscaler's on the workload. Where KEDA does not scale it is emptied, so that it says nothing when KEDA comes back.
+What KEDA was told is a note of the autoscaler's on the workload. Where KEDA does not scale, a note that is still there is emptied, so that it says
+nothing when KEDA comes back. Takes also "kind".
 */}}
 {{- define "alphapo.workloadAnnotations" -}}
-{{- if ne .Values.autoscaling.mode "keda" }}
+{{- $live := lookup "apps/v1" .kind .root.Release.Namespace (include "alphapo.name" .) | default dict -}}
+{{- if and (ne .root.Values.autoscaling.mode "keda") (dig "metadata" "annotations" "alphapo.dev/desired-replicas" "" $live) }}
 annotations: { alphapo.dev/desired-replicas: "" }
 {{- end }}
 {{- end -}}

@@ -1,7 +1,33 @@
 {{/* What is trained, and what it is called. */}}
 
+{{/*
+Makes numbers of `policy` that came as text into numbers: Helm hands over `--set policy.beta=0.5` as text. Changes .Values, and may be
+called again. Words of other settings (objective, dtype) begin with a letter.
+*/}}
+{{- define "alphapo.readPolicyNumbers" -}}
+{{- range $key, $value := .Values.policy -}}
+{{- if and (kindIs "string" $value) (regexMatch "^[-+]?[0-9.]" $value) -}}
+{{- $_ := set $.Values.policy $key (float64 $value) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The objective of `policy`; those of presets need no reference. */}}
+{{- define "alphapo.objective" -}}
+{{- $preset := splitList "-" (.Values.policy.preset | default "alphapo") | first -}}
+{{- .Values.policy.objective | default $preset -}}
+{{- end -}}
+
+{{/* "true" where the objective compares with a reference model; else empty. */}}
+{{- define "alphapo.comparesWithReference" -}}
+{{- $objective := include "alphapo.objective" . -}}
+{{- $reference := .Values.policy.reference | default (eq $objective "hinge" | ternary "none" "base") -}}
+{{- if or (eq $objective "dpo") (and (has $objective (list "ipo" "hinge")) (eq $reference "base")) -}}true{{- end -}}
+{{- end -}}
+
 {{/* The run's name: given, or the release's with a digest of what decides the result. */}}
 {{- define "alphapo.runName" -}}
+{{- include "alphapo.readPolicyNumbers" . -}}
 {{- if .Values.run.name -}}
 {{- .Values.run.name -}}
 {{- else -}}
@@ -28,6 +54,7 @@
 {{- end -}}
 
 {{- define "alphapo.runFiles" -}}
+{{- include "alphapo.readPolicyNumbers" . -}}
 run.yaml: |
   {{- toYaml .Values.policy | nindent 2 }}
 {{- if .Values.chatTemplate.jinja }}
@@ -116,6 +143,25 @@ checksum/run: {{ printf "%s%s" (include "alphapo.runName" .) (include "alphapo.r
   mountPath: /models/{{ include "alphapo.modelVolumeName" . }}
   readOnly: true
 {{- end }}
+{{- end -}}
+
+{{/*
+"true" where the job that checks the specification mounts the model. During an upgrade a claim that only one node can mount may be held by a
+pod elsewhere, and the job would wait for it in vain; not so where an earlier install failed before there were any pods.
+*/}}
+{{- define "alphapo.mountedForValidation" -}}
+{{- $source := include "alphapo.modelSource" . -}}
+{{- if .root.Values.hooks.validateModel -}}
+{{- if eq $source "image" -}}true
+{{- else if eq $source "existingClaim" -}}
+{{- $name := (index .root.Values .key).existingClaim.name -}}
+{{- $claim := lookup "v1" "PersistentVolumeClaim" .root.Release.Namespace $name | default dict -}}
+{{- $modes := dig "spec" "accessModes" list $claim -}}
+{{- $optimizer := lookup "apps/v1" "StatefulSet" .root.Release.Namespace (include "alphapo.name" (dict "root" .root "component" "optimizer")) -}}
+{{- $unused := or .root.Release.IsInstall (and $claim (not $optimizer)) -}}
+{{- if or $unused (has "ReadWriteMany" $modes) (has "ReadOnlyMany" $modes) -}}true{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* The init container that downloads a model. */}}

@@ -3,6 +3,7 @@ What values.schema.json cannot say: combinations that make no sense, and things 
 begins with the value.
 */}}
 {{- define "alphapo.validate" -}}
+{{- include "alphapo.validateNoPlaceholders" (dict "path" "" "value" (omit .Values "global" "chatTemplate")) -}}
 {{- include "alphapo.validatePolicy" . -}}
 {{- include "alphapo.validateModels" . -}}
 {{- include "alphapo.validateKafka" . -}}
@@ -13,7 +14,26 @@ begins with the value.
 {{- include "alphapo.validateCluster" . -}}
 {{- end -}}
 
+{{/* Refuses text such as <commit>, which examples have in place of a value. Takes (dict "path" "a.b" "value" …); chat templates have such marks of their own. */}}
+{{- define "alphapo.validateNoPlaceholders" -}}
+{{- $path := .path -}}
+{{- if kindIs "map" .value -}}
+{{- range $key, $value := .value -}}
+{{- include "alphapo.validateNoPlaceholders" (dict "path" (printf "%s.%s" $path $key | trimPrefix ".") "value" $value) -}}
+{{- end -}}
+{{- else if kindIs "slice" .value -}}
+{{- range $index, $value := .value -}}
+{{- include "alphapo.validateNoPlaceholders" (dict "path" (printf "%s[%d]" $path $index) "value" $value) -}}
+{{- end -}}
+{{- else if kindIs "string" .value -}}
+{{- with regexFind "<[A-Za-z][A-Za-z0-9 ._/:-]*>" .value -}}
+{{- fail (printf "%s: %s is a placeholder; replace it with a value of yours" $path .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "alphapo.validatePolicy" -}}
+{{- include "alphapo.readPolicyNumbers" . -}}
 {{- $policy := .Values.policy -}}
 {{- if not $policy.steps -}}
 {{- fail "policy.steps: is missing: say how many optimizer steps the run has, because a stream has no length" -}}
@@ -43,6 +63,9 @@ begins with the value.
 {{- end -}}
 {{- if and (eq $key "model") (not $given) -}}
 {{- fail "model: say where it is: model.existingClaim.name, model.image.reference or model.huggingFace.repo" -}}
+{{- end -}}
+{{- if and (eq $key "referenceModel") $given (not (include "alphapo.comparesWithReference" $)) -}}
+{{- fail (printf "referenceModel.%s: the objective %s compares with no reference; leave referenceModel out, or set policy.objective to dpo or ipo (hinge with policy.reference base)" (index $given 0) (include "alphapo.objective" $)) -}}
 {{- end -}}
 {{- if and $model.huggingFace.repo (not $model.huggingFace.revision) -}}
 {{- fail (printf "%s.huggingFace.revision: is missing: name a commit of %s, so that all pods compute with the same weights" $key $model.huggingFace.repo) -}}

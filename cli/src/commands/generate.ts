@@ -2,12 +2,12 @@ import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { AlphapoError } from '@alphapo/base';
-import type { Dtype, ExecutionProvider } from '@alphapo/contracts';
-import { Command, Option } from 'commander';
-import { deviceOption } from '../device.ts';
-import { type ContinuedPrompt, type ContinueOptions, GeneratorSession } from '../generation/generator-session.ts';
+import { Command } from 'commander';
+import type { ContinuedPrompt, ContinueOptions, GeneratorSession } from '../generation/generator-session.ts';
+import { addGeneratorOptions, type GeneratorOptions, openGenerator } from '../generation/open-generator.ts';
 import { type PromptOptions, readPrompts, type TokenPrompt, textPrompt } from '../generation/prompts.ts';
-import { addSamplingOptions, type SamplingOptions, samplingOf } from '../generation/sampling-options.ts';
+import { samplingOf } from '../generation/sampling-options.ts';
+import { examples } from '../help.ts';
 import { positive } from '../numbers.ts';
 import { countProgress, stopSignal } from '../terminal.ts';
 
@@ -23,42 +23,24 @@ Examples:
   alphapo generate --model ./smollm2 --adapter run/adapter --chat --prompt "Why is the sky blue?"
   alphapo generate --model ./smollm2 --data prompts.jsonl --n 4 --temperature 0.8 --out answers.jsonl`;
 
-interface GenerateOptions extends SamplingOptions {
-  readonly model: string;
-  readonly adapter?: string;
+interface GenerateOptions extends GeneratorOptions {
   readonly prompt?: string[];
   readonly data?: string;
   readonly out?: string;
   readonly chat?: boolean;
-  readonly chatTemplate?: string;
   readonly n: number;
-  readonly device: ExecutionProvider;
-  readonly dtype: Dtype;
-  readonly threads?: number;
 }
 
 export function generateCommand(): Command {
   const command = new Command('generate')
     .summary('let a model answer prompts')
     .description(DESCRIPTION)
-    .requiredOption('--model <folder>', 'Hugging Face model folder')
-    .option('--adapter <folder>', 'PEFT adapter to answer under')
     .option('--prompt <text...>', 'what to continue, or with --chat to answer')
     .option('--data <file>', 'file of prompts, a line each')
     .option('--out <file>', 'where the lines of JSON are written')
     .option('--chat', 'prompts are what a user says: they go through the chat template')
-    .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
     .option('--n <n>', 'answers to each prompt', positive, 1);
-  return addSamplingOptions(command)
-    .addOption(deviceOption())
-    .addOption(
-      new Option('--dtype <type>', 'element type of weights and activations')
-        .choices(['float32', 'bfloat16', 'float16'])
-        .default('float32'),
-    )
-    .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
-    .addHelpText('after', EXAMPLES)
-    .action(generate);
+  return addGeneratorOptions(command).addHelpText('after', examples(EXAMPLES)).action(generate);
 }
 
 async function generate(options: GenerateOptions): Promise<void> {
@@ -66,11 +48,7 @@ async function generate(options: GenerateOptions): Promise<void> {
   if ((data === undefined) === (prompt.length === 0)) {
     throw new AlphapoError('invalid-argument', 'INVALID_SETTING', 'give --prompt or --data: what should be answered?');
   }
-  await using session = await GeneratorSession.open({
-    ...{ model: options.model, adapter: options.adapter, chatTemplate: options.chatTemplate },
-    ...{ device: options.device, dtype: options.dtype, threads: options.threads },
-    ignoreEnd: options.ignoreEnd ?? false,
-  });
+  await using session = await openGenerator(options);
   const how: PromptOptions = { tokenizer: session.tokenizer, asChat: options.chat ?? false };
   const prompts = data === undefined ? prompt.map((text, i) => textPrompt(text, i, how)) : await readPrompts(data, how);
   const continued = { ...samplingOf(options), continuations: options.n, signal: stopSignal() };

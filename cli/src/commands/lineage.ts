@@ -1,5 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import { Command, InvalidArgumentError } from 'commander';
+import { examples } from '../help.ts';
 import { addRunPlaceOptions, openRunLedger, type RunPlaceOptions } from '../lineage/run-place.ts';
 import { checkpointedSpecification } from '../lineage/specification.ts';
 import { stepLineage } from '../lineage/step-lineage.ts';
@@ -34,7 +35,7 @@ export function lineageCommand(): Command {
     .option('--pair <id>', 'id of a record; without one of its own it is <topic>/<partition>/<offset>')
     .option('--offset <partition:offset>', 'place of a record in preferences', parsePlace)
     .option('--step <n>', 'step of the run', positive)
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examples(EXAMPLES))
     .action(show);
   return addRunPlaceOptions(command).option('--json', 'as JSON: an array of records, or a step');
 }

@@ -4,9 +4,13 @@ import { ModelFolder, plannedWeights, type WeightSource } from '@alphapo/engine'
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { Command, Option } from 'commander';
 import { deviceOption } from '../device.ts';
+import { examples } from '../help.ts';
+import { addHubOptions, type HubValues, hubAccess } from '../hub-options.ts';
+import { modelFolder } from '../model-place.ts';
 import { bytes } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
-import { describeCompute, describePlan, fitMemory, memoryPlanner, type Planner, sizeOf } from '../training/memory.ts';
+import { describeCompute, describePlan, fitMemory, sizeOf } from '../training/memory.ts';
+import { memoryPlanner, type Planner } from '../training/memory-planner.ts';
 
 const DESCRIPTION = `Show how much memory training takes, and how it would be computed within given limits.
 
@@ -21,7 +25,7 @@ Examples:
 
 const DEFAULT_SIZES = [16e9, 24e9, 48e9, 80e9];
 
-interface PlanOptions extends Record<string, unknown> {
+interface PlanOptions extends Record<string, unknown>, HubValues {
   readonly model: string;
   readonly device: ExecutionProvider;
   readonly memory?: number[];
@@ -33,7 +37,7 @@ export function planCommand(): Command {
   const command = new Command('plan')
     .summary('show how much memory training takes')
     .description(DESCRIPTION)
-    .requiredOption('--model <folder>', 'Hugging Face model folder; config.json is enough')
+    .requiredOption('--model <folder>', 'Hugging Face model folder (config.json is enough), or owner/name on the hub')
     .option('--config <file>', 'settings in YAML, by the names of the options; the command line wins')
     .option(
       '--memory <sizes...>',
@@ -46,15 +50,16 @@ export function planCommand(): Command {
         .default('bf16'),
     )
     .addOption(deviceOption())
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examples(EXAMPLES))
     .action(run);
-  return addSettingsOptions(command);
+  return addSettingsOptions(addHubOptions(command));
 }
 
 async function run(options: PlanOptions): Promise<void> {
   const started = performance.now();
   const settings = await readSettings(options.config, options);
-  const model = await openWeights(options);
+  const folder = await modelFolder(options.model, await hubAccess(options), { needs: 'configuration' });
+  const model = await openWeights({ ...options, model: folder });
   const { definition } = model;
   const facts = runFacts(definition, 1);
   const specification = resolveRunSpecification(settings, facts);

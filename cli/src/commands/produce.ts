@@ -1,7 +1,9 @@
 import { CONTROL_HEADER, END_OF_DATA, MAX_RECORD_BYTES, ORIGIN_HEADER } from '@alphapo/contracts';
-import { readRecords } from '@alphapo/data';
+import type { FileRecord } from '@alphapo/data';
 import { type OutgoingRecord, openConfiguredLog, partitionsFor } from '@alphapo/messaging';
 import { Command } from 'commander';
+import { addDataOptions, DATA_PLACES, type DataSource, type DataValues, dataSourceOf } from '../data-options.ts';
+import { readPlaces } from '../data-places.ts';
 import { addEnvironmentOptions, EVENT_LOG, environmentOf } from '../environment-options.ts';
 import { count, positive } from '../numbers.ts';
 import { trainingOrder } from '../training/dataset.ts';
@@ -9,7 +11,7 @@ import { trainingOrder } from '../training/dataset.ts';
 /** Records per append. */
 const BATCH = 1000;
 
-interface ProduceOptions {
+interface ProduceOptions extends DataValues {
   readonly topic: string;
   readonly data: string[];
   readonly shuffle?: boolean;
@@ -23,12 +25,12 @@ export function produceCommand(): Command {
     .summary('send preference pairs to a topic')
     .description('Send preference pairs to a topic, as any application would')
     .option('--topic <name>', 'where to', 'preferences')
-    .requiredOption('--data <files...>', 'files of pairs: .json, .jsonl, either with gzip')
+    .requiredOption('--data <files...>', DATA_PLACES)
     .option('--epochs <n>', 'send the data so many times', positive, 1)
     .option('--shuffle', 'in an order of its own for each epoch')
     .option('--seed <number>', 'of the shuffle', count, 42)
     .option('--end', 'say that no more pairs follow: partial batches are flushed, and the run can end');
-  return addEnvironmentOptions(command, EVENT_LOG).action((options: ProduceOptions) =>
+  return addEnvironmentOptions(addDataOptions(command), EVENT_LOG).action((options: ProduceOptions) =>
     produce(options, environmentOf(EVENT_LOG, options)),
   );
 }
@@ -40,7 +42,7 @@ async function produce(options: ProduceOptions, environment: NodeJS.ProcessEnv):
   await log.ensureTopics([{ name: topic, partitions: await partitionsFor(log, topic, 1) }]);
   const partitions = await log.partitions(topic);
   let leftOut = 0;
-  const order = recordsInOrder(options, (origin) => {
+  const order = recordsInOrder(options, await dataSourceOf(options), (origin) => {
     leftOut++;
     process.stderr.write(`left out ${origin}: it has more than the ${MAX_RECORD_BYTES} bytes of a record\n`);
   });
@@ -77,23 +79,31 @@ interface SourceRecord {
 /** The records to send. In the files' order they are read as they are sent: files may be larger than memory. */
 async function* recordsInOrder(
   { data, epochs, shuffle, seed }: ProduceOptions,
+  source: DataSource,
   onLeftOut: (origin: string) => void,
 ): AsyncGenerator<SourceRecord> {
   if (!shuffle) {
-    for (let epoch = 0; epoch < epochs; epoch++) yield* sendable(data, epoch === 0 ? onLeftOut : () => {});
+    yield* sendable(readPlaces(data, source), onLeftOut);
+    // What was said of the data once holds for all epochs.
+    for (let epoch = 1; epoch < epochs; epoch++)
+      yield* sendable(
+        readPlaces(data, source, () => {}),
+        () => {},
+      );
     return;
   }
-  const records = await Array.fromAsync(sendable(data, onLeftOut));
+  const records = await Array.fromAsync(sendable(readPlaces(data, source), onLeftOut));
   yield* trainingOrder(records, records.length * epochs, { seed, shuffle });
 }
 
-/** The files' records, apart from those that are larger than brokers take. */
-async function* sendable(files: readonly string[], onLeftOut: (origin: string) => void): AsyncGenerator<SourceRecord> {
-  for (const file of files) {
-    for await (const { bytes, line } of readRecords(file)) {
-      const origin = `${file}:${line}`;
-      if (bytes.length <= MAX_RECORD_BYTES) yield { bytes, origin };
-      else onLeftOut(origin);
-    }
+/** Records, apart from those that are larger than brokers take. */
+async function* sendable(
+  records: AsyncIterable<FileRecord>,
+  onLeftOut: (origin: string) => void,
+): AsyncGenerator<SourceRecord> {
+  for await (const { bytes, file, line } of records) {
+    const origin = `${file}:${line}`;
+    if (bytes.length <= MAX_RECORD_BYTES) yield { bytes, origin };
+    else onLeftOut(origin);
   }
 }

@@ -1,19 +1,21 @@
 import { AlphapoError } from '@alphapo/base';
 import {
   type ExecutionProvider,
-  parseRunSettings,
   type RunSpecification,
-  readSettingsFile,
+  readRunSettings,
   resolveRunSpecification,
 } from '@alphapo/contracts';
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { createLogger, type LogLevel } from '@alphapo/telemetry';
 import { Command, Option } from 'commander';
 import { deviceOption } from '../device.ts';
+import { examples } from '../help.ts';
+import { hubAccess } from '../hub-options.ts';
 import { type ReplayListener, type ReplayPlan, type ReplayScorers, replay } from '../lineage/replay.ts';
 import { addRunPlaceOptions, openRunLedger, type RunPlaceOptions } from '../lineage/run-place.ts';
 import { checkpointedSpecification } from '../lineage/specification.ts';
 import type { RunLedger } from '../lineage/verify.ts';
+import { modelFolder } from '../model-place.ts';
 import { positive } from '../numbers.ts';
 import { countProgress, stopSignal } from '../terminal.ts';
 import { type RunIdentity, runIdentityOf } from '../training/run-folder.ts';
@@ -57,13 +59,13 @@ export function replayCommand(): Command {
     .description(DESCRIPTION)
     .requiredOption('--step <n>', 'step to rebuild', positive)
     .requiredOption('--out <folder>', 'where everything is written; new or empty')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examples(EXAMPLES))
     .action(run);
   const device = deviceOption();
   device.defaultValue = undefined;
   return addRunPlaceOptions(command)
     .option('--from-start', "from the run's start instead of a checkpoint")
-    .option('--model <folder>', "Hugging Face model folder (default: the run's)")
+    .option('--model <folder>', "Hugging Face model folder, or owner/name on the hub (default: the run's)")
     .option('--config <file>', 'settings of the run in YAML (default: as the run or its checkpoints have them)')
     .option('--reference-model <folder>', "the run's reference model, where it has one")
     .option('--init-adapter <folder>', 'PEFT adapter that the run started from, where it did')
@@ -109,7 +111,7 @@ async function run(options: ReplayOptions): Promise<void> {
 
 async function planReplay(ledger: RunLedger, options: ReplayOptions): Promise<ReplayPlan> {
   const known = options.run === undefined ? undefined : await runIdentityOf(options.run);
-  const model = options.model ?? known?.model;
+  const model = options.model === undefined ? known?.model : await modelFolder(options.model, await hubAccess({}));
   if (model === undefined) throw missing('--model', 'the run does not say which model it trains');
   return {
     step: options.step,
@@ -131,7 +133,7 @@ async function specificationOf(
   config: string | undefined,
 ): Promise<RunSpecification> {
   if (config !== undefined) {
-    const settings = parseRunSettings(await readSettingsFile(config), (key) => `${config}: ${key}`);
+    const settings = await readRunSettings(config);
     return resolveRunSpecification(settings, runFacts(await readModelDefinition(model), undefined));
   }
   const specification = known?.specification ?? (await checkpointedSpecification(ledger));

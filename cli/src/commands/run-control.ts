@@ -1,19 +1,18 @@
-import { OptimizerServiceClient } from '@alphapo/contracts';
-import { type Connection, callServerStream, callUnary, connect, RpcSecurity } from '@alphapo/rpc';
+import { ExportResponse, messageJson, OptimizerServiceClient } from '@alphapo/contracts';
+import { type Connection, callUnary, connect, RpcSecurity } from '@alphapo/rpc';
 import { createLogger } from '@alphapo/telemetry';
 import { Command } from 'commander';
 import { addEnvironmentOptions, environmentOf, RPC_SECURITY } from '../environment-options.ts';
 import { positive } from '../numbers.ts';
 import { stopSignal } from '../terminal.ts';
+import { printedStatus, watchRun } from '../watching/watch-run.ts';
 
-const CALL_TIMEOUT_MS = 60_000;
-const WATCH_TIMEOUT_MS = 30 * 24 * 3_600_000;
 const EXPORT_TIMEOUT_MS = 3_600_000;
+/** A pod that is moved to another node is back within minutes. */
+const AWAY_MS = 10 * 60_000;
 
-/** JSON of a message: 64-bit integers as numbers where they fit. */
-function json(message: object): string {
-  return JSON.stringify(message, (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : value));
-}
+const print = (line: string) => void process.stdout.write(`${line}\n`);
+const say = (line: string) => void process.stderr.write(`${line}\n`);
 
 interface RunOptions {
   readonly optimizer: string;
@@ -41,18 +40,16 @@ interface WatchOptions extends RunOptions {
 export function watchCommand(): Command {
   const command = new Command('watch')
     .summary('follow a run')
-    .description('Follow a run: its status, then every step as a line of JSON')
+    .description(
+      'Follow a run. Prints lines of JSON: its status, every step, and its status at the end. Waits up to ten minutes for an\n' +
+        'optimizer that is restarted. Exit code 0: the run is finished; 1: it failed, or the optimizer is gone',
+    )
     .option('--from-step <n>', 'first step to show', positive, 1)
     .option('--status', 'show the status and stop');
   return runCommand(command, async (optimizer, options: WatchOptions) => {
-    const status = await callUnary(optimizer, 'getStatus', {}, { timeoutMs: CALL_TIMEOUT_MS });
-    process.stdout.write(`${json(status)}\n`);
-    if (options.status) return;
-    const settings = { timeoutMs: WATCH_TIMEOUT_MS, signal: stopSignal() };
-    const request = { fromStep: BigInt(options.fromStep) };
-    for await (const step of callServerStream(optimizer, 'watchSteps', request, settings)) {
-      process.stdout.write(`${json(step)}\n`);
-    }
+    const parts = { optimizer, signal: stopSignal(), print, say };
+    if (options.status) await printedStatus(parts);
+    else await watchRun({ ...parts, fromStep: options.fromStep, awayMs: AWAY_MS });
   });
 }
 
@@ -63,7 +60,7 @@ export function exportCommand(): Command {
     .option('--name <name>', 'name of the folder (default: step-N)', '');
   return runCommand(command, async (optimizer, options: RunOptions & { readonly name: string }) => {
     const settings = { timeoutMs: EXPORT_TIMEOUT_MS };
-    const { step, path } = await callUnary(optimizer, 'export', { name: options.name }, settings);
-    process.stdout.write(`${json({ step, path })}\n`);
+    const exported = await callUnary(optimizer, 'export', { name: options.name }, settings);
+    print(JSON.stringify(messageJson(ExportResponse, exported)));
   });
 }

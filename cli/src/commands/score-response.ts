@@ -63,5 +63,12 @@ async function scoreResponse(options: ScoreResponseOptions, environment: NodeJS.
     throw new AlphapoError('internal', 'NO_SCORE', `${options.scorer} answered without a score`);
   }
   const { sum, mean, tokens } = score;
+  if (!Number.isFinite(sum)) {
+    throw new AlphapoError(
+      'failed-precondition',
+      'NON_FINITE_SCORE',
+      `${options.scorer} answered with a log-probability of ${sum}: its weights or its dtype give no finite number; alphapo score names the weights`,
+    );
+  }
   process.stdout.write(`${JSON.stringify({ sum, mean, tokens })}\n`);
 }

@@ -12,6 +12,7 @@ import {
 import {
   batchTotals,
   type Engine,
+  ModelFolder,
   openEngine,
   type PairOutcome,
   type PolicyChoice,
@@ -20,15 +21,19 @@ import {
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { TokenizerPool } from '@alphapo/tokenization';
 import { Command } from 'commander';
+import { addDataOptions, DATA_PLACES, type DataValues, dataSourceOf } from '../data-options.ts';
+import { readPlaces } from '../data-places.ts';
 import { deviceOption } from '../device.ts';
+import { modelFolder } from '../model-place.ts';
 import { positive } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
 import { type DataPair, readDataset } from '../training/dataset.ts';
+import { nonFiniteScore, type WeightsToCheck, weightsOfModel, weightsOfTensors } from '../training/non-finite.ts';
 
 /** Pairs that are computed at a time. */
 const BATCH_PAIRS = 64;
 
-interface ScoreOptions extends Record<string, unknown> {
+interface ScoreOptions extends Record<string, unknown>, DataValues {
   readonly model: string;
   readonly data: string[];
   readonly out: string;
@@ -49,8 +54,8 @@ export function scoreCommand(): Command {
       'Log-probabilities of the responses of pairs, in nats: a line of JSON per pair, {id, chosen: {sum, mean, tokens}, ' +
         'rejected: {…}}; with --objective also rewards, margin and loss, the pairs of all files being one batch',
     )
-    .requiredOption('--model <folder>', 'Hugging Face model folder')
-    .requiredOption('--data <files...>', 'preference pairs')
+    .requiredOption('--model <folder>', 'Hugging Face model folder, or owner/name on the hub')
+    .requiredOption('--data <places...>', DATA_PLACES)
     .requiredOption('--out <file>', 'where the lines are written; - for standard output')
     .option('--adapter <folder>', 'PEFT adapter to score under')
     .option('--reference-model <folder>', 'model that dpo, ipo and hinge compare with (default: the model)')
@@ -59,13 +64,15 @@ export function scoreCommand(): Command {
     .addOption(deviceOption())
     .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
     .action(score);
-  return addSettingsOptions(command, SETTINGS);
+  return addSettingsOptions(addDataOptions(command), SETTINGS);
 }
 
 const SETTINGS = [...Object.keys(objectiveSettings), 'maxLength', 'maxPromptLength', 'dtype'];
 
 async function score(options: ScoreOptions): Promise<void> {
-  const facts = runFacts(await readModelDefinition(options.model), 1);
+  const source = await dataSourceOf(options);
+  const model = await modelFolder(options.model, source.hub);
+  const facts = runFacts(await readModelDefinition(model), 1);
   const specification = resolveRunSpecification(await readSettings(undefined, options), facts);
   const objective = (options.objective ?? options.preset) === undefined ? undefined : specification.objective;
   if (options.referenceModel !== undefined && !(objective && needsReference(objective))) {
@@ -75,16 +82,19 @@ async function score(options: ScoreOptions): Promise<void> {
       'reference-model: give an objective that compares with a reference: dpo, ipo, or hinge with --reference base',
     );
   }
-  await using tokenizer = await TokenizerPool.open(options.model, { chatTemplate: options.chatTemplate });
-  const { pairs, rejected } = await readDataset(options.data, tokenizer, specification.lengths);
-  await using engine = await openEngine(options.model, {
+  await using tokenizer = await TokenizerPool.open(model, { chatTemplate: options.chatTemplate });
+  const { pairs, rejected } = await readDataset(readPlaces(options.data, source), tokenizer, specification.lengths);
+  await using engine = await openEngine(model, {
     executionProvider: options.device,
     dtype: specification.dtype,
     threads: options.threads,
-    referenceModel: options.referenceModel,
+    referenceModel:
+      options.referenceModel &&
+      (await modelFolder(options.referenceModel, source.hub, { option: '--reference-model' })),
   });
   const choice = await choosePolicy(engine, options.adapter);
-  const lines = scoreLines(engine, pairs, { choice, objective, perToken: options.perToken ?? false });
+  const weights = () => weightsOf(options);
+  const lines = scoreLines(engine, pairs, { choice, objective, perToken: options.perToken ?? false, weights });
   await pipeline(lines, options.out === '-' ? process.stdout : createWriteStream(options.out));
   for (const { origin, message } of rejected) process.stderr.write(`left out ${origin}: ${message}\n`);
   process.stderr.write(`scored ${pairs.length} pairs, left out ${rejected.length} records\n`);
@@ -98,20 +108,38 @@ async function choosePolicy(engine: Engine, adapterFolder: string | undefined): 
   return { kind: 'policy', digest };
 }
 
-async function* scoreLines(
-  engine: Engine,
-  pairs: readonly DataPair[],
-  options: { choice: PolicyChoice; objective: Objective | undefined; perToken: boolean },
-): AsyncGenerator<string> {
+/** The weights that a score comes from. */
+async function weightsOf({ model, adapter, referenceModel }: ScoreOptions): Promise<WeightsToCheck[]> {
+  const models = [model, ...(referenceModel === undefined ? [] : [referenceModel])];
+  const adapters = adapter === undefined ? [] : [weightsOfTensors((await readAdapter(adapter)).tensors)];
+  return [...adapters, ...(await Promise.all(models.map(async (one) => weightsOfModel(await ModelFolder.open(one)))))];
+}
+
+interface Scoring {
+  readonly choice: PolicyChoice;
+  readonly objective: Objective | undefined;
+  readonly perToken: boolean;
+  readonly weights: () => Promise<readonly WeightsToCheck[]>;
+}
+
+/** Errors: NON_FINITE_SCORE with the pair; the lines before it are written. */
+async function* scoreLines(engine: Engine, pairs: readonly DataPair[], options: Scoring): AsyncGenerator<string> {
   const { choice, objective, perToken } = options;
   const scoring = objective === undefined ? {} : { objective, batch: batchTotals(pairs) };
   for (let start = 0; start < pairs.length; start += BATCH_PAIRS) {
     const batch = pairs.slice(start, start + BATCH_PAIRS);
     const outcomes = await engine.scorePairs(batch, choice, scoring);
     for (const [i, outcome] of outcomes.entries()) {
-      yield `${JSON.stringify(lineOf(batch[i]?.id ?? '', outcome, { perToken, reward: objective !== undefined }))}\n`;
+      const { id } = batch[i] as DataPair;
+      const reward = objective !== undefined;
+      if (!hasFiniteNumbers(outcome, reward)) throw await nonFiniteScore(id, await options.weights());
+      yield `${JSON.stringify(lineOf(id, outcome, { perToken, reward }))}\n`;
     }
   }
+}
+
+function hasFiniteNumbers({ chosen, rejected, margin, loss }: PairOutcome, reward: boolean): boolean {
+  return [chosen.sum, rejected.sum, ...(reward ? [margin, loss] : [])].every(Number.isFinite);
 }
 
 function lineOf(id: string, outcome: PairOutcome, options: { perToken: boolean; reward: boolean }): object {

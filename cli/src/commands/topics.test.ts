@@ -1,5 +1,6 @@
 import { topicsWithPrefix } from '@alphapo/contracts';
 import { openKafkaEventLog } from '@alphapo/messaging';
+import { freePort } from '../../../test/free-port.ts';
 import { unique } from '../../../test/integration/messaging-contract.ts';
 import { describeKafka, kafkaForTests } from '../../../test/kafka/broker.ts';
 import { topicsCommand } from './topics.ts';
@@ -51,6 +52,28 @@ describeKafka('alphapo topics on Kafka', () => {
     await expect(make(prefix, '--min-insync-replicas', '2')).rejects.toMatchObject({
       reason: 'TOPIC_NOT_WRITABLE',
       message: expect.stringContaining('min.insync.replicas=2 and replication factor 1'),
+    });
+  });
+
+  test('waits for brokers that come late, and says what it waits for', async () => {
+    const { restart } = broker;
+    // A broker that KAFKA_BROKERS names is not ours to stop.
+    if (restart === undefined) return;
+    const prefix = `${unique('run')}-`;
+    const restarted = restart();
+    const told = await make(prefix, '--wait-seconds', '120');
+    await restarted;
+    expect(told[0]).toMatch(/^waiting for Kafka, \d+ of 120 s: no Kafka broker can be reached at /);
+    expect(told[0]).toContain(String(broker.brokers));
+    await using log = await openKafkaEventLog({ brokers: broker.brokers, clientId: 'topics' });
+    expect(await log.partitions(`${prefix}preferences`)).toBe(1);
+  }, 180_000);
+
+  test('says what it waited for in vain', async () => {
+    const nobody = `127.0.0.1:${await freePort()}`;
+    await expect(make('', '--brokers', nobody, '--wait-seconds', '1')).rejects.toMatchObject({
+      reason: 'BROKERS_AWAY',
+      message: expect.stringContaining(`waited 1 s for Kafka: no Kafka broker can be reached at ${nobody}`),
     });
   });
 });

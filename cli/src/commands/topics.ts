@@ -1,9 +1,16 @@
 import { AlphapoError } from '@alphapo/base';
 import { topicsWithPrefix } from '@alphapo/contracts';
-import { type EventLog, openConfiguredLog, type TopicReplication, type TopicSpecification } from '@alphapo/messaging';
+import {
+  type EventLog,
+  openConfiguredLog,
+  patiently,
+  type TopicReplication,
+  type TopicSpecification,
+  type Waiting,
+} from '@alphapo/messaging';
 import { Command } from 'commander';
 import { addEnvironmentOptions, EVENT_LOG, environmentOf } from '../environment-options.ts';
-import { positive } from '../numbers.ts';
+import { count, positive } from '../numbers.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -16,6 +23,7 @@ interface TopicsOptions extends Replication {
   readonly topicPrefix: string;
   readonly partitions: number;
   readonly retentionHours?: number;
+  readonly waitSeconds: number;
 }
 
 export function topicsCommand(): Command {
@@ -32,10 +40,27 @@ export function topicsCommand(): Command {
       '--min-insync-replicas <n>',
       "copies that must be written before a record counts as stored (default: the brokers')",
       positive,
-    );
+    )
+    .option('--wait-seconds <n>', 'how long to wait for brokers that do not answer yet', count, 0);
   return addEnvironmentOptions(command, EVENT_LOG).action((options: TopicsOptions) =>
-    makeTopics(options, environmentOf(EVENT_LOG, options)),
+    awaitingBrokers(options.waitSeconds, () => makeTopics(options, environmentOf(EVENT_LOG, options))),
   );
+}
+
+/** Repeats work while no broker answers, for some seconds. Errors: BROKERS_AWAY with the last failure; all others of the work at once. */
+async function awaitingBrokers(seconds: number, work: () => Promise<void>): Promise<void> {
+  if (seconds === 0) return work();
+  let last = '';
+  const onWaiting = ({ error, waitedMs }: Waiting) => {
+    last = error;
+    process.stderr.write(`waiting for Kafka, ${Math.round(waitedMs / 1_000)} of ${seconds} s: ${error}\n`);
+  };
+  try {
+    await patiently('making topics', work, { signal: AbortSignal.timeout(seconds * 1_000), onWaiting });
+  } catch (error) {
+    if (!(error instanceof AlphapoError && error.reason === 'STOPPED')) throw error;
+    throw new AlphapoError('unavailable', 'BROKERS_AWAY', `waited ${seconds} s for Kafka: ${last}`, { cause: error });
+  }
 }
 
 async function makeTopics(options: TopicsOptions, environment: NodeJS.ProcessEnv): Promise<void> {

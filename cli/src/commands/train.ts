@@ -1,11 +1,19 @@
 import { AlphapoError } from '@alphapo/base';
 import type { ExecutionProvider } from '@alphapo/contracts';
+import type { SavedDtype } from '@alphapo/optimizer';
 import { createLogger, type LogLevel } from '@alphapo/telemetry';
 import { Command, Option } from 'commander';
+import { addDataOptions, DATA_PLACES, type DataValues, dataSourceOf } from '../data-options.ts';
 import { deviceOption } from '../device.ts';
+import { examples } from '../help.ts';
+import { modelFolder } from '../model-place.ts';
 import { bytes, count, positive, share } from '../numbers.ts';
-import { addSettingsOptions, readSettings } from '../settings.ts';
+import { requireWritableFolder } from '../places.ts';
+import { describeRate } from '../progress-bar.ts';
+import { completeCommand } from '../remembered-command.ts';
+import { addSettingsOptions } from '../settings.ts';
 import { describeEvaluation, stopSignal, trainingProgress } from '../terminal.ts';
+import { describeData, describePair, describeTemplate } from '../training/data-summary.ts';
 import { describeCompute, describePlan, sizeOf } from '../training/memory.ts';
 import { planTraining, type TrainRequest } from '../training/plan.ts';
 import { type TrainPlan, type TrainSummary, train } from '../training/train.ts';
@@ -15,28 +23,30 @@ const DESCRIPTION = `Train a model on preference pairs on this machine.
 Tokenizer, scorer and optimizer run in this process, with an event log in the run's folder: the same services as in a
 cluster, without Kafka. What it writes below --out:
 
-  adapter/ or model/   what other programs load: a PEFT adapter, or (with --full) a Hugging Face model folder
-  checkpoints/         from which --resume goes on, to the bit
-  steps.jsonl          a line per optimizer step
-  evaluations.jsonl    a line per evaluated step
-  rejected.jsonl       records that could not be trained on, with file, line and reason
-  summary.json         settings, held-out results, speed
+  adapter/ or model/  what other programs load: a PEFT adapter, or (with --full) a Hugging Face model folder
+  checkpoints/        from which --resume goes on, to the bit
+  steps.jsonl         a line per optimizer step
+  evaluations.jsonl   a line per evaluated step
+  rejected.jsonl      records that could not be trained on, with file, line and reason
+  summary.json        settings, held-out results, speed
 
-Data: .json, .jsonl, either with gzip; prompt/chosen/rejected as text or chat messages, implicit prompts, ShareGPT, or
-token ids (prompt_ids, chosen_ids, rejected_ids).`;
+Data: .jsonl, .json, .csv, .tsv, .parquet, each with gzip or zstd, folders of them, or hf:owner/name; prompt/chosen/rejected as
+text or chat messages, implicit prompts, ShareGPT, or token ids (prompt_ids, chosen_ids, rejected_ids).
+
+The file of --config holds any of these options, by name: "learning-rate: 5e-6", "data: [a.jsonl, b.jsonl]".`;
 
 const EXAMPLES = `
 Examples:
   alphapo train --model ./mistral-7b-instruct --data pairs.jsonl --eval-fraction 0.05 --out run
   alphapo train --model ./tiny --data a.jsonl.gz b.jsonl.gz --full --learning-rate 1e-4 --epochs 2 --out run
-  alphapo train --config run.yaml --model ./tiny --data pairs.jsonl --out run --resume`;
+  alphapo train --config run.yaml
+  alphapo train --resume --out run`;
 
-/** Options of `train` beside the run's settings. */
-interface TrainOptions extends Record<string, unknown> {
+/** Options of `train` beside the run's settings, as they come from the command line, a file, or the run that is resumed. */
+interface TrainOptions extends Record<string, unknown>, DataValues {
   readonly model: string;
   readonly data: string[];
   readonly out: string;
-  readonly config?: string;
   readonly evalData?: string[];
   readonly evalFraction?: number;
   readonly evalEvery: number;
@@ -49,6 +59,7 @@ interface TrainOptions extends Record<string, unknown> {
   readonly device: ExecutionProvider;
   readonly threads?: number;
   readonly checkpointEvery: number;
+  readonly saveDtype?: SavedDtype;
   readonly memoryLimit?: number;
   readonly logLevel: LogLevel;
 }
@@ -57,22 +68,31 @@ export function trainCommand(): Command {
   const command = new Command('train')
     .summary('train a model on preference pairs on this machine')
     .description(DESCRIPTION)
-    .requiredOption('--model <folder>', 'Hugging Face model folder: config.json, safetensors, tokenizer.json')
-    .requiredOption('--data <files...>', 'preference pairs')
-    .requiredOption('--out <folder>', 'where everything is written')
-    .option('--config <file>', 'settings in YAML, by the names of the options; the command line wins')
+    .optionsGroup('Model and data:')
+    .option(
+      '--model <folder>',
+      'Hugging Face model folder (config.json, safetensors, tokenizer.json), or owner/name on the hub',
+    )
+    .option('--data <places...>', DATA_PLACES)
+    .option('--out <folder>', 'where everything is written')
+    .option('--config <file>', 'options in YAML, by their names; the command line wins')
+    .option('--resume', 'continue the run in --out; needs no other option')
+    .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
+    .option('--init-adapter <folder>', 'PEFT adapter to start from; decides rank, alpha and targets')
     .option(
       '--reference-model <folder>',
       'model that dpo, ipo and hinge compare with (default: the model before training)',
     )
-    .option('--resume', 'go on with the run in --out')
-    .option('--init-adapter <folder>', 'PEFT adapter to start from; decides rank, alpha and targets')
-    .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
+    .optionsGroup('How records are read:')
+    .option('--no-shuffle', 'train in the order of the files')
+    .option('--strict', 'stop at the first record that cannot be trained on');
+  addDataOptions(command)
+    .optionsGroup('Evaluation:')
     .option('--eval-data <files...>', 'held-out pairs')
     .option('--eval-fraction <share>', 'share of the data that is held out', share)
-    .option('--eval-every <steps>', 'evaluate also every so many steps; 0: before and after only', count, 0)
-    .option('--no-shuffle', 'train in the order of the files')
-    .option('--strict', 'stop at the first record that cannot be trained on')
+    .option('--eval-every <steps>', 'also evaluate every N steps; 0: only before and after', count, 0);
+  return addSettingsOptions(command)
+    .optionsGroup('Computer:')
     .addOption(deviceOption())
     .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
     .option(
@@ -80,26 +100,37 @@ export function trainCommand(): Command {
       "memory that training may take, e.g. 12GB: decides packs, packed weights and recomputation (default: the container's or the machine's)",
       bytes,
     )
+    .addOption(
+      new Option(
+        '--save-dtype <type>',
+        'element type of the model that --full writes (default: as the model is stored)',
+      ).choices(['as-stored', 'float32', 'bfloat16', 'float16']),
+    )
     .option('--checkpoint-every <steps>', 'steps between checkpoints', positive, 50)
+    .optionsGroup('Other options:')
     .addOption(
       new Option('--log-level <level>', "the services' events on standard error")
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
         .default('error'),
     )
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examples(EXAMPLES))
     .action(run);
-  return addSettingsOptions(command);
 }
 
-async function run(options: TrainOptions): Promise<void> {
+async function run(_: unknown, command: Command): Promise<void> {
+  const { options, settings, given } = await completeCommand<TrainOptions>(command, ['model', 'data', 'out']);
   if (options.evalData !== undefined && options.evalFraction !== undefined) {
     throw new AlphapoError('invalid-argument', 'INVALID_SETTING', 'give --eval-data or --eval-fraction, not both');
   }
-  const settings = await readSettings(options.config, options);
+  const source = await dataSourceOf(options);
+  await requireWritableFolder(options.out, '--out');
   const request: TrainRequest = {
-    model: options.model,
-    referenceModel: options.referenceModel,
+    model: await modelFolder(options.model, source.hub),
+    referenceModel:
+      options.referenceModel &&
+      (await modelFolder(options.referenceModel, source.hub, { option: '--reference-model' })),
     data: options.data,
+    source,
     out: options.out,
     evalData: options.evalData ?? [],
     evalFraction: options.evalFraction,
@@ -112,15 +143,36 @@ async function run(options: TrainOptions): Promise<void> {
     device: options.device,
     threads: options.threads,
     checkpointEvery: options.checkpointEvery,
+    savedDtype: options.saveDtype,
     memoryLimit: options.memoryLimit,
+    command: given,
   };
   await trainAndReport(await planTraining(request, settings), options.logLevel);
 }
+
+/** Characters of a line on standard error. */
+const lineWidth = (): number => process.stderr.columns ?? 120;
+
+/** How a whole model was stored, and whether rounding left anything of what was learned. */
+function describeWeights({ weights }: TrainSummary): string {
+  if (weights === undefined) return '';
+  const types = weights.dataTypes.map((type) => TYPE_NAMES[type]).join(' and ');
+  const share = (100 * weights.changedWeights) / weights.weights;
+  if (weights.changedWeights === 0) {
+    return ` as ${types}; no weight differs from the base model: the updates are smaller than its steps, --save-dtype float32 keeps them`;
+  }
+  return ` as ${types} (${share.toPrecision(3)} % of its weights changed)`;
+}
+
+const TYPE_NAMES = { f64: 'float64', f32: 'float32', bf16: 'bfloat16', f16: 'float16' } as const;
 
 /** Runs a plan with a progress bar, and says at the end what came of it. */
 export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promise<TrainSummary> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const { schedule, batch, method, objective } = plan.specification;
+  for (const line of describeData(plan.data)) say(line);
+  say(describeTemplate(plan.data.chatTemplate));
+  if (plan.data.example !== undefined) for (const line of describePair(plan.data.example, lineWidth())) say(line);
   say(
     `${plan.train.length} pairs to train on, ${plan.evaluation.length} held out, ${plan.rejected.length} refused; ` +
       `${schedule.totalSteps} steps of ${batch.pairs} pairs; ${objective.kind}, ${method.kind}`,
@@ -128,9 +180,11 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
   say(
     `memory: about ${sizeOf(plan.memory.totalBytes)} of ${sizeOf(plan.memoryLimit)} (${describePlan(plan.memory)}); ${describeCompute(plan.specification.compute)}`,
   );
-  const cut = plan.train.filter(({ truncated: { prompt, chosen, rejected } }) => prompt + chosen + rejected > 0).length;
   const { maxLength, maxPromptLength } = plan.specification.lengths;
-  if (cut > 0) say(`${cut} pairs are cut to ${maxPromptLength} prompt tokens and ${maxLength} tokens in all`);
+  const { truncated } = plan.data;
+  if (truncated > 0)
+    say(`${truncated} pairs are cut to ${maxPromptLength} prompt tokens and ${maxLength} tokens in all`);
+  for (const note of plan.notes) say(note);
   const progress = trainingProgress(schedule.totalSteps);
   const summary = await train(
     plan,
@@ -144,8 +198,8 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
   ).finally(() => progress.stop());
   const { pairs, artefact, pairsPerSecond, peakMemoryMb } = summary;
   say(
-    `${summary.steps} steps, ${pairsPerSecond.toFixed(2)} pairs/s, peak memory ${peakMemoryMb.toFixed(0)} MB; ` +
-      `wrote ${plan.folder}/${artefact}${pairs.rejected > 0 ? `; ${pairs.rejected} records refused, see ${plan.folder}/rejected.jsonl` : ''}`,
+    `${summary.steps} steps, ${describeRate(pairsPerSecond)}, peak memory ${peakMemoryMb.toFixed(0)} MB; ` +
+      `wrote ${plan.folder}/${artefact}${describeWeights(summary)}${pairs.rejected > 0 ? `; ${pairs.rejected} records refused, see ${plan.folder}/rejected.jsonl` : ''}`,
   );
   return summary;
 }

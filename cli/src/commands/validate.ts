@@ -1,32 +1,101 @@
+import { AlphapoError } from '@alphapo/base';
 import {
-  parseRunSettings,
-  readSettingsFile,
-  resolveRunSpecification,
+  needsReference,
+  type RunSettings,
+  type RunSpecification,
+  resolveRun,
   runSpecificationDigest,
 } from '@alphapo/contracts';
-import { readModelDefinition, runFacts } from '@alphapo/models';
+import { type ModelDefinition, readModelDefinition, runFacts } from '@alphapo/models';
 import { Command } from 'commander';
+import { addHubOptions, type HubAccess, type HubValues, hubAccess } from '../hub-options.ts';
+import { modelFolder } from '../model-place.ts';
+import { readSettings } from '../settings.ts';
 
-interface ValidateOptions {
+interface ValidateOptions extends HubValues {
   readonly config: string;
   readonly model?: string;
+  readonly referenceModel?: string;
 }
 
 export function validateCommand(): Command {
-  return new Command('validate')
+  const command = new Command('validate')
     .summary('check the settings of a run')
     .description('Check the settings of a run, and with a model that they fit it, before anything is started')
     .requiredOption('--config <file>', 'settings of the run in YAML')
-    .option('--model <folder>', 'Hugging Face model folder; config.json is enough')
+    .option('--model <folder>', 'Hugging Face model folder (config.json is enough), or owner/name on the hub')
+    .option('--reference-model <folder>', 'the model that dpo, ipo and hinge compare with; config.json is enough')
     .action(validate);
+  return addHubOptions(command);
 }
 
-async function validate({ config, model }: ValidateOptions): Promise<void> {
-  const settings = parseRunSettings(await readSettingsFile(config), (key) => `${config}: ${key}`);
-  if (model === undefined) {
+async function validate({ config, model, referenceModel, ...hub }: ValidateOptions): Promise<void> {
+  const access = await hubAccess(hub);
+  const settings = await readSettings(config, {});
+  const definition = await definitionIn('--model', model, access);
+  const { specification, adjustments } =
+    definition === undefined ? withAnyModel(settings) : withModel(settings, definition);
+  for (const { message } of adjustments) process.stderr.write(`${message}\n`);
+  if (referenceModel !== undefined) requireReferenceWanted(specification);
+  const reference = await definitionIn('--reference-model', referenceModel, access);
+  if (reference !== undefined) requireFitting(reference, definition, specification);
+  if (definition === undefined) {
     process.stdout.write(`${config}: valid; give --model to check that it fits one\n`);
     return;
   }
-  const specification = resolveRunSpecification(settings, runFacts(await readModelDefinition(model), undefined));
   process.stdout.write(`${JSON.stringify(specification, undefined, 2)}\n${runSpecificationDigest(specification)}\n`);
+}
+
+async function definitionIn(
+  option: '--model' | '--reference-model',
+  place: string | undefined,
+  access: HubAccess,
+): Promise<ModelDefinition | undefined> {
+  if (place === undefined) return undefined;
+  const folder = await modelFolder(place, access, { option, needs: 'configuration' });
+  return readModelDefinition(folder);
+}
+
+function withModel(settings: RunSettings, definition: ModelDefinition): ReturnType<typeof resolveRun> {
+  return resolveRun(settings, runFacts(definition, undefined));
+}
+
+/** For what of the settings can be wrong whatever the model and the data. */
+function withAnyModel(settings: RunSettings): ReturnType<typeof resolveRun> {
+  const facts = { maxPositions: Number.MAX_SAFE_INTEGER, linearLayers: ['q_proj'], parameterCount: 1 };
+  return resolveRun(settings, { ...facts, pairs: settings.steps === undefined ? 1 : undefined });
+}
+
+function requireReferenceWanted({ objective }: RunSpecification): void {
+  if (needsReference(objective)) return;
+  throw referenceError(
+    'NO_REFERENCE',
+    `the objective ${objective.kind} compares with no reference; leave the reference model out`,
+  );
+}
+
+function requireFitting(
+  reference: ModelDefinition,
+  model: ModelDefinition | undefined,
+  { lengths: { maxLength } }: RunSpecification,
+): void {
+  const { maxPositions, vocabularySize } = reference;
+  if (maxPositions < maxLength) {
+    throw referenceError(
+      'REFERENCE_TOO_SHORT',
+      `it has ${maxPositions} positions, fewer than max-length ${maxLength}: lower max-length`,
+    );
+  }
+  if (model !== undefined && model.vocabularySize !== vocabularySize) {
+    throw referenceError(
+      'REFERENCE_VOCABULARY',
+      `it has ${vocabularySize} tokens in its vocabulary, the model has ${model.vocabularySize}: give one with the same tokenizer`,
+    );
+  }
+}
+
+function referenceError(reason: string, problem: string): AlphapoError {
+  return new AlphapoError('failed-precondition', reason, `--reference-model: ${problem}`, {
+    metadata: { setting: 'reference-model' },
+  });
 }

@@ -1,5 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import { Command } from 'commander';
+import { examples } from '../help.ts';
 import { addRunPlaceOptions, openRunLedger, type RunPlaceOptions } from '../lineage/run-place.ts';
 import { type VerifyReport, verifyRun } from '../lineage/verify.ts';
 import { describeVerification } from '../lineage/verify-text.ts';
@@ -31,7 +32,7 @@ export function verifyCommand(): Command {
   const command = new Command('verify')
     .summary('prove that each record is in exactly one step or dead letter')
     .description(DESCRIPTION)
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examples(EXAMPLES))
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : NOT_CHECKABLE))
     .action(verify);
   return addRunPlaceOptions(command)

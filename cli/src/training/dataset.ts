@@ -1,5 +1,5 @@
-import { type FileRecord, type RecordReason, type Rejection, readRecords, shuffledOrder } from '@alphapo/data';
-import type { TokenizerPool } from '@alphapo/tokenization';
+import { type FileRecord, type RecordFacts, type RecordReason, type Rejection, shuffledOrder } from '@alphapo/data';
+import type { TokenizedRecord, TokenizerPool } from '@alphapo/tokenization';
 
 /** A record as its file has it. */
 interface SourceRecord {
@@ -14,8 +14,12 @@ export interface DataPair extends SourceRecord {
   readonly prompt: readonly number[];
   readonly chosen: readonly number[];
   readonly rejected: readonly number[];
+  /** What the pair counts in the loss; undefined: 1. */
+  readonly weight: number | undefined;
   /** Tokens that the limits cut off. */
   readonly truncated: { readonly prompt: number; readonly chosen: number; readonly rejected: number };
+  /** How the record was read. */
+  readonly facts: RecordFacts;
 }
 
 /** A record that cannot be trained on. Of one that is too long, `bytes` is only the beginning. */
@@ -33,37 +37,71 @@ export interface Dataset {
   readonly rejected: readonly RejectedRecord[];
 }
 
+/** Lengths in tokens. */
+interface Lengths {
+  readonly maxLength: number;
+  readonly maxPromptLength: number;
+}
+
+/** What was made of each record, in order, by the same functions as in the tokenizer service. */
+export async function* tokenizedRecords(
+  source: AsyncIterable<FileRecord>,
+  tokenizer: TokenizerPool,
+  lengths: Lengths,
+): AsyncGenerator<{ readonly record: FileRecord; readonly made: TokenizedRecord }> {
+  for await (const records of inGroups(source)) {
+    const bytes = records.map((record) => record.bytes);
+    for (const [i, made] of (await tokenizer.run('records', bytes, lengths)).entries()) {
+      yield { record: records[i] as FileRecord, made };
+    }
+  }
+}
+
 /**
- * Reads, parses and tokenizes the records of files, by the same functions as the tokenizer service. Records are held in
- * memory: the run's number of steps, the lengths and the held-out part depend on all of them.
+ * Parses and tokenizes records, as `readPlaces` gives them. They are held in memory: the run's number of steps, the lengths
+ * and the held-out part depend on all of them.
  */
 export async function readDataset(
-  files: readonly string[],
+  source: AsyncIterable<FileRecord>,
   tokenizer: TokenizerPool,
-  lengths: { readonly maxLength: number; readonly maxPromptLength: number },
+  lengths: Lengths,
 ): Promise<Dataset> {
   const pairs: DataPair[] = [];
   const rejected: RejectedRecord[] = [];
-  for (const file of files) {
-    for await (const records of inGroups(readRecords(file))) {
-      const bytes = records.map((record) => record.bytes);
-      for (const [i, made] of (await tokenizer.run('records', bytes, lengths)).entries()) {
-        const record = recordOf(records[i] as FileRecord, file);
-        if (made.ok) pairs.push({ ...record, ...made.pair, id: made.pair.id ?? record.origin });
-        else if (fitsInLog(made)) rejected.push({ ...record, ...reasonOf(made) });
-        else
-          rejected.push({
-            ...record,
-            ...reasonOf(made),
-            bytes: Uint8Array.from(record.bytes.subarray(0, BEGINNING_BYTES)),
-          });
-      }
+  const facts = new SharedFacts();
+  for await (const { record: found, made } of tokenizedRecords(source, tokenizer, lengths)) {
+    const record = recordOf(found);
+    if (made.ok) pairs.push(pairOf(record, made, facts));
+    else if (fitsInLog(made)) rejected.push({ ...record, ...reasonOf(made) });
+    else {
+      const bytes = Uint8Array.from(record.bytes.subarray(0, BEGINNING_BYTES));
+      rejected.push({ ...record, ...reasonOf(made), bytes });
     }
   }
   return { pairs, rejected };
 }
 
-const recordOf = ({ bytes, line }: FileRecord, file: string): SourceRecord => ({ bytes, origin: `${file}:${line}` });
+function pairOf(
+  record: SourceRecord,
+  { pair, facts }: TokenizedRecord & { readonly ok: true },
+  shared: SharedFacts,
+): DataPair {
+  return { ...record, ...pair, id: pair.id ?? record.origin, facts: shared.of(facts) };
+}
+
+/** Most records of a file are read alike: one object stands for all with equal facts. */
+class SharedFacts {
+  readonly #known = new Map<string, RecordFacts>();
+
+  of(facts: RecordFacts): RecordFacts {
+    const key = JSON.stringify(facts);
+    const known = this.#known.get(key) ?? facts;
+    this.#known.set(key, known);
+    return known;
+  }
+}
+
+const recordOf = ({ bytes, file, line }: FileRecord): SourceRecord => ({ bytes, origin: `${file}:${line}` });
 
 /** Records that are tokenized at a time, and bytes of them. */
 const GROUP_RECORDS = 128;
@@ -88,13 +126,6 @@ export const fitsInLog = ({ reason }: { readonly reason: string }) =>
   reason !== ('LINE_TOO_LONG' satisfies RecordReason);
 
 const reasonOf = ({ reason, message }: Rejection) => ({ reason, message });
-
-/** Takes a share of the pairs out of training, drawn from the seed. */
-export function holdOut(pairs: readonly DataPair[], fraction: number, seed: number): [DataPair[], DataPair[]] {
-  const count = Math.round(pairs.length * fraction);
-  const drawn = new Set(shuffledOrder(pairs.length, seed, -1).slice(0, count));
-  return [pairs.filter((_, i) => !drawn.has(i)), pairs.filter((_, i) => drawn.has(i))];
-}
 
 /** The first `count` pairs of epoch after epoch, each in an order of its own unless `shuffle` is false. */
 export function* trainingOrder<T>(

@@ -5,23 +5,17 @@ import type { Evaluation } from './evaluation.ts';
 
 const MAX_BYTES = 64 * 2 ** 20;
 
-/** JSON has no NaN, which a diverged policy gives. */
-const measured = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? Number.NaN);
-
 const evaluatedStepSchema = z.object({
   step: z.int().nonnegative(),
   evaluation: z.object({
     pairs: z.int().positive(),
-    accuracy: measured,
-    loss: measured,
-    margin: measured,
-    rewardChosen: measured,
-    rewardRejected: measured,
-    logProbChosen: measured,
-    logProbRejected: measured,
+    accuracy: z.number(),
+    loss: z.number(),
+    margin: z.number(),
+    rewardChosen: z.number(),
+    rewardRejected: z.number(),
+    logProbChosen: z.number(),
+    logProbRejected: z.number(),
   } satisfies Record<keyof Evaluation, z.ZodType<number>>),
 });
 

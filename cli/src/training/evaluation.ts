@@ -1,3 +1,4 @@
+import { AlphapoError } from '@alphapo/base';
 import {
   type BatchTotals,
   type Objective,
@@ -8,8 +9,12 @@ import {
 import { batchTotals } from '@alphapo/engine';
 import { callUnary, connect } from '@alphapo/rpc';
 import type { DataPair } from './dataset.ts';
+import { nonFiniteScore, type WeightsToCheck } from './non-finite.ts';
 
-/** How a policy does on pairs; means over the pairs. Log-probabilities are means over response tokens, in nats. */
+/**
+ * How a policy does on pairs; means over the pairs. The loss counts each pair by its weight, the other numbers count each
+ * once. Log-probabilities are means over response tokens, in nats.
+ */
 export interface Evaluation {
   readonly pairs: number;
   /** Share of pairs whose chosen response has the higher reward. */
@@ -26,11 +31,22 @@ export interface Evaluation {
 const CALL_PAIRS = 64;
 const CALL_TIMEOUT_MS = 30 * 60_000;
 
-/** Scores pairs through a running scorer under its latest policy or the base model. */
+interface EvaluationOptions {
+  readonly objective: Objective;
+  readonly policy: 'base' | 'latest';
+  readonly signal?: AbortSignal;
+  /** The weights that are scored with, to name the culprit of a score that is not finite. */
+  readonly weights: () => Promise<readonly WeightsToCheck[]>;
+}
+
+/**
+ * Scores pairs through a running scorer under its latest policy or the base model. Errors: NON_FINITE_SCORE with the pair: a mean
+ * with it would say nothing about the others.
+ */
 export async function evaluate(
   scorerAddress: string,
   pairs: readonly DataPair[],
-  options: { readonly objective: Objective; readonly policy: 'base' | 'latest'; readonly signal?: AbortSignal },
+  options: EvaluationOptions,
 ): Promise<Evaluation> {
   using connection = connect(ScorerServiceClient, scorerAddress);
   const { batchPairs, batchChosenTokens } = batchTotals(pairs);
@@ -48,8 +64,10 @@ export async function evaluate(
     const request = scoreRequest(pairs.slice(start, start + CALL_PAIRS), { ...options, batch });
     const settings = { timeoutMs: CALL_TIMEOUT_MS, signal: options.signal };
     const { results } = await callUnary(connection, 'score', request, settings);
-    for (const { chosen, rejected, reward } of results) {
-      if (chosen === undefined || rejected === undefined || reward === undefined) continue;
+    for (const { id, chosen, rejected, reward } of results) {
+      if (chosen === undefined || rejected === undefined || reward === undefined) throw noScore(id);
+      const numbers = [chosen.mean, rejected.mean, reward.rewardChosen, reward.rewardRejected, reward.loss];
+      if (!numbers.every(Number.isFinite)) throw await nonFiniteScore(id, await options.weights());
       sums.accuracy += reward.margin > 0 ? 1 : 0;
       sums.loss += reward.loss;
       sums.margin += reward.margin;
@@ -63,6 +81,9 @@ export async function evaluate(
   return { pairs: pairs.length, ...(means as typeof sums) };
 }
 
+const noScore = (id: string) =>
+  new AlphapoError('internal', 'NO_SCORE', `the scorer answered without a score of ${id}`);
+
 /** A request for pairs of token ids, a part of all that are evaluated. */
 function scoreRequest(
   pairs: readonly DataPair[],
@@ -74,7 +95,7 @@ function scoreRequest(
   },
 ): ScoreRequest {
   return {
-    items: pairs.map(({ id, prompt, chosen, rejected }) => ({
+    items: pairs.map(({ id, prompt, chosen, rejected, weight }) => ({
       id,
       item: {
         $case: 'tokenPair',
@@ -83,6 +104,7 @@ function scoreRequest(
           prompt: [...prompt],
           chosen: [...chosen],
           rejected: [...rejected],
+          weight,
           sourceOffset: 0n,
           truncatedPromptTokens: 0,
           truncatedChosenTokens: 0,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type ExecutionProvider, type RunSpecification, topicsWithPrefix } from '@alphapo/contracts';
 import { type EventLog, openEmbeddedEventLog } from '@alphapo/messaging';
-import { type RunningOptimizer, startOptimizer } from '@alphapo/optimizer';
+import { type RunningOptimizer, type SavedDtype, startOptimizer } from '@alphapo/optimizer';
 import { inProcess } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
 import type { Logger } from '@alphapo/telemetry';
@@ -19,6 +19,8 @@ export interface LocalRunOptions {
   readonly device: ExecutionProvider;
   readonly threads: number | undefined;
   readonly checkpointEvery: number;
+  /** How whole models are stored. */
+  readonly savedDtype: SavedDtype;
 }
 
 export interface LocalRun extends AsyncDisposable {
@@ -65,6 +67,7 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger, si
         address: LOOPBACK,
         checkpointFolder: join(options.folder, 'checkpoints'),
         exportFolder: options.folder,
+        savedDtype: options.savedDtype,
         checkpointEvery: options.checkpointEvery,
         checkpointsKept: CHECKPOINTS_KEPT,
         topics: LOCAL_TOPICS,

@@ -1,6 +1,7 @@
 import { plannedWeights } from '@alphapo/engine';
 import { modelFromConfig } from '@alphapo/models';
-import { fitMemory, memoryPlanner } from './memory.ts';
+import { fitMemory } from './memory.ts';
+import { memoryPlanner } from './memory-planner.ts';
 
 const model = plannedWeights(
   modelFromConfig({
@@ -41,8 +42,68 @@ test('what the settings say is not given up', () => {
   expect(compute).toEqual({ packTokens: 1024, activations: 'kept', weights: 'packed' });
 });
 
-test('what cannot fit is refused, with the nearest length that does', () => {
-  const least = planner({ compute: { packTokens: 128, activations: 'recomputed', weights: 'in-place' } });
-  expect(() => fit(least.totalBytes - 1)).toThrow(/more than the limit.*--max-length 256 would fit/);
-  expect(() => fit(1e6)).toThrow(/take a smaller model/);
+describe('what cannot fit is refused, with what would', () => {
+  /** Stored in bfloat16, as published models are: computing in float32 takes copies. */
+  const stored = plannedWeights(model.definition, 'bf16');
+  const full = {
+    ...specification,
+    method: { kind: 'full' },
+    compute: { ...specification.compute, weights: 'in-place' },
+  } as const;
+  const least = { packTokens: 128, activations: 'recomputed', weights: 'in-place' } as const;
+  const advice = (
+    run: typeof specification,
+    limit: (plan: ReturnType<typeof memoryPlanner>) => number,
+    settings = {},
+  ) => {
+    const planned = memoryPlanner(stored, run);
+    try {
+      fitMemory(planned, { specification: run, settings }, limit(planned));
+    } catch (error) {
+      const [, said = ''] = /limit of [\d.]+ [MG]B: (.*)$/.exec(String(error)) ?? [];
+      return said.replaceAll(/ \([\d.]+ [MG]B\)/g, '');
+    }
+    return 'fits';
+  };
+  const below = (change: Parameters<typeof planner>[0]) => (plan: typeof planner) => plan(change).totalBytes - 1;
+  const justEnough = (change: Parameters<typeof planner>[0]) => (plan: typeof planner) => plan(change).totalBytes;
+
+  test.each<[string, () => string, string]>([
+    [
+      'narrower numbers first',
+      () => advice(specification, below({ compute: least })),
+      '--dtype bfloat16 or --dtype float16',
+    ],
+    [
+      'a setting that holds on to speed, before everything else',
+      () => advice(specification, justEnough({ compute: least }), { recompute: false, packTokens: 2048 }),
+      '--recompute --pack-tokens 128 or ',
+    ],
+    [
+      'LoRA for all weights',
+      () => advice(full, justEnough({ compute: least, method: 'lora' })),
+      'LoRA instead of --full',
+    ],
+    [
+      'lengths where numbers are narrow already',
+      () => advice({ ...specification, dtype: 'bfloat16' }, below({ compute: least })),
+      '--max-length 256 would fit',
+    ],
+    [
+      'several together where none alone is enough',
+      () => advice(full, justEnough({ compute: least, method: 'lora', dtype: 'bfloat16' })),
+      'LoRA instead of --full --dtype bfloat16 would fit',
+    ],
+    [
+      'a smaller model at last',
+      () => advice(specification, () => 1e6),
+      'take a smaller model, or a machine with more memory',
+    ],
+  ])('%s', (_, given, expected) => {
+    expect(given()).toContain(expected);
+  });
+
+  test('on WebGPU there is no bfloat16', () => {
+    expect(advice({ ...specification, device: 'webgpu' }, below({ compute: least }))).not.toContain('bfloat16');
+  });
 });

@@ -1,6 +1,8 @@
 import { AlphapoError } from '@alphapo/base';
 import type { ComputeSettings, RunSettings, RunSpecification } from '@alphapo/contracts';
-import { type MemoryPlan, planMemory, type WeightSource } from '@alphapo/engine';
+import type { MemoryPlan } from '@alphapo/engine';
+import { settingsThatFit } from './memory-advice.ts';
+import type { Planned, Planner } from './memory-planner.ts';
 
 /** A way to compute, and the memory that it is predicted to take. */
 export interface Fit {
@@ -8,28 +10,10 @@ export interface Fit {
   readonly plan: MemoryPlan;
 }
 
-type Rows = Parameters<typeof planMemory>[2];
-type Planned = Parameters<typeof planMemory>[1];
-
-/** Plans of one run in different ways; each is made once. */
-export type Planner = (change: Partial<Pick<Planned, 'compute' | 'lengths'>>) => MemoryPlan;
-
-export function memoryPlanner(model: WeightSource, run: Planned, rows?: Rows): Planner {
-  const known = new Map<string, MemoryPlan>();
-  return (change) => {
-    const key = JSON.stringify(change);
-    // Shorter lengths are about other pairs than those that are there.
-    const plan =
-      known.get(key) ?? planMemory(model, { ...run, ...change }, change.lengths === undefined ? rows : undefined);
-    known.set(key, plan);
-    return plan;
-  };
-}
-
 /**
  * The first way to compute within a limit, the fastest first: what the settings leave open is given up in the order of
- * its price, packed weights, then kept activations, then the size of packs. Errors: MEMORY_LIMIT with the nearest
- * setting that fits.
+ * its price, packed weights, then kept activations, then the size of packs. Errors: MEMORY_LIMIT with the settings that
+ * would fit.
  */
 export function fitMemory(
   planner: Planner,
@@ -43,14 +27,14 @@ export function fitMemory(
     if (least === undefined || plan.totalBytes < least.plan.totalBytes) least = { compute, plan };
   }
   const { compute, plan } = least as Fit;
-  const shorter = shorterThatFits(planner, { ...specification, compute }, limitBytes);
+  const fitting = settingsThatFit(planner, { ...specification, compute }, limitBytes);
   throw new AlphapoError(
     'failed-precondition',
     'MEMORY_LIMIT',
     `training needs about ${sizeOf(plan.totalBytes)} (${describePlan(plan)}), more than the limit of ${sizeOf(limitBytes)}: ` +
-      (shorter === undefined
+      (fitting.length === 0
         ? 'take a smaller model, or a machine with more memory'
-        : `--max-length ${shorter} would fit, or give a higher --memory-limit`),
+        : `${fitting.map(({ options, bytes }) => `${options} (${sizeOf(bytes)})`).join(' or ')} would fit`),
     { metadata: { setting: 'memory-limit' } },
   );
 }
@@ -83,20 +67,6 @@ function candidates(given: ComputeSettings, settings: Partial<RunSettings>): Com
     ),
     ...packs.slice(1).map((packTokens) => ({ packTokens, ...last })),
   ];
-}
-
-/** Half, a quarter, … of the longest length whose plan fits. */
-function shorterThatFits(planner: Planner, planned: Planned, limitBytes: number): number | undefined {
-  const { maxLength, maxPromptLength } = planned.lengths;
-  for (let factor = 2; maxLength / factor >= 64; factor *= 2) {
-    const lengths = {
-      maxLength: Math.floor(maxLength / factor),
-      maxPromptLength: Math.max(1, Math.floor(maxPromptLength / factor)),
-    };
-    const compute = { ...planned.compute, packTokens: Math.min(planned.compute.packTokens, lengths.maxLength) };
-    if (planner({ compute, lengths }).totalBytes <= limitBytes) return lengths.maxLength;
-  }
-  return undefined;
 }
 
 /** For people: 850 MB, 12.3 GB. */

@@ -1,20 +1,29 @@
 import { AlphapoError, memoryLimit } from '@alphapo/base';
 import { readAdapter } from '@alphapo/checkpoints';
-import { type ExecutionProvider, type RunSettings, resolveRunSpecification } from '@alphapo/contracts';
+import { type ExecutionProvider, type RunSettings, type RunSpecification, resolveRun } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
 import { runFacts } from '@alphapo/models';
-import { identifyRun } from '@alphapo/optimizer';
+import { identifyRun, type SavedDtype } from '@alphapo/optimizer';
 import { TokenizerPool } from '@alphapo/tokenization';
-import { type DataPair, holdOut, type RejectedRecord, readDataset } from './dataset.ts';
-import { fitMemory, memoryPlanner, planInWay } from './memory.ts';
-import { runIdentityOf } from './run-folder.ts';
+import type { DataSource } from '../data-options.ts';
+import { readPlaces } from '../data-places.ts';
+import { type DataReport, summarizeData } from './data-summary.ts';
+import { type DataPair, type RejectedRecord, readDataset } from './dataset.ts';
+import { decodePairs } from './decoded-pair.ts';
+import { holdOut, type Split, sharedPrompts } from './hold-out.ts';
+import { fitMemory, planInWay } from './memory.ts';
+import { memoryPlanner } from './memory-planner.ts';
+import { type GivenCommand, runIdentityOf } from './run-folder.ts';
 import type { TrainPlan } from './train.ts';
 
 /** What `train` is asked for, besides the settings of the run. */
 export interface TrainRequest {
   readonly model: string;
   readonly referenceModel: string | undefined;
+  /** Files, folders, or data sets of a hub. */
   readonly data: readonly string[];
+  /** How `data` and `evalData` are read; as they are, where undefined. */
+  readonly source?: DataSource;
   readonly out: string;
   readonly evalData: readonly string[];
   readonly evalFraction: number | undefined;
@@ -27,40 +36,53 @@ export interface TrainRequest {
   readonly device: ExecutionProvider;
   readonly threads: number | undefined;
   readonly checkpointEvery: number;
+  /** How whole models are stored; as the base model is where undefined. */
+  readonly savedDtype: SavedDtype | undefined;
   /** Bytes; those of the container or the machine where undefined. */
   readonly memoryLimit: number | undefined;
+  /** Remembered in the run's folder, for `resume`; undefined where no person gave one. */
+  readonly command?: GivenCommand | undefined;
 }
 
 /** Reads model, adapter and data, and works out the run. Nothing has been started or written yet. */
 export async function planTraining(request: TrainRequest, settings: RunSettings): Promise<TrainPlan> {
+  if (request.savedDtype !== undefined && !settings.full) throw adapterDtype();
   const model = await ModelFolder.open(request.model);
-  const withAdapter = await adapterSettings(settings, request.initAdapter);
-  const { lengths } = resolveRunSpecification(withAdapter, runFacts(model.definition, 1));
+  // A run goes on as it began, whatever the defaults are now.
+  const begun = request.resume ? (await runIdentityOf(request.out))?.specification : undefined;
+  const withAdapter = resumedSettings(await adapterSettings(settings, request.initAdapter), begun);
+  const { lengths } = resolveRun(withAdapter, runFacts(model.definition, 1)).specification;
   await using tokenizer = await TokenizerPool.open(request.model, { chatTemplate: request.chatTemplate });
-  const data = await readDataset(request.data, tokenizer, lengths);
-  const evalData = await readDataset(request.evalData, tokenizer, lengths);
+  const data = await readDataset(readPlaces(request.data, request.source), tokenizer, lengths);
+  const evalData = await readDataset(readPlaces(request.evalData, request.source), tokenizer, lengths);
   const rejected = [...data.rejected, ...evalData.rejected];
   if (request.strict && rejected.length > 0) throw strictError(rejected);
-  const [train, evaluation] =
+  if (data.pairs.length === 0) throw noPairs(request.data, rejected);
+  const split: Split<DataPair> =
     request.evalFraction === undefined
-      ? [data.pairs, evalData.pairs]
+      ? { train: data.pairs, heldOut: evalData.pairs }
       : holdOut(data.pairs, request.evalFraction, settings.seed);
-  if (train.length === 0) throw noPairs(request.data, rejected);
+  const { train } = split;
+  const [first] = train;
+  const [decoded] = await decodePairs(tokenizer, train.slice(0, 1));
+  const report: DataReport = {
+    ...summarizeData({ pairs: data.pairs, rejected }),
+    chatTemplate: tokenizer.description.chatTemplate,
+    example: first && decoded && { id: first.id, ...decoded },
+  };
+  const { specification: resolved, adjustments } = resolveRun(withAdapter, runFacts(model.definition, train.length));
   const totalPairs =
     settings.steps === undefined
       ? Math.max(1, Math.round(train.length * (settings.epochs ?? 1)))
-      : settings.steps * settings.batchSize;
-  const resolved = resolveRunSpecification(withAdapter, runFacts(model.definition, train.length));
+      : settings.steps * resolved.batch.pairs;
   const rows = train.map(({ prompt, chosen, rejected: other }) => ({ prompt, responses: [chosen, other] }));
   const limit = request.memoryLimit ?? memoryLimit();
   const planned = { ...resolved, device: request.device };
   const planner = memoryPlanner(model, planned, rows);
-  // A run goes on as it began, whatever memory there is now.
-  const begun = request.resume ? (await runIdentityOf(request.out))?.specification.compute : undefined;
   const { compute, plan: memory } =
     begun === undefined
       ? fitMemory(planner, { specification: planned, settings: withAdapter }, limit)
-      : planInWay(planner, begun, withAdapter);
+      : planInWay(planner, begun.compute, withAdapter);
   const specification = { ...resolved, compute };
   const { id } = await identifyRun(specification, model, request.referenceModel);
   return {
@@ -74,17 +96,47 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     device: request.device,
     threads: request.threads,
     checkpointEvery: request.checkpointEvery,
+    savedDtype: request.savedDtype ?? 'as-stored',
     train,
     rejected: data.rejected,
-    evaluation: evaluation as readonly DataPair[],
+    evaluation: split.heldOut,
     evaluateEvery: request.evalEvery,
     shuffle: request.shuffle,
     totalPairs,
     resume: request.resume,
     memory,
     memoryLimit: limit,
+    data: report,
+    notes: [...adjustments.map(({ message }) => message), ...splitNotes(split, request)],
+    command: request.command,
   };
 }
+
+/** Where the settings leave the batch open, a run that is resumed keeps the one that it began with. */
+function resumedSettings(settings: RunSettings, begun: RunSpecification | undefined): RunSettings {
+  if (begun === undefined || settings.batchSize !== undefined) return settings;
+  return { ...settings, batchSize: begun.batch.pairs, shards: Math.min(settings.shards, begun.batch.pairs) };
+}
+
+/** What the split into training and held-out pairs is, where that is not plain from what was asked for. */
+function splitNotes(split: Split<DataPair>, { evalFraction }: TrainRequest): string[] {
+  const { train, heldOut } = split;
+  if (evalFraction === undefined) {
+    const shared = sharedPrompts(split);
+    if (shared === 0) return [];
+    const prompts = shared === 1 ? '1 prompt of --eval-data is' : `${shared} prompts of --eval-data are`;
+    return [`${prompts} trained on too: held-out results for such pairs say little about new prompts`];
+  }
+  const pairs = train.length + heldOut.length;
+  const wanted = pairs * evalFraction;
+  if (heldOut.length === wanted) return [];
+  return [
+    `eval-fraction: ${heldOut.length} of ${pairs} pairs are held out (${percent(heldOut.length / pairs)}, asked for: ${percent(evalFraction)}); ` +
+      'pairs with the same prompt stay together, and at least one pair is held out',
+  ];
+}
+
+const percent = (share: number): string => `${Number((100 * share).toFixed(1))} %`;
 
 /** A given adapter decides rank, alpha and targets, unless the settings say so explicitly (and then must agree). */
 async function adapterSettings(settings: RunSettings, adapterFolder: string | undefined): Promise<RunSettings> {
@@ -94,6 +146,15 @@ async function adapterSettings(settings: RunSettings, adapterFolder: string | un
   }
   const { rank, alpha, targets } = await readAdapter(adapterFolder);
   return { ...settings, loraRank: rank, loraAlpha: alpha, loraTargets: [...targets] };
+}
+
+function adapterDtype(): AlphapoError {
+  return new AlphapoError(
+    'invalid-argument',
+    'INVALID_SETTING',
+    'save-dtype: is for whole models (--full); adapters are always stored in float32',
+    { metadata: { setting: 'save-dtype' } },
+  );
 }
 
 function strictError(rejected: readonly RejectedRecord[]): AlphapoError {

@@ -5,6 +5,11 @@ import { executionProviderSchema, runSpecificationSchema } from '@alphapo/contra
 import { z } from 'zod';
 import type { DataPair } from './dataset.ts';
 
+/** The options and settings that a person gave, and the folder where relative paths among them begin. */
+const givenCommandSchema = z.object({ from: z.string(), given: z.record(z.string(), z.unknown()) });
+
+export type GivenCommand = z.infer<typeof givenCommandSchema>;
+
 /** What a run's folder remembers, so that it can be taken up again with the same data and settings only, or replayed. */
 const runIdentitySchema = z.object({
   runId: z.string(),
@@ -19,6 +24,8 @@ const runIdentitySchema = z.object({
   device: executionProviderSchema,
   /** All cores where absent. */
   threads: z.int().positive().optional(),
+  /** What the run was started with, so that `--resume` alone continues it. */
+  command: givenCommandSchema.optional(),
 });
 
 export type RunIdentity = z.infer<typeof runIdentitySchema>;

@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
+import type { WrittenModel } from '@alphapo/checkpoints';
 import {
   CONTROL_HEADER,
   type DeadLetter,
@@ -12,14 +13,16 @@ import {
   type TrainingStep,
   trainingStepSchema,
 } from '@alphapo/contracts';
-import type { MemoryPlan } from '@alphapo/engine';
+import { type MemoryPlan, ModelFolder } from '@alphapo/engine';
 import type { EventLog, OutgoingRecord, ReadOptions } from '@alphapo/messaging';
 import type { Logger } from '@alphapo/telemetry';
+import type { DataReport } from './data-summary.ts';
 import { type DataPair, type Dataset, fitsInLog, trainingOrder } from './dataset.ts';
 import { type Evaluation, evaluate } from './evaluation.ts';
 import { type EvaluatedStep, EvaluationFile } from './evaluation-file.ts';
 import { LOCAL_TOPICS, type LocalRunOptions, startLocalRun } from './local-run.ts';
-import { claimRunFolder, dataDigest, type RunIdentity } from './run-folder.ts';
+import { weightsOfModel, weightsOfTensors } from './non-finite.ts';
+import { claimRunFolder, dataDigest, type GivenCommand, type RunIdentity } from './run-folder.ts';
 
 /** Everything that a run on one machine needs to know. */
 export interface TrainPlan extends LocalRunOptions {
@@ -37,6 +40,12 @@ export interface TrainPlan extends LocalRunOptions {
   /** What training is predicted to take, and the bytes that it may take. */
   readonly memory: MemoryPlan;
   readonly memoryLimit: number;
+  /** What was read, and what is trained. */
+  readonly data: DataReport;
+  /** What people should know about settings and data that mean something else than one might think. */
+  readonly notes: readonly string[];
+  /** What the run was started with, for `resume`. */
+  readonly command?: GivenCommand | undefined;
 }
 
 /** What a run tells while it goes on. */
@@ -52,12 +61,16 @@ export interface TrainSummary {
   readonly specification: RunSpecification;
   readonly steps: number;
   readonly pairs: { readonly train: number; readonly evaluation: number; readonly rejected: number };
+  readonly data: DataReport;
+  readonly notes: readonly string[];
   readonly evaluations: readonly EvaluatedStep[];
   readonly firstStep: TrainingStep | undefined;
   readonly lastStep: TrainingStep | undefined;
   readonly policyDigest: string;
   /** `adapter` or `model`, below the run's folder. */
   readonly artefact: string;
+  /** How the weights of a whole model were stored; absent for adapters. */
+  readonly weights?: WrittenModel | undefined;
   readonly trainingSeconds: number;
   readonly pairsPerSecond: number;
   readonly peakMemoryMb: number;
@@ -88,7 +101,10 @@ export async function train(
     if (plan.evaluation.length === 0 || evaluations.has(step)) return;
     listener.onPhase('evaluating');
     const { objective } = plan.specification;
-    const evaluation = await evaluate(run.scorerAddress, plan.evaluation, { objective, policy: 'latest', signal });
+    using policy = await trainer.readPolicy();
+    const weights = async () => [weightsOfTensors(policy.tensors), weightsOfModel(await ModelFolder.open(plan.model))];
+    const how = { objective, policy: 'latest', signal, weights } as const;
+    const evaluation = await evaluate(run.scorerAddress, plan.evaluation, how);
     await evaluations.add({ step, evaluation });
     listener.onEvaluation(step, evaluation);
     listener.onPhase('training');
@@ -120,7 +136,7 @@ export async function train(
   const artefact = plan.specification.method.kind === 'full' ? 'model' : 'adapter';
   await rm(join(plan.folder, artefact), { recursive: true, force: true });
   using policy = await trainer.readPolicy();
-  await run.optimizer.exporter.export(policy, artefact);
+  const { weights } = await run.optimizer.exporter.export(policy, artefact);
   const rejected = await writeRejected(run.log, plan);
   const trained = run.optimizer.steps.steps.slice(startStep).reduce((sum, { pairs }) => sum + pairs, 0);
   const summary: TrainSummary = {
@@ -129,11 +145,14 @@ export async function train(
     specification: plan.specification,
     steps: trainer.policy.step,
     pairs: { train: plan.train.length, evaluation: plan.evaluation.length, rejected },
+    data: plan.data,
+    notes: plan.notes,
     evaluations: evaluations.steps,
     firstStep: steps.first,
     lastStep: steps.last,
     policyDigest: trainer.policy.digest,
     artefact,
+    weights,
     trainingSeconds: seconds,
     pairsPerSecond: trained / seconds,
     peakMemoryMb: process.resourceUsage().maxRSS / 1024,
@@ -143,7 +162,7 @@ export async function train(
 }
 
 function identityOf(plan: TrainPlan): RunIdentity {
-  const { runId, specification, device, threads, referenceModel, initialAdapter } = plan;
+  const { runId, specification, device, threads, referenceModel, initialAdapter, command } = plan;
   return {
     runId,
     dataDigest: dataDigest(plan.train, plan.evaluation, plan.shuffle),
@@ -153,6 +172,7 @@ function identityOf(plan: TrainPlan): RunIdentity {
     initialAdapter: initialAdapter && resolve(initialAdapter),
     device,
     threads,
+    command,
   };
 }
 
@@ -160,7 +180,7 @@ function stopped({ folder }: TrainPlan, step: number): AlphapoError {
   return new AlphapoError(
     'cancelled',
     'STOPPED',
-    `stopped after step ${step}; the same command with --resume goes on from there (${folder})`,
+    `stopped after step ${step}; alphapo train --resume --out ${folder} continues from there`,
   );
 }
 

@@ -2,6 +2,7 @@ export { canonicalJson, sha256, sha256OfAll } from './digest.ts';
 export { AlphapoError, type ErrorCode, messageOf, printable, unreachable } from './errors.ts';
 export { formatHostAndPort, type HostAndPort, parseHostAndPort } from './host-and-port.ts';
 export { memoryLimit } from './memory.ts';
+export { nearestWord } from './nearest-word.ts';
 export { type Random, seededRandom } from './random.ts';
 export { Secret } from './secret.ts';
 export {
@@ -13,5 +14,6 @@ export {
   floatTensor,
   sameShape,
 } from './tensor.ts';
+export { LONGEST_TIMER_MS, timerMs } from './timers.ts';
 export { unlessAborted, within } from './waiting.ts';
 export { fromWireError, toWireError, type WireError } from './wire-error.ts';

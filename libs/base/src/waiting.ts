@@ -1,3 +1,5 @@
+import { timerMs } from './timers.ts';
+
 /** The work's result. Throws the signal's reason where that comes first; the work itself then goes on unheard. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   work.catch(() => {});
@@ -16,7 +18,7 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | u
 /** The work's result, or what `late` returns or throws where it takes longer; the work itself then goes on unheard. */
 export async function within<T, Late>(timeMs: number, work: Promise<T>, late: () => Late): Promise<T | Late> {
   const { promise: over, resolve } = Promise.withResolvers<'over'>();
-  const timer = setTimeout(resolve, timeMs, 'over');
+  const timer = setTimeout(resolve, timerMs(timeMs), 'over');
   work.catch(() => {});
   try {
     const first = await Promise.race([work.then((result) => ({ result })), over]);

@@ -72,6 +72,8 @@ export function formatAdapterConfig(adapter: {
   readonly alpha: number;
   readonly targets: readonly string[];
   readonly baseModelPath: string;
+  /** Branch, tag or commit, where the base model is a repository of a hub. */
+  readonly baseModelRevision?: string | undefined;
   readonly weightLayout: WeightLayout;
 }): string {
   const config = {
@@ -90,7 +92,7 @@ export function formatAdapterConfig(adapter: {
     peft_type: 'LORA',
     r: adapter.rank,
     rank_pattern: {},
-    revision: null,
+    revision: adapter.baseModelRevision ?? null,
     target_modules: [...adapter.targets].sort(),
     task_type: 'CAUSAL_LM',
     use_dora: false,

@@ -31,7 +31,7 @@ export interface Adapter {
 
 /**
  * Writes a PEFT adapter folder that transformers and vLLM load: the weights first, then the configuration.
- * `baseModelPath` is what a loader finds the base model by: a path or a name on the Hub. Throws INVALID_ADAPTER where
+ * `baseModelPath` is what a loader finds the base model by: a path or a name on the Hub, there at `baseModelRevision`. Throws INVALID_ADAPTER where
  * the tensors are not the LoRA factors that the method describes.
  */
 export async function writeAdapter(
@@ -40,15 +40,16 @@ export async function writeAdapter(
     readonly method: LoraMethod;
     readonly tensors: FloatTensors;
     readonly baseModelPath: string;
+    readonly baseModelRevision?: string | undefined;
     readonly weightLayout: WeightLayout;
   },
 ): Promise<void> {
-  const { method, tensors, baseModelPath, weightLayout } = adapter;
+  const { method, tensors, baseModelPath, baseModelRevision, weightLayout } = adapter;
   const { rank, alpha, targets } = method;
   checkTargets(adaptedModules(tensors, rank, folder), targets, folder);
   const factors = [...tensors].map(([name, { shape, data }]) => ({ name, dtype: 'f32', shape, data }) as const);
   await writeSafetensors(join(folder, WEIGHTS_FILE), factors, { format: 'pt' });
-  const config = formatAdapterConfig({ rank, alpha, targets, baseModelPath, weightLayout });
+  const config = formatAdapterConfig({ rank, alpha, targets, baseModelPath, baseModelRevision, weightLayout });
   await replaceFile(join(folder, CONFIG_FILE), (handle) => handle.writeFile(config));
 }
 

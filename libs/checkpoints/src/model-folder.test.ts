@@ -28,7 +28,7 @@ const trained = new Map([['w', floatTensor([2], Float32Array.of(1.1, -2.2))]]);
 
 test('trained tensors replace the source’s, others and the tokenizer come along', async () => {
   const [sourceFolder, folder] = [await source(), join(await temporaryFolder(), 'export')];
-  await writeModel(folder, { sourceFolder, tensors: trained });
+  await writeModel(folder, { sourceFolder, tensors: trained, dataType: 'f32' });
   expect((await readdir(folder)).sort()).toEqual([
     'config.json',
     'generation_config.json',
@@ -43,17 +43,68 @@ test('trained tensors replace the source’s, others and the tokenizer come alon
 
 test('the configuration names the type of the weights, and is the same text otherwise', async () => {
   const [sourceFolder, folder] = [await source(), await temporaryFolder()];
-  await writeModel(folder, { sourceFolder, tensors: trained });
+  await writeModel(folder, { sourceFolder, tensors: trained, dataType: 'f32' });
   expect(await readFile(join(folder, 'config.json'), 'utf8')).toBe(CONFIG.replace('bfloat16', 'float32'));
   await writeModel(folder, { sourceFolder, tensors: trained, dataType: 'bf16' });
   expect(await readFile(join(folder, 'config.json'), 'utf8')).toBe(CONFIG);
   expect([...(await (await openCheckpoint(folder)).read('w'))]).toEqual([1.1015625, -2.203125]);
 });
 
+describe('by default weights are stored as the source stores them', () => {
+  /** A model of one matrix per type; config.json says nothing about types. */
+  async function sourceOf(...types: (keyof typeof ENCODED)[]): Promise<string> {
+    const folder = await temporaryFolder();
+    const tensors = types.map((dtype) => ({ name: dtype, dtype, shape: [2], data: ENCODED[dtype] }));
+    await writeShardedCheckpoint(folder, tensors, 1e9);
+    await writeFile(join(folder, 'config.json'), '{"model_type":"llama"}');
+    return folder;
+  }
+  /** 1 and 2. */
+  const ENCODED = {
+    f32: Float32Array.of(1, 2),
+    bf16: Uint16Array.of(0x3f80, 0x4000),
+    f16: Uint16Array.of(0x3c00, 0x4000),
+  };
+  const tensorsOf = (types: readonly string[], ...values: number[]) =>
+    new Map(types.map((name) => [name, floatTensor([2], Float32Array.from(values))]));
+  const stored = async (folder: string, name: string) => [...(await (await openCheckpoint(folder)).read(name))];
+
+  test.each([
+    ['f32', [1 + 2 ** -20, 2], 1, 'float32'],
+    // Halfway between two neighbours: to the even one.
+    ['bf16', [1 + 2 ** -8, 2 + 2 ** -6], 1, 'bfloat16'],
+    ['f16', [1 + 2 ** -11, 2 + 2 ** -9], 1, 'float16'],
+    ['bf16', [1 + 2 ** -12, 2 - 2 ** -12], 0, 'bfloat16'],
+  ] as const)('%s: %j', async (type, values, changedWeights, name) => {
+    const [sourceFolder, folder] = [await sourceOf(type), await temporaryFolder()];
+    const written = await writeModel(folder, { sourceFolder, tensors: tensorsOf([type], ...values) });
+    expect(written).toEqual({ dataTypes: [type], weights: 2, changedWeights });
+    const rounded = type === 'f32' ? [...values] : changedWeights === 0 ? [1, 2] : [1, values[1]];
+    expect(await stored(folder, type)).toEqual(rounded);
+    expect(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')).torch_dtype).toBe(name);
+  });
+
+  test('where the source mixes types, each tensor keeps its own and the configuration stays', async () => {
+    const types = ['bf16', 'f32'] as const;
+    const [sourceFolder, folder] = [await sourceOf(...types), await temporaryFolder()];
+    const written = await writeModel(folder, { sourceFolder, tensors: tensorsOf(types, 1 + 2 ** -12, 2) });
+    expect(written).toEqual({ dataTypes: expect.arrayContaining([...types]), weights: 4, changedWeights: 1 });
+    expect(await stored(folder, 'f32')).toEqual([1 + 2 ** -12, 2]);
+    expect(await stored(folder, 'bf16')).toEqual([1, 2]);
+    expect(await readFile(join(folder, 'config.json'), 'utf8')).toBe('{"model_type":"llama"}');
+  });
+
+  test('a weight beyond the type is an error that names it', async () => {
+    const [sourceFolder, folder] = [await sourceOf('f16'), await temporaryFolder()];
+    const writing = writeModel(folder, { sourceFolder, tensors: tensorsOf(['f16'], 70_000, 1) });
+    await expect(writing).rejects.toMatchObject({ reason: 'WEIGHT_TOO_LARGE', metadata: { tensor: 'f16' } });
+  });
+});
+
 test('a configuration without a type gets one', async () => {
   const [sourceFolder, folder] = [await source(), await temporaryFolder()];
   await writeFile(join(sourceFolder, 'config.json'), '{"model_type":"llama"}');
-  await writeModel(folder, { sourceFolder, tensors: trained });
+  await writeModel(folder, { sourceFolder, tensors: trained, dataType: 'f32' });
   const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
   expect(config).toEqual({ model_type: 'llama', torch_dtype: 'float32' });
 });
@@ -64,7 +115,7 @@ test('names without the base model’s prefix stay so', async () => {
   await writeModel(folder, { sourceFolder, tensors: new Map([['transformer.w', tensor]]) });
   const archive = await openCheckpoint(folder);
   expect([...archive.tensors.keys()].sort()).toEqual(['buffer', 'w']);
-  expect(await archive.read('w')).toEqual(tensor.data);
+  expect(await archive.read('w')).toEqual(Float32Array.of(1.1015625, -2.203125));
 });
 
 test('a stored copy of a trained embedding is left out, a head that was trained is not', async () => {

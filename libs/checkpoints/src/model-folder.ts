@@ -1,6 +1,6 @@
 import { copyFile, mkdir, readdir, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { AlphapoError, type FloatTensor, type FloatTensors, sameShape } from '@alphapo/base';
+import { AlphapoError, type DataType, type FloatTensor, type FloatTensors, sameShape } from '@alphapo/base';
 import {
   encodeFloats,
   type FloatDataType,
@@ -41,40 +41,119 @@ const TORCH_NAMES: Readonly<Record<FloatDataType, string>> = {
   bf16: 'bfloat16',
 };
 
+/** What became of the trained weights in their files. */
+export interface WrittenModel {
+  /** As trained tensors are stored now, each type once. */
+  readonly dataTypes: readonly FloatDataType[];
+  /** Elements of trained tensors. */
+  readonly weights: number;
+  /** Those that differ from the source, as stored: small updates can be lost in the rounding to 16 bits. */
+  readonly changedWeights: number;
+}
+
 /**
- * Writes a Hugging Face model folder: the model in `sourceFolder` with `tensors` in place of its own of these names,
- * stored as `dataType` (f32 unless given) under the names that the source has; other tensors as they are, but for a
- * stored copy of a trained embedding. Tokenizer files and generation settings are copied where the source has them, and
+ * Writes a Hugging Face model folder: the model in `sourceFolder` with `tensors` in place of its own of these names, under the names
+ * that the source has. They are rounded to `dataType`, or each to the type that the source stores it in (the default). Other
+ * tensors stay as they are, but for a stored copy of a trained embedding. Tokenizer files and generation settings are copied where the source has them, and
  * `config.json` with the data type of the weights, since transformers casts to it on loading. Shards above 5 GB.
  *
  * Throws TENSORS_MISMATCH where the source lacks a tensor or has it in another shape, INVALID_TARGET_FOLDER where
- * source and target are the same, and the errors of reading the source.
+ * source and target are the same, WEIGHT_TOO_LARGE where a weight is beyond the data type, and the errors of reading the source.
  */
 export async function writeModel(
   folder: string,
-  model: { readonly sourceFolder: string; readonly tensors: FloatTensors; readonly dataType?: FloatDataType },
-): Promise<void> {
-  const { sourceFolder, tensors, dataType = 'f32' } = model;
+  model: {
+    readonly sourceFolder: string;
+    readonly tensors: FloatTensors;
+    readonly dataType?: FloatDataType | 'as-stored' | undefined;
+  },
+): Promise<WrittenModel> {
+  const { sourceFolder, tensors, dataType = 'as-stored' } = model;
   const source = await openCheckpoint(sourceFolder);
   const trained = underStoredNames(source, tensors, sourceFolder);
   await checkTarget(folder, sourceFolder);
-  await writeShardedCheckpoint(folder, merged(source, trained, dataType), MAX_SHARD_BYTES);
+  const written = new TrainedWeights(source, dataType);
+  await writeShardedCheckpoint(folder, merged(source, trained, written), MAX_SHARD_BYTES);
   await onFile(folder, async () => {
     for (const name of await readdir(sourceFolder)) {
       if (COMPANION_FILES.has(name)) await copyFile(join(sourceFolder, name), join(folder, name));
     }
   });
-  await writeConfig(folder, sourceFolder, dataType);
+  const types = written.summary.dataTypes;
+  // Where types are mixed, the source's configuration says what transformers casts to.
+  const [only] = types;
+  await writeConfig(folder, sourceFolder, types.length === 1 ? only : undefined);
+  return written.summary;
 }
 
-function* merged(source: TensorArchive, trained: FloatTensors, dataType: FloatDataType): Generator<TensorToWrite> {
+/** Trained weights on their way into files. */
+class TrainedWeights {
+  readonly #source: TensorArchive;
+  readonly #dataType: FloatDataType | 'as-stored';
+  /** By name: a tensor may be asked for again. */
+  readonly #written = new Map<string, { dataType: FloatDataType; weights: number; changed: number }>();
+
+  constructor(source: TensorArchive, dataType: FloatDataType | 'as-stored') {
+    this.#source = source;
+    this.#dataType = dataType;
+  }
+
+  /** The type that a tensor is stored in. */
+  typeOf(name: string): FloatDataType {
+    const { dtype } = this.#source.entry(name);
+    if (this.#dataType !== 'as-stored') return this.#dataType;
+    return isFloat(dtype) ? dtype : 'f32';
+  }
+
+  /** A tensor's elements as they are stored. Errors: WEIGHT_TOO_LARGE. */
+  async encode(name: string, { data }: FloatTensor): Promise<ReturnType<typeof encodeFloats>> {
+    const dataType = this.typeOf(name);
+    const encoded = encodeFloats(dataType, data);
+    const before = encodeFloats(dataType, await this.#source.read(name));
+    const infinity = INFINITIES[dataType];
+    let changed = 0;
+    for (let i = 0; i < data.length; i++) {
+      if (encoded[i] !== before[i]) changed++;
+      if (infinity !== undefined && ((encoded[i] as number) & 0x7fff) === infinity && Number.isFinite(data[i])) {
+        throw tooLarge(name, data[i] as number, dataType);
+      }
+    }
+    this.#written.set(name, { dataType, weights: data.length, changed });
+    return encoded;
+  }
+
+  get summary(): WrittenModel {
+    const tensors = [...this.#written.values()];
+    return {
+      dataTypes: [...new Set(tensors.map(({ dataType }) => dataType))],
+      weights: tensors.reduce((sum, { weights }) => sum + weights, 0),
+      changedWeights: tensors.reduce((sum, { changed }) => sum + changed, 0),
+    };
+  }
+}
+
+/** Bits of infinity, without the sign, in the types that are narrower than what is trained. */
+const INFINITIES: Partial<Record<FloatDataType, number>> = { f16: 0x7c00, bf16: 0x7f80 };
+
+const isFloat = (dtype: DataType): dtype is FloatDataType => dtype in TORCH_NAMES;
+
+function tooLarge(tensor: string, value: number, dataType: FloatDataType): AlphapoError {
+  return new AlphapoError(
+    'failed-precondition',
+    'WEIGHT_TOO_LARGE',
+    `${tensor} has a weight of ${value}, which ${TORCH_NAMES[dataType]} cannot hold: save it as bfloat16 or float32`,
+    { metadata: { tensor } },
+  );
+}
+
+function* merged(source: TensorArchive, trained: FloatTensors, written: TrainedWeights): Generator<TensorToWrite> {
   const headIsCopy = !trained.has(HEAD) && [...trained.keys()].some((name) => EMBEDDING.test(name));
   for (const { name, dtype, shape } of source.tensors.values()) {
     if (name === HEAD && headIsCopy) continue;
     const tensor = trained.get(name);
     yield tensor === undefined
       ? { name, dtype, shape, data: () => source.readBytes(name) }
-      : { name, dtype: dataType, shape, data: () => encodeFloats(dataType, tensor.data) };
+      : { name, dtype: written.typeOf(name), shape, data: () => written.encode(name, tensor) };
   }
 }
 
@@ -82,15 +161,17 @@ function* merged(source: TensorArchive, trained: FloatTensors, dataType: FloatDa
  * transformers 4 calls the field `torch_dtype`, transformers 5 `dtype`. Edited as text: JavaScript would write the
  * number 10000.0 as 10000, which Python tells apart.
  */
-async function writeConfig(folder: string, sourceFolder: string, dataType: FloatDataType): Promise<void> {
+async function writeConfig(folder: string, sourceFolder: string, dataType: FloatDataType | undefined): Promise<void> {
   const file = join(sourceFolder, CONFIG_FILE);
   const text = (await readSmallFile(file, MAX_CONFIG_BYTES)).toString();
-  const name = JSON.stringify(TORCH_NAMES[dataType]);
-  const field = /("(?:torch_)?dtype"\s*:\s*)(?:"[^"]*"|null)/g;
-  const changed = field.test(text)
-    ? text.replace(field, `$1${name}`)
-    : text.replace('{', `{\n  "torch_dtype": ${name},`);
+  const changed = dataType === undefined ? text : withDataType(text, TORCH_NAMES[dataType]);
   await replaceFile(join(folder, CONFIG_FILE), (handle) => handle.writeFile(changed));
+}
+
+function withDataType(config: string, dataType: string): string {
+  const name = JSON.stringify(dataType);
+  const field = /("(?:torch_)?dtype"\s*:\s*)(?:"[^"]*"|null)/g;
+  return field.test(config) ? config.replace(field, `$1${name}`) : config.replace('{', `{\n  "torch_dtype": ${name},`);
 }
 
 function underStoredNames(source: TensorArchive, tensors: FloatTensors, sourceFolder: string): FloatTensors {

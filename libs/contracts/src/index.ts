@@ -7,8 +7,10 @@ export {
   DEFAULT_PACK_TOKENS,
 } from './compute-settings.ts';
 export { computeFromWire, computeToWire } from './compute-wire.ts';
+export { descriptorSetFile } from './descriptor-set.ts';
 export { drainTimeSchema } from './drain-time.ts';
 export { type Dtype, dtypeSchema } from './dtype.ts';
+export { parseEnvironment, readSecret, type SecretSource, secretSource } from './environment.ts';
 export { OPTIMIZER_UNAVAILABLE } from './error-reasons.ts';
 export { type ExecutionProvider, executionProviderSchema } from './execution-provider.ts';
 export * from './generated/alphapo/v1/events.ts';
@@ -19,6 +21,7 @@ export * from './generated/alphapo/v1/scorer.ts';
 export { DataType as WireDataType, TensorChunk } from './generated/alphapo/v1/tensor.ts';
 export * from './generated/alphapo/v1/tokenizer.ts';
 export * as keda from './generated/externalscaler/externalscaler.ts';
+export { messageJson } from './message-json.ts';
 export {
   averagesOverTokens,
   type NllAverage,
@@ -31,7 +34,21 @@ export {
 } from './objective.ts';
 export { objectiveSettings } from './objective-settings.ts';
 export { objectiveFromWire, objectiveToWire } from './objective-wire.ts';
-export { type RunFacts, type RunSettings, resolveRunSpecification, runSettingsSchema } from './run-settings.ts';
+export {
+  type Adjustment,
+  type RunFacts,
+  type RunSettings,
+  resolveRun,
+  resolveRunSpecification,
+  runSettingsSchema,
+} from './run-settings.ts';
+export {
+  parseRunSettings,
+  readRunSettings,
+  readSettingsFile,
+  type SettingsFile,
+  TRAIN_ONLY_SETTINGS,
+} from './run-settings-file.ts';
 export {
   type RunSpecification,
   runSpecificationDigest,
@@ -39,7 +56,7 @@ export {
   type TrainingMethod,
   trainingMethodSchema,
 } from './run-specification.ts';
-export { kebabCase } from './setting-names.ts';
+export { camelCase, kebabCase } from './setting-names.ts';
 export {
   CONTROL_HEADER,
   type DeadLetter,
@@ -54,8 +71,5 @@ export {
 } from './topics.ts';
 export { trainingMethodFromWire, trainingMethodToWire } from './training-method-wire.ts';
 export { type SkippedStep, type TrainingStep, trainingStepSchema } from './training-step.ts';
-
-/** The descriptors of all messages and services, for reflection. */
-export const descriptorSetFile = new URL('./generated/descriptor-set.binpb', import.meta.url);
-export { parseEnvironment, readSecret, type SecretSource, secretSource } from './environment.ts';
-export { parseRunSettings, readSettingsFile } from './run-settings-file.ts';
+export { readNumber, type WrittenNumber } from './written-number.ts';
+export { parseYaml } from './yaml.ts';

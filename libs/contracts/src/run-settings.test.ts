@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import { MAX_RECORD_BYTES, PreferenceBatch } from './index.ts';
-import { type RunSettings, resolveRunSpecification, runSettingsSchema } from './run-settings.ts';
+import { type RunSettings, resolveRun, resolveRunSpecification, runSettingsSchema } from './run-settings.ts';
 import { readSettingsFile } from './run-settings-file.ts';
 
 const facts = { maxPositions: 4096, linearLayers: ['v_proj', 'q_proj'], parameterCount: 1e6, pairs: 1000 };
@@ -80,5 +80,61 @@ test('a file of settings that is too long to be one is refused by name', async (
   await expect(readSettingsFile(file)).rejects.toMatchObject({
     reason: 'INVALID_CONFIG_FILE',
     message: `${file}: has more than 65536 characters: is it the right file?`,
+  });
+});
+
+describe('a run that would train nothing', () => {
+  const run = (pairs: number | undefined, settings: Partial<RunSettings> = {}) => {
+    const { specification, adjustments } = resolveRun(runSettingsSchema.parse(settings), { ...facts, pairs });
+    const { batch, schedule } = specification;
+    return {
+      ...{ batch: batch.pairs, shards: batch.shards, steps: schedule.totalSteps, warmup: schedule.warmupSteps },
+      said: adjustments.map(({ setting }) => setting),
+    };
+  };
+  const usual = { batch: 128, shards: 4, said: [] };
+
+  test.each<[number, Partial<RunSettings>, ReturnType<typeof run>]>([
+    [1, {}, { batch: 1, shards: 1, steps: 1, warmup: 0, said: ['batchSize', 'warmupRatio'] }],
+    [4, {}, { batch: 1, shards: 1, steps: 4, warmup: 1, said: ['batchSize'] }],
+    [10, {}, { batch: 1, shards: 1, steps: 10, warmup: 1, said: ['batchSize'] }],
+    [100, {}, { batch: 8, shards: 4, steps: 13, warmup: 2, said: ['batchSize'] }],
+    [128, {}, { batch: 16, shards: 4, steps: 8, warmup: 1, said: ['batchSize'] }],
+    [50, { steps: 200 }, { batch: 4, shards: 4, steps: 200, warmup: 20, said: ['batchSize'] }],
+  ])('%d pairs with %j make a smaller default batch', (pairs, settings, expected) => {
+    expect(run(pairs, settings)).toEqual(expected);
+  });
+
+  test.each<[number | undefined, Partial<RunSettings>, ReturnType<typeof run>]>([
+    // More than one step of the default batch, as in the releases before.
+    [129, {}, { ...usual, steps: 2, warmup: 1 }],
+    [128, { epochs: 3 }, { ...usual, steps: 3, warmup: 1 }],
+    [1000, {}, { ...usual, steps: 8, warmup: 1 }],
+    // Services do not know the number of pairs.
+    [undefined, { steps: 20 }, { ...usual, steps: 20, warmup: 2 }],
+    [10, { batchSize: 2, shards: 4 }, { ...usual, batch: 2, steps: 5, warmup: 1 }],
+  ])('%s pairs with %j keep the batch', (pairs, settings, expected) => {
+    expect(run(pairs, settings)).toEqual(expected);
+  });
+
+  test.each<[Partial<RunSettings>, number, string[]]>([
+    [{ steps: 2, warmupSteps: 1000 }, 1, ['warmupSteps']],
+    [{ steps: 1 }, 0, ['warmupRatio']],
+    [{ steps: 1, warmupSteps: 0 }, 0, []],
+    [{ steps: 10, warmupRatio: 1 }, 9, ['warmupRatio']],
+    [{ steps: 10, warmupSteps: 9 }, 9, []],
+  ])('%j leaves the last step its full rate', (settings, warmup, said) => {
+    expect(run(undefined, settings)).toMatchObject({ warmup, said });
+  });
+
+  test('what is used instead is said with why', () => {
+    const { adjustments } = resolveRun(runSettingsSchema.parse({ warmupSteps: 1000, steps: 2 }), {
+      ...facts,
+      pairs: 10,
+    });
+    expect(adjustments.map(({ message }) => message)).toEqual([
+      'batch-size: 1 instead of the default 128, because there are 10 pairs to train on; give --batch-size to choose it',
+      'warmup-steps: 1 warm-up steps instead of 1000, because the run has 2 steps, and the last one needs the full learning rate',
+    ]);
   });
 });

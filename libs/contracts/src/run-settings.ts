@@ -4,7 +4,11 @@ import { DEFAULT_PACK_TOKENS } from './compute-settings.ts';
 import { dtypeSchema } from './dtype.ts';
 import { objectiveSettings, resolveObjective } from './objective-settings.ts';
 import { type RunSpecification, runSpecificationSchema } from './run-specification.ts';
-import { settingError } from './setting-names.ts';
+import { kebabCase, settingError } from './setting-names.ts';
+
+const DEFAULT_BATCH_PAIRS = 128;
+/** Steps per epoch that a default batch leaves, where the data is smaller than the usual one. */
+const FEWEST_STEPS = 8;
 
 /**
  * A run as people write it: in YAML, as options of the command line, or below `policy:` in the Helm values; the same
@@ -19,7 +23,11 @@ export const runSettingsSchema = z.strictObject({
     .describe(
       'peak learning rate (default: 5e-7 for all weights, alphapo 7e-7, orpo 8e-6, sft 2e-5; ten times that for LoRA)',
     ),
-  batchSize: z.int().positive().default(128).describe('pairs per optimizer step'),
+  batchSize: z
+    .int()
+    .positive()
+    .optional()
+    .describe(`pairs per optimizer step (default: ${DEFAULT_BATCH_PAIRS}; fewer where the data has fewer pairs)`),
   epochs: z.number().positive().optional().describe('passes over the data (default: 1)'),
   steps: z.int().positive().optional().describe('optimizer steps; give this or epochs'),
   warmupRatio: z.number().min(0).max(1).optional().describe('share of the steps with growing rate (default: 0.1)'),
@@ -78,8 +86,30 @@ const LORA_RATE_FACTOR = 10;
 /** Packed copies take some eight bytes a parameter: 2 GB. */
 const MOST_PACKED_PARAMETERS = 250e6;
 
+/** A setting that means something else than its default or its value says, because it would train nothing. */
+export interface Adjustment {
+  /** The key of the setting. */
+  readonly setting: keyof RunSettings;
+  /** For people: what is used instead, and why. */
+  readonly message: string;
+}
+
+/** A run as it will be, with what was not taken as it stands. */
+export interface ResolvedRun {
+  readonly specification: RunSpecification;
+  readonly adjustments: readonly Adjustment[];
+}
+
 /** The specification that settings mean for a model and data. Errors: INVALID_SETTING with the key. */
 export function resolveRunSpecification(settings: RunSettings, facts: RunFacts): RunSpecification {
+  return resolveRun(settings, facts).specification;
+}
+
+/**
+ * The run that settings mean for a model and data. Two settings adapt where they would train nothing: a default batch that is
+ * larger than the data, and a warm-up that takes all steps. Errors: INVALID_SETTING with the key.
+ */
+export function resolveRun(settings: RunSettings, facts: RunFacts): ResolvedRun {
   const maxLength = settings.maxLength ?? Math.min(DEFAULT_LENGTH, facts.maxPositions);
   if (maxLength > facts.maxPositions) {
     settingError('maxLength', `${maxLength} is more than the ${facts.maxPositions} positions of the model`);
@@ -89,8 +119,10 @@ export function resolveRunSpecification(settings: RunSettings, facts: RunFacts):
   if (maxPromptLength >= maxLength) {
     settingError('maxPromptLength', `${maxPromptLength} leaves no room for responses within max-length ${maxLength}`);
   }
-  checkBatch({ pairs: settings.batchSize, shards: settings.shards }, maxLength);
-  const totalSteps = totalStepsOf(settings, facts);
+  const { batch, adjustment: smallerBatch } = batchOf(settings, facts);
+  checkBatch(batch, maxLength);
+  const totalSteps = totalStepsOf(settings, facts, batch.pairs);
+  const { warmupSteps, adjustment: shorterWarmup } = warmupOf(settings, totalSteps);
   const { objective, learningRate: fullRate } = resolveObjective(settings);
   const specification = runSpecificationSchema.safeParse({
     objective,
@@ -110,8 +142,8 @@ export function resolveRunSpecification(settings: RunSettings, facts: RunFacts):
       weightDecay: settings.weightDecay,
       maxGradNorm: settings.maxGradNorm,
     },
-    schedule: { kind: settings.scheduler, warmupSteps: warmupStepsOf(settings, totalSteps), totalSteps },
-    batch: { pairs: settings.batchSize, shards: settings.shards },
+    schedule: { kind: settings.scheduler, warmupSteps, totalSteps },
+    batch,
     lengths: { maxLength, maxPromptLength },
     compute: {
       packTokens: settings.packTokens ?? DEFAULT_PACK_TOKENS,
@@ -122,7 +154,10 @@ export function resolveRunSpecification(settings: RunSettings, facts: RunFacts):
     dtype: settings.dtype,
     seed: settings.seed,
   } satisfies RunSpecification);
-  if (specification.success) return specification.data;
+  if (specification.success) {
+    const adjustments = [smallerBatch, shorterWarmup].filter((adjustment) => adjustment !== undefined);
+    return { specification: specification.data, adjustments };
+  }
   const [issue] = specification.error.issues;
   return settingError(
     issue?.path.join('.') ?? '',
@@ -135,16 +170,52 @@ function packsWeights({ packWeights, full }: RunSettings, { parameterCount }: Ru
   return packWeights ?? (!full && parameterCount <= MOST_PACKED_PARAMETERS);
 }
 
-function totalStepsOf({ steps, epochs, batchSize }: RunSettings, { pairs }: RunFacts): number {
+/** A value, and why it is not the one that the settings or their defaults name. */
+type Adjusted<T> = T & { readonly adjustment?: Adjustment };
+
+/**
+ * The batch as it is given, or the default one. Where the data makes no more than one default batch, it is smaller, a power of two:
+ * one step teaches nothing, and the same pair would stand in a batch more than once. Shards are no more than its pairs.
+ */
+function batchOf(settings: RunSettings, { pairs }: RunFacts): Adjusted<{ readonly batch: RunSpecification['batch'] }> {
+  const { batchSize, shards } = settings;
+  if (batchSize !== undefined) return { batch: { pairs: batchSize, shards } };
+  const usual = { pairs: DEFAULT_BATCH_PAIRS, shards };
+  if (pairs === undefined) return { batch: usual };
+  const onlyStep = settings.steps === undefined && totalStepsOf(settings, { pairs }, DEFAULT_BATCH_PAIRS) === 1;
+  if (pairs >= DEFAULT_BATCH_PAIRS && !onlyStep) return { batch: usual };
+  const smaller = 2 ** Math.floor(Math.log2(Math.max(1, pairs / FEWEST_STEPS)));
+  const message =
+    `batch-size: ${smaller} instead of the default ${DEFAULT_BATCH_PAIRS}, because there ${pairs === 1 ? 'is 1 pair' : `are ${pairs} pairs`} to train on; ` +
+    'give --batch-size to choose it';
+  return {
+    batch: { pairs: smaller, shards: Math.min(shards, smaller) },
+    adjustment: { setting: 'batchSize', message },
+  };
+}
+
+function totalStepsOf({ steps, epochs }: RunSettings, { pairs }: Pick<RunFacts, 'pairs'>, batchPairs: number): number {
   if (steps !== undefined && epochs !== undefined) settingError('steps', 'give steps or epochs, not both');
   if (steps !== undefined) return steps;
   if (pairs === undefined) settingError('steps', 'is needed where the number of pairs is not known beforehand');
-  return Math.max(1, Math.ceil((Math.round(pairs * (epochs ?? 1)) || 1) / batchSize));
+  return Math.max(1, Math.ceil((Math.round(pairs * (epochs ?? 1)) || 1) / batchPairs));
 }
 
-function warmupStepsOf({ warmupSteps, warmupRatio }: RunSettings, totalSteps: number): number {
+/**
+ * The steps of the warm-up. The first of them has rate 0, as in transformers, and the step after them has the peak: a warm-up of
+ * all steps would never get there, and one step would train nothing. So at least the last step has the peak.
+ */
+function warmupOf(settings: RunSettings, totalSteps: number): Adjusted<{ readonly warmupSteps: number }> {
+  const { warmupSteps, warmupRatio } = settings;
   if (warmupSteps !== undefined && warmupRatio !== undefined) {
     settingError('warmupSteps', 'give warmup-steps or warmup-ratio, not both');
   }
-  return warmupSteps ?? Math.ceil(totalSteps * (warmupRatio ?? 0.1));
+  const asked = warmupSteps ?? Math.ceil(totalSteps * (warmupRatio ?? 0.1));
+  if (asked < totalSteps) return { warmupSteps: asked };
+  const shorter = totalSteps - 1;
+  const setting = warmupSteps === undefined ? 'warmupRatio' : 'warmupSteps';
+  const message =
+    `${kebabCase(setting)}: ${shorter} warm-up steps instead of ${asked}, because the run has ${totalSteps === 1 ? '1 step' : `${totalSteps} steps`}, ` +
+    'and the last one needs the full learning rate';
+  return { warmupSteps: shorter, adjustment: { setting, message } };
 }

@@ -1,4 +1,4 @@
-import { splitMessages, splitTexts, withoutPrompt } from './implicit-prompt.ts';
+import { indexOfRun, overlap, splitMessages, splitTexts } from './implicit-prompt.ts';
 
 const user = (content: string) => ({ role: 'user', content });
 const assistant = (content: string) => ({ role: 'assistant', content });
@@ -89,8 +89,21 @@ test('a turn of the assistant before the place where conversations part belongs 
   });
 });
 
-test('a response that repeats the prompt loses it, unless nothing would be left', () => {
-  expect(withoutPrompt([user('a'), assistant('b')], [user('a')])).toEqual([assistant('b')]);
-  expect(withoutPrompt([user('a')], [user('a')])).toEqual([user('a')]);
-  expect(withoutPrompt([user('x'), assistant('b')], [user('a')])).toEqual([user('x'), assistant('b')]);
+test('a run of messages is found where it stands, and an empty one nowhere', () => {
+  const messages = [user('a'), user('a'), assistant('b'), user('c')];
+  expect(indexOfRun(messages, [user('a'), assistant('b')])).toBe(1);
+  expect(indexOfRun(messages, [user('c'), assistant('b')])).toBe(-1);
+  expect(indexOfRun(messages, [])).toBe(-1);
+});
+
+test('the longest end of one conversation that another begins with', () => {
+  expect(overlap([user('s'), user('a'), assistant('b')], [user('a'), assistant('b'), user('c')])).toBe(2);
+  expect(overlap([user('a')], [user('b')])).toBe(0);
+  expect(overlap([user('a')], [])).toBe(0);
+});
+
+test('messages with other tool calls, names or reasoning are other messages', () => {
+  const call = (city: string) => ({ ...assistant('b'), tool_calls: [{ function: { arguments: { city } } }] });
+  const split = splitMessages([user('a'), call('Oslo'), user('c')], [user('a'), call('Rome'), user('c')]);
+  expect(split.prompt).toEqual([user('a')]);
 });

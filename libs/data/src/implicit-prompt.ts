@@ -2,7 +2,8 @@ import type { Message } from './preference.ts';
 
 /** Prompt and responses of two texts or conversations that begin alike. */
 
-const REPLY_MARK = '\n\nAssistant:';
+/** What stands before a response in a transcript in Anthropic's form. */
+export const REPLY_MARK = '\n\nAssistant:';
 
 /** Characters after which a line may break though no space follows: East Asian letters and punctuation. */
 const BREAKS_AFTER = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]/u;
@@ -29,14 +30,18 @@ function lastBreak(text: string, end: number): number {
   return 0;
 }
 
+/** Messages before a response, and the two responses. */
+export interface SplitMessages {
+  readonly prompt: readonly Message[];
+  readonly chosen: readonly Message[];
+  readonly rejected: readonly Message[];
+}
+
 /**
  * Splits two conversations after their common messages. The last message of each is always part of its response, and so
  * is what the assistant said directly before they part: a response begins with the assistant's turn.
  */
-export function splitMessages(
-  chosen: readonly Message[],
-  rejected: readonly Message[],
-): { prompt: readonly Message[]; chosen: readonly Message[]; rejected: readonly Message[] } {
+export function splitMessages(chosen: readonly Message[], rejected: readonly Message[]): SplitMessages {
   const limit = Math.min(chosen.length, rejected.length) - 1;
   let common = 0;
   while (common < limit && sameMessage(chosen[common], rejected[common])) common++;
@@ -44,12 +49,34 @@ export function splitMessages(
   return { prompt: chosen.slice(0, common), chosen: chosen.slice(common), rejected: rejected.slice(common) };
 }
 
-/** The messages after `prompt`, where a response repeats it. */
-export function withoutPrompt(response: readonly Message[], prompt: readonly Message[]): readonly Message[] {
-  const repeats = response.length > prompt.length && prompt.every((message, i) => sameMessage(message, response[i]));
-  return repeats ? response.slice(prompt.length) : response;
+/** Where `run` stands within the messages; -1 where it does not. An empty run stands nowhere. */
+export function indexOfRun(messages: readonly Message[], run: readonly Message[]): number {
+  if (run.length === 0) return -1;
+  return messages.findIndex((_, at) => run.every((message, i) => sameMessage(messages[at + i], message)));
 }
 
+/** How many of the last messages of `before` are what `after` begins with. */
+export function overlap(before: readonly Message[], after: readonly Message[]): number {
+  for (let count = Math.min(before.length, after.length); count > 0; count--) {
+    const start = before.length - count;
+    let same = 0;
+    while (same < count && sameMessage(before[start + same], after[same])) same++;
+    if (same === count) return count;
+  }
+  return 0;
+}
+
+/** White space around a message says nothing about whose it is. */
+export const sameText = (a: string | null | undefined, b: string | null | undefined): boolean =>
+  a === b || (a ?? '').trim() === (b ?? '').trim();
+
 function sameMessage(a: Message | undefined, b: Message | undefined): boolean {
-  return a?.role === b?.role && a?.content === b?.content;
+  if (a === undefined || b === undefined) return a === b;
+  return a.role === b.role && a.content === b.content && sameBeside(a, b);
+}
+
+/** Names, calls of tools and reasoning; most messages have none. */
+function sameBeside(a: Message, b: Message): boolean {
+  const beside = ({ role: _role, content: _content, ...others }: Message) => JSON.stringify(others);
+  return (Object.keys(a).length === 2 && Object.keys(b).length === 2) || beside(a) === beside(b);
 }

@@ -1,3 +1,4 @@
+export { type ColumnOptions, changesNothing, type LeftOut, type Winner } from './columns.ts';
 export { parsePreference } from './parse-preference.ts';
 export type {
   Json,
@@ -9,6 +10,9 @@ export type {
   RecordReason,
   Rejection,
 } from './preference.ts';
-export { type FileRecord, readRecords } from './read-records.ts';
+export type { FileRecord } from './reading/file-record.ts';
+export { type ChosenFiles, chooseFiles } from './reading/layout.ts';
+export { type ReadOptions, readFiles, readRecords } from './reading/read-records.ts';
+export { recordOf } from './record-of.ts';
 export { recordSchema } from './record-schema.ts';
 export { shuffledOrder } from './shuffle.ts';

@@ -21,11 +21,13 @@ describe('text', () => {
     });
   });
 
-  test('an instruction, with and without input', () => {
-    const responses = { chosen: 'c', rejected: 'r' };
-    expect(parsed({ instruction: 'p', ...responses })).toEqual(text);
-    expect(parsed({ instruction: 'p', input: '', ...responses })).toEqual(text);
-    expect(parsed({ instruction: 'Add', input: '1 2', ...responses })).toEqual({ ...text, prompt: 'Add\n\n1 2' });
+  test('two transcripts that repeat a prompt in the same form', () => {
+    const prompt = '\n\nHuman: Hi\n\nAssistant:';
+    const record = { prompt, chosen: `${prompt} Hello`, rejected: `${prompt} Bah` };
+    expect(parsed(record)).toEqual({ kind: 'text', prompt, chosen: ' Hello', rejected: ' Bah' });
+    // Other text may begin as its prompt does without repeating it.
+    const greeting = { prompt: 'Hello', chosen: 'Hello there', rejected: 'Hello you' };
+    expect(parsed(greeting)).toEqual({ kind: 'text', ...greeting });
   });
 
   test('two transcripts and their scores, the better one first or last', () => {
@@ -98,8 +100,8 @@ describe('conversations', () => {
     expect(parsed(record)).toEqual({ ...conversation, prompt: [system, user('p')] });
   });
 
-  test('several turns after the prompt are one response', () => {
-    const turns = [assistant('c'), user('more'), assistant('d')];
+  test('several messages of the assistant are one response', () => {
+    const turns = [assistant('c'), assistant('d')];
     expect(parsed({ prompt: [user('p')], chosen: turns, rejected: 'r' })).toEqual({ ...conversation, chosen: turns });
   });
 });
@@ -107,6 +109,16 @@ describe('conversations', () => {
 test('token ids are taken as they are', () => {
   const record = { prompt_ids: [1, 2], chosen_ids: [3], rejected_ids: [4, 0] };
   expect(parsed(record)).toEqual({ kind: 'tokens', prompt: [1, 2], chosen: [3], rejected: [4, 0] });
+});
+
+test('a weight is a number above 0, also as text; null is none', () => {
+  const record = { prompt: 'p', chosen: 'c', rejected: 'r' };
+  expect(parsed({ ...record, weight: 0.25 }).weight).toBe(0.25);
+  expect(parsed({ ...record, weight: '2.5' }).weight).toBe(2.5);
+  expect(parsed({ ...record, weight: null })).not.toHaveProperty('weight');
+  expect(parsePreference('{"prompt":"p","chosen":"c","rejected":"r","weight":NaN}')).toMatchObject({
+    reason: 'INVALID_WEIGHT',
+  });
 });
 
 test('an id is text or a number, also by the name prompt_id; null is none', () => {
@@ -130,6 +142,8 @@ describe('what is refused, and how its message names the place', () => {
       /^chosen and rejected missing; the record has question: name the better/,
       'chosen',
     ],
+    ['MISSING_FIELD', { prompt: 'p', choosen: 'c', rejected: 'r' }, /: rename choosen to chosen\?$/, 'chosen'],
+    ['MISSING_FIELD', { preferred_output: [] }, /^non_preferred_output missing/, 'non_preferred_output'],
     ['MISSING_FIELD', {}, /no fields/, 'chosen'],
     ['MISSING_FIELD', { prompt_ids: [1], chosen_ids: [2] }, /^rejected_ids missing/, 'rejected_ids'],
     ['MISSING_FIELD', { chosen_messages: [] }, /^rejected_messages missing/, 'rejected_messages'],
@@ -143,7 +157,7 @@ describe('what is refused, and how its message names the place', () => {
     ['NOT_AN_OBJECT', [], /not a list/],
     ['NOT_AN_OBJECT', null, /not null/],
     ['NOT_AN_OBJECT', 'text', /not a string/],
-    ['WRONG_TYPE', { ...pair, prompt: null }, /^prompt .*not null/, 'prompt'],
+    ['EMPTY_PROMPT', { ...pair, prompt: null }, /^the prompt is empty: prompt says nothing/, 'prompt'],
     ['WRONG_TYPE', { ...pair, chosen: true }, /^chosen .*not a boolean/, 'chosen'],
     ['WRONG_TYPE', { ...pair, rejected: 3 }, /^rejected .*not a number/, 'rejected'],
     ['WRONG_TYPE', { ...pair, id: {} }, /^id .*not an object/, 'id'],
@@ -166,7 +180,6 @@ describe('what is refused, and how its message names the place', () => {
     ['LONE_SURROGATE', { ...pair, chosen: 'c\ud83d' }, /^chosen has half/, 'chosen'],
     ['LONE_SURROGATE', { ...pair, prompt: [user('\udc00')] }, /^prompt\[0\]\.content has half/, 'prompt[0].content'],
     ['WRONG_TYPE', { text: ['a b', 'a c'], score: [0, 'x'] }, /^score must be two numbers/, 'score'],
-    ['WRONG_TYPE', { ...pair, id: 2 ** 60 }, /^id .*loses digits/, 'id'],
     ['WRONG_TYPE', { ...pair, prompt_id: true }, /^prompt_id .*not a boolean/, 'prompt_id'],
     ['WRONG_TYPE', { text: ['a', 1], score: [1, 0] }, /^text\[1\] .*not a number/, 'text[1]'],
     ['WRONG_TYPE', { text: ['a', 'b'], score: [1, 0, 0] }, /^score must be two/, 'score'],
@@ -175,6 +188,25 @@ describe('what is refused, and how its message names the place', () => {
     ['PROMPT_ENDS_WITH_ASSISTANT', { ...pair, prompt: [user('p'), assistant('a')] }, /move it/, 'prompt'],
     ['RESPONSE_NOT_ASSISTANT', { ...pair, chosen: [user('x'), assistant('c')] }, /^chosen .*"user"/, 'chosen'],
     ['RESPONSE_NOT_ASSISTANT', { ...pair, rejected: [assistant('c'), user('x')] }, /^rejected .*"user"/, 'rejected'],
+    [
+      'RESPONSE_NOT_ASSISTANT',
+      { ...pair, chosen: [assistant('c'), user('x'), assistant('d')] },
+      /^chosen has a message of "user" \(message 2\)/,
+      'chosen',
+    ],
+    [
+      'RESPONSE_NOT_ASSISTANT',
+      {
+        chosen: '\n\nHuman: Hi\n\nAssistant: Hello',
+        rejected: '\n\nHuman: Hi\n\nAssistant: Bah\n\nHuman: What?\n\nAssistant: Bah',
+      },
+      /^rejected has a message of "human"/,
+      'rejected',
+    ],
+    ['INVALID_WEIGHT', { ...pair, weight: -1 }, /^weight must be a number above 0, not -1/, 'weight'],
+    ['INVALID_WEIGHT', { ...pair, weight: 0 }, /not 0/, 'weight'],
+    ['INVALID_WEIGHT', { ...pair, weight: 'heavy' }, /not NaN/, 'weight'],
+    ['INVALID_WEIGHT', { ...pair, weight: true }, /not a boolean/, 'weight'],
     [
       'WRONG_TYPE',
       { ...pair, chosen: [{ role: 'assistant', content: [null] }] },

@@ -17,7 +17,10 @@ const EXPECTED: readonly (readonly [file: string, outcomes: Readonly<Record<stri
   ['pandalm-testset/pairs.jsonl', { messages: 836, EMPTY_RESPONSE: 52 }],
   ['pandalm-testset/raw/testset-v1.json', { MISSING_FIELD: 999 }],
   ['rasbt-instruction-preference/pairs.jsonl', { messages: 1094 }],
-  ['rasbt-instruction-preference/raw/instruction-data-with-preference.json', { text: 1094, IDENTICAL_RESPONSES: 6 }],
+  [
+    'rasbt-instruction-preference/raw/instruction-data-with-preference.json',
+    { messages: 1094, IDENTICAL_RESPONSES: 6 },
+  ],
   [
     'trl-zen-shapes/zen.json',
     { text: 38, messages: 38, UNPAIRED: 76, LANGUAGE_MODELLING: 38, PROMPT_ONLY: 38, STEPWISE_SUPERVISION: 19 },

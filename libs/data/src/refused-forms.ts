@@ -1,4 +1,5 @@
-import { type Fields, refuse } from './fields.ts';
+import { closestName } from './closest-name.ts';
+import { refuse } from './record-error.ts';
 
 /** Records that hold no pair: what they are, and what would make a pair of them. */
 
@@ -6,17 +7,20 @@ import { type Fields, refuse } from './fields.ts';
 const TOGETHER = [
   ['prompt_ids', 'chosen_ids', 'rejected_ids'],
   ['chosen_messages', 'rejected_messages'],
+  ['preferred_output', 'non_preferred_output'],
   ['chosen', 'rejected'],
 ] as const;
 
 /** Names the form of a record that is none of the accepted ones. */
-export function refuseForm(fields: Fields): never {
-  const has = (name: string) => Object.hasOwn(fields, name);
-  const there = Object.keys(fields).slice(0, 8).join(', ') || 'no fields';
+export function refuseForm(fields: readonly string[]): never {
+  const has = (name: string) => fields.includes(name);
+  const there = fields.slice(0, 8).join(', ') || 'no fields';
   for (const names of TOGETHER) {
     const missing = names.filter((name) => !has(name));
     if (missing.length === names.length) continue;
-    refuse('MISSING_FIELD', `${missing.join(' and ')} missing; the record has ${there}`, missing[0]);
+    const meant = fields.find((name) => closestName(name, missing) !== undefined);
+    const advice = meant === undefined ? '' : `: rename ${meant} to ${closestName(meant, missing)}?`;
+    refuse('MISSING_FIELD', `${missing.join(' and ')} missing; the record has ${there}${advice}`, missing[0]);
   }
   if (has('completions')) {
     refuse('STEPWISE_SUPERVISION', 'completions are steps of one response; a pair needs chosen and rejected');

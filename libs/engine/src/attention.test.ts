@@ -4,7 +4,7 @@ import { freshLora } from '@alphapo/models';
 import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import { batchTotals } from './batch-totals.ts';
 import { tinyConfigs, writeTinyModel } from './model-fixture.ts';
-import { batchFeeds, batchPairsFeed, pairFeeds } from './objective-feeds.ts';
+import { batchFeeds, batchPairsFeed, pairFeeds, weightFeed } from './objective-feeds.ts';
 import { packRows } from './pack.ts';
 import { gradientProgram } from './program.ts';
 import type { ProgramStyle } from './program-style.ts';
@@ -51,7 +51,13 @@ test.each(Object.entries(CONFIGS))(
       const pack = packRows(rows, folder.definition, program.windows);
       const totals = batchTotals(PAIRS);
       const outputs = await session.run({
-        ...{ ...pack.feeds, ...pairFeeds(pack), ...batchPairsFeed(totals), ...batchFeeds(SIMPO, totals) },
+        ...{
+          ...pack.feeds,
+          ...pairFeeds(pack),
+          ...weightFeed(pack.spans.map(() => ({}))),
+          ...batchPairsFeed(totals),
+          ...batchFeeds(SIMPO, totals),
+        },
         ...Object.fromEntries([...lora].map(([name, tensor]) => [name, { type: 'f32' as const, ...tensor }])),
       });
       return new Map(program.gradients.map(({ name, dense }) => [name, outputs[dense ?? '']?.data as Float32Array]));

@@ -1,4 +1,4 @@
-/** What a pair's part of the loss depends on besides the pair itself: the batch that it is averaged over. */
+/** What a pair's part of the loss depends on besides the pair itself: the counts that it is divided by, whatever the weights. */
 export interface BatchTotals {
   readonly batchPairs: number;
   /** Tokens of the chosen responses of all pairs of the batch. */

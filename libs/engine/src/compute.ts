@@ -18,7 +18,14 @@ import { decodeProgram, prefillProgram } from './generation/programs.ts';
 import { GradientSum } from './gradient-sum.ts';
 import { lossScaleFeed } from './loss-scale.ts';
 import { trainableParameters } from './model-graph.ts';
-import { batchFeeds, batchPairsFeed, pairFeeds, type ReferenceSums, referenceFeeds } from './objective-feeds.ts';
+import {
+  batchFeeds,
+  batchPairsFeed,
+  pairFeeds,
+  type ReferenceSums,
+  referenceFeeds,
+  weightFeed,
+} from './objective-feeds.ts';
 import { ObjectiveSession } from './objective-session.ts';
 import { outcome, pairNumbers, referenceSums, sequenceLogProbs } from './outcomes.ts';
 import { checkRow, groupRows, logitLayout, type PackLimits, packLimits, packRows } from './pack.ts';
@@ -190,6 +197,7 @@ export class Computer implements AsyncDisposable {
       chosen: scored.map(([chosen]) => chosen),
       rejected: scored.map(([, rejected]) => rejected),
       reference: compares ? referenceSums(await scoreRows(rows, this.#referenceChoice)) : undefined,
+      weights: pairs.map(({ weight }) => weight),
     };
     using session = await this.#objectives.acquire(JSON.stringify(objective), () => ObjectiveSession.open(objective));
     const values = await session.value.evaluate(sums, batch);
@@ -231,6 +239,8 @@ export class Computer implements AsyncDisposable {
       const outputs = await session.run({
         ...pack.feeds,
         ...pairFeeds(pack),
+        // Packs have the pairs in their order.
+        ...weightFeed(pairs.slice(outcomes.length, outcomes.length + group.length)),
         ...batchPairsFeed(request),
         ...lossScaleFeed(request, this.#style),
         ...batchFeeds(objective, request),

@@ -2,12 +2,17 @@ import type { FloatTensors } from '@alphapo/base';
 import type { ComputeSettings, Dtype, Objective, TrainingMethod } from '@alphapo/contracts';
 import type { BatchTotals } from './batch-totals.ts';
 import type { Continuation, GeneratedToken, GenerationRequest } from './generation/sequence.ts';
+import type { PolicyChoice } from './policy-choice.ts';
+
+export type { PolicyChoice } from './policy-choice.ts';
 
 /** A preference pair as token ids. */
 export interface PairTokens {
   readonly prompt: readonly number[];
   readonly chosen: readonly number[];
   readonly rejected: readonly number[];
+  /** What the pair counts in the loss: finite and at least 0; 1 where absent. */
+  readonly weight?: number | undefined;
 }
 
 /** One response after its prompt, as token ids. */
@@ -25,7 +30,7 @@ export interface SequenceLogProbs {
   readonly logProbs: Float32Array;
 }
 
-/** What a pair did in the forward pass. Rewards and loss as the objective defines them. */
+/** What a pair did in the forward pass. Rewards as the objective defines them, and its loss times the pair's weight. */
 export interface PairOutcome {
   readonly chosen: SequenceLogProbs;
   readonly rejected: SequenceLogProbs;
@@ -37,8 +42,8 @@ export interface PairOutcome {
 }
 
 /**
- * The gradient of a shard: of sum(loss of its pairs) / batchPairs, by trainable tensor, in the policy's order. Where the
- * objective averages over tokens, a pair's loss has its share of the whole batch's average.
+ * The gradient of a shard: of sum(weight * loss of its pairs) / batchPairs, by trainable tensor, in the policy's order. Where
+ * the objective averages over tokens, a pair's loss has its share of the whole batch's average.
  */
 export interface ShardGradient {
   readonly pairs: readonly PairOutcome[];
@@ -60,9 +65,6 @@ export interface GradientRequest extends BatchTotals {
   readonly policyDigest: string;
   readonly compute: ComputeSettings;
 }
-
-/** Which weights to compute with: the folder's own, or those with the trainable tensors of a loaded policy. */
-export type PolicyChoice = { readonly kind: 'base' } | { readonly kind: 'policy'; readonly digest: string };
 
 export interface ModelDescription {
   readonly modelType: string;

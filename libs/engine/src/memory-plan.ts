@@ -10,7 +10,7 @@ import type { ModelDefinition } from '@alphapo/models';
 import { attentionBlocks, keyCount, queryCount } from './attention-blocks.ts';
 import type { LogitLayout } from './head.ts';
 import { trainableParameters, type WeightSource } from './model-graph.ts';
-import { batchFeeds, batchPairsFeed, pairFeeds, referenceFeeds } from './objective-feeds.ts';
+import { batchFeeds, batchPairsFeed, pairFeeds, referenceFeeds, weightFeed } from './objective-feeds.ts';
 import { groupRows, logitLayout, packRows } from './pack.ts';
 import { gradientProgram, type Program, scoringProgram } from './program.ts';
 import { programStyle } from './program-style.ts';
@@ -140,6 +140,7 @@ function feedsOf(
   return {
     ...pack.feeds,
     ...pairFeeds(pack),
+    ...weightFeed(rows.map(() => ({}))),
     ...batchPairsFeed(batch),
     ...batchFeeds(objective, batch),
     ...(needsReference(objective) ? referenceFeeds({ chosen: zeros, rejected: zeros }) : {}),

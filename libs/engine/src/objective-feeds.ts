@@ -20,6 +20,11 @@ export const column = (values: readonly number[]): TensorData => ({
 
 const scalar = (value: number): TensorData => ({ type: 'f64', shape: [], data: Float64Array.of(value) });
 
+/** What each pair counts in the loss. */
+export const weightFeed = (pairs: readonly { readonly weight?: number | undefined }[]): Feeds => ({
+  pair_weights: column(pairs.map(({ weight }) => weight ?? 1)),
+});
+
 /** Which of a pack's log-probabilities belong to which response of which pair, and how many. */
 export function pairFeeds(pack: Pack): Feeds {
   const counts = (response: 0 | 1) => column(pack.spans.map((spans) => spans[response]?.count ?? 0));

@@ -20,10 +20,12 @@ export function objectiveProgram(objective: Objective): Graph {
 }
 
 /**
- * Adds the objective of summed log-probabilities [P], and the PAIR_OUTPUTS; returns the losses [P]. Inputs that it makes:
- * the responses' counts of tokens, `tokens_chosen` and `tokens_rejected` [P]; the sums under the reference,
- * `reference_chosen` and `reference_rejected` [P], where the objective has one; `chosen_tokens_per_pair` [] where it averages
- * over the tokens of the batch.
+ * Adds the objective of summed log-probabilities [P], and the PAIR_OUTPUTS; returns the losses times the weights [P]. Inputs
+ * that it makes: the weights, `pair_weights` [P]; the responses' counts of tokens, `tokens_chosen` and `tokens_rejected` [P];
+ * the sums under the reference, `reference_chosen` and `reference_rejected` [P], where the objective has one;
+ * `chosen_tokens_per_pair` [] where it averages over the tokens of the batch.
+ *
+ * A weight of 1 multiplies exactly, so pairs without weights have the same bits as in a program without them.
  */
 export function addObjective(graph: Graph, objective: Objective, sums: Record<'chosen' | 'rejected', Value>): Value {
   const perPair = (name: string) => graph.input(name, 'f64', ['P']);
@@ -36,8 +38,9 @@ export function addObjective(graph: Graph, objective: Objective, sums: Record<'c
     reference: needsReference(objective) ? { chosen: reference('chosen'), rejected: reference('rejected') } : undefined,
     chosenTokensPerPair: averagesOverTokens(objective) ? graph.input('chosen_tokens_per_pair', 'f64', []) : undefined,
   });
-  graph.output('pair_loss', result.loss);
+  const loss = mul(result.loss, perPair('pair_weights'));
+  graph.output('pair_loss', loss);
   graph.output('reward_chosen', result.rewardChosen);
   graph.output('reward_rejected', result.rewardRejected);
-  return result.loss;
+  return loss;
 }

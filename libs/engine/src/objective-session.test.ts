@@ -182,6 +182,30 @@ test.each(named)('%s is exact from -1e-12 to -1e4', async (_name, objective, for
   expect(worst).toBeLessThan(FLOAT64_RELATIVE);
 });
 
+test.each(named)('%s of pairs with weights is that of each pair times its weight', async (_name, objective) => {
+  const sums = sumsOf(PAIRS, usesReference(objective));
+  const weights = PAIRS.map((_, i) => [0, 0.3, 1, undefined, 2, 1e3][i % 6]);
+  const [plain, weighted] = [
+    await evaluateObjective(objective, sums),
+    await evaluateObjective(objective, { ...sums, weights }),
+  ];
+  const times = (values: Float64Array) => values.map((value, i) => value * (weights[i] ?? 1));
+  const relative = (found: Float64Array, expected: Float64Array) =>
+    Math.max(...found.map((x, i) => Math.abs(x - (expected[i] as number)) / (Math.abs(expected[i] as number) || 1)));
+  expect(weighted.loss).toEqual(times(plain.loss));
+  for (const gradient of ['gradientChosen', 'gradientRejected'] as const) {
+    expect(relative(weighted[gradient], times(plain[gradient]))).toBeLessThan(FLOAT64_RELATIVE);
+  }
+  expect(weighted.rewardChosen).toEqual(plain.rewardChosen);
+  expect(weighted.rewardRejected).toEqual(plain.rewardRejected);
+});
+
+test.each(named)('%s of the weight 1 has the bits of no weight', async (_name, objective) => {
+  const sums = sumsOf(PAIRS, usesReference(objective));
+  const weighted = await evaluateObjective(objective, { ...sums, weights: PAIRS.map(() => 1) });
+  expect(weighted).toEqual(await evaluateObjective(objective, sums));
+});
+
 test.each(named)('%s is finite where a probability is 1, or beyond by rounding', async (_name, objective) => {
   const ends = [0, 1e-6, 1e-12, -1e-300, -1, -1e4];
   const pairs = ends.flatMap((chosen) =>

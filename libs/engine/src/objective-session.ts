@@ -1,6 +1,6 @@
 import type { Objective } from '@alphapo/contracts';
 import { type BatchTotals, batchTotals } from './batch-totals.ts';
-import { batchFeeds, column, type ReferenceSums, referenceFeeds } from './objective-feeds.ts';
+import { batchFeeds, column, type ReferenceSums, referenceFeeds, weightFeed } from './objective-feeds.ts';
 import { objectiveProgram } from './objective-program.ts';
 import { Session } from './session.ts';
 
@@ -15,9 +15,14 @@ export interface PairSums {
   readonly chosen: readonly ResponseSum[];
   readonly rejected: readonly ResponseSum[];
   readonly reference: ReferenceSums | undefined;
+  /** What each pair counts in the loss; 1 where absent. */
+  readonly weights?: readonly (number | undefined)[];
 }
 
-/** What an objective makes of P pairs; each has P elements. Gradients are those of a pair's loss by its two sums. */
+/**
+ * What an objective makes of P pairs; each has P elements. Losses are times the weights; gradients are those of a pair's
+ * weighted loss by its two sums.
+ */
 export interface ObjectiveValues {
   readonly loss: Float64Array;
   readonly rewardChosen: Float64Array;
@@ -44,12 +49,14 @@ export class ObjectiveSession implements AsyncDisposable {
   }
 
   /** `batch`: the batch that the pairs are a part of. */
-  async evaluate({ chosen, rejected, reference }: PairSums, batch: BatchTotals): Promise<ObjectiveValues> {
+  async evaluate(sums: PairSums, batch: BatchTotals): Promise<ObjectiveValues> {
+    const { chosen, rejected, reference, weights } = sums;
     const outputs = await this.#session.run({
       sum_chosen: column(chosen.map(({ sum }) => sum)),
       sum_rejected: column(rejected.map(({ sum }) => sum)),
       tokens_chosen: column(chosen.map(({ tokens }) => tokens)),
       tokens_rejected: column(rejected.map(({ tokens }) => tokens)),
+      ...weightFeed(chosen.map((_, i) => ({ weight: weights?.[i] }))),
       ...(reference === undefined ? {} : referenceFeeds(reference)),
       ...batchFeeds(this.#objective, batch),
     });

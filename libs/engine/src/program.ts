@@ -27,7 +27,7 @@ interface LayoutStyle extends ProgramStyle {
 }
 
 /** A model over the tokens of a pack. */
-export function packGraph(
+function packGraph(
   folder: WeightSource,
   method: TrainingMethod | undefined,
   { precision, attention, activations }: ProgramStyle & Pick<ComputeSettings, 'activations'>,

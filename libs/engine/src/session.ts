@@ -24,8 +24,11 @@ export interface SessionOptions {
   readonly weightsFolder?: string;
   /** Writes a profile of every run in Chrome's trace format, to a file that starts with this. */
   readonly profilePrefix?: string;
+  /** Writes what ONNX Runtime does to stderr; that includes the execution provider of every node. */
+  readonly verbose?: boolean;
 }
 
+const LOG_EVERYTHING = 0;
 /** What ONNX Runtime would print about a failure is also in the error that it throws. */
 const LOG_NOTHING = 4;
 env.logLevel = 'fatal';
@@ -63,7 +66,7 @@ export class Session implements AsyncDisposable {
         interOpNumThreads: 1,
         executionMode: 'sequential',
         graphOptimizationLevel: 'all',
-        logSeverityLevel: LOG_NOTHING,
+        logSeverityLevel: options.verbose ? LOG_EVERYTHING : LOG_NOTHING,
         extra,
         ...(options.profilePrefix === undefined
           ? {}

@@ -1,10 +1,10 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
 import { wrongDigest } from './digests.ts';
+import { fetchFile } from './fetch-file.ts';
 import { Hub, type HubFile, type HubOptions } from './hub.ts';
 import { readRecord, writeRecord } from './record.ts';
-import { appendFrom, sizeOf } from './resumed-file.ts';
 import { takeTurn } from './turn.ts';
 
 export interface FetchOptions extends HubOptions {
@@ -12,10 +12,10 @@ export interface FetchOptions extends HubOptions {
   readonly out: string;
   /** SHA-256 in hexadecimal that files must have, by their names, whatever the hub says. */
   readonly pinned?: ReadonlyMap<string, string>;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: FetchProgress) => void;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
   /** Called once where another process is fetching into the folder, and is waited for. */
-  readonly onWait?: () => void;
+  readonly onWait?: (() => void) | undefined;
 }
 
 export interface FetchProgress {
@@ -35,8 +35,6 @@ export interface FetchedModel {
 
 /** What a model folder is read from: configuration, weights, tokenizer, chat template. */
 const WANTED = /^(?:[\w.-]+\.safetensors|[\w.-]+\.json|tokenizer\.model|chat_template\.jinja)$/;
-/** What is half there: a file is renamed only when its digest is the right one. */
-const UNFINISHED = '.unfinished';
 
 /**
  * Makes `out` the model folder of a repository's revision. What an interrupted call has fetched is not fetched again; each file
@@ -81,39 +79,11 @@ async function fetchAll(options: FetchOptions): Promise<FetchedModel> {
       fetchedBytes += bytes;
       options.onProgress?.({ file: file.path, fetchedBytes, totalBytes });
     };
-    await fetchFile(hub, commit, file, { ...options, pinned, onBytes });
+    await fetchFile(hub, commit, file, { ...options, folder: out, sha256: pinned.get(file.path), onBytes });
   }
   const names = files.map(({ path }) => path);
   await writeRecord(out, { repository, revision, commit, files: names });
   return { commit, files: names, fetched: true };
-}
-
-type FileOptions = Pick<FetchOptions, 'out' | 'signal'> & {
-  readonly pinned: ReadonlyMap<string, string>;
-  readonly onBytes: (bytes: number) => void;
-};
-
-/** Fetches what is not there. What is there and wrong, say of a commit before, is fetched anew. Errors: WRONG_DIGEST. */
-async function fetchFile(hub: Hub, commit: string, file: HubFile, options: FileOptions): Promise<void> {
-  const path = join(options.out, file.path);
-  const sha256 = options.pinned.get(file.path);
-  const digests = [file.digest, ...(sha256 === undefined ? [] : [{ algorithm: 'sha256', hex: sha256 } as const])];
-  if ((await sizeOf(path)) > 0 && (await wrongDigest(path, digests)) === undefined) {
-    options.onBytes(file.size);
-    return;
-  }
-  const unfinished = `${path}${UNFINISHED}`;
-  const content = await hub.content(commit, file);
-  for (;;) {
-    const begun = await sizeOf(unfinished);
-    if (begun <= file.size) await appendFrom(content, unfinished, options);
-    const wrong = await wrongDigest(unfinished, digests);
-    if (wrong === undefined) break;
-    options.onBytes(-(await sizeOf(unfinished)));
-    await rm(unfinished);
-    if (begun === 0) throw wrong;
-  }
-  await rename(unfinished, path);
 }
 
 function checkComplete(

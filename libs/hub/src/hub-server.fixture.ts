@@ -5,10 +5,13 @@ import type { AddressInfo } from 'node:net';
 
 const LARGE = 100_000;
 
-/** What a hub answers with over HTTP or HTTPS, of one repository; connections can be cut, and bytes damaged. */
+/** What a hub answers with over HTTP or HTTPS, of one model or data set; connections can be cut, and bytes damaged. */
 export class HubServer implements AsyncDisposable {
   readonly repository = 'team/model';
-  readonly commit = 'c0ffee'.padEnd(40, '0');
+  /** What the hub has there. */
+  kind: 'model' | 'dataset' = 'model';
+  /** What every revision names. */
+  commit = 'c0ffee'.padEnd(40, '0');
   readonly files: Map<string, Buffer>;
   /** Content requests are cut after so many bytes, this many times. */
   cuts = { after: 0, left: 0 };
@@ -45,16 +48,17 @@ export class HubServer implements AsyncDisposable {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     this.requests++;
-    const { pathname } = new URL(request.url ?? '', 'http://hub');
-    const content = `/${this.repository}/resolve/${this.commit}/`;
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://hub');
+    const content = `${this.kind === 'dataset' ? '/datasets' : ''}/${this.repository}/resolve/${this.commit}/`;
+    const api = `/api/${this.kind}s/${this.repository}`;
     if (this.status !== undefined) {
       this.#json(response, { error: 'not now' }, this.status);
     } else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) {
       this.#json(response, { error: 'unauthorised' }, 401);
-    } else if (pathname.startsWith(`/api/models/${this.repository}/revision/`)) {
+    } else if (pathname.startsWith(`${api}/revision/`)) {
       this.#json(response, { id: this.repository, sha: this.commit, lastModified: '2026-01-01T00:00:00Z' });
-    } else if (pathname === `/api/models/${this.repository}/tree/${this.commit}`) {
-      this.#json(response, this.#tree());
+    } else if (pathname === `${api}/tree/${this.commit}`) {
+      this.#json(response, this.#tree(searchParams.get('recursive') === 'true'));
     } else if (pathname.startsWith(content) && this.files.has(pathname.slice(content.length))) {
       this.#content(pathname.slice(content.length), request, response);
     } else {
@@ -62,8 +66,9 @@ export class HubServer implements AsyncDisposable {
     }
   }
 
-  #tree(): object[] {
-    const entries = [...this.files].map(([path, bytes]) => {
+  #tree(recursive: boolean): object[] {
+    const shown = [...this.files].filter(([path]) => recursive || !path.includes('/'));
+    const entries = shown.map(([path, bytes]) => {
       const oid = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
       const entry = { type: 'file', path, size: bytes.length, oid };
       if (bytes.length < LARGE) return entry;

@@ -1,14 +1,18 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
-import { downloadFile, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
+import { datasetInfo, downloadFile, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
 import type { Digest } from './digests.ts';
 
 /** Request timeout and too many requests: they say nothing about who asks, and pass. */
 const PASSING = [408, 429];
 const HUGGING_FACE = 'https://huggingface.co';
 
+type RepositoryKind = 'model' | 'dataset';
+
 export interface HubOptions {
   /** `organisation/name`. */
   readonly repository: string;
+  /** `model` where absent. */
+  readonly kind?: RepositoryKind | undefined;
   /** Branch, tag or commit. */
   readonly revision: string;
   /** Of a hub that is compatible with Hugging Face's; Hugging Face's own where absent. */
@@ -33,17 +37,23 @@ export class Hub {
 
   /** The commit that the revision names now. */
   async commit(): Promise<string> {
-    const { repository: name, revision } = this.#options;
-    const { sha } = await this.#ask(() => modelInfo({ name, revision, additionalFields: ['sha'], ...this.#access }));
+    const { repository: name, revision, kind = 'model' } = this.#options;
+    const request = { name, revision, ...this.#access };
+    const { sha } = await this.#ask<{ readonly sha: string }>(() =>
+      kind === 'model'
+        ? modelInfo({ ...request, additionalFields: ['sha'] })
+        : datasetInfo({ ...request, additionalFields: ['sha'] }),
+    );
     return sha;
   }
 
-  /** The files at the top of the repository. */
+  /** The files at the top of a model's repository, and all files of a data set's. */
   async files(commit: string): Promise<readonly HubFile[]> {
-    const { repository: repo } = this.#options;
+    const recursive = this.#options.kind === 'dataset';
+    const request = { repo: this.#repo, revision: commit, recursive, ...this.#access };
     return this.#ask(async () => {
       const files: HubFile[] = [];
-      for await (const { type, path, size, oid, lfs } of listFiles({ repo, revision: commit, ...this.#access })) {
+      for await (const { type, path, size, oid, lfs } of listFiles(request)) {
         if (type !== 'file') continue;
         // Large files have the SHA-256 of their bytes, others git's digest of a blob.
         const digest: Digest =
@@ -56,17 +66,17 @@ export class Hub {
 
   /** A file's bytes, from any of them on. */
   async content(commit: string, { path, size }: HubFile): Promise<(from: number) => ReadableStream<Uint8Array>> {
-    const { repository: repo } = this.#options;
-    const request = { repo, path, revision: commit, xet: false, ...this.#access };
+    const { repository } = this.#options;
+    const request = { repo: this.#repo, path, revision: commit, xet: false, ...this.#access };
     const blob = await this.#ask(() => downloadFile(request));
     if (blob === null) {
-      throw new AlphapoError('not-found', 'FILE_NOT_FOUND', `${repo} has no ${path} at ${commit}`);
+      throw new AlphapoError('not-found', 'FILE_NOT_FOUND', `${repository} has no ${path} at ${commit}`);
     }
     if (blob.size !== size) {
       throw new AlphapoError(
         'data-loss',
         'WRONG_SIZE',
-        `${repo}: ${path} has ${blob.size} bytes, and ${size} in the list of files: try again`,
+        `${repository}: ${path} has ${blob.size} bytes, and ${size} in the list of files: try again`,
       );
     }
     return (from) => blob.slice(from).stream() as ReadableStream<Uint8Array>;
@@ -88,6 +98,11 @@ export class Hub {
     return { hubUrl, fetch: fetchWithToken };
   }
 
+  get #repo() {
+    const { repository: name, kind: type = 'model' } = this.#options;
+    return { type, name };
+  }
+
   async #ask<T>(question: () => Promise<T>): Promise<T> {
     const { repository, revision, endpoint = 'the hub' } = this.#options;
     try {
@@ -97,7 +112,7 @@ export class Hub {
         const advice =
           error.statusCode === 404
             ? 'check the names, and whether a token is needed'
-            : 'check the token, and whether its owner may read the model';
+            : 'check the token, and whether its owner may read it';
         throw new AlphapoError(
           'failed-precondition',
           'HUB_REFUSED',

@@ -2,7 +2,7 @@ import { AlphapoError } from '@alphapo/base';
 import { status } from '@grpc/grpc-js';
 import type { Method } from './handlers.ts';
 import { fromServiceError } from './status.ts';
-import { type CallSettings, cancelled, type Transport } from './transport.ts';
+import { type CallSettings, cancelled, type Transport, timeLimit } from './transport.ts';
 
 /**
  * Calls that stay in the process: the handler's own messages are handed over, neither serialized nor copied. Neither side
@@ -64,10 +64,11 @@ async function* answers(
     stop.abort(new AlphapoError('cancelled', 'CANCELLED', 'the client cancelled the call or its deadline passed'));
   };
   const cancel = () => leave(cancelled(address));
-  const late = { code: status.DEADLINE_EXCEEDED, details: `there was no answer within ${timeoutMs} ms` };
-  const timer = setTimeout(() => leave(fromServiceError(late, address)), timeoutMs);
+  const limitMs = timeLimit({ timeoutMs });
+  const late = { code: status.DEADLINE_EXCEEDED, details: `there was no answer within ${limitMs} ms` };
+  const timer = limitMs === undefined ? undefined : setTimeout(() => leave(fromServiceError(late, address)), limitMs);
   signal?.addEventListener('abort', cancel, { once: true });
-  const deadline = Date.now() + timeoutMs;
+  const deadline = limitMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + limitMs;
   const context = { signal: stop.signal, peer: 'in-process', method: name, deadline, authorization: undefined };
   const iterator = method.answer(request as never, context)[Symbol.asyncIterator]();
   try {

@@ -2,6 +2,9 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server as SocketServer } from 'node:net';
 import { AlphapoError, formatHostAndPort, messageOf, parseHostAndPort } from '@alphapo/base';
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
+import { repairGrpcJs } from './grpc-js-repairs.ts';
+
+repairGrpcJs();
 
 /** The port of a gRPC server, which takes a bounded number of connections at a time. */
 export class Listener implements Disposable {

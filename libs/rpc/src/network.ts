@@ -10,11 +10,12 @@ import {
   type ServiceDefinition,
   type ServiceError,
 } from '@grpc/grpc-js';
+import { peerOf } from './connection-problem.ts';
 import { FLOW_CONTROL_WINDOW_BYTES, KEEPALIVE, MAX_MESSAGE_BYTES } from './limits.ts';
 import type { RpcSecurity } from './security/rpc-security.ts';
 import { fromServiceError } from './status.ts';
 import { withTensorCodec } from './tensor-codec.ts';
-import { type CallSettings, cancelled, type Transport } from './transport.ts';
+import { type CallSettings, cancelled, type Transport, timeLimit } from './transport.ts';
 
 /** A generated client's class. */
 export interface ClientClass<C extends Client> {
@@ -36,6 +37,7 @@ export function networkTransport(
   address: string,
   security: RpcSecurity,
 ): Transport {
+  const peer = peerOf(serviceName);
   const ClientOfService = makeGenericClientConstructor(withTensorCodec(service), serviceName);
   const client = new ClientOfService(address, security.channelCredentials(), {
     ...nameOverride(security),
@@ -65,7 +67,7 @@ export function networkTransport(
         const call = begin<ClientUnaryCall>(method, request, settings, (error, response) => {
           signal?.removeEventListener('abort', cancel);
           if (error === null) resolve(response);
-          else reject(signal?.aborted ? cancelled(address) : fromServiceError(error, address));
+          else reject(signal?.aborted ? cancelled(address) : fromServiceError(error, address, peer));
         });
         const cancel = () => call.cancel();
         signal?.addEventListener('abort', cancel, { once: true });
@@ -80,7 +82,7 @@ export function networkTransport(
       try {
         yield* stream as AsyncIterable<unknown>;
       } catch (error) {
-        throw signal?.aborted ? cancelled(address) : fromServiceError(error, address);
+        throw signal?.aborted ? cancelled(address) : fromServiceError(error, address, peer);
       } finally {
         signal?.removeEventListener('abort', cancel);
         stream.cancel();
@@ -97,7 +99,10 @@ type BeginArguments = [
   callback?: (error: ServiceError | null, response: unknown) => void,
 ];
 
-const deadlineOf = ({ timeoutMs }: CallSettings): Partial<CallOptions> => ({ deadline: Date.now() + timeoutMs });
+function deadlineOf(settings: CallSettings): Partial<CallOptions> {
+  const limitMs = timeLimit(settings);
+  return limitMs === undefined ? {} : { deadline: Date.now() + limitMs };
+}
 
 /** The option for a server's certificate that has another name than the host; an undefined one would be taken for a name. */
 export function nameOverride({ serverName }: RpcSecurity): ChannelOptions {

@@ -8,8 +8,9 @@ import {
   setLogVerbosity,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
+import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
+import { protoPath } from 'grpc-health-check';
 import { countingCalls } from './call-metrics.ts';
 import type { Handlers, Method } from './handlers.ts';
 import { Health } from './health.ts';
@@ -41,6 +42,7 @@ export interface ServerOptions {
   readonly limits?: Partial<ServerLimits>;
 }
 
+const HEALTH_SERVICE = 'grpc.health.v1.Health';
 const DRAIN_MS = 30_000;
 const FLUSH_MS = 500;
 
@@ -98,9 +100,8 @@ export class RpcServer implements AsyncDisposable {
     }
     const health = opened.use(await Health.open(names, security.healthAddress, limits));
     health.addTo(server);
-    new ReflectionService(loadFileDescriptorSetFromBuffer(readFileSync(descriptorSetFile)), {
-      services: names,
-    }).addToServer(server);
+    const described = { ...loadFileDescriptorSetFromBuffer(readFileSync(descriptorSetFile)), ...loadSync(protoPath) };
+    new ReflectionService(described, { services: [...names, HEALTH_SERVICE] }).addToServer(server);
     const credentials = security.serverCredentials();
     const { connections } = limits;
     const listener = opened.use(await Listener.open(options.address, server, { credentials, connections }));

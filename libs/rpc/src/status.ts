@@ -1,6 +1,7 @@
 import { AlphapoError, type ErrorCode, messageOf } from '@alphapo/base';
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
+import { connectionProblem } from './connection-problem.ts';
 
 /** Errors as gRPC statuses with google.rpc details, and back. */
 
@@ -42,8 +43,11 @@ export function toServiceError(error: unknown): Pick<StatusObject, 'code' | 'det
   return { code: STATUS[error.code], details: error.message, metadata };
 }
 
-/** The error that a client sees: the server's own where it sent details, else one made of the status. */
-export function fromServiceError(error: unknown, address: string): AlphapoError {
+/**
+ * The error that a client sees: the server's own where it sent details, else one made of the status. `peer`: what should be at
+ * the address, such as `optimizer`.
+ */
+export function fromServiceError(error: unknown, address: string, peer = 'server'): AlphapoError {
   const { code, details, metadata } = error as Partial<ServiceError>;
   const known = CODE.get(code ?? -1);
   if (known === undefined) {
@@ -52,7 +56,8 @@ export function fromServiceError(error: unknown, address: string): AlphapoError 
   const [encoded] = metadata?.get(DETAILS_KEY) ?? [];
   const info = encoded instanceof Uint8Array ? decodeErrorInfo(encoded) : undefined;
   const reason = info?.reason ?? `RPC_${known.toUpperCase().replaceAll('-', '_')}`;
-  return new AlphapoError(known, reason, `${address}: ${details}`, {
+  const problem = info === undefined ? connectionProblem({ code, details: details ?? '', address, peer }) : undefined;
+  return new AlphapoError(known, reason, problem ?? `${address}: ${details}`, {
     cause: error,
     metadata: { ...info?.metadata, address },
   });

@@ -10,7 +10,7 @@ export interface Logger {
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
   error(event: string, fields?: LogFields): void;
-  /** A logger whose events all carry these fields. */
+  /** A logger whose events all carry these fields; one of the same name takes the place of an earlier one. */
   with(fields: LogFields): Logger;
   /** Tells the listener each event of this logger and those made of it, whatever the level, until it is disposed of. */
   subscribe(listener: EventListener): Disposable;
@@ -24,21 +24,25 @@ export function createLogger(options: { service: string; level?: LogLevel; strea
   const root: PinoLogger = pino(
     {
       level: options.level ?? 'info',
-      base: { service: options.service },
+      base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       messageKey: 'event',
       formatters: { level: (label) => ({ level: label }) },
     },
     destination,
   );
-  return wrap(root, new Set());
+  return wrap(root, { service: options.service }, new Set());
 }
 
-function wrap(logger: PinoLogger, listeners: Set<EventListener>): Logger {
+/** Fields that a line has of itself. */
+const OWN: ReadonlySet<string> = new Set(['level', 'time', 'event']);
+
+/** `bound`: fields of every event. They are merged here: pino would write a field that is given again a second time. */
+function wrap(logger: PinoLogger, bound: Record<string, unknown>, listeners: Set<EventListener>): Logger {
   const at =
     (level: Exclude<LogLevel, 'silent'>) =>
     (event: string, fields: LogFields = {}) => {
-      logger[level](printable(fields), event);
+      logger[level]({ ...bound, ...printable(fields) }, event);
       for (const listener of listeners) listener(event, fields);
     };
   return {
@@ -46,7 +50,7 @@ function wrap(logger: PinoLogger, listeners: Set<EventListener>): Logger {
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    with: (fields) => wrap(logger.child(printable(fields)), listeners),
+    with: (fields) => wrap(logger, { ...bound, ...printable(fields) }, listeners),
     subscribe(listener) {
       listeners.add(listener);
       return { [Symbol.dispose]: () => void listeners.delete(listener) };
@@ -54,9 +58,14 @@ function wrap(logger: PinoLogger, listeners: Set<EventListener>): Logger {
   };
 }
 
-/** Values that JSON lacks: 64-bit integers become text, errors their code, reason, message and cause. */
+/**
+ * Values that JSON lacks: 64-bit integers become text, errors their code, reason, message and cause. A field with a name of the
+ * line's own gets an underscore behind it.
+ */
 function printable(fields: LogFields): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, printableValue(value)]));
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [OWN.has(key) ? `${key}_` : key, printableValue(value)]),
+  );
 }
 
 function printableValue(value: unknown): unknown {

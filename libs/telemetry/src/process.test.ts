@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
+import { temporaryFolder } from '../../../test/temporary-folder.ts';
 import { createLogger } from './logger.ts';
 import { runUntilSignal } from './process.ts';
 
@@ -39,4 +42,23 @@ test('a service that fails exits with 1 and says why', async () => {
   });
   expect(failures).toEqual(['process.failed']);
   expect(process.exitCode).toBe(1);
+});
+
+test.each([
+  ['a file', async () => join(await temporaryFolder(), 'message'), ['process.failed']],
+  ['a folder that is not there', async () => '/nowhere/message', ['process.failed', 'termination_message.not_written']],
+])('why a service failed is left as one line in %s', async (_, place, expected) => {
+  const events: string[] = [];
+  const stream = { write: (line: string) => void events.push(JSON.parse(line).event) };
+  const file = await place();
+  process.env.ALPHAPO_TERMINATION_MESSAGE = file;
+  try {
+    await runUntilSignal(createLogger({ service: 'test', stream }), async () => {
+      throw new Error('the model is damaged: model.safetensors\nmore about it', { cause: new Error('offset 12') });
+    });
+  } finally {
+    delete process.env.ALPHAPO_TERMINATION_MESSAGE;
+  }
+  expect(events).toEqual(expected);
+  if (expected.length === 1) expect(await readFile(file, 'utf8')).toBe('the model is damaged: model.safetensors');
 });

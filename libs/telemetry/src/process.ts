@@ -1,5 +1,9 @@
-import { AlphapoError } from '@alphapo/base';
+import { writeFileSync } from 'node:fs';
+import { AlphapoError, messageOf } from '@alphapo/base';
 import type { Logger } from './logger.ts';
+
+/** Ctrl-C under npx reaches a service twice, from the terminal and from npx: signals this close together are one request. */
+const ONE_REQUEST_MS = 500;
 
 /**
  * Runs a service until it ends by itself or the process is asked to stop (SIGTERM, SIGINT), and sets the exit code: 0
@@ -7,8 +11,13 @@ import type { Logger } from './logger.ts';
  */
 export async function runUntilSignal(logger: Logger, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const stop = new AbortController();
+  let stoppedAt: number | undefined;
   const onSignal = (name: NodeJS.Signals) => {
-    if (stop.signal.aborted) process.exit(1);
+    if (stoppedAt !== undefined) {
+      if (performance.now() - stoppedAt > ONE_REQUEST_MS) process.exit(1);
+      return;
+    }
+    stoppedAt = performance.now();
     logger.info('process.stopping', { signal: name });
     stop.abort();
   };
@@ -23,10 +32,26 @@ export async function runUntilSignal(logger: Logger, run: (signal: AbortSignal) 
       return;
     }
     logger.error('process.failed', { error });
+    leaveMessage(error, logger);
     process.exitCode = 1;
   } finally {
     process.off('SIGTERM', onSignal);
     process.off('SIGINT', onSignal);
+  }
+}
+
+/**
+ * Why the process ends, for whoever keeps it running: the first line of the message, in the file that ALPHAPO_TERMINATION_MESSAGE names. Kubernetes
+ * shows it in the pod's status.
+ */
+function leaveMessage(error: unknown, logger: Logger): void {
+  const { ALPHAPO_TERMINATION_MESSAGE: file } = process.env;
+  if (file === undefined) return;
+  const [line = ''] = messageOf(error).split('\n', 1);
+  try {
+    writeFileSync(file, line);
+  } catch (cause) {
+    logger.warn('termination_message.not_written', { file, error: cause });
   }
 }
 

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PLAIN } from './chat-template.ts';
+import { PLAIN } from './built-in-templates.ts';
 
 const SPECIAL = ['<s>', '</s>', '<pad>'] as const;
 

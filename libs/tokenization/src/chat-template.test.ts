@@ -56,7 +56,7 @@ test.each([
   "{{ messages.constructor }}{{ messages['constructor'] }}{{ ''.constructor }}{{ (1).constructor }}",
   '{{ range.constructor }}{{ range.prototype }}{{ messages.append.constructor }}{{ namespace.constructor }}',
   '{{ process }}{{ globalThis }}{{ require }}{{ this }}{{ self }}{{ __proto__ }}{{ constructor }}',
-  '{{ format_fixed_day.constructor }}{{ messages[0].keys.constructor }}{{ toString }}{{ hasOwnProperty }}',
+  '{{ strftime_now.constructor }}{{ messages[0].keys.constructor }}{{ toString }}{{ hasOwnProperty }}',
 ])('a template has no way to the objects of the program: %s', (text) => {
   expect(new JinjaTemplate(`(${text})`, 'file', {}).render(messages, { addGenerationPrompt: true })).toBe('()');
 });

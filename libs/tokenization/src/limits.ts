@@ -1,5 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
-import type { Split } from './split.ts';
+import type { Split } from './exchange.ts';
 
 /** Limits in tokens. */
 export interface TokenLimits {

@@ -1,6 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
+import type { Json, Message } from '@alphapo/data';
+import type { Exchange } from './exchange.ts';
 import type { TokenLimits } from './limits.ts';
-import type { Exchange } from './split.ts';
 
 /** No text has as many characters for each of its tokens; English has four or five. */
 const MOST_CHARACTERS_PER_TOKEN = 32;
@@ -29,14 +30,21 @@ function charactersOf(exchange: Exchange): readonly number[] {
   switch (exchange.kind) {
     case 'text':
       return exchange.responses.map((response) => exchange.prompt.length + response.length);
-    case 'messages':
-      return exchange.responses.map((response) =>
-        [...exchange.prompt, ...response].reduce(
-          (sum, { content }) => sum + (content?.length ?? 0) + CHARACTERS_OF_A_MESSAGE,
-          0,
-        ),
-      );
+    case 'messages': {
+      const prompt = charactersOfMessages(exchange.prompt, exchange.tools);
+      return exchange.responses.map((response) => prompt + charactersOfMessages(response, undefined));
+    }
     case 'tokens':
       return [0];
   }
 }
+
+/** Characters that a template may write for messages and tools: contents, and calls and schemas as JSON. */
+export function charactersOfMessages(messages: readonly Message[], tools: readonly Json[] | undefined): number {
+  const ofMessage = ({ content, reasoning_content: reasoning, tool_calls: calls }: Message) =>
+    CHARACTERS_OF_A_MESSAGE + (content?.length ?? 0) + (reasoning?.length ?? 0) + charactersOfJson(calls);
+  return messages.reduce((sum, message) => sum + ofMessage(message), charactersOfJson(tools));
+}
+
+const charactersOfJson = (value: readonly Json[] | undefined) =>
+  value === undefined ? 0 : JSON.stringify(value).length;

@@ -1,7 +1,8 @@
 import { AlphapoError } from '@alphapo/base';
 import type { Message, Preference, Rejection } from '@alphapo/data';
+import type { Exchange } from './exchange.ts';
 import { type TokenLimits, withinLimits } from './limits.ts';
-import { type EndOfText, type Exchange, splitExchange } from './split.ts';
+import { checkEmbedded, type EndOfText, splitExchange } from './split.ts';
 import { checkCharacters } from './text-size.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -13,6 +14,8 @@ export interface TokenizeOptions extends TokenLimits {
 /** A preference as token ids, within the limits. */
 interface TokenizedPreference {
   readonly id: string | undefined;
+  /** What the pair counts in the loss; undefined: 1. */
+  readonly weight: number | undefined;
   readonly prompt: number[];
   readonly chosen: number[];
   readonly rejected: number[];
@@ -28,9 +31,15 @@ export type TokenReason =
   | 'PROMPT_TOO_LONG'
   | 'TEXT_TOO_LONG'
   | 'UNKNOWN_TOKEN'
+  | 'UNKNOWN_CHARACTER'
+  | 'LONE_SURROGATE'
   | 'TEMPLATE_REFUSED'
   | 'TEMPLATE_OUTPUT_TOO_LONG'
   | 'TEMPLATE_REWRITES_PROMPT'
+  // The chat template leaves out what the record says.
+  | 'TEMPLATE_DROPS_RESPONSE'
+  | 'TEMPLATE_DROPS_MESSAGE'
+  | 'TEMPLATE_DROPS_TOOLS'
   // What its thread was stopped for.
   | 'RECORD_TOO_COMPLEX'
   | 'TEMPLATE_TIMEOUT'
@@ -43,8 +52,8 @@ export type TokenizeResult = { readonly ok: true; readonly pair: TokenizedPrefer
 /**
  * Token ids of a preference, by the rules of `checkCharacters`, `splitExchange` and `withinLimits`.
  *
- * Text: the prompt gets the tokenizer's special tokens, the responses end with its end-of-sequence token. Conversations:
- * as the chat template writes them, nothing is added. Token ids are used as they are.
+ * Text: the prompt gets the tokenizer's special tokens, the responses end with its end-of-sequence token; once also where
+ * they have them already. Conversations: as the chat template writes them, nothing is added. Token ids are used as they are.
  */
 export function tokenizePreference(
   tokenizer: Tokenizer,
@@ -52,7 +61,7 @@ export function tokenizePreference(
   options: TokenizeOptions,
 ): TokenizeResult {
   return rejecting(() => {
-    const { prompt, responses, truncated } = tokensOf(tokenizer, exchangeOf(preference), options);
+    const { prompt, responses, truncated } = tokensOf(tokenizer, exchangeOf(tokenizer, preference), options);
     const [chosen, rejected] = responses as [number[], number[]];
     if (chosen.length === rejected.length && chosen.every((id, i) => id === rejected[i])) {
       throw invalid('IDENTICAL_RESPONSES', `chosen and rejected are the same tokens${cutBy(truncated.responses)}`);
@@ -62,6 +71,7 @@ export function tokenizePreference(
       ok: true,
       pair: {
         id: preference.id,
+        weight: preference.weight,
         prompt,
         chosen,
         rejected,
@@ -88,10 +98,18 @@ export function tokenizeResponse(
   });
 }
 
-const exchangeOf = ({ kind, prompt, chosen, rejected }: Preference) =>
-  ({ kind, prompt, responses: [chosen, rejected] }) as Exchange;
+/** An instruction that has text for models without a chat template is that text where the model has none. */
+function exchangeOf({ chatTemplate }: Tokenizer, preference: Preference): Exchange {
+  const { kind, prompt, chosen, rejected } = preference;
+  if (kind === 'messages' && preference.text !== undefined && chatTemplate.source === 'fallback') {
+    const { text } = preference;
+    return { kind: 'text', prompt: text.prompt, responses: [text.chosen, text.rejected] };
+  }
+  const tools = kind === 'messages' ? { tools: preference.tools } : {};
+  return { kind, prompt, responses: [chosen, rejected], ...tools } as Exchange;
+}
 
-/** Errors: those of `checkCharacters`, `splitExchange` and `withinLimits`, EMPTY_PROMPT, EMPTY_RESPONSE. */
+/** Errors: those of `checkCharacters`, `splitExchange`, `withinLimits` and `checkEmbedded`, EMPTY_PROMPT, EMPTY_RESPONSE. */
 function tokensOf(tokenizer: Tokenizer, exchange: Exchange, options: TokenizeOptions) {
   checkCharacters(exchange, options);
   const split = splitExchange(tokenizer, exchange, options.endOfText ?? 'append');
@@ -104,6 +122,7 @@ function tokensOf(tokenizer: Tokenizer, exchange: Exchange, options: TokenizeOpt
     const name = limited.responses.length === 1 ? 'the response' : ['chosen', 'rejected'][empty];
     throw invalid('EMPTY_RESPONSE', `${name} has no tokens; a response needs at least one`);
   }
+  checkEmbedded(tokenizer, limited);
   return limited;
 }
 
@@ -117,7 +136,9 @@ function rejecting<Result>(make: () => Result): Result | Rejection<TokenReason> 
     return make();
   } catch (error) {
     if (!(error instanceof AlphapoError) || error.code !== 'invalid-argument') throw error;
-    return { ok: false, reason: error.reason as TokenReason, message: error.message };
+    const { field } = error.metadata;
+    const where = field === undefined ? {} : { field };
+    return { ok: false, reason: error.reason as TokenReason, message: error.message, ...where };
   }
 }
 

@@ -32,7 +32,7 @@ test.each<[file: string, text: string, message: RegExp]>([
 
 test('a damaged chat template is an error with its place, an odd list of templates has none', async () => {
   await expect(byteTokenizer({ config: { chat_template: '{% for %}' } })).rejects.toMatchObject(
-    reason('TEMPLATE_INVALID', /the chat template of \/.*: /),
+    reason('TEMPLATE_INVALID', /\/tokenizer_config\.json: /),
   );
   const tokenizer = await byteTokenizer({ config: { chat_template: [null, 3, { name: 'default' }] } });
   expect(tokenizer.chatTemplate.source).toBe('fallback');
@@ -54,7 +54,7 @@ test('a special token that the vocabulary lacks is an error: no response would e
 
 test('special tokens may be objects, may stand in special_tokens_map.json, and may be absent', async () => {
   const config = { bos_token: { content: '<pad>' }, eos_token: undefined, pad_token: null };
-  const files = { 'special_tokens_map.json': '{"eos_token": "<s>", "pad_token": "</s>"}' };
+  const files = { 'special_tokens_map.json': '{"eos_token": "<s>"}' };
   const { special } = await byteTokenizer({ config, files });
   expect(special).toEqual({ bos: 2, eos: 0, pad: undefined });
 });

@@ -2,14 +2,14 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AlphapoError, messageOf, sha256 } from '@alphapo/base';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import { withExplicitSplit } from './byte-level-split.ts';
-import {
-  type ChatTemplate,
-  type ChatTemplateChoice,
-  type ChatTemplateSource,
-  chooseChatTemplate,
-} from './chat-template.ts';
+import { addedTokensOf, isDeclared, type TokenFiles } from './added-tokens.ts';
+import type { ChatTemplate, ChatTemplateChoice } from './chat-template.ts';
+import { chooseChatTemplate } from './choose-template.ts';
+import { withExplicitSplits } from './pre-tokenizer.ts';
+import { namedTokens, withSpecialTokensMap } from './special-tokens.ts';
+import { TokenEncoder } from './token-encoder.ts';
 import { wrongTokenId } from './token-ids.ts';
+import { unsupportedFeature } from './unsupported.ts';
 
 /** The special tokens that matter to training; undefined where a tokenizer has none. */
 interface SpecialTokens {
@@ -22,10 +22,12 @@ interface SpecialTokens {
 export interface TokenizerDescription {
   /** Ids below this exist. */
   readonly vocabularySize: number;
+  /** Ids below this have a row in the model's embedding, by its config.json; undefined: the folder has none. */
+  readonly modelVocabularySize: number | undefined;
   readonly special: SpecialTokens;
-  /** Of the files that decide on token ids: tokenizer.json, tokenizer_config.json, special_tokens_map.json. */
+  /** Of the files that decide on token ids: tokenizer.json, tokenizer_config.json, special_tokens_map.json, added_tokens.json. */
   readonly digest: string;
-  readonly chatTemplate: { readonly source: ChatTemplateSource; readonly digest: string };
+  readonly chatTemplate: Pick<ChatTemplate, 'source' | 'place' | 'digest'>;
 }
 
 /** A model's tokenizer with its chat template. */
@@ -40,16 +42,23 @@ export interface TokenizerOptions {
   readonly chatTemplate?: ChatTemplateChoice | undefined;
 }
 
-export function describeTokenizer({ vocabularySize, special, digest, chatTemplate }: Tokenizer): TokenizerDescription {
-  const { source, digest: templateDigest } = chatTemplate;
-  return { vocabularySize, special, digest, chatTemplate: { source, digest: templateDigest } };
+export function describeTokenizer(tokenizer: Tokenizer): TokenizerDescription {
+  const { vocabularySize, modelVocabularySize, special, digest } = tokenizer;
+  const { source, place, digest: templateDigest } = tokenizer.chatTemplate;
+  return {
+    vocabularySize,
+    modelVocabularySize,
+    special,
+    digest,
+    chatTemplate: { source, place, digest: templateDigest },
+  };
 }
 
 type Json = Record<string, unknown>;
 
 /**
- * Opens the tokenizer of a Hugging Face model folder: tokenizer.json, and tokenizer_config.json, special_tokens_map.json
- * and chat_template.jinja where they are there.
+ * Opens the tokenizer of a Hugging Face model folder: tokenizer.json, and tokenizer_config.json, special_tokens_map.json,
+ * added_tokens.json, config.json and the files of chat templates where they are there.
  *
  * Errors: TOKENIZER_NOT_FOUND and TOKENIZER_INVALID with the file; those of `chooseChatTemplate`.
  */
@@ -64,27 +73,28 @@ export async function openTokenizer(folder: string, options: TokenizerOptions = 
     );
   }
   const definition = parseJson(text, file);
-  const problem = wrongTokenId(definition);
+  const wrongId = wrongTokenId(definition);
+  if (wrongId !== undefined) throw invalid(file, wrongId, undefined);
+  const beside = await readBeside(folder);
+  const config = withSpecialTokensMap(beside.config.json ?? {}, beside.map.json);
+  const named = namedTokens(config);
+  const added = addedTokensOf({ definition, config, addedTokens: beside.added.json, named });
+  const problem = wrongTokenId({ ...definition, added_tokens: added }) ?? unsupportedFeature(definition, config);
   if (problem !== undefined) throw invalid(file, problem, undefined);
-  const [configFile, mapFile] = [join(folder, 'tokenizer_config.json'), join(folder, 'special_tokens_map.json')];
-  const [configText = '{}', mapText] = [await readText(configFile), await readText(mapFile)];
-  const config: Json = {
-    // As in Rust: text comes back as it was, unless the model's files ask for less white space.
-    clean_up_tokenization_spaces: false,
-    ...parseJson(mapText ?? '{}', mapFile),
-    ...parseJson(configText, configFile),
-  };
-  const chatTemplate = await chooseChatTemplate(options.chatTemplate, {
-    folder,
-    file: await readText(join(folder, 'chat_template.jinja')),
-    config: config.chat_template,
-    specialTokens: { bos_token: tokenText(config.bos_token), eos_token: tokenText(config.eos_token) },
-  });
+  const chatTemplate = await chooseChatTemplate(options.chatTemplate, { folder, config: config.chat_template, named });
   try {
-    const corrected = { ...definition, pre_tokenizer: withExplicitSplit(definition.pre_tokenizer) };
-    return new OpenTokenizer(new HuggingFaceTokenizer(corrected, config), config, {
-      digest: sha256(text, '\0', configText, ...(mapText === undefined ? [] : ['\0', mapText])),
+    const corrected = {
+      ...definition,
+      added_tokens: added,
+      pre_tokenizer: withExplicitSplits(definition.pre_tokenizer),
+    };
+    // As in Rust: text comes back as it was, unless the model's files ask for less white space.
+    const parts = new HuggingFaceTokenizer(corrected, { clean_up_tokenization_spaces: false, ...config });
+    checkSpecialTokens({ definition, config, addedTokens: beside.added.json, named });
+    return new OpenTokenizer(parts, new TokenEncoder(parts, added), named, {
+      digest: sha256(text, '\0', beside.config.text ?? '{}', ...digested(beside.map), ...digested(beside.added)),
       chatTemplate,
+      modelVocabularySize: await modelVocabularySize(folder),
     });
   } catch (error) {
     if (error instanceof AlphapoError) throw error;
@@ -92,30 +102,70 @@ export async function openTokenizer(folder: string, options: TokenizerOptions = 
   }
 }
 
+/** transformers would add them with an id that the model has no embedding for: no response would ever end. */
+function checkSpecialTokens(files: TokenFiles): void {
+  for (const key of ['bos_token', 'eos_token', 'pad_token']) {
+    const token = files.named[key];
+    if (token === undefined || isDeclared(files, token)) continue;
+    throw invalid('tokenizer_config.json', `${key} is "${token}", which is not in the vocabulary`, undefined);
+  }
+}
+
+interface JsonFile {
+  readonly text: string | undefined;
+  readonly json: Json | undefined;
+}
+
+async function readBeside(folder: string): Promise<Record<'config' | 'map' | 'added', JsonFile>> {
+  const [config, map, added] = await Promise.all(
+    ['tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'].map(async (name) => {
+      const text = await readText(join(folder, name));
+      return { text, json: text === undefined ? undefined : parseJson(text, join(folder, name)) };
+    }),
+  );
+  return { config, map, added } as Record<'config' | 'map' | 'added', JsonFile>;
+}
+
+const digested = ({ text }: JsonFile) => (text === undefined ? [] : ['\0', text]);
+
+/** Rows of the embedding, as config.json has them. */
+async function modelVocabularySize(folder: string): Promise<number | undefined> {
+  const text = await readText(join(folder, 'config.json'));
+  if (text === undefined) return undefined;
+  const config = parseJson(text, join(folder, 'config.json'));
+  const size = config.vocab_size ?? (config.text_config as Json | null | undefined)?.vocab_size;
+  return Number.isInteger(size) ? (size as number) : undefined;
+}
+
+interface Parts {
+  readonly digest: string;
+  readonly chatTemplate: ChatTemplate;
+  readonly modelVocabularySize: number | undefined;
+}
+
 class OpenTokenizer implements Tokenizer {
   readonly vocabularySize: number;
+  readonly modelVocabularySize: number | undefined;
   readonly special: SpecialTokens;
   readonly digest: string;
   readonly chatTemplate: ChatTemplate;
   readonly #tokenizer: HuggingFaceTokenizer;
+  readonly #encoder: TokenEncoder;
 
-  constructor(tokenizer: HuggingFaceTokenizer, config: Json, parts: { digest: string; chatTemplate: ChatTemplate }) {
+  constructor(tokenizer: HuggingFaceTokenizer, encoder: TokenEncoder, named: Record<string, string>, parts: Parts) {
     this.#tokenizer = tokenizer;
+    this.#encoder = encoder;
     this.digest = parts.digest;
     this.chatTemplate = parts.chatTemplate;
+    this.modelVocabularySize = parts.modelVocabularySize;
     const ids = [...tokenizer.get_vocab(true).values()];
     this.vocabularySize = ids.reduce((most, id) => Math.max(most, id), -1) + 1;
-    const idOf = (key: string) => {
-      const name = tokenText(config[key]);
-      const id = name === undefined ? undefined : tokenizer.token_to_id(name);
-      if (name === undefined || id !== undefined) return id;
-      throw invalid('tokenizer_config.json', `${key} is "${name}", which is not in the vocabulary`, undefined);
-    };
+    const idOf = (key: string) => (named[key] === undefined ? undefined : tokenizer.token_to_id(named[key]));
     this.special = { bos: idOf('bos_token'), eos: idOf('eos_token'), pad: idOf('pad_token') };
   }
 
   encode(text: string, { addSpecialTokens }: { readonly addSpecialTokens: boolean }): number[] {
-    return this.#tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids;
+    return this.#encoder.encode(text, addSpecialTokens);
   }
 
   decode(ids: readonly number[], { skipSpecialTokens }: { readonly skipSpecialTokens: boolean }): string {
@@ -123,13 +173,6 @@ class OpenTokenizer implements Tokenizer {
     if (ids.length === 0) return '';
     return this.#tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens });
   }
-}
-
-/** A special token is given as text, or as an object with the text as its `content`. */
-function tokenText(token: unknown): string | undefined {
-  if (typeof token === 'string') return token;
-  const content = (token as { content?: unknown } | null | undefined)?.content;
-  return typeof content === 'string' ? content : undefined;
 }
 
 /** The largest tokenizers have some ten megabytes; a pipe or a device would never end. */

@@ -52,14 +52,14 @@ function attempt<T>(work: () => T): Outcome<T> {
 }
 
 function tellingStages(opened: Tokenizer): Tokenizer {
-  const { vocabularySize, special, digest, chatTemplate } = opened;
+  const { chatTemplate, ...description } = describeTokenizer(opened);
   return {
-    ...{ vocabularySize, special, digest },
+    ...description,
     chatTemplate: {
-      ...{ source: chatTemplate.source, digest: chatTemplate.digest },
+      ...chatTemplate,
       render(messages, options) {
         enter('render');
-        return chatTemplate.render(messages, options);
+        return opened.chatTemplate.render(messages, options);
       },
     },
     encode(text, options) {

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
+import { LONGEST_TIMER_MS } from '@alphapo/base';
 import {
+  type Adjustment,
   drainTimeSchema,
   parseEnvironment,
-  parseRunSettings,
-  readSettingsFile,
-  resolveRunSpecification,
+  readRunSettings,
+  resolveRun,
   topicsWithPrefix,
 } from '@alphapo/contracts';
 import { readModelDefinition, runFacts } from '@alphapo/models';
@@ -18,6 +19,15 @@ const environmentSchema = z.object({
     .string()
     .optional()
     .describe('folder of the model that dpo, ipo and hinge compare with, the same for optimizer and scorers'),
+  ALPHAPO_MODEL_NAME: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('what adapters name as their base model, such as owner/name or owner/name@revision'),
+  ALPHAPO_SAVE_DTYPE: z
+    .enum(['as-stored', 'float32', 'bfloat16', 'float16'])
+    .optional()
+    .describe('element type of exported models (not adapters); as-stored: that of the base model'),
   ALPHAPO_RUN: z.string().describe('YAML file with the settings of the run'),
   ALPHAPO_FOLDER: z.string().describe('folder for checkpoints and exports; must survive restarts'),
   ALPHAPO_SCORERS: z.string().describe('scorers as host:port, separated by commas; a name may have many addresses'),
@@ -41,20 +51,26 @@ const environmentSchema = z.object({
     .number()
     .int()
     .positive()
-    .default(15 * 60_000),
+    .max(LONGEST_TIMER_MS)
+    .default(15 * 60_000)
+    .describe('milliseconds that a scorer may take for a shard'),
 });
 
 /** The optimizer's configuration from environment variables. Errors: INVALID_CONFIGURATION with the variable. */
 export async function optimizerConfigFrom(
   environment: NodeJS.ProcessEnv,
-): Promise<OptimizerConfig & { readonly whenFinished: 'serve' | 'exit' }> {
+): Promise<OptimizerConfig & { readonly whenFinished: 'serve' | 'exit'; readonly adjustments: readonly Adjustment[] }> {
   const parsed = parseEnvironment(environmentSchema, environment);
   const { ALPHAPO_MODEL: model, ALPHAPO_RUN: runFile } = parsed;
-  const settings = parseRunSettings(await readSettingsFile(runFile), (key) => `${runFile}: ${key}`);
+  const settings = await readRunSettings(runFile);
   const scorers = parsed.ALPHAPO_SCORERS.split(',').map((address) => address.trim());
+  const { specification, adjustments } = resolveRun(settings, runFacts(await readModelDefinition(model), undefined));
   return {
     model,
-    specification: resolveRunSpecification(settings, runFacts(await readModelDefinition(model), undefined)),
+    modelName: parsed.ALPHAPO_MODEL_NAME,
+    savedDtype: parsed.ALPHAPO_SAVE_DTYPE,
+    specification,
+    adjustments,
     referenceModel: parsed.ALPHAPO_REFERENCE_MODEL,
     initialAdapter: parsed.ALPHAPO_INIT_ADAPTER,
     address: parsed.ALPHAPO_ADDRESS,

@@ -1,3 +1,4 @@
+export type { SavedDtype } from './exporter.ts';
 export { identifyRun } from './run.ts';
 export { runOptimizer } from './run-service.ts';
 export { cutShards } from './shards.ts';

@@ -22,7 +22,8 @@ const LASTING: readonly ErrorCode[] = [
  * failures, and being fenced, end it at once.
  */
 export async function runOptimizer(environment: NodeJS.ProcessEnv, logger: Logger, signal: AbortSignal): Promise<void> {
-  const { whenFinished, ...config } = await optimizerConfigFrom(environment);
+  const { whenFinished, adjustments, ...config } = await optimizerConfigFrom(environment);
+  for (const { message } of adjustments) logger.warn('setting.adjusted', { message });
   using security = await RpcSecurity.fromEnvironment(environment, { logger });
   await using log = await awaitConfiguredLog(environment, {
     clientId: 'alphapo-optimizer',

@@ -125,7 +125,8 @@ export class OptimizerService {
 
   async export({ name }: ExportRequest): Promise<ExportResponse> {
     using policy = await this.#trainer.readPolicy();
-    return { step: BigInt(policy.step), path: await this.#exporter.export(policy, name || `step-${policy.step}`) };
+    const { path } = await this.#exporter.export(policy, name || `step-${policy.step}`);
+    return { step: BigInt(policy.step), path };
   }
 
   #version({ step, digest }: { readonly step: number; readonly digest: string }) {

@@ -6,7 +6,8 @@ import type { EventLog } from '@alphapo/messaging';
 import { ThreadPool } from '@alphapo/optim';
 import { Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
-import { Exporter } from './exporter.ts';
+import { baseModelName } from './base-model.ts';
+import { Exporter, type SavedDtype } from './exporter.ts';
 import { FolderLease } from './folder-lease.ts';
 import { initialParameters } from './initial-parameters.ts';
 import { requireBatchesFrom, requireKeptLedger } from './ledger.ts';
@@ -23,6 +24,10 @@ import { initialState, stateFromCheckpoint } from './training-state.ts';
 export interface OptimizerConfig {
   /** Folder of a Hugging Face model. */
   readonly model: string;
+  /** What adapters name as their base model; see `baseModelName`. */
+  readonly modelName?: string | undefined;
+  /** How whole models are stored; as the base model is where absent. */
+  readonly savedDtype?: SavedDtype | undefined;
   /** Folder of the model that the objective compares with; the model itself where absent. */
   readonly referenceModel?: string | undefined;
   readonly specification: RunSpecification;
@@ -133,8 +138,10 @@ export async function startOptimizer(
     state,
     digestsOf(checkpoint),
   );
-  const model = { path: config.model, definition: folder.definition };
-  const exporter = new Exporter(config.exportFolder, model, specification.method);
+  const name = await baseModelName(config.model, config.modelName);
+  const model = { path: config.model, definition: folder.definition, name };
+  const { method } = specification;
+  const exporter = new Exporter(config.exportFolder, model, { method, savedDtype: config.savedDtype ?? 'as-stored' });
   const handlers = new Handlers(logger);
   const service = new OptimizerService(trainer, steps, exporter);
   const implementation = {

@@ -1,7 +1,7 @@
 import type { PairResult, PreferenceBatch, TrainingStep } from '@alphapo/contracts';
 import { tokensOf } from './shards.ts';
 
-/** What the forward pass says about a batch: means over its pairs, before the update. */
+/** What the forward pass says about a batch: means over its pairs, before the update. The loss counts pairs by their weights. */
 export type BatchFacts = Pick<
   TrainingStep,
   | 'pairIds'

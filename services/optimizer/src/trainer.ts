@@ -289,7 +289,13 @@ export class Trainer {
   }
 
   #finish(): void {
+    const { step } = this.policy;
+    const { totalSteps } = this.#parts.run.specification.schedule;
     this.#runState = 'finished';
+    if (step < totalSteps) {
+      this.#message = `the data ended at step ${step} of ${totalSteps}: its producer said that no more will come`;
+      this.#parts.logger.warn('run.ended_early', { step, totalSteps });
+    }
     this.#ended.abort();
     this.#parts.logger.info('run.finished', { step: this.policy.step, policyDigest: this.policy.digest });
   }

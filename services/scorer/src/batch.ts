@@ -21,6 +21,20 @@ export function checkBatchTokens(objective: Objective, { pairs, batchChosenToken
   throw invalid('batch_chosen_tokens', `${batchChosenTokens} is less than the ${own} chosen tokens of the pairs`);
 }
 
+/** Refuses a weight that makes no sense in a mean. */
+export function checkWeights({ pairs }: GradientRequest): void {
+  for (const [i, { weight }] of pairs.entries()) {
+    const problem = weightProblem(weight);
+    if (problem !== undefined) throw invalid(`pairs[${i}].weight`, problem);
+  }
+}
+
+/** What is wrong with a pair's weight; undefined: nothing. Absent weights are 1. */
+export function weightProblem(weight: number | undefined): string | undefined {
+  if (weight === undefined || (Number.isFinite(weight) && weight >= 0)) return undefined;
+  return `${weight} is no weight: give a finite number, 0 or more`;
+}
+
 /** Refuses to compare with another model than the run does. */
 export function checkReference(wanted: string, found: string): void {
   if (wanted === '' || wanted === found) return;

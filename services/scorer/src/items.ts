@@ -2,6 +2,7 @@ import { AlphapoError } from '@alphapo/base';
 import type { ScoreItem, TextPair, TextSequence } from '@alphapo/contracts';
 import type { PairTokens, SequenceTokens } from '@alphapo/engine';
 import type { TokenizerPool } from '@alphapo/tokenization';
+import { weightProblem } from './batch.ts';
 
 /** An item of a Score request as token ids. */
 export type TokenItem =
@@ -39,24 +40,29 @@ async function tokensOfItem(
       metadata: { field: `items[${index}]` },
     });
   };
+  const checked = (weight: number | undefined) => {
+    const problem = weightProblem(weight);
+    return problem === undefined ? weight : refuse(`weight: ${problem}`);
+  };
   const limits = { maxLength, maxPromptLength: maxLength - 1 };
   switch (item.item?.$case) {
     case 'tokenPair': {
-      const { prompt, chosen, rejected } = item.item.value;
-      return { kind: 'pair', tokens: { prompt, chosen, rejected } };
+      const { prompt, chosen, rejected, weight } = item.item.value;
+      return { kind: 'pair', tokens: { prompt, chosen, rejected, weight: checked(weight) } };
     }
     case 'tokenSequence':
       return { kind: 'sequence', tokens: item.item.value };
     case 'textPair': {
       const prompt = promptOf(item.item.value) ?? refuse('the prompt is missing: set text or conversation');
       const { chosen, rejected } = item.item.value;
+      const weight = checked(item.item.value.weight);
       const assistant = (content: string) => [{ role: 'assistant', content }];
       const preference =
         typeof prompt === 'string'
           ? ({ kind: 'text', prompt, chosen, rejected } as const)
           : ({ kind: 'messages', prompt, chosen: assistant(chosen), rejected: assistant(rejected) } as const);
       const [made] = await tokenizer.run('preferences', [preference], limits, signal);
-      return { kind: 'pair', tokens: made?.ok ? made.pair : refuse(made?.message ?? '') };
+      return { kind: 'pair', tokens: made?.ok ? { ...made.pair, weight } : refuse(made?.message ?? '') };
     }
     case 'textSequence': {
       const prompt = promptOf(item.item.value) ?? refuse('the prompt is missing: set text or conversation');

@@ -15,7 +15,7 @@ import {
 } from '@alphapo/contracts';
 import type { Engine, PolicyChoice } from '@alphapo/engine';
 import { Admission, type CallContext, tensorsToChunks } from '@alphapo/rpc';
-import { batchOf, checkBatchTokens, checkDtype, checkReference } from './batch.ts';
+import { batchOf, checkBatchTokens, checkDtype, checkReference, checkWeights } from './batch.ts';
 import { namingItem, type TextOptions, type TokenItem, tokensOfItems } from './items.ts';
 import { pairResult, sequenceScore } from './messages.ts';
 import type { PolicySource } from './policies.ts';
@@ -91,6 +91,7 @@ export class ScorerService {
     if (batchPairs < pairs.length) throw invalid('batch_pairs', `${batchPairs} is less than the ${pairs.length} pairs`);
     const parsed = objectiveFromWire(objective);
     checkBatchTokens(parsed, request);
+    checkWeights(request);
     checkDtype(request.dtype, this.#engine.model.dtype);
     if (needsReference(parsed)) checkReference(request.referenceModelDigest, this.#engine.model.referenceDigest);
     const shard = {

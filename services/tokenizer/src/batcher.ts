@@ -9,6 +9,8 @@ export interface BatchOptions extends BatchFacts {
   /** Pairs of a full batch. */
   readonly batchPairs: number;
   readonly lengths: TokenizeOptions;
+  /** Further fields of records that are passed over. */
+  readonly ignoreFields: readonly string[];
   /** A partial batch is flushed when no record came for this long; undefined: only at the end of the data. */
   readonly lingerMs: number | undefined;
 }
@@ -79,14 +81,14 @@ async function unaccounted(task: PartitionTask, from: bigint, timeoutMs: number)
 /** Each record with its pair, or with why there is none, or with the instruction that it is. */
 async function* tokenized(
   records: readonly LogRecord[],
-  { lengths }: BatchOptions,
+  { lengths, ignoreFields }: BatchOptions,
   { tokenizer }: BatchTools,
   signal: AbortSignal,
 ): AsyncGenerator<{ record: LogRecord; made: Made | typeof END_OF_DATA }> {
   for (let start = 0; start < records.length && !signal.aborted; start += RECORDS_AT_A_TIME) {
     const group = records.slice(start, start + RECORDS_AT_A_TIME);
     const values = group.flatMap((record) => (isPair(record) ? [record.value] : []));
-    const results = (await tokenizer.run('records', values, lengths)).values();
+    const results = (await tokenizer.run('records', values, { ...lengths, ignoreFields })).values();
     for (const record of group) {
       if (record.headers[CONTROL_HEADER] === END_OF_DATA) yield { record, made: END_OF_DATA };
       else yield { record, made: isPair(record) ? (results.next().value as Made) : EMPTY_RECORD };

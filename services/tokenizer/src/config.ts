@@ -1,8 +1,8 @@
+import { LONGEST_TIMER_MS } from '@alphapo/base';
 import {
   drainTimeSchema,
   parseEnvironment,
-  parseRunSettings,
-  readSettingsFile,
+  readRunSettings,
   resolveRunSpecification,
   topicsWithPrefix,
 } from '@alphapo/contracts';
@@ -31,6 +31,7 @@ const environmentSchema = z.object({
     .number()
     .int()
     .nonnegative()
+    .max(LONGEST_TIMER_MS)
     .default(DEFAULT_LINGER_MS)
     .describe('milliseconds after which a partial batch is flushed; 0: only at the end of the data'),
   ALPHAPO_MAX_BATCHES_AHEAD: z.coerce
@@ -45,13 +46,23 @@ const environmentSchema = z.object({
     .positive()
     .default(1)
     .describe('processes that tokenize, each with the tokenizer in its own memory'),
+  ALPHAPO_IGNORE_FIELDS: z
+    .string()
+    .default('')
+    .transform((names) =>
+      names
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== ''),
+    )
+    .describe('further fields of records that are passed over, separated by commas'),
 });
 
 /** The tokenizer's configuration from environment variables. Errors: INVALID_CONFIGURATION with the variable. */
 export async function tokenizerConfigFrom(environment: NodeJS.ProcessEnv): Promise<TokenizerConfig> {
   const parsed = parseEnvironment(environmentSchema, environment);
   const { ALPHAPO_MODEL: model, ALPHAPO_RUN: runFile } = parsed;
-  const settings = parseRunSettings(await readSettingsFile(runFile), (key) => `${runFile}: ${key}`);
+  const settings = await readRunSettings(runFile);
   return {
     model,
     specification: resolveRunSpecification(settings, runFacts(await readModelDefinition(model), undefined)),
@@ -63,5 +74,6 @@ export async function tokenizerConfigFrom(environment: NodeJS.ProcessEnv): Promi
     lingerMs: parsed.ALPHAPO_LINGER_MS === 0 ? undefined : parsed.ALPHAPO_LINGER_MS,
     maxBatchesAhead: parsed.ALPHAPO_MAX_BATCHES_AHEAD === 0 ? undefined : parsed.ALPHAPO_MAX_BATCHES_AHEAD,
     processes: parsed.ALPHAPO_TOKENIZER_PROCESSES,
+    ignoreFields: parsed.ALPHAPO_IGNORE_FIELDS,
   };
 }

@@ -125,5 +125,6 @@ function pairOf(record: LogRecord, pair: (TokenizeResult & { readonly ok: true }
     truncatedPromptTokens: pair.truncated.prompt,
     truncatedChosenTokens: pair.truncated.chosen,
     truncatedRejectedTokens: pair.truncated.rejected,
+    weight: pair.weight,
   };
 }

@@ -33,6 +33,8 @@ export interface TokenizerConfig {
   readonly maxBatchesAhead?: number | undefined;
   /** Processes that tokenize, each with the tokenizer in its own memory. Default: one. */
   readonly processes?: number | undefined;
+  /** Further fields of records that are passed over; none where absent. */
+  readonly ignoreFields?: readonly string[];
 }
 
 export interface RunningTokenizer extends AsyncDisposable {
@@ -74,6 +76,7 @@ export async function startTokenizer(
   const batchOptions: BatchOptions = {
     batchPairs: specification.batch.pairs,
     lengths: specification.lengths,
+    ignoreFields: config.ignoreFields ?? [],
     lingerMs: config.lingerMs,
     tokenizerDigest: description.digest,
     chatTemplateDigest: description.chatTemplate.digest,
@@ -92,6 +95,7 @@ export async function startTokenizer(
     address: server.address,
     tokenizerDigest: description.digest,
     chatTemplate: description.chatTemplate.source,
+    chatTemplatePlace: description.chatTemplate.place,
   });
   const owned = opened.move();
   return {

@@ -17,7 +17,8 @@ metadata:
     helm.sh/hook-output-log-policy: hook-failed
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 spec:
-  backoffLimit: {{ .retries }}
+  # Whatever passes, the command itself waits for.
+  backoffLimit: 0
   activeDeadlineSeconds: {{ .root.Values.hooks.timeoutSeconds | int64 }}
   template:
     metadata:

@@ -1,7 +1,7 @@
 {{/* The pod that the notes send pairs with, as JSON for `kubectl run --overrides`; the Pod Security Standard "restricted" admits it. */}}
 {{- define "alphapo.producePod" -}}
 {{- $topic := printf "%s-preferences" (include "alphapo.runName" .) -}}
-{{- $produce := printf "produce --topic %s --data /tmp/pairs.jsonl --end" $topic -}}
+{{- $produce := printf "produce --topic %s --data /tmp/pairs.jsonl" $topic -}}
 {{- include "alphapo.producePodYaml" (dict "root" . "produce" $produce) | fromYaml | toRawJson -}}
 {{- end -}}
 

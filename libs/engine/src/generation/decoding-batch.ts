@@ -8,7 +8,7 @@ import { sampleToken } from './sampling.ts';
 import type { GeneratedToken, Sequence } from './sequence.ts';
 
 /** Runs a program with the policy's tensors. */
-export type RunProgram = (feeds: Feeds) => Promise<Record<string, TensorData>>;
+type RunProgram = (feeds: Feeds) => Promise<Record<string, TensorData>>;
 
 export interface DecodingPrograms {
   readonly prefill: { readonly program: GenerationProgram; readonly run: RunProgram };

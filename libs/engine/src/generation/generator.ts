@@ -1,7 +1,7 @@
 import { DEFAULT_PACK_TOKENS } from '@alphapo/contracts';
 import type { ModelDefinition } from '@alphapo/models';
 import type { Checkpoint } from '../compute.ts';
-import type { PolicyChoice } from '../engine.ts';
+import type { PolicyChoice } from '../policy-choice.ts';
 import type { Lease } from '../resource-cache.ts';
 import { DecodingBatch, type DecodingPrograms, type TakenToken } from './decoding-batch.ts';
 import { type GeneratedToken, type Generation, type GenerationRequest, Sequence } from './sequence.ts';

@@ -1,5 +1,5 @@
 import { type Random, seededRandom } from '@alphapo/base';
-import type { PolicyChoice } from '../engine.ts';
+import type { PolicyChoice } from '../policy-choice.ts';
 import type { SampledToken, SamplingSettings } from './sampling.ts';
 
 /** What continuations are asked for. */

@@ -11,6 +11,7 @@ import { hasType, kafkaFailure } from './failures.ts';
 /** How long a question to the cluster outlasts brokers that are away. */
 const PATIENCE_MS = 15_000;
 const RETRY_DELAY_MS = 200;
+const NEW_TOPIC_TYPES = ['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE'];
 /** What a batch adds around a record of the largest size. */
 const BATCH_OVERHEAD_BYTES = 64 * 1024;
 /** What Kafka's settings of a topic say for "no limit". */
@@ -188,7 +189,9 @@ export class KafkaAdmin implements AsyncDisposable {
         void admin?.disconnect().catch(() => {});
         const failure = kafkaFailure(doing, error);
         if (failure.code !== 'unavailable' || performance.now() > deadline) throw failure;
-        this.#clients.logger('warn', 'kafka.admin_retried', { doing, error: messageOf(error) });
+        // A topic that was just made has no leader for a moment.
+        const passing = hasType(error, ...NEW_TOPIC_TYPES) && performance.now() < deadline - PATIENCE_MS / 2;
+        this.#clients.logger(passing ? 'debug' : 'warn', 'kafka.admin_retried', { doing, error: messageOf(error) });
       }
       await sleep(RETRY_DELAY_MS);
     }

@@ -3,6 +3,7 @@ import Cluster from 'kafkajs/src/cluster/index.js';
 import loggers from 'kafkajs/src/loggers/index.js';
 import socketFactory from 'kafkajs/src/network/socketFactory.js';
 import { type EventLogger, silentLogger } from '../logger.ts';
+import { ClientLog } from './client-log.ts';
 import { repairKafkajs } from './kafkajs-repairs.ts';
 import {
   DEFAULT_CONNECT_TIMEOUT_MS,
@@ -22,10 +23,12 @@ export const BRIEF_RETRY: RetryOptions = { initialRetryTime: 50, maxRetryTime: 5
 export class KafkaClients {
   readonly options: KafkaOptions;
   readonly logger: EventLogger;
+  readonly #log: ClientLog;
 
   constructor(options: KafkaOptions) {
     this.options = options;
     this.logger = options.logger ?? silentLogger;
+    this.#log = new ClientLog(this.logger);
   }
 
   kafka(retry: RetryOptions): Kafka {
@@ -60,14 +63,7 @@ export class KafkaClients {
     };
   }
 
-  #logCreator = () => {
-    return ({ namespace, level, log }: LogEntry) => {
-      const { message, timestamp: _timestamp, logger: _logger, ...fields } = log;
-      // kafkajs calls each retried request an error; only what reaches a caller is one.
-      const severity = level === logLevel.DEBUG ? 'debug' : level === logLevel.INFO ? 'info' : 'warn';
-      this.logger(severity, 'kafka.client', { namespace, message, ...fields });
-    };
-  };
+  #logCreator = () => (entry: LogEntry) => this.#log.write(entry);
 }
 
 /** As kafkajs wants it; it also keeps its own things there, so each client gets an object of its own. */

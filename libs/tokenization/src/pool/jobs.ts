@@ -60,7 +60,7 @@ type Perform<K extends JobName> = (
 export const perform: { readonly [K in JobName]: Perform<K> } = {
   records(tokenizer, item, options, enter) {
     enter('parse');
-    const parsed = parsePreference(item);
+    const parsed = parsePreference(item, options);
     enter('encode');
     if (!parsed.ok) return parsed;
     const made = tokenizePreference(tokenizer, parsed.preference, options);

@@ -55,7 +55,7 @@ test('what comes out of processes is what the tokenizer gives, in the order of t
     vocabularySize: 259,
     special: { bos: 0, eos: 1, pad: 2 },
     digest: tokenizer.digest,
-    chatTemplate: { source: 'model', digest: tokenizer.chatTemplate.digest },
+    chatTemplate: { source: 'model', place: 'tokenizer_config.json', digest: tokenizer.chatTemplate.digest },
   });
 });
 

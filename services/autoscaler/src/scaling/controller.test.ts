@@ -30,7 +30,12 @@ function running(options: { readonly afterLook?: () => void; readonly byKeda?: b
   const workloads = new MemoryWorkloads();
   const scaled = options.byKeda ? new AnnotatedWorkloads(workloads) : workloads;
   const stop = new AbortController();
-  const scene: { seen: Partial<Observation>; held: boolean; busy: string[] } = { seen: {}, held: true, busy: [] };
+  const scene: { seen: Partial<Observation>; held: boolean; busy: string[]; message: string } = {
+    seen: {},
+    held: true,
+    busy: [],
+    message: '',
+  };
   const observe = async (): Promise<Sight> => {
     const read = async (component: 'tokenizer' | 'scorer' | 'optimizer') => scaled.read(component);
     const states = {
@@ -43,6 +48,7 @@ function running(options: { readonly afterLook?: () => void; readonly byKeda?: b
     return {
       states,
       busyScorers: new Set(scene.busy),
+      optimizerMessage: scene.message,
       observation: { ...NOTHING, ...scene.seen, replicas, nowMs: performance.now() },
     };
   };
@@ -206,4 +212,21 @@ test('the end of a run is noted for when nobody can be asked, unless it is of po
   await until(() => workloads.state('optimizer').annotations['alphapo.dev/run-ended'] === 'second');
   scene.seen = { optimizer: { state: 'waiting-for-batches', pendingShards: 0 } };
   await until(() => workloads.state('optimizer').annotations['alphapo.dev/run-ended'] === undefined);
+});
+
+test.each([
+  ['', { type: 'Normal', reason: 'RunEnded', message: 'all steps of the run are taken' }],
+  [
+    'the data ended at step 20 of 60',
+    { type: 'Warning', reason: 'RunEndedEarly', message: 'the data ended at step 20 of 60' },
+  ],
+])('the end of a run is told once, with why it came early: %j', async (message, expected) => {
+  await using controller = running();
+  const { workloads, scene } = controller;
+  scene.message = message;
+  scene.seen = { optimizer: { state: 'finished', pendingShards: 0 }, runEnded: true };
+  const told = () => workloads.events.filter(({ reason }) => reason.startsWith('RunEnded'));
+  await until(() => told().length > 0);
+  await sleep(100);
+  expect(told()).toEqual([{ component: 'optimizer', ...expected }]);
 });

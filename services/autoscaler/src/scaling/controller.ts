@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError } from '@alphapo/base';
 import type { Logger } from '@alphapo/telemetry';
 import type { Leadership } from '../leadership/leader-election.ts';
-import { COMPONENTS, type Component, type WorkloadState, type Workloads } from '../workloads.ts';
+import { COMPONENTS, type Component, type WorkloadEvent, type WorkloadState, type Workloads } from '../workloads.ts';
 import { decide, type History, type ScalingSettings, type Target } from './decide.ts';
 import { scalingMetrics } from './metrics.ts';
 import type { Sight } from './observer.ts';
 import { ObstacleReports } from './obstacle-reports.ts';
-import { isRunEnded, NO_RUN_ENDED_NOTE, runEndedNote } from './run-end.ts';
+import { isRunEnded, NO_RUN_ENDED_NOTE, runEndedEvent, runEndedNote } from './run-end.ts';
 import { forgottenMarks } from './score-marks.ts';
 
 export interface ControllerParts {
@@ -58,7 +58,8 @@ class Rounds {
 
   async run(): Promise<void> {
     const { observe, workloads, settings } = this.#parts;
-    const { observation, states, busyScorers } = await observe();
+    const sight = await observe();
+    const { observation, states, busyScorers } = sight;
     scalingMetrics.saw(observation, states);
     const decision = decide(observation, this.#history, settings);
     this.#history = decision.history;
@@ -69,7 +70,7 @@ class Rounds {
       await workloads.protect('scorer', busyScorers);
     }
     for (const component of COMPONENTS) await this.#bring(component, states[component], targets[component]);
-    await this.#keepNotes(observation.optimizer?.state === 'finished', observation.optimizer !== undefined, states);
+    await this.#keepNotes(sight);
     await this.#obstacles.tell(states);
   }
 
@@ -88,22 +89,24 @@ class Rounds {
     scalingMetrics.changed(component, replicas, target);
     logger.info('workload.scaled', { component, from: replicas, to: target.replicas, reason: target.reason });
     const message = `from ${replicas} to ${target.replicas}: ${target.reason}`;
-    await this.#tell(component, message);
+    await this.#tell(component, { type: 'Normal', reason: 'ScaledByAutoscaler', message });
   }
 
-  async #tell(component: Component, message: string): Promise<void> {
+  async #tell(component: Component, event: WorkloadEvent): Promise<void> {
     const { workloads, logger } = this.#parts;
-    const event = { type: 'Normal', reason: 'ScaledByAutoscaler', message } as const;
     await workloads
       .report(component, event)
       .catch((error: unknown) => logger.warn('event.not_reported', { component, error }));
   }
 
-  async #keepNotes(finished: boolean, answers: boolean, { scorer, optimizer }: Sight['states']): Promise<void> {
+  async #keepNotes({ observation, optimizerMessage, states: { scorer, optimizer } }: Sight): Promise<void> {
     const { workloads, logger } = this.#parts;
+    const answers = observation.optimizer !== undefined;
+    const finished = observation.optimizer?.state === 'finished';
     if (finished && optimizer.isUpToDate && !isRunEnded(optimizer)) {
       await workloads.annotate('optimizer', runEndedNote(optimizer));
-      logger.info('run.ended');
+      logger.info('run.ended', { message: optimizerMessage });
+      await this.#tell('optimizer', runEndedEvent(optimizerMessage));
     } else if (answers && !finished && isRunEnded(optimizer)) {
       await workloads.annotate('optimizer', NO_RUN_ENDED_NOTE);
     }

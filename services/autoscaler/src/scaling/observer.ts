@@ -40,6 +40,8 @@ export interface Sight {
   readonly states: PerComponent<WorkloadState>;
   /** IP addresses of the scorers that compute a shard. */
   readonly busyScorers: ReadonlySet<string>;
+  /** What the optimizer says beside its state, such as why a run ended early; empty: nothing, or it does not answer. */
+  readonly optimizerMessage: string;
 }
 
 /** Looks at everything that decisions go by. Errors: those of reading workloads; the rest may be missing. */
@@ -58,6 +60,7 @@ export async function observe({ workloads, lags, topics, optimizer, logger }: Ob
   return {
     states,
     busyScorers: new Set(status?.scorerStatuses.flatMap(({ address, state: doing }) => busyAddress(address, doing))),
+    optimizerMessage: status?.message ?? '',
     observation: {
       nowMs: performance.now(),
       replicas: perComponent((component) => states[component].replicas),

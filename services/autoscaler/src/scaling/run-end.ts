@@ -1,4 +1,4 @@
-import type { WorkloadState } from '../workloads.ts';
+import type { WorkloadEvent, WorkloadState } from '../workloads.ts';
 
 /**
  * The end of a run outlasts its optimizer: at zero there is nobody to ask, and what is left in the topics must not start it
@@ -20,3 +20,9 @@ export function runEndedNote({ templateDigest }: WorkloadState): Readonly<Record
 
 /** The annotations that take the note back: an optimizer of the same configuration has work after all. */
 export const NO_RUN_ENDED_NOTE: Readonly<Record<string, null>> = { [RUN_ENDED]: null };
+
+/** Tells the end of a run. `message`: why it has fewer steps than planned, as the optimizer says it; empty where it has all. */
+export function runEndedEvent(message: string): WorkloadEvent {
+  if (message === '') return { type: 'Normal', reason: 'RunEnded', message: 'all steps of the run are taken' };
+  return { type: 'Warning', reason: 'RunEndedEarly', message };
+}

@@ -63,7 +63,9 @@ function createBaseScaledObjectRef(): ScaledObjectRef {
   return { name: "", namespace: "", scalerMetadata: {} };
 }
 
-export const ScaledObjectRef: MessageFns<ScaledObjectRef> = {
+export const ScaledObjectRef: MessageFns<ScaledObjectRef, "externalscaler.ScaledObjectRef"> = {
+  $type: "externalscaler.ScaledObjectRef" as const,
+
   encode(message: ScaledObjectRef, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -207,7 +209,12 @@ function createBaseScaledObjectRef_ScalerMetadataEntry(): ScaledObjectRef_Scaler
   return { key: "", value: "" };
 }
 
-export const ScaledObjectRef_ScalerMetadataEntry: MessageFns<ScaledObjectRef_ScalerMetadataEntry> = {
+export const ScaledObjectRef_ScalerMetadataEntry: MessageFns<
+  ScaledObjectRef_ScalerMetadataEntry,
+  "externalscaler.ScaledObjectRef.ScalerMetadataEntry"
+> = {
+  $type: "externalscaler.ScaledObjectRef.ScalerMetadataEntry" as const,
+
   encode(message: ScaledObjectRef_ScalerMetadataEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.key !== "") {
       writer.uint32(10).string(message.key);
@@ -296,7 +303,9 @@ function createBaseIsActiveResponse(): IsActiveResponse {
   return { result: false };
 }
 
-export const IsActiveResponse: MessageFns<IsActiveResponse> = {
+export const IsActiveResponse: MessageFns<IsActiveResponse, "externalscaler.IsActiveResponse"> = {
+  $type: "externalscaler.IsActiveResponse" as const,
+
   encode(message: IsActiveResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.result !== false) {
       writer.uint32(8).bool(message.result);
@@ -363,7 +372,9 @@ function createBaseGetMetricSpecResponse(): GetMetricSpecResponse {
   return { metricSpecs: [] };
 }
 
-export const GetMetricSpecResponse: MessageFns<GetMetricSpecResponse> = {
+export const GetMetricSpecResponse: MessageFns<GetMetricSpecResponse, "externalscaler.GetMetricSpecResponse"> = {
+  $type: "externalscaler.GetMetricSpecResponse" as const,
+
   encode(message: GetMetricSpecResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.metricSpecs) {
       MetricSpec.encode(v!, writer.uint32(10).fork()).join();
@@ -436,7 +447,9 @@ function createBaseMetricSpec(): MetricSpec {
   return { metricName: "", targetSizeFloat: 0 };
 }
 
-export const MetricSpec: MessageFns<MetricSpec> = {
+export const MetricSpec: MessageFns<MetricSpec, "externalscaler.MetricSpec"> = {
+  $type: "externalscaler.MetricSpec" as const,
+
   encode(message: MetricSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.metricName !== "") {
       writer.uint32(10).string(message.metricName);
@@ -529,7 +542,9 @@ function createBaseGetMetricsRequest(): GetMetricsRequest {
   return { scaledObjectRef: undefined, metricName: "" };
 }
 
-export const GetMetricsRequest: MessageFns<GetMetricsRequest> = {
+export const GetMetricsRequest: MessageFns<GetMetricsRequest, "externalscaler.GetMetricsRequest"> = {
+  $type: "externalscaler.GetMetricsRequest" as const,
+
   encode(message: GetMetricsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.scaledObjectRef !== undefined) {
       ScaledObjectRef.encode(message.scaledObjectRef, writer.uint32(10).fork()).join();
@@ -624,7 +639,9 @@ function createBaseGetMetricsResponse(): GetMetricsResponse {
   return { metricValues: [] };
 }
 
-export const GetMetricsResponse: MessageFns<GetMetricsResponse> = {
+export const GetMetricsResponse: MessageFns<GetMetricsResponse, "externalscaler.GetMetricsResponse"> = {
+  $type: "externalscaler.GetMetricsResponse" as const,
+
   encode(message: GetMetricsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.metricValues) {
       MetricValue.encode(v!, writer.uint32(10).fork()).join();
@@ -697,7 +714,9 @@ function createBaseMetricValue(): MetricValue {
   return { metricName: "", metricValueFloat: 0 };
 }
 
-export const MetricValue: MessageFns<MetricValue> = {
+export const MetricValue: MessageFns<MetricValue, "externalscaler.MetricValue"> = {
+  $type: "externalscaler.MetricValue" as const,
+
   encode(message: MetricValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.metricName !== "") {
       writer.uint32(10).string(message.metricName);
@@ -915,7 +934,8 @@ function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

@@ -20,6 +20,8 @@ export interface TokenizedPair {
   truncatedPromptTokens: number;
   truncatedChosenTokens: number;
   truncatedRejectedTokens: number;
+  /** What the pair counts in the loss and its gradient: finite and at least 0. Absent: 1. */
+  weight?: number | undefined;
 }
 
 /**
@@ -58,10 +60,13 @@ function createBaseTokenizedPair(): TokenizedPair {
     truncatedPromptTokens: 0,
     truncatedChosenTokens: 0,
     truncatedRejectedTokens: 0,
+    weight: undefined,
   };
 }
 
-export const TokenizedPair: MessageFns<TokenizedPair> = {
+export const TokenizedPair: MessageFns<TokenizedPair, "alphapo.v1.TokenizedPair"> = {
+  $type: "alphapo.v1.TokenizedPair" as const,
+
   encode(message: TokenizedPair, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== "") {
       writer.uint32(10).string(message.id);
@@ -101,6 +106,9 @@ export const TokenizedPair: MessageFns<TokenizedPair> = {
     }
     if (message.truncatedRejectedTokens !== 0) {
       writer.uint32(64).uint32(message.truncatedRejectedTokens);
+    }
+    if (message.weight !== undefined) {
+      writer.uint32(73).double(message.weight);
     }
     return writer;
   },
@@ -212,6 +220,14 @@ export const TokenizedPair: MessageFns<TokenizedPair> = {
             message.truncatedRejectedTokens = reader.uint32();
             continue;
           }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.weight = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -250,6 +266,7 @@ export const TokenizedPair: MessageFns<TokenizedPair> = {
         : isSet(object.truncated_rejected_tokens)
         ? globalThis.Number(object.truncated_rejected_tokens)
         : 0,
+      weight: isSet(object.weight) ? globalThis.Number(object.weight) : undefined,
     };
   },
 
@@ -279,6 +296,9 @@ export const TokenizedPair: MessageFns<TokenizedPair> = {
     if (message.truncatedRejectedTokens !== 0) {
       obj.truncatedRejectedTokens = Math.round(message.truncatedRejectedTokens);
     }
+    if (message.weight !== undefined) {
+      obj.weight = floatToJson(message.weight);
+    }
     return obj;
   },
 
@@ -297,6 +317,7 @@ export const TokenizedPair: MessageFns<TokenizedPair> = {
     message.truncatedPromptTokens = object.truncatedPromptTokens ?? 0;
     message.truncatedChosenTokens = object.truncatedChosenTokens ?? 0;
     message.truncatedRejectedTokens = object.truncatedRejectedTokens ?? 0;
+    message.weight = object.weight ?? undefined;
     return message;
   },
 };
@@ -305,7 +326,9 @@ function createBaseSourceRange(): SourceRange {
   return { topic: "", partition: 0, firstOffset: 0n, nextOffset: 0n, deadLetters: 0 };
 }
 
-export const SourceRange: MessageFns<SourceRange> = {
+export const SourceRange: MessageFns<SourceRange, "alphapo.v1.SourceRange"> = {
+  $type: "alphapo.v1.SourceRange" as const,
+
   encode(message: SourceRange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.topic !== "") {
       writer.uint32(10).string(message.topic);
@@ -468,7 +491,9 @@ function createBasePreferenceBatch(): PreferenceBatch {
   };
 }
 
-export const PreferenceBatch: MessageFns<PreferenceBatch> = {
+export const PreferenceBatch: MessageFns<PreferenceBatch, "alphapo.v1.PreferenceBatch"> = {
+  $type: "alphapo.v1.PreferenceBatch" as const,
+
   encode(message: PreferenceBatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.source !== undefined) {
       SourceRange.encode(message.source, writer.uint32(10).fork()).join();
@@ -651,6 +676,10 @@ export const PreferenceBatch: MessageFns<PreferenceBatch> = {
   },
 };
 
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
+
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
 type DeepPartial<T> = T extends bigint ? string | number | bigint
@@ -668,7 +697,8 @@ function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

@@ -33,7 +33,7 @@ export const RunState = {
   WAITING_FOR_SCORERS: 3,
   TRAINING: 4,
   PAUSED: 5,
-  /** FINISHED - All steps of the run are taken. */
+  /** FINISHED - The last step is taken: all steps of the run, or those that its data was enough for; see `message`. */
   FINISHED: 6,
   /** FAILED - Stopped by an error that needs a person; see `message`. */
   FAILED: 7,
@@ -180,7 +180,10 @@ export interface GetStatusRequest {
 export interface GetStatusResponse {
   runId: string;
   state: RunState;
-  /** What needs a person where the run has failed; what is waited for where the event log is away. */
+  /**
+   * Why an operator is needed where the run has failed; why it has fewer steps than planned where its data ended early; what is
+   * waited for where the event log is away.
+   */
   message: string;
   policy:
     | PolicyVersion
@@ -217,7 +220,7 @@ export interface WatchStepsRequest {
 
 /**
  * One optimizer step; the same facts as a record of `training-steps`. Means are over the pairs of the batch and were
- * taken before the update.
+ * taken before the update. The loss counts each pair by its weight; all other means count each pair once.
  */
 export interface WatchStepsResponse {
   step: bigint;
@@ -303,7 +306,9 @@ function createBaseGetStatusRequest(): GetStatusRequest {
   return {};
 }
 
-export const GetStatusRequest: MessageFns<GetStatusRequest> = {
+export const GetStatusRequest: MessageFns<GetStatusRequest, "alphapo.v1.GetStatusRequest"> = {
+  $type: "alphapo.v1.GetStatusRequest" as const,
+
   encode(_: GetStatusRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -369,7 +374,9 @@ function createBaseGetStatusResponse(): GetStatusResponse {
   };
 }
 
-export const GetStatusResponse: MessageFns<GetStatusResponse> = {
+export const GetStatusResponse: MessageFns<GetStatusResponse, "alphapo.v1.GetStatusResponse"> = {
+  $type: "alphapo.v1.GetStatusResponse" as const,
+
   encode(message: GetStatusResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.runId !== "") {
       writer.uint32(10).string(message.runId);
@@ -679,7 +686,9 @@ function createBaseScorerStatus(): ScorerStatus {
   return { address: "", state: 0, message: "" };
 }
 
-export const ScorerStatus: MessageFns<ScorerStatus> = {
+export const ScorerStatus: MessageFns<ScorerStatus, "alphapo.v1.ScorerStatus"> = {
+  $type: "alphapo.v1.ScorerStatus" as const,
+
   encode(message: ScorerStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.address !== "") {
       writer.uint32(10).string(message.address);
@@ -780,7 +789,9 @@ function createBaseWatchStepsRequest(): WatchStepsRequest {
   return { fromStep: 0n };
 }
 
-export const WatchStepsRequest: MessageFns<WatchStepsRequest> = {
+export const WatchStepsRequest: MessageFns<WatchStepsRequest, "alphapo.v1.WatchStepsRequest"> = {
+  $type: "alphapo.v1.WatchStepsRequest" as const,
+
   encode(message: WatchStepsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.fromStep !== 0n) {
       if (BigInt.asUintN(64, message.fromStep) !== message.fromStep) {
@@ -873,7 +884,9 @@ function createBaseWatchStepsResponse(): WatchStepsResponse {
   };
 }
 
-export const WatchStepsResponse: MessageFns<WatchStepsResponse> = {
+export const WatchStepsResponse: MessageFns<WatchStepsResponse, "alphapo.v1.WatchStepsResponse"> = {
+  $type: "alphapo.v1.WatchStepsResponse" as const,
+
   encode(message: WatchStepsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.step !== 0n) {
       if (BigInt.asUintN(64, message.step) !== message.step) {
@@ -1231,7 +1244,9 @@ function createBaseSkippedStep(): SkippedStep {
   return { reason: "", pairIds: [] };
 }
 
-export const SkippedStep: MessageFns<SkippedStep> = {
+export const SkippedStep: MessageFns<SkippedStep, "alphapo.v1.SkippedStep"> = {
+  $type: "alphapo.v1.SkippedStep" as const,
+
   encode(message: SkippedStep, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.reason !== "") {
       writer.uint32(10).string(message.reason);
@@ -1320,7 +1335,9 @@ function createBasePauseRequest(): PauseRequest {
   return {};
 }
 
-export const PauseRequest: MessageFns<PauseRequest> = {
+export const PauseRequest: MessageFns<PauseRequest, "alphapo.v1.PauseRequest"> = {
+  $type: "alphapo.v1.PauseRequest" as const,
+
   encode(_: PauseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -1372,7 +1389,9 @@ function createBasePauseResponse(): PauseResponse {
   return { step: 0n };
 }
 
-export const PauseResponse: MessageFns<PauseResponse> = {
+export const PauseResponse: MessageFns<PauseResponse, "alphapo.v1.PauseResponse"> = {
+  $type: "alphapo.v1.PauseResponse" as const,
+
   encode(message: PauseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.step !== 0n) {
       if (BigInt.asUintN(64, message.step) !== message.step) {
@@ -1442,7 +1461,9 @@ function createBaseResumeRequest(): ResumeRequest {
   return {};
 }
 
-export const ResumeRequest: MessageFns<ResumeRequest> = {
+export const ResumeRequest: MessageFns<ResumeRequest, "alphapo.v1.ResumeRequest"> = {
+  $type: "alphapo.v1.ResumeRequest" as const,
+
   encode(_: ResumeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -1494,7 +1515,9 @@ function createBaseResumeResponse(): ResumeResponse {
   return { step: 0n };
 }
 
-export const ResumeResponse: MessageFns<ResumeResponse> = {
+export const ResumeResponse: MessageFns<ResumeResponse, "alphapo.v1.ResumeResponse"> = {
+  $type: "alphapo.v1.ResumeResponse" as const,
+
   encode(message: ResumeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.step !== 0n) {
       if (BigInt.asUintN(64, message.step) !== message.step) {
@@ -1564,7 +1587,9 @@ function createBaseGetPolicyRequest(): GetPolicyRequest {
   return { version: undefined };
 }
 
-export const GetPolicyRequest: MessageFns<GetPolicyRequest> = {
+export const GetPolicyRequest: MessageFns<GetPolicyRequest, "alphapo.v1.GetPolicyRequest"> = {
+  $type: "alphapo.v1.GetPolicyRequest" as const,
+
   encode(message: GetPolicyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.version !== undefined) {
       PolicyVersion.encode(message.version, writer.uint32(10).fork()).join();
@@ -1633,7 +1658,9 @@ function createBasePolicyHeader(): PolicyHeader {
   return { version: undefined, method: undefined, tensorCount: 0, modelDigest: "" };
 }
 
-export const PolicyHeader: MessageFns<PolicyHeader> = {
+export const PolicyHeader: MessageFns<PolicyHeader, "alphapo.v1.PolicyHeader"> = {
+  $type: "alphapo.v1.PolicyHeader" as const,
+
   encode(message: PolicyHeader, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.version !== undefined) {
       PolicyVersion.encode(message.version, writer.uint32(10).fork()).join();
@@ -1762,7 +1789,9 @@ function createBaseGetPolicyResponse(): GetPolicyResponse {
   return { part: undefined };
 }
 
-export const GetPolicyResponse: MessageFns<GetPolicyResponse> = {
+export const GetPolicyResponse: MessageFns<GetPolicyResponse, "alphapo.v1.GetPolicyResponse"> = {
+  $type: "alphapo.v1.GetPolicyResponse" as const,
+
   encode(message: GetPolicyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.part?.$case) {
       case "header":
@@ -1863,7 +1892,9 @@ function createBaseCheckpointRequest(): CheckpointRequest {
   return {};
 }
 
-export const CheckpointRequest: MessageFns<CheckpointRequest> = {
+export const CheckpointRequest: MessageFns<CheckpointRequest, "alphapo.v1.CheckpointRequest"> = {
+  $type: "alphapo.v1.CheckpointRequest" as const,
+
   encode(_: CheckpointRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -1915,7 +1946,9 @@ function createBaseCheckpointResponse(): CheckpointResponse {
   return { step: 0n, name: "" };
 }
 
-export const CheckpointResponse: MessageFns<CheckpointResponse> = {
+export const CheckpointResponse: MessageFns<CheckpointResponse, "alphapo.v1.CheckpointResponse"> = {
+  $type: "alphapo.v1.CheckpointResponse" as const,
+
   encode(message: CheckpointResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.step !== 0n) {
       if (BigInt.asUintN(64, message.step) !== message.step) {
@@ -2003,7 +2036,9 @@ function createBaseExportRequest(): ExportRequest {
   return { name: "" };
 }
 
-export const ExportRequest: MessageFns<ExportRequest> = {
+export const ExportRequest: MessageFns<ExportRequest, "alphapo.v1.ExportRequest"> = {
+  $type: "alphapo.v1.ExportRequest" as const,
+
   encode(message: ExportRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -2070,7 +2105,9 @@ function createBaseExportResponse(): ExportResponse {
   return { step: 0n, path: "" };
 }
 
-export const ExportResponse: MessageFns<ExportResponse> = {
+export const ExportResponse: MessageFns<ExportResponse, "alphapo.v1.ExportResponse"> = {
+  $type: "alphapo.v1.ExportResponse" as const,
+
   encode(message: ExportResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.step !== 0n) {
       if (BigInt.asUintN(64, message.step) !== message.step) {
@@ -2376,7 +2413,8 @@ function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

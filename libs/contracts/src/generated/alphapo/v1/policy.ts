@@ -278,7 +278,9 @@ function createBasePolicyVersion(): PolicyVersion {
   return { runId: "", step: 0n, digest: "" };
 }
 
-export const PolicyVersion: MessageFns<PolicyVersion> = {
+export const PolicyVersion: MessageFns<PolicyVersion, "alphapo.v1.PolicyVersion"> = {
+  $type: "alphapo.v1.PolicyVersion" as const,
+
   encode(message: PolicyVersion, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.runId !== "") {
       writer.uint32(10).string(message.runId);
@@ -386,7 +388,9 @@ function createBaseLoraMethod(): LoraMethod {
   return { rank: 0, alpha: 0, targets: [] };
 }
 
-export const LoraMethod: MessageFns<LoraMethod> = {
+export const LoraMethod: MessageFns<LoraMethod, "alphapo.v1.LoraMethod"> = {
+  $type: "alphapo.v1.LoraMethod" as const,
+
   encode(message: LoraMethod, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.rank !== 0) {
       writer.uint32(8).uint32(message.rank);
@@ -487,7 +491,9 @@ function createBaseFullMethod(): FullMethod {
   return {};
 }
 
-export const FullMethod: MessageFns<FullMethod> = {
+export const FullMethod: MessageFns<FullMethod, "alphapo.v1.FullMethod"> = {
+  $type: "alphapo.v1.FullMethod" as const,
+
   encode(_: FullMethod, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -539,7 +545,9 @@ function createBaseTrainingMethod(): TrainingMethod {
   return { method: undefined };
 }
 
-export const TrainingMethod: MessageFns<TrainingMethod> = {
+export const TrainingMethod: MessageFns<TrainingMethod, "alphapo.v1.TrainingMethod"> = {
+  $type: "alphapo.v1.TrainingMethod" as const,
+
   encode(message: TrainingMethod, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.method?.$case) {
       case "lora":
@@ -640,7 +648,9 @@ function createBaseAlphaPoObjective(): AlphaPoObjective {
   return { alpha: 0, beta: 0, gamma: 0, labelSmoothing: 0 };
 }
 
-export const AlphaPoObjective: MessageFns<AlphaPoObjective> = {
+export const AlphaPoObjective: MessageFns<AlphaPoObjective, "alphapo.v1.AlphaPoObjective"> = {
+  $type: "alphapo.v1.AlphaPoObjective" as const,
+
   encode(message: AlphaPoObjective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.alpha !== 0) {
       writer.uint32(9).double(message.alpha);
@@ -761,7 +771,9 @@ function createBaseSimPoObjective(): SimPoObjective {
   return { beta: 0, gamma: 0, labelSmoothing: 0 };
 }
 
-export const SimPoObjective: MessageFns<SimPoObjective> = {
+export const SimPoObjective: MessageFns<SimPoObjective, "alphapo.v1.SimPoObjective"> = {
+  $type: "alphapo.v1.SimPoObjective" as const,
+
   encode(message: SimPoObjective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.beta !== 0) {
       writer.uint32(9).double(message.beta);
@@ -866,7 +878,9 @@ function createBaseDpoObjective(): DpoObjective {
   return { beta: 0, labelSmoothing: 0 };
 }
 
-export const DpoObjective: MessageFns<DpoObjective> = {
+export const DpoObjective: MessageFns<DpoObjective, "alphapo.v1.DpoObjective"> = {
+  $type: "alphapo.v1.DpoObjective" as const,
+
   encode(message: DpoObjective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.beta !== 0) {
       writer.uint32(9).double(message.beta);
@@ -955,7 +969,9 @@ function createBaseIpoObjective(): IpoObjective {
   return { beta: 0, logProb: 0, reference: 0 };
 }
 
-export const IpoObjective: MessageFns<IpoObjective> = {
+export const IpoObjective: MessageFns<IpoObjective, "alphapo.v1.IpoObjective"> = {
+  $type: "alphapo.v1.IpoObjective" as const,
+
   encode(message: IpoObjective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.beta !== 0) {
       writer.uint32(9).double(message.beta);
@@ -1060,7 +1076,9 @@ function createBaseOrpoObjective(): OrpoObjective {
   return { beta: 0 };
 }
 
-export const OrpoObjective: MessageFns<OrpoObjective> = {
+export const OrpoObjective: MessageFns<OrpoObjective, "alphapo.v1.OrpoObjective"> = {
+  $type: "alphapo.v1.OrpoObjective" as const,
+
   encode(message: OrpoObjective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.beta !== 0) {
       writer.uint32(9).double(message.beta);
@@ -1127,7 +1145,9 @@ function createBaseCpoObjective(): CpoObjective {
   return { beta: 0, labelSmoothing: 0 };
 }
 
-export const CpoObjective: MessageFns<CpoObjective> = {
+export const CpoObjective: MessageFns<CpoObjective, "alphapo.v1.CpoObjective"> = {
+  $type: "alphapo.v1.CpoObjective" as const,
+
   encode(message: CpoObjective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.beta !== 0) {
       writer.uint32(9).double(message.beta);
@@ -1216,7 +1236,9 @@ function createBaseHingeObjective(): HingeObjective {
   return { beta: 0, reference: 0 };
 }
 
-export const HingeObjective: MessageFns<HingeObjective> = {
+export const HingeObjective: MessageFns<HingeObjective, "alphapo.v1.HingeObjective"> = {
+  $type: "alphapo.v1.HingeObjective" as const,
+
   encode(message: HingeObjective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.beta !== 0) {
       writer.uint32(9).double(message.beta);
@@ -1301,7 +1323,9 @@ function createBaseSftObjective(): SftObjective {
   return { average: 0 };
 }
 
-export const SftObjective: MessageFns<SftObjective> = {
+export const SftObjective: MessageFns<SftObjective, "alphapo.v1.SftObjective"> = {
+  $type: "alphapo.v1.SftObjective" as const,
+
   encode(message: SftObjective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.average !== 0) {
       writer.uint32(8).int32(message.average);
@@ -1368,7 +1392,9 @@ function createBaseNllTerm(): NllTerm {
   return { weight: 0, average: 0 };
 }
 
-export const NllTerm: MessageFns<NllTerm> = {
+export const NllTerm: MessageFns<NllTerm, "alphapo.v1.NllTerm"> = {
+  $type: "alphapo.v1.NllTerm" as const,
+
   encode(message: NllTerm, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.weight !== 0) {
       writer.uint32(9).double(message.weight);
@@ -1453,7 +1479,9 @@ function createBaseObjective(): Objective {
   return { objective: undefined, nll: undefined };
 }
 
-export const Objective: MessageFns<Objective> = {
+export const Objective: MessageFns<Objective, "alphapo.v1.Objective"> = {
+  $type: "alphapo.v1.Objective" as const,
+
   encode(message: Objective, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.objective?.$case) {
       case "alphapo":
@@ -1713,7 +1741,8 @@ function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

@@ -70,6 +70,8 @@ export interface TextPair {
   prompt: { $case: "text"; value: string } | { $case: "conversation"; value: Conversation } | undefined;
   chosen: string;
   rejected: string;
+  /** As in TokenizedPair. */
+  weight?: number | undefined;
 }
 
 export interface Conversation {
@@ -146,8 +148,9 @@ export interface PairReward {
   /** reward_chosen - reward_rejected. */
   margin: number;
   /**
-   * The mean of the losses of a batch's pairs is the batch's loss: where it averages over tokens, a pair's share of that
-   * part is -S_w batch_pairs / batch_chosen_tokens.
+   * The pair's loss times its weight; rewards and margin do not depend on the weight. The mean of these losses over a batch
+   * is the batch's loss. Where that averages over tokens, a pair's share of that part is
+   * -weight S_w batch_pairs / batch_chosen_tokens.
    */
   loss: number;
 }
@@ -185,11 +188,14 @@ export interface GradientRequest {
   policy: PolicyVersion | undefined;
   objective: Objective | undefined;
   pairs: TokenizedPair[];
-  /** Pairs in the whole batch: the loss is their mean, so each shard's part is divided by this number. */
+  /**
+   * Pairs in the whole batch, whatever their weights. The batch's loss is the sum of weight x loss over its pairs, divided by
+   * this number, and so is each shard's part of it.
+   */
   batchPairs: number;
   /**
-   * Tokens of all chosen responses in the whole batch: losses that average over them divide by this number, so that the
-   * result does not depend on the shards. Needed by such objectives only.
+   * Tokens of all chosen responses in the whole batch, whatever the weights of the pairs: losses that average over tokens
+   * divide by this number, so that the result does not depend on the shards. Needed by such objectives only.
    */
   batchChosenTokens: number;
   /**
@@ -224,7 +230,7 @@ export interface Computation {
 export interface GradientSummary {
   policy: PolicyVersion | undefined;
   pairs: PairResult[];
-  /** Sum of the pairs' losses divided by batch_pairs. */
+  /** Sum of the pairs' losses, each times its weight, divided by batch_pairs. */
   loss: number;
   /** Tensors that follow. */
   tensorCount: number;
@@ -244,7 +250,9 @@ function createBaseDescribeScorerRequest(): DescribeScorerRequest {
   return {};
 }
 
-export const DescribeScorerRequest: MessageFns<DescribeScorerRequest> = {
+export const DescribeScorerRequest: MessageFns<DescribeScorerRequest, "alphapo.v1.DescribeScorerRequest"> = {
+  $type: "alphapo.v1.DescribeScorerRequest" as const,
+
   encode(_: DescribeScorerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -310,7 +318,9 @@ function createBaseDescribeScorerResponse(): DescribeScorerResponse {
   };
 }
 
-export const DescribeScorerResponse: MessageFns<DescribeScorerResponse> = {
+export const DescribeScorerResponse: MessageFns<DescribeScorerResponse, "alphapo.v1.DescribeScorerResponse"> = {
+  $type: "alphapo.v1.DescribeScorerResponse" as const,
+
   encode(message: DescribeScorerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.modelType !== "") {
       writer.uint32(10).string(message.modelType);
@@ -612,7 +622,9 @@ function createBaseScoringStatistics(): ScoringStatistics {
   return { calls: 0n, executions: 0n, mergedExecutions: 0n };
 }
 
-export const ScoringStatistics: MessageFns<ScoringStatistics> = {
+export const ScoringStatistics: MessageFns<ScoringStatistics, "alphapo.v1.ScoringStatistics"> = {
+  $type: "alphapo.v1.ScoringStatistics" as const,
+
   encode(message: ScoringStatistics, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.calls !== 0n) {
       if (BigInt.asUintN(64, message.calls) !== message.calls) {
@@ -727,10 +739,12 @@ export const ScoringStatistics: MessageFns<ScoringStatistics> = {
 };
 
 function createBaseTextPair(): TextPair {
-  return { prompt: undefined, chosen: "", rejected: "" };
+  return { prompt: undefined, chosen: "", rejected: "", weight: undefined };
 }
 
-export const TextPair: MessageFns<TextPair> = {
+export const TextPair: MessageFns<TextPair, "alphapo.v1.TextPair"> = {
+  $type: "alphapo.v1.TextPair" as const,
+
   encode(message: TextPair, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.prompt?.$case) {
       case "text":
@@ -745,6 +759,9 @@ export const TextPair: MessageFns<TextPair> = {
     }
     if (message.rejected !== "") {
       writer.uint32(34).string(message.rejected);
+    }
+    if (message.weight !== undefined) {
+      writer.uint32(41).double(message.weight);
     }
     return writer;
   },
@@ -794,6 +811,14 @@ export const TextPair: MessageFns<TextPair> = {
             message.rejected = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.weight = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -815,6 +840,7 @@ export const TextPair: MessageFns<TextPair> = {
         : undefined,
       chosen: isSet(object.chosen) ? globalThis.String(object.chosen) : "",
       rejected: isSet(object.rejected) ? globalThis.String(object.rejected) : "",
+      weight: isSet(object.weight) ? globalThis.Number(object.weight) : undefined,
     };
   },
 
@@ -830,6 +856,9 @@ export const TextPair: MessageFns<TextPair> = {
     }
     if (message.rejected !== "") {
       obj.rejected = message.rejected;
+    }
+    if (message.weight !== undefined) {
+      obj.weight = floatToJson(message.weight);
     }
     return obj;
   },
@@ -855,6 +884,7 @@ export const TextPair: MessageFns<TextPair> = {
     }
     message.chosen = object.chosen ?? "";
     message.rejected = object.rejected ?? "";
+    message.weight = object.weight ?? undefined;
     return message;
   },
 };
@@ -863,7 +893,9 @@ function createBaseConversation(): Conversation {
   return { messages: [] };
 }
 
-export const Conversation: MessageFns<Conversation> = {
+export const Conversation: MessageFns<Conversation, "alphapo.v1.Conversation"> = {
+  $type: "alphapo.v1.Conversation" as const,
+
   encode(message: Conversation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.messages) {
       ChatMessage.encode(v!, writer.uint32(10).fork()).join();
@@ -934,7 +966,9 @@ function createBaseTokenSequence(): TokenSequence {
   return { prompt: [], response: [] };
 }
 
-export const TokenSequence: MessageFns<TokenSequence> = {
+export const TokenSequence: MessageFns<TokenSequence, "alphapo.v1.TokenSequence"> = {
+  $type: "alphapo.v1.TokenSequence" as const,
+
   encode(message: TokenSequence, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.prompt.length !== 0) {
       writer.uint32(10).fork();
@@ -1047,7 +1081,9 @@ function createBaseTextSequence(): TextSequence {
   return { prompt: undefined, response: "" };
 }
 
-export const TextSequence: MessageFns<TextSequence> = {
+export const TextSequence: MessageFns<TextSequence, "alphapo.v1.TextSequence"> = {
+  $type: "alphapo.v1.TextSequence" as const,
+
   encode(message: TextSequence, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.prompt?.$case) {
       case "text":
@@ -1164,7 +1200,9 @@ function createBaseScoreItem(): ScoreItem {
   return { id: "", item: undefined };
 }
 
-export const ScoreItem: MessageFns<ScoreItem> = {
+export const ScoreItem: MessageFns<ScoreItem, "alphapo.v1.ScoreItem"> = {
+  $type: "alphapo.v1.ScoreItem" as const,
+
   encode(message: ScoreItem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== "") {
       writer.uint32(10).string(message.id);
@@ -1331,7 +1369,9 @@ function createBaseBasePolicy(): BasePolicy {
   return {};
 }
 
-export const BasePolicy: MessageFns<BasePolicy> = {
+export const BasePolicy: MessageFns<BasePolicy, "alphapo.v1.BasePolicy"> = {
+  $type: "alphapo.v1.BasePolicy" as const,
+
   encode(_: BasePolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -1383,7 +1423,9 @@ function createBaseLatestPolicy(): LatestPolicy {
   return {};
 }
 
-export const LatestPolicy: MessageFns<LatestPolicy> = {
+export const LatestPolicy: MessageFns<LatestPolicy, "alphapo.v1.LatestPolicy"> = {
+  $type: "alphapo.v1.LatestPolicy" as const,
+
   encode(_: LatestPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -1435,7 +1477,9 @@ function createBaseScoreRequest(): ScoreRequest {
   return { items: [], policy: undefined, perToken: false, objective: undefined, batch: undefined };
 }
 
-export const ScoreRequest: MessageFns<ScoreRequest> = {
+export const ScoreRequest: MessageFns<ScoreRequest, "alphapo.v1.ScoreRequest"> = {
+  $type: "alphapo.v1.ScoreRequest" as const,
+
   encode(message: ScoreRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.items) {
       ScoreItem.encode(v!, writer.uint32(10).fork()).join();
@@ -1629,7 +1673,9 @@ function createBaseBatchTotals(): BatchTotals {
   return { pairs: 0, chosenTokens: 0 };
 }
 
-export const BatchTotals: MessageFns<BatchTotals> = {
+export const BatchTotals: MessageFns<BatchTotals, "alphapo.v1.BatchTotals"> = {
+  $type: "alphapo.v1.BatchTotals" as const,
+
   encode(message: BatchTotals, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.pairs !== 0) {
       writer.uint32(8).uint32(message.pairs);
@@ -1718,7 +1764,9 @@ function createBaseSequenceScore(): SequenceScore {
   return { sum: 0, mean: 0, tokens: 0, logProbs: [] };
 }
 
-export const SequenceScore: MessageFns<SequenceScore> = {
+export const SequenceScore: MessageFns<SequenceScore, "alphapo.v1.SequenceScore"> = {
+  $type: "alphapo.v1.SequenceScore" as const,
+
   encode(message: SequenceScore, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.sum !== 0) {
       writer.uint32(9).double(message.sum);
@@ -1853,7 +1901,9 @@ function createBasePairReward(): PairReward {
   return { rewardChosen: 0, rewardRejected: 0, margin: 0, loss: 0 };
 }
 
-export const PairReward: MessageFns<PairReward> = {
+export const PairReward: MessageFns<PairReward, "alphapo.v1.PairReward"> = {
+  $type: "alphapo.v1.PairReward" as const,
+
   encode(message: PairReward, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.rewardChosen !== 0) {
       writer.uint32(9).double(message.rewardChosen);
@@ -1978,7 +2028,9 @@ function createBaseScoreResult(): ScoreResult {
   return { id: "", chosen: undefined, rejected: undefined, reward: undefined };
 }
 
-export const ScoreResult: MessageFns<ScoreResult> = {
+export const ScoreResult: MessageFns<ScoreResult, "alphapo.v1.ScoreResult"> = {
+  $type: "alphapo.v1.ScoreResult" as const,
+
   encode(message: ScoreResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== "") {
       writer.uint32(10).string(message.id);
@@ -2101,7 +2153,9 @@ function createBaseScoreResponse(): ScoreResponse {
   return { results: [], policy: undefined };
 }
 
-export const ScoreResponse: MessageFns<ScoreResponse> = {
+export const ScoreResponse: MessageFns<ScoreResponse, "alphapo.v1.ScoreResponse"> = {
+  $type: "alphapo.v1.ScoreResponse" as const,
+
   encode(message: ScoreResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.results) {
       ScoreResult.encode(v!, writer.uint32(10).fork()).join();
@@ -2188,7 +2242,9 @@ function createBaseComputeSettings(): ComputeSettings {
   return { packTokens: 0, recomputeActivations: false, packWeights: false };
 }
 
-export const ComputeSettings: MessageFns<ComputeSettings> = {
+export const ComputeSettings: MessageFns<ComputeSettings, "alphapo.v1.ComputeSettings"> = {
+  $type: "alphapo.v1.ComputeSettings" as const,
+
   encode(message: ComputeSettings, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.packTokens !== 0) {
       writer.uint32(8).uint32(message.packTokens);
@@ -2313,7 +2369,9 @@ function createBaseGradientRequest(): GradientRequest {
   };
 }
 
-export const GradientRequest: MessageFns<GradientRequest> = {
+export const GradientRequest: MessageFns<GradientRequest, "alphapo.v1.GradientRequest"> = {
+  $type: "alphapo.v1.GradientRequest" as const,
+
   encode(message: GradientRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.runId !== "") {
       writer.uint32(10).string(message.runId);
@@ -2567,7 +2625,9 @@ function createBasePairResult(): PairResult {
   return { id: "", chosen: undefined, rejected: undefined, reward: undefined };
 }
 
-export const PairResult: MessageFns<PairResult> = {
+export const PairResult: MessageFns<PairResult, "alphapo.v1.PairResult"> = {
+  $type: "alphapo.v1.PairResult" as const,
+
   encode(message: PairResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== "") {
       writer.uint32(10).string(message.id);
@@ -2690,7 +2750,9 @@ function createBaseComputation(): Computation {
   return { device: "", dtype: "", threads: 0, engineRevision: 0, runtime: "" };
 }
 
-export const Computation: MessageFns<Computation> = {
+export const Computation: MessageFns<Computation, "alphapo.v1.Computation"> = {
+  $type: "alphapo.v1.Computation" as const,
+
   encode(message: Computation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.device !== "") {
       writer.uint32(10).string(message.device);
@@ -2827,7 +2889,9 @@ function createBaseGradientSummary(): GradientSummary {
   return { policy: undefined, pairs: [], loss: 0, tensorCount: 0, computeMs: 0, policyMs: 0, computation: undefined };
 }
 
-export const GradientSummary: MessageFns<GradientSummary> = {
+export const GradientSummary: MessageFns<GradientSummary, "alphapo.v1.GradientSummary"> = {
+  $type: "alphapo.v1.GradientSummary" as const,
+
   encode(message: GradientSummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.policy !== undefined) {
       PolicyVersion.encode(message.policy, writer.uint32(10).fork()).join();
@@ -3008,7 +3072,9 @@ function createBaseGradientResponse(): GradientResponse {
   return { part: undefined };
 }
 
-export const GradientResponse: MessageFns<GradientResponse> = {
+export const GradientResponse: MessageFns<GradientResponse, "alphapo.v1.GradientResponse"> = {
+  $type: "alphapo.v1.GradientResponse" as const,
+
   encode(message: GradientResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.part?.$case) {
       case "summary":
@@ -3235,7 +3301,8 @@ function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

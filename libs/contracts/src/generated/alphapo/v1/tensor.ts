@@ -78,7 +78,9 @@ function createBaseTensorChunk(): TensorChunk {
   return { name: "", dataType: 0, shape: [], byteOffset: 0n, data: Buffer.alloc(0) };
 }
 
-export const TensorChunk: MessageFns<TensorChunk> = {
+export const TensorChunk: MessageFns<TensorChunk, "alphapo.v1.TensorChunk"> = {
+  $type: "alphapo.v1.TensorChunk" as const,
+
   encode(message: TensorChunk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -262,7 +264,8 @@ function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

@@ -77,7 +77,9 @@ function createBaseDescribeRequest(): DescribeRequest {
   return {};
 }
 
-export const DescribeRequest: MessageFns<DescribeRequest> = {
+export const DescribeRequest: MessageFns<DescribeRequest, "alphapo.v1.DescribeRequest"> = {
+  $type: "alphapo.v1.DescribeRequest" as const,
+
   encode(_: DescribeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -138,7 +140,9 @@ function createBaseDescribeResponse(): DescribeResponse {
   };
 }
 
-export const DescribeResponse: MessageFns<DescribeResponse> = {
+export const DescribeResponse: MessageFns<DescribeResponse, "alphapo.v1.DescribeResponse"> = {
+  $type: "alphapo.v1.DescribeResponse" as const,
+
   encode(message: DescribeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.vocabularySize !== 0) {
       writer.uint32(8).uint32(message.vocabularySize);
@@ -351,7 +355,9 @@ function createBaseEncodeRequest(): EncodeRequest {
   return { texts: [], addSpecialTokens: false };
 }
 
-export const EncodeRequest: MessageFns<EncodeRequest> = {
+export const EncodeRequest: MessageFns<EncodeRequest, "alphapo.v1.EncodeRequest"> = {
+  $type: "alphapo.v1.EncodeRequest" as const,
+
   encode(message: EncodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.texts) {
       writer.uint32(10).string(v!);
@@ -440,7 +446,9 @@ function createBaseTokenIds(): TokenIds {
   return { ids: [] };
 }
 
-export const TokenIds: MessageFns<TokenIds> = {
+export const TokenIds: MessageFns<TokenIds, "alphapo.v1.TokenIds"> = {
+  $type: "alphapo.v1.TokenIds" as const,
+
   encode(message: TokenIds, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.ids.length !== 0) {
       writer.uint32(10).fork();
@@ -521,7 +529,9 @@ function createBaseEncodeResponse(): EncodeResponse {
   return { encodings: [] };
 }
 
-export const EncodeResponse: MessageFns<EncodeResponse> = {
+export const EncodeResponse: MessageFns<EncodeResponse, "alphapo.v1.EncodeResponse"> = {
+  $type: "alphapo.v1.EncodeResponse" as const,
+
   encode(message: EncodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.encodings) {
       TokenIds.encode(v!, writer.uint32(10).fork()).join();
@@ -592,7 +602,9 @@ function createBaseDecodeRequest(): DecodeRequest {
   return { encodings: [], skipSpecialTokens: false };
 }
 
-export const DecodeRequest: MessageFns<DecodeRequest> = {
+export const DecodeRequest: MessageFns<DecodeRequest, "alphapo.v1.DecodeRequest"> = {
+  $type: "alphapo.v1.DecodeRequest" as const,
+
   encode(message: DecodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.encodings) {
       TokenIds.encode(v!, writer.uint32(10).fork()).join();
@@ -683,7 +695,9 @@ function createBaseDecodeResponse(): DecodeResponse {
   return { texts: [] };
 }
 
-export const DecodeResponse: MessageFns<DecodeResponse> = {
+export const DecodeResponse: MessageFns<DecodeResponse, "alphapo.v1.DecodeResponse"> = {
+  $type: "alphapo.v1.DecodeResponse" as const,
+
   encode(message: DecodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.texts) {
       writer.uint32(10).string(v!);
@@ -750,7 +764,9 @@ function createBaseChatMessage(): ChatMessage {
   return { role: "", content: "" };
 }
 
-export const ChatMessage: MessageFns<ChatMessage> = {
+export const ChatMessage: MessageFns<ChatMessage, "alphapo.v1.ChatMessage"> = {
+  $type: "alphapo.v1.ChatMessage" as const,
+
   encode(message: ChatMessage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.role !== "") {
       writer.uint32(10).string(message.role);
@@ -835,7 +851,9 @@ function createBaseApplyChatTemplateRequest(): ApplyChatTemplateRequest {
   return { messages: [], addGenerationPrompt: false };
 }
 
-export const ApplyChatTemplateRequest: MessageFns<ApplyChatTemplateRequest> = {
+export const ApplyChatTemplateRequest: MessageFns<ApplyChatTemplateRequest, "alphapo.v1.ApplyChatTemplateRequest"> = {
+  $type: "alphapo.v1.ApplyChatTemplateRequest" as const,
+
   encode(message: ApplyChatTemplateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.messages) {
       ChatMessage.encode(v!, writer.uint32(10).fork()).join();
@@ -926,100 +944,103 @@ function createBaseApplyChatTemplateResponse(): ApplyChatTemplateResponse {
   return { text: "", ids: [] };
 }
 
-export const ApplyChatTemplateResponse: MessageFns<ApplyChatTemplateResponse> = {
-  encode(message: ApplyChatTemplateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.text !== "") {
-      writer.uint32(10).string(message.text);
-    }
-    if (message.ids.length !== 0) {
-      writer.uint32(18).fork();
-      for (const v of message.ids) {
-        writer.uint32(v);
+export const ApplyChatTemplateResponse: MessageFns<ApplyChatTemplateResponse, "alphapo.v1.ApplyChatTemplateResponse"> =
+  {
+    $type: "alphapo.v1.ApplyChatTemplateResponse" as const,
+
+    encode(message: ApplyChatTemplateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+      if (message.text !== "") {
+        writer.uint32(10).string(message.text);
       }
-      writer.join();
-    }
-    return writer;
-  },
+      if (message.ids.length !== 0) {
+        writer.uint32(18).fork();
+        for (const v of message.ids) {
+          writer.uint32(v);
+        }
+        writer.join();
+      }
+      return writer;
+    },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): ApplyChatTemplateResponse {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseApplyChatTemplateResponse();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.text = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag === 16) {
-              message.ids.push(reader.uint32());
-
-              continue;
-            }
-
-            if (tag === 18) {
-              const end2 = reader.uint32() + reader.pos;
-              while (reader.pos < end2) {
-                message.ids.push(reader.uint32());
+    decode(input: BinaryReader | Uint8Array, length?: number): ApplyChatTemplateResponse {
+      const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+      const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+      if (previousRecursionDepth >= 100) {
+        throw new globalThis.Error("protobuf decode recursion limit exceeded");
+      }
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+      try {
+        const end = length === undefined ? reader.len : reader.pos + length;
+        const message = createBaseApplyChatTemplateResponse();
+        while (reader.pos < end) {
+          const tag = reader.uint32();
+          switch (tag >>> 3) {
+            case 1: {
+              if (tag !== 10) {
+                break;
               }
 
+              message.text = reader.string();
               continue;
             }
+            case 2: {
+              if (tag === 16) {
+                message.ids.push(reader.uint32());
 
+                continue;
+              }
+
+              if (tag === 18) {
+                const end2 = reader.uint32() + reader.pos;
+                while (reader.pos < end2) {
+                  message.ids.push(reader.uint32());
+                }
+
+                continue;
+              }
+
+              break;
+            }
+          }
+          if ((tag & 7) === 4 || tag === 0) {
             break;
           }
+          reader.skip(tag & 7);
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        return message;
+      } finally {
+        (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
       }
+    },
+
+    fromJSON(object: any): ApplyChatTemplateResponse {
+      return {
+        text: isSet(object.text) ? globalThis.String(object.text) : "",
+        ids: globalThis.Array.isArray(object?.ids) ? object.ids.map((e: any) => globalThis.Number(e)) : [],
+      };
+    },
+
+    toJSON(message: ApplyChatTemplateResponse): unknown {
+      const obj: any = {};
+      if (message.text !== "") {
+        obj.text = message.text;
+      }
+      if (message.ids?.length) {
+        obj.ids = message.ids.map((e) => Math.round(e));
+      }
+      return obj;
+    },
+
+    create<I extends Exact<DeepPartial<ApplyChatTemplateResponse>, I>>(base?: I): ApplyChatTemplateResponse {
+      return ApplyChatTemplateResponse.fromPartial(base ?? ({} as any));
+    },
+    fromPartial<I extends Exact<DeepPartial<ApplyChatTemplateResponse>, I>>(object: I): ApplyChatTemplateResponse {
+      const message = createBaseApplyChatTemplateResponse();
+      message.text = object.text ?? "";
+      message.ids = object.ids?.map((e) => e) || [];
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): ApplyChatTemplateResponse {
-    return {
-      text: isSet(object.text) ? globalThis.String(object.text) : "",
-      ids: globalThis.Array.isArray(object?.ids) ? object.ids.map((e: any) => globalThis.Number(e)) : [],
-    };
-  },
-
-  toJSON(message: ApplyChatTemplateResponse): unknown {
-    const obj: any = {};
-    if (message.text !== "") {
-      obj.text = message.text;
-    }
-    if (message.ids?.length) {
-      obj.ids = message.ids.map((e) => Math.round(e));
-    }
-    return obj;
-  },
-
-  create<I extends Exact<DeepPartial<ApplyChatTemplateResponse>, I>>(base?: I): ApplyChatTemplateResponse {
-    return ApplyChatTemplateResponse.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<ApplyChatTemplateResponse>, I>>(object: I): ApplyChatTemplateResponse {
-    const message = createBaseApplyChatTemplateResponse();
-    message.text = object.text ?? "";
-    message.ids = object.ids?.map((e) => e) || [];
-    return message;
-  },
-};
+    },
+  };
 
 /** Text to token ids and back, exactly as training does it. */
 export type TokenizerServiceService = typeof TokenizerServiceService;
@@ -1172,7 +1193,8 @@ function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

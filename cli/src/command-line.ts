@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import { configureErrors } from './command-errors.ts';
+import { configureHelp } from './help.ts';
+import { requireWritablePlaces } from './places.ts';
+
+/** What all commands have in common: how they tell mistakes, what their help looks like, what is checked before they begin. */
+export function configureCommands(command: Command): void {
+  configureHelp(command);
+  if (command.commands.length === 0) {
+    command.option('--debug', 'show where an error came from');
+    command.options.at(-1)?.helpGroup('Other options:');
+    command.helpOption('-h, --help', 'show this help');
+    configureErrors(command);
+    command.hook('preAction', (_, action) => requireWritablePlaces(action));
+  } else configureErrors(command);
+  for (const subcommand of command.commands) configureCommands(subcommand);
+  command.showHelpAfterError(`(alphapo ${pathOf(command)}--help shows all there is)`);
+}
+
+/** `serve scorer ` of a command below others; empty of the program. */
+function pathOf(command: Command): string {
+  return command.parent === null ? '' : `${pathOf(command.parent)}${command.name()} `;
+}

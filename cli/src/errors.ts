@@ -1,0 +1,54 @@
+import { AlphapoError, messageOf } from '@alphapo/base';
+
+/** What the system's error codes mean for a path or an address. */
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EADDRINUSE: 'the address is in use: choose another port',
+  EADDRNOTAVAIL: 'the address is none of this machine',
+  EEXIST: 'exists already',
+  EISDIR: 'is a folder, where a file is needed',
+  ELOOP: 'symbolic links lead in a circle',
+  EMFILE: 'too many open files: raise the limit (ulimit -n)',
+  ENAMETOOLONG: 'the name is too long',
+  ENOENT: 'no such file or folder',
+  ENOSPC: 'no space is left on the device',
+  ENOTDIR: 'a part of the path is a file, where a folder is needed',
+  ENOTEMPTY: 'the folder is not empty',
+  EPERM: 'operation not permitted',
+  EROFS: 'the file system is read-only',
+};
+
+/** The option of a command line that a value was given with. */
+function optionOf(value: string, argv: readonly string[]): string | undefined {
+  return argv.find(
+    (word, index) => word.startsWith('--') && (argv[index + 1] === value || word === `${word.split('=')[0]}=${value}`),
+  );
+}
+
+/**
+ * What a person reads of an error, one line where it is no fault of the program. `--debug` among `argv` adds where it came from.
+ */
+export function describeError(error: unknown, argv: readonly string[] = []): string {
+  const stack = argv.includes('--debug') && error instanceof Error ? `\n${describeStack(error)}` : '';
+  if (error instanceof AlphapoError) {
+    const option = error.metadata.model === undefined ? undefined : optionOf(error.metadata.model, argv);
+    return `${option === undefined ? '' : `${option.split('=')[0]} `}${error.message}${stack}`;
+  }
+  const system = systemError(error);
+  if (system !== undefined) return `${system}${stack}`;
+  return `unexpected error: ${messageOf(error)}${stack || '\nThis is a fault of AlphaPO. Run the command again with --debug, and report what it prints.'}`;
+}
+
+function systemError(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { code, path, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
+  const meaning = code === undefined ? undefined : SYSTEM_ERRORS[code];
+  if (meaning === undefined) return undefined;
+  const place = path ?? (address === undefined ? undefined : `${address}:${port}`);
+  return place === undefined ? meaning : `${place}: ${meaning}`;
+}
+
+function describeStack(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by ${describeStack(error.cause)}` : '';
+  return `${error.stack ?? error.message}${cause}`;
+}

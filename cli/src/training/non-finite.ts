@@ -1,0 +1,40 @@
+import { AlphapoError, type FloatTensors } from '@alphapo/base';
+import type { ModelFolder } from '@alphapo/engine';
+
+/** Weights that are looked at one tensor at a time. */
+export type WeightsToCheck = AsyncIterable<{ readonly name: string; readonly data: Float32Array }>;
+
+/** The weights of a model folder. */
+export async function* weightsOfModel(model: ModelFolder): WeightsToCheck {
+  for (const { name } of model.definition.parameters) yield { name, data: await model.read(name) };
+}
+
+/** Those of an adapter, or of a policy. */
+export async function* weightsOfTensors(tensors: FloatTensors): WeightsToCheck {
+  for (const [name, { data }] of tensors) yield { name, data };
+}
+
+/**
+ * The error for a pair whose log-probabilities or rewards are not finite: NON_FINITE_SCORE, with the first weight tensor that is not
+ * finite either, where there is one.
+ */
+export async function nonFiniteScore(pairId: string, weights: readonly WeightsToCheck[]): Promise<AlphapoError> {
+  const tensor = await firstNonFinite(weights);
+  const cause =
+    tensor === undefined
+      ? 'all weights are finite, so a number became too large on the way: take another dtype than float16, and look at the pair'
+      : `the weights are not finite: ${tensor.name} has ${tensor.value} at element ${tensor.index}; fetch or train the model again`;
+  return new AlphapoError('failed-precondition', 'NON_FINITE_SCORE', `${pairId}: its score is not finite; ${cause}`, {
+    metadata: { pair: pairId, ...(tensor === undefined ? {} : { tensor: tensor.name }) },
+  });
+}
+
+async function firstNonFinite(weights: readonly WeightsToCheck[]) {
+  for (const some of weights) {
+    for await (const { name, data } of some) {
+      const index = data.findIndex((value) => !Number.isFinite(value));
+      if (index >= 0) return { name, index, value: data[index] };
+    }
+  }
+  return undefined;
+}

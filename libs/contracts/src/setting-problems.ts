@@ -1,0 +1,72 @@
+import { nearestWord } from '@alphapo/base';
+import type { z } from 'zod';
+import { camelCase, kebabCase } from './setting-names.ts';
+import { readNumber } from './written-number.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/** What is wrong with the value of a setting, and what to write. */
+export function valueProblem(issue: Issue, values: Readonly<Record<string, unknown>>): string {
+  const value = issue.path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)?.[key], values);
+  if (value === null) return 'has no value';
+  switch (issue.code) {
+    case 'invalid_type':
+      return typeProblem(issue.expected, value);
+    case 'invalid_value':
+      return choiceProblem(value, issue.values.map(String));
+    case 'too_small':
+      if (issue.origin === 'array') return 'the list is empty';
+      if (issue.origin === 'string') return 'a name is empty';
+      return `${shown(value)} is too small: it must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`;
+    case 'too_big':
+      return `${shown(value)} is too large: it must be ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}`;
+    default:
+      return issue.message;
+  }
+}
+
+const TRUTH: Readonly<Record<string, boolean>> = { yes: true, on: true, no: false, off: false };
+
+function typeProblem(expected: string, value: unknown): string {
+  switch (expected) {
+    case 'number':
+    case 'int': {
+      if (typeof value !== 'string') return `${shown(value)} is no ${expected === 'int' ? 'whole ' : ''}number`;
+      const number = readNumber(value);
+      return number.ok ? `${shown(value)} is text; write ${number.value}` : number.problem;
+    }
+    case 'boolean': {
+      const meant = TRUTH[String(value).toLowerCase()] ?? { true: true, false: false }[String(value).toLowerCase()];
+      return `${shown(value)} is neither true nor false${meant === undefined ? '' : `; write ${meant}`}`;
+    }
+    case 'array':
+      return `${shown(value)} is no list${typeof value === 'string' ? `; write [${value}]` : ''}`;
+    case 'string':
+      return `${shown(value)} is no text`;
+    default:
+      return `${shown(value)} is no ${expected}`;
+  }
+}
+
+function choiceProblem(value: unknown, choices: readonly string[]): string {
+  const meant = typeof value === 'string' ? nearestWord(value.toLowerCase(), choices) : undefined;
+  const among = `${shown(value)} is none of ${choices.join(', ')}`;
+  return meant === undefined ? among : `${among}. Did you mean ${meant}?`;
+}
+
+/** What there is to say about a key that is none. `written`: as it stands in the file. */
+export function unknownSettingProblem(written: string, known: readonly string[]): string {
+  const meant = nearestWord(camelCase(written), known);
+  if (meant === undefined) return 'no such setting';
+  // A person who writes camel case meets it again.
+  const name =
+    written.includes('-') || meant === meant.toLowerCase() || !/[A-Z]/.test(written) ? kebabCase(meant) : meant;
+  return `no such setting. Did you mean ${name}?`;
+}
+
+const LONGEST_SHOWN = 60;
+
+function shown(value: unknown): string {
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
+}

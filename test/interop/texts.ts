@@ -1,0 +1,35 @@
+/** Texts in which tokenizers differ: white space, Unicode, special tokens, and what looks like them. */
+export const TEXTS: readonly string[] = [
+  ...['', ' ', '\n', '  ', '\t\t', 'a', ' a', 'a ', 'a  b', 'a b a  b', '   a   '],
+  ...[
+    'Hello world',
+    'hello WORLD Hello',
+    " I'm you're he'd 'll",
+    'x y xy x>y <x <x> <x>y',
+    'x',
+    'ok, x. book x_ _x éx xé',
+    'x-y yes',
+  ],
+  ...[
+    '<s>',
+    '</s>',
+    '<s>x</s>',
+    ' <s> x </s> y',
+    '<s><s>',
+    'a</s>\n',
+    '\n<x> \n<y>',
+    '<pad><unk>',
+    '<|im_start|>user\nHi<|im_end|>\n',
+  ],
+  ...['x<|endoftext|>y', '<0x41>', '[INST] a [/INST] b', 'a▁b ▁▁▁ c', '_a a_b'],
+  ...['123 1234 12345', '①²Ⅷ ١٢٣ 123½', '3.14', 'a1b2'],
+  ...['\ufeffBOM', 'x \x85y\u2028z\u00a0w', '\u0000\u0001', 'a\r\nb\rc', 'é e\u0301 ﬁ ẞ Å Å', 'ÀÉ'],
+  ...['你好，世界', 'こんにちは', 'Привет', 'ក', '🙂', '👩‍👩‍👧', '𝔘𝔫𝔦', 'שלום'],
+  ...[
+    'def f(x):\n    return x + 1\n\n\n',
+    '{"a": [1, 2], "b": null}',
+    'https://example.org/?a=b&c=d',
+    '!!!???...',
+    '```\ncode\n```',
+  ],
+];
