@@ -2,9 +2,11 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RunSettings, runSettingsSchema } from '@alphapo/contracts';
 import { Command } from 'commander';
-import { questions } from '../demo/questions.ts';
+import { askQuestions } from '../demo/answers.ts';
+import { type Question, questions } from '../demo/questions.ts';
 import { demoReport } from '../demo/report.ts';
 import { count } from '../numbers.ts';
+import { stopSignal } from '../stop-signal.ts';
 import { planTraining, type TrainRequest } from '../training/plan.ts';
 import type { TrainSummary } from '../training/train.ts';
 import { initModel, TINY_CONFIG } from './init-model.ts';
@@ -12,6 +14,8 @@ import { trainAndReport } from './train.ts';
 
 const TRAIN_QUESTIONS = 4000;
 const HELD_OUT_QUESTIONS = 400;
+/** Held-out questions that the model is asked. */
+const ASKED_QUESTIONS = 100;
 
 export function demoCommand(): Command {
   return new Command('demo')
@@ -23,25 +27,30 @@ export function demoCommand(): Command {
     .option('--out <folder>', 'where everything is written', 'out/demo')
     .option('--seed <number>', 'of the questions and the weights', count, 42)
     .action(async ({ out, seed }: { out: string; seed: number }) => {
-      const summary = await runDemo(out, seed);
-      process.stdout.write(`${report(summary, out)}\n`);
+      const { summary, heldOut } = await runDemo(out, seed);
+      process.stdout.write(`${await report(summary, heldOut, out)}\n`);
     });
 }
 
-/** The demo's two runs; returns what the second one, AlphaPO, came to. */
-async function runDemo(out: string, seed: number): Promise<TrainSummary> {
+/** The demo's two runs; returns what the second one, AlphaPO, came to, and the questions that neither has seen. */
+async function runDemo(out: string, seed: number): Promise<{ summary: TrainSummary; heldOut: readonly Question[] }> {
   await rm(out, { recursive: true, force: true });
   await mkdir(out, { recursive: true });
   const all = questions(TRAIN_QUESTIONS + HELD_OUT_QUESTIONS, seed);
-  const [train, heldOut] = [join(out, 'train.jsonl'), join(out, 'held-out.jsonl')];
+  const [train, evaluation] = [join(out, 'train.jsonl'), join(out, 'held-out.jsonl')];
+  const heldOut = all.slice(TRAIN_QUESTIONS);
   await writeFile(train, lines(all.slice(0, TRAIN_QUESTIONS)));
-  await writeFile(heldOut, lines(all.slice(TRAIN_QUESTIONS)));
+  await writeFile(evaluation, lines(heldOut));
   const fresh = join(out, 'model');
   await initModel(fresh, TINY_CONFIG, seed);
   const run = (name: string, model: string, settings: Partial<RunSettings>) =>
-    step(name, { ...REQUEST, model, data: [train], evalData: [heldOut], out: join(out, name) }, { ...settings, seed });
+    step(
+      name,
+      { ...REQUEST, model, data: [train], evalData: [evaluation], out: join(out, name) },
+      { ...settings, seed },
+    );
   await run('sft', fresh, SFT);
-  return run('alphapo', join(out, 'sft', 'model'), ALPHAPO);
+  return { summary: await run('alphapo', join(out, 'sft', 'model'), ALPHAPO), heldOut };
 }
 
 const REQUEST: Omit<TrainRequest, 'model' | 'data' | 'evalData' | 'out'> = {
@@ -89,13 +98,15 @@ async function step(name: string, request: TrainRequest, settings: Partial<RunSe
 
 const lines = (records: readonly object[]) => records.map((record) => `${JSON.stringify(record)}\n`).join('');
 
-function report({ evaluations }: TrainSummary, out: string): string {
+async function report({ evaluations }: TrainSummary, heldOut: readonly Question[], out: string): Promise<string> {
   const [before, after] = [evaluations.at(0)?.evaluation, evaluations.at(-1)?.evaluation];
   if (before === undefined || after === undefined) return 'no evaluation';
-  const adapter = join(out, 'alphapo', 'adapter');
+  const [model, adapter] = [join(out, 'sft', 'model'), join(out, 'alphapo', 'adapter')];
+  const answers = await askQuestions(heldOut.slice(0, ASKED_QUESTIONS), { model, adapter, signal: stopSignal() });
   return [
     '',
-    demoReport(before, after),
-    `The adapter is ${adapter}, for the model in ${join(out, 'sft', 'model')}; numbers and settings are in ${join(out, 'alphapo', 'summary.json')}.`,
+    demoReport(before, after, answers),
+    `The adapter is ${adapter}, for the model in ${model}; numbers and settings are in ${join(out, 'alphapo', 'summary.json')}.`,
+    `Ask it yourself: alphapo generate --model ${model} --adapter ${adapter} --prompt "Last letter of table? "`,
   ].join('\n');
 }

@@ -1,40 +1,42 @@
+import { printable } from '@alphapo/base';
 import type { Evaluation } from '../training/evaluation.ts';
+import type { DemoAnswers } from './answers.ts';
 
-/** A change of a mean log-probability that is more than noise, in nats per token. */
-const NOTICEABLE = 0.005;
+/** A change of the share of right answers that is more than chance. */
+const NOTICEABLE = 0.05;
+const SHOWN_CHARACTERS = 30;
 
-/** What training did to held-out pairs, with a verdict in words. */
-export function demoReport(before: Evaluation, after: Evaluation): string {
-  const row = (name: string, a: number, b: number) =>
-    `${name.padEnd(36)} ${a.toFixed(3).padStart(9)} ${b.toFixed(3).padStart(9)}`;
+/** What training did to held-out questions, with a verdict by what the model answers: margins and log-probabilities only explain it. */
+export function demoReport(before: Evaluation, after: Evaluation, answers: DemoAnswers): string {
+  const row = (name: string, a: string, b: string) => `${name.padEnd(36)} ${a.padStart(9)} ${b.padStart(9)}`;
+  const numbers = (name: string, a: number, b: number) => row(name, a.toFixed(3), b.toFixed(3));
   return [
-    `${'AlphaPO, held-out questions'.padEnd(36)} ${'before'.padStart(9)} ${'after'.padStart(9)}`,
-    row('log-probability per token, chosen', before.logProbChosen, after.logProbChosen),
-    row('log-probability per token, rejected', before.logProbRejected, after.logProbRejected),
-    row('right answer preferred (share)', before.accuracy, after.accuracy),
-    row('reward margin', before.margin, after.margin),
+    row('AlphaPO, held-out questions', 'before', 'after'),
+    row(`right answers, of ${answers.questions} asked`, `${answers.before}`, `${answers.after}`),
+    numbers('right answer preferred (share)', before.accuracy, after.accuracy),
+    numbers('reward margin', before.margin, after.margin),
+    numbers('log-probability per token, chosen', before.logProbChosen, after.logProbChosen),
+    numbers('log-probability per token, rejected', before.logProbRejected, after.logProbRejected),
+    '',
+    ...answers.examples.map(({ question, before: first, after: then }) =>
+      `  ${shown(question)} before ${shown(first)} after ${shown(then)}`.trimEnd(),
+    ),
     '',
     `Likelihood displacement: chosen ${signed(after.logProbChosen - before.logProbChosen)}, ` +
       `rejected ${signed(after.logProbRejected - before.logProbRejected)} nats per token.`,
-    ...verdict(before, after),
+    verdict(answers),
   ].join('\n');
 }
 
-/** Better only where right answers became more likely, too: a margin grows as well where both become unlikely. */
-function verdict(before: Evaluation, after: Evaluation): string[] {
-  const change = after.logProbChosen - before.logProbChosen;
-  const preferred = after.accuracy - before.accuracy;
-  const limits =
-    'The margin compares two given answers. It does not show what the model answers by itself: to see that, load the adapter with transformers and PEFT.';
+function verdict({ questions, before, after }: DemoAnswers): string {
+  const change = (after - before) / questions;
+  if (change > NOTICEABLE) return 'Verdict: better. The model answers more questions right by itself.';
   if (change < -NOTICEABLE) {
-    return [
-      'Verdict: worse. Right answers became less likely. A larger margin only says that wrong answers lost more; the model may now say neither.',
-      limits,
-    ];
+    return 'Verdict: worse. The model answers fewer questions right by itself, whatever the margin says.';
   }
-  if (preferred <= 0) return ['Verdict: no better. Right answers are preferred no more often than before.', limits];
-  const likely = change > NOTICEABLE ? 'became more likely' : 'stayed as likely';
-  return [`Verdict: better. Right answers ${likely}, and are preferred to wrong ones more often.`, limits];
+  return 'Verdict: no better. The model answers about as many questions right as before.';
 }
+
+const shown = (text: string): string => JSON.stringify(printable(text, SHOWN_CHARACTERS)).padEnd(SHOWN_CHARACTERS);
 
 const signed = (x: number) => (x >= 0 ? `+${x.toFixed(3)}` : x.toFixed(3));
