@@ -69,7 +69,7 @@ test.each<[string, (place: Place) => Promise<string[]>, RegExp]>([
     },
     /mlp\.gate_proj\.weight has the shape \[256,96\], but config\.json says \[64,96\]/,
   ],
-  ['a missing model', async ({ folder }) => ['--model', join(folder, 'nowhere')], /cannot read .*nowhere.config\.json/],
+  ['a missing model', async ({ folder }) => ['--model', join(folder, 'nowhere')], /nowhere: no such folder/],
   ['missing data', async ({ folder }) => ['--data', join(folder, 'nowhere.jsonl')], /cannot read .*nowhere\.jsonl/],
   ['an unknown LoRA target', async () => ['--lora-targets', 'qproj'], /"qproj" is no linear layer.*q_proj/],
   ['a wrong number', async () => ['--alpha', 'big'], /--alpha/],
