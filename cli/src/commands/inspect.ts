@@ -73,8 +73,8 @@ async function inspect(data: readonly string[], options: InspectOptions): Promis
   const read = (places: readonly string[]) => readDataset(readPlaces(places, source), tokenizer, lengths);
   const [own, held] = [await read(data), await read(options.evalData ?? [])];
   const rejected = [...own.rejected, ...held.rejected];
-  const lines = [...describeData(summarizeData({ pairs: [...own.pairs, ...held.pairs], rejected }))];
-  lines.push(describeTemplate(tokenizer.description.chatTemplate));
+  const summary = summarizeData({ pairs: [...own.pairs, ...held.pairs], rejected });
+  const lines = [...describeData(summary), ...describeTemplate(tokenizer.description.chatTemplate, summary)];
   lines.push(...describeSplit(own.pairs, held.pairs, { fraction: options.evalFraction, seed: settings.seed }));
   if (own.pairs.length > 0) lines.push('', ...describeLengths(own.pairs, lengths));
   const shown = own.pairs.slice(0, options.pairs);

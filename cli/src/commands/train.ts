@@ -171,7 +171,7 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const { schedule, batch, method, objective } = plan.specification;
   for (const line of describeData(plan.data)) say(line);
-  say(describeTemplate(plan.data.chatTemplate));
+  for (const line of describeTemplate(plan.data.chatTemplate, plan.data)) say(line);
   if (plan.data.example !== undefined) for (const line of describePair(plan.data.example, lineWidth())) say(line);
   say(
     `${plan.train.length} pairs to train on, ${plan.evaluation.length} held out, ${plan.rejected.length} refused; ` +
