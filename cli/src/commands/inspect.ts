@@ -1,7 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
 import { resolveRun } from '@alphapo/contracts';
 import { readModelDefinition, runFacts } from '@alphapo/models';
-import { TokenizerPool } from '@alphapo/tokenization';
+import { CHAT_TEMPLATE_CHOICES, TokenizerPool } from '@alphapo/tokenization';
 import { Command } from 'commander';
 import { addDataOptions, DATA_PLACES, type DataSource, type DataValues, dataSourceOf } from '../data-options.ts';
 import { readPlaces } from '../data-places.ts';
@@ -50,7 +50,7 @@ export function inspectCommand(): Command {
       '--model <folder>',
       'Hugging Face model folder (config.json and tokenizer), or owner/name on the hub',
     )
-    .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
+    .option('--chat-template <name>', CHAT_TEMPLATE_CHOICES)
     .option('--eval-data <places...>', 'held-out pairs')
     .option('--eval-fraction <share>', 'share of the data that is held out', share)
     .option('--pairs <n>', 'pairs that are shown in full', count, DEFAULT_SHOWN)

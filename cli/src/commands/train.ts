@@ -2,6 +2,7 @@ import { AlphapoError } from '@alphapo/base';
 import type { ExecutionProvider } from '@alphapo/contracts';
 import type { SavedDtype } from '@alphapo/optimizer';
 import { createLogger, type LogLevel } from '@alphapo/telemetry';
+import { CHAT_TEMPLATE_CHOICES } from '@alphapo/tokenization';
 import { Command, Option } from 'commander';
 import { addDataOptions, DATA_PLACES, type DataValues, dataSourceOf } from '../data-options.ts';
 import { deviceOption } from '../device.ts';
@@ -77,7 +78,7 @@ export function trainCommand(): Command {
     .option('--out <folder>', 'where everything is written')
     .option('--config <file>', 'options in YAML, by their names; the command line wins')
     .option('--resume', 'continue the run in --out; needs no other option')
-    .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
+    .option('--chat-template <name>', CHAT_TEMPLATE_CHOICES)
     .option('--init-adapter <folder>', 'PEFT adapter to start from; decides rank, alpha and targets')
     .option(
       '--reference-model <folder>',
