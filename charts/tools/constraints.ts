@@ -48,7 +48,7 @@ const CONSTRAINTS: readonly (readonly [pattern: string, schema: Schema])[] = [
   ['image.pullPolicy', pullPolicy],
   ['image.pullSecrets', { type: 'array', items: name }],
   ['run.name', { type: 'string', pattern: '^([A-Za-z0-9][A-Za-z0-9._-]*)?$', maxLength: 200 }],
-  ['chatTemplate.name', { type: 'string', enum: ['', 'plain', 'chatml'] }],
+  ['chatTemplate.name', { type: 'string', pattern: '^[A-Za-z0-9_.-]*$' }],
   ['huggingFace.repo', { type: 'string', pattern: '^([A-Za-z0-9._-]+/[A-Za-z0-9._-]+)?$' }],
   ['huggingFace.revision', commit],
   ['huggingFace.endpoint', { type: 'string', pattern: '^(https?://.+)?$' }],

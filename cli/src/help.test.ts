@@ -1,3 +1,4 @@
+import { CHAT_TEMPLATE_CHOICES } from '@alphapo/tokenization';
 import type { Command } from 'commander';
 import { alphapoProgram } from './main.ts';
 
@@ -27,6 +28,7 @@ test('the help of train is in groups, the most used first', () => {
   const help = helpOf(train);
   expect(headingsOf(help)).toEqual([
     'Model and data:',
+    'How records are read:',
     'Evaluation:',
     'Training:',
     'Objective:',
@@ -42,4 +44,12 @@ test('the help of train is in groups, the most used first', () => {
 
 test('the commands are in groups', () => {
   expect(headingsOf(helpOf(alphapoProgram()))).toEqual(['Options:', 'On this machine:', 'Services:', 'Lineage:']);
+});
+
+test.each(
+  allCommands(alphapoProgram())
+    .flatMap((command) => command.options.map((option) => [command.name(), option] as const))
+    .filter(([, { long }]) => long === '--chat-template'),
+)('the help of %s names every kind of chat template', (_name, { description }) => {
+  expect(description.startsWith(CHAT_TEMPLATE_CHOICES)).toBe(true);
 });

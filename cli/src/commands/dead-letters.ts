@@ -17,8 +17,8 @@ alphapo produce.`;
 const EXAMPLES = `
 Examples:
   alphapo dead-letters --run run
-  alphapo dead-letters --brokers localhost:9092 --reason UNKNOWN_TOKEN --out mend.jsonl
-  alphapo dead-letters --brokers localhost:9092 --json | jq -r .reason | sort | uniq -c`;
+  alphapo dead-letters --run run --reason UNKNOWN_TOKEN --out mend.jsonl
+  alphapo dead-letters --brokers localhost:9092 --json | jq -r .reason`;
 
 const DEFAULT_SHOWN = 20;
 const NEWLINES = /[\r\n]+/g;

@@ -1,8 +1,9 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RunSettings, runSettingsSchema } from '@alphapo/contracts';
 import { Command } from 'commander';
 import { askQuestions } from '../demo/answers.ts';
+import { emptyDemoFolder } from '../demo/demo-folder.ts';
 import { type Question, questions } from '../demo/questions.ts';
 import { demoReport } from '../demo/report.ts';
 import { count } from '../numbers.ts';
@@ -24,7 +25,7 @@ export function demoCommand(): Command {
       'Try everything without a download: a tiny model is made, learns to answer simple questions by supervised ' +
         'fine-tuning, and then to prefer right answers by AlphaPO. Takes a minute or two.',
     )
-    .option('--out <folder>', 'where everything is written', 'out/demo')
+    .option('--out <folder>', 'where everything is written; what an earlier demo wrote there is removed', 'out/demo')
     .option('--seed <number>', 'of the questions and the weights', count, 42)
     .action(async ({ out, seed }: { out: string; seed: number }) => {
       const { summary, heldOut } = await runDemo(out, seed);
@@ -34,8 +35,7 @@ export function demoCommand(): Command {
 
 /** The demo's two runs; returns what the second one, AlphaPO, came to, and the questions that neither has seen. */
 async function runDemo(out: string, seed: number): Promise<{ summary: TrainSummary; heldOut: readonly Question[] }> {
-  await rm(out, { recursive: true, force: true });
-  await mkdir(out, { recursive: true });
+  await emptyDemoFolder(out);
   const all = questions(TRAIN_QUESTIONS + HELD_OUT_QUESTIONS, seed);
   const [train, evaluation] = [join(out, 'train.jsonl'), join(out, 'held-out.jsonl')];
   const heldOut = all.slice(TRAIN_QUESTIONS);

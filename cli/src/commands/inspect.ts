@@ -1,7 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
 import { resolveRun } from '@alphapo/contracts';
 import { readModelDefinition, runFacts } from '@alphapo/models';
-import { TokenizerPool } from '@alphapo/tokenization';
+import { CHAT_TEMPLATE_CHOICES, TokenizerPool } from '@alphapo/tokenization';
 import { Command } from 'commander';
 import { addDataOptions, DATA_PLACES, type DataSource, type DataValues, dataSourceOf } from '../data-options.ts';
 import { readPlaces } from '../data-places.ts';
@@ -50,7 +50,7 @@ export function inspectCommand(): Command {
       '--model <folder>',
       'Hugging Face model folder (config.json and tokenizer), or owner/name on the hub',
     )
-    .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
+    .option('--chat-template <name>', CHAT_TEMPLATE_CHOICES)
     .option('--eval-data <places...>', 'held-out pairs')
     .option('--eval-fraction <share>', 'share of the data that is held out', share)
     .option('--pairs <n>', 'pairs that are shown in full', count, DEFAULT_SHOWN)
@@ -73,8 +73,8 @@ async function inspect(data: readonly string[], options: InspectOptions): Promis
   const read = (places: readonly string[]) => readDataset(readPlaces(places, source), tokenizer, lengths);
   const [own, held] = [await read(data), await read(options.evalData ?? [])];
   const rejected = [...own.rejected, ...held.rejected];
-  const lines = [...describeData(summarizeData({ pairs: [...own.pairs, ...held.pairs], rejected }))];
-  lines.push(describeTemplate(tokenizer.description.chatTemplate));
+  const summary = summarizeData({ pairs: [...own.pairs, ...held.pairs], rejected });
+  const lines = [...describeData(summary), ...describeTemplate(tokenizer.description.chatTemplate, summary)];
   lines.push(...describeSplit(own.pairs, held.pairs, { fraction: options.evalFraction, seed: settings.seed }));
   if (own.pairs.length > 0) lines.push('', ...describeLengths(own.pairs, lengths));
   const shown = own.pairs.slice(0, options.pairs);

@@ -19,7 +19,7 @@ import {
   type SequenceLogProbs,
 } from '@alphapo/engine';
 import { readModelDefinition, runFacts } from '@alphapo/models';
-import { TokenizerPool } from '@alphapo/tokenization';
+import { CHAT_TEMPLATE_CHOICES, TokenizerPool } from '@alphapo/tokenization';
 import { Command } from 'commander';
 import { addDataOptions, DATA_PLACES, type DataValues, dataSourceOf } from '../data-options.ts';
 import { readPlaces } from '../data-places.ts';
@@ -60,7 +60,7 @@ export function scoreCommand(): Command {
     .option('--adapter <folder>', 'PEFT adapter to score under')
     .option('--reference-model <folder>', 'model that dpo, ipo and hinge compare with (default: the model)')
     .option('--per-token', 'also the log-probability of every response token')
-    .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
+    .option('--chat-template <name>', CHAT_TEMPLATE_CHOICES)
     .addOption(deviceOption())
     .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
     .action(score);

@@ -1,6 +1,7 @@
 import { runOptimizer } from '@alphapo/optimizer';
 import { runScorer } from '@alphapo/scorer';
 import { createLogger, endSoon, runUntilSignal } from '@alphapo/telemetry';
+import { CHAT_TEMPLATE_CHOICES } from '@alphapo/tokenization';
 import { runTokenizer } from '@alphapo/tokenizer';
 import { Command } from 'commander';
 import {
@@ -42,11 +43,7 @@ const REFERENCE: EnvironmentOption = [
   'ALPHAPO_REFERENCE_MODEL',
   'model that dpo, ipo and hinge compare with, the same for optimizer and scorers; without it: the model',
 ];
-const TEMPLATE: EnvironmentOption = [
-  '--chat-template <name>',
-  'ALPHAPO_CHAT_TEMPLATE',
-  'plain, chatml, or a Jinja file',
-];
+const TEMPLATE: EnvironmentOption = ['--chat-template <name>', 'ALPHAPO_CHAT_TEMPLATE', CHAT_TEMPLATE_CHOICES];
 
 const SERVICES = {
   tokenizer: {

@@ -2,6 +2,7 @@ import { AlphapoError } from '@alphapo/base';
 import type { ExecutionProvider } from '@alphapo/contracts';
 import type { SavedDtype } from '@alphapo/optimizer';
 import { createLogger, type LogLevel } from '@alphapo/telemetry';
+import { CHAT_TEMPLATE_CHOICES } from '@alphapo/tokenization';
 import { Command, Option } from 'commander';
 import { addDataOptions, DATA_PLACES, type DataValues, dataSourceOf } from '../data-options.ts';
 import { deviceOption } from '../device.ts';
@@ -77,7 +78,7 @@ export function trainCommand(): Command {
     .option('--out <folder>', 'where everything is written')
     .option('--config <file>', 'options in YAML, by their names; the command line wins')
     .option('--resume', 'continue the run in --out; needs no other option')
-    .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)")
+    .option('--chat-template <name>', CHAT_TEMPLATE_CHOICES)
     .option('--init-adapter <folder>', 'PEFT adapter to start from; decides rank, alpha and targets')
     .option(
       '--reference-model <folder>',
@@ -171,7 +172,7 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const { schedule, batch, method, objective } = plan.specification;
   for (const line of describeData(plan.data)) say(line);
-  say(describeTemplate(plan.data.chatTemplate));
+  for (const line of describeTemplate(plan.data.chatTemplate, plan.data)) say(line);
   if (plan.data.example !== undefined) for (const line of describePair(plan.data.example, lineWidth())) say(line);
   say(
     `${plan.train.length} pairs to train on, ${plan.evaluation.length} held out, ${plan.rejected.length} refused; ` +

@@ -7,14 +7,14 @@ const facts = (form: string, prompt: 'explicit' | 'implicit', ...ignored: string
   ignored,
 });
 const whole = { prompt: 0, chosen: 0, rejected: 0 };
-const pair = (id: number, of: ReturnType<typeof facts>, truncated = whole) => ({
-  ...{ prompt: [id], chosen: [1], rejected: [2], truncated },
+const pair = (id: number, of: ReturnType<typeof facts>, truncated = whole, from: 'text' | 'messages' = 'messages') => ({
+  ...{ prompt: [id], chosen: [1], rejected: [2], truncated, from },
   facts: of,
 });
 
 const data = {
   pairs: [
-    pair(1, facts('alpaca', 'explicit', 'source')),
+    pair(1, facts('alpaca', 'explicit', 'source'), whole, 'text'),
     pair(2, facts('conversations', 'implicit', 'score', 'source'), { ...whole, chosen: 3 }),
     pair(2, facts('conversations', 'implicit', 'source')),
   ],
@@ -33,6 +33,7 @@ test('forms, implicit prompts, ignored fields, duplicates and refusals are count
       { form: 'alpaca', prompt: 'explicit', pairs: 1 },
     ],
     implicitPrompts: 2,
+    plainText: 1,
     ignoredFields: [
       { field: 'source', records: 3 },
       { field: 'score', records: 1 },
@@ -67,8 +68,21 @@ test('a pair is shown with both ends of long texts and visible line breaks, with
 });
 
 test('where the model has no chat template, the transcript that stands for it is said', () => {
-  expect(describeTemplate({ source: 'fallback', place: 'built-in plain', digest: '' })).toContain('Human:');
-  expect(describeTemplate({ source: 'model', place: 'chat_template.jinja', digest: '' })).toBe(
-    "chat template: the model's own, chat_template.jinja",
+  const [line, ...more] = describeTemplate(
+    { source: 'fallback', place: 'built-in plain', digest: '' },
+    { plainText: 3 },
   );
+  expect(line).toContain('Human:');
+  expect(more).toEqual([]);
+});
+
+test('pairs of plain text that do not use a chat template are counted, with the way to use it', () => {
+  const template = { source: 'model', place: 'chat_template.jinja', digest: '' } as const;
+  const place = "chat template: the model's own, chat_template.jinja";
+  expect(describeTemplate(template, { plainText: 0 })).toEqual([place]);
+  expect(describeTemplate(template, { plainText: 1 })).toEqual([
+    place,
+    '1 pair is plain text and does not use the chat template; give messages, or --columns question=prompt, to use it',
+  ]);
+  expect(describeTemplate(template, { plainText: 7 })[1]).toMatch(/^7 pairs are plain text and do not use/);
 });

@@ -8,6 +8,8 @@ type ChatTemplateDescription = TokenizerPool['description']['chatTemplate'];
 /** A record that became a pair, as far as a summary needs it. */
 interface ReadPair extends TokenPair {
   readonly facts: RecordFacts;
+  /** What its tokens were made from; `messages`: by the chat template. */
+  readonly from: 'text' | 'messages' | 'tokens';
   /** Tokens that the limits cut off. */
   readonly truncated: { readonly prompt: number; readonly chosen: number; readonly rejected: number };
 }
@@ -26,6 +28,8 @@ export interface DataSummary {
   readonly forms: readonly { readonly form: string; readonly prompt: RecordFacts['prompt']; readonly pairs: number }[];
   /** Pairs whose prompt is what both responses begin with. */
   readonly implicitPrompts: number;
+  /** Pairs that are plain text, so that no chat template is used. */
+  readonly plainText: number;
   readonly ignoredFields: readonly { readonly field: string; readonly records: number }[];
   /** Pairs that lost tokens to the limits. */
   readonly truncated: number;
@@ -54,6 +58,7 @@ export function summarizeData(data: {
     pairs: pairs.length,
     forms: forms.map(([first, count]) => ({ form: first.facts.form, prompt: first.facts.prompt, pairs: count })),
     implicitPrompts: pairs.filter(({ facts }) => facts.prompt === 'implicit').length,
+    plainText: pairs.filter(({ from }) => from === 'text').length,
     ignoredFields: grouped(fields, (field) => field).map(([field, records]) => ({ field, records })),
     truncated: pairs.filter(({ truncated: { prompt, chosen, rejected } }) => prompt + chosen + rejected > 0).length,
     duplicates: duplicatesIn(pairs),
@@ -108,15 +113,24 @@ export function describePair(
   ];
 }
 
-/** Where the chat template comes from. */
-export function describeTemplate({ source, place }: ChatTemplateDescription): string {
+/** Where the chat template comes from, and whether there are pairs that do not use it. */
+export function describeTemplate(
+  { source, place }: ChatTemplateDescription,
+  { plainText }: Pick<DataSummary, 'plainText'>,
+): string[] {
   const places = {
     model: `the model's own, ${place}`,
     'built-in': `${place}, built in`,
     file: place,
     fallback: 'the model has none, so conversations are written as plain transcripts ("Human:", "Assistant:")',
+    none: 'the model folder has no tokenizer.json, so only token ids are read',
   } satisfies Record<typeof source, string>;
-  return `chat template: ${places[source]}`;
+  const lines = [`chat template: ${places[source]}`];
+  if (plainText > 0 && source !== 'fallback') {
+    const pairs = plainText === 1 ? '1 pair is plain text and does' : `${plainText} pairs are plain text and do`;
+    lines.push(`${pairs} not use the chat template; give messages, or --columns question=prompt, to use it`);
+  }
+  return lines;
 }
 
 /** Beginning and end of a text in a line. */

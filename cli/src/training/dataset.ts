@@ -20,7 +20,11 @@ export interface DataPair extends SourceRecord {
   readonly truncated: { readonly prompt: number; readonly chosen: number; readonly rejected: number };
   /** How the record was read. */
   readonly facts: RecordFacts;
+  /** What its tokens were made from. */
+  readonly from: Made['from'];
 }
+
+type Made = TokenizedRecord & { readonly ok: true };
 
 /** A record that cannot be trained on. Of one that is too long, `bytes` is only the beginning. */
 export interface RejectedRecord extends SourceRecord {
@@ -81,12 +85,8 @@ export async function readDataset(
   return { pairs, rejected };
 }
 
-function pairOf(
-  record: SourceRecord,
-  { pair, facts }: TokenizedRecord & { readonly ok: true },
-  shared: SharedFacts,
-): DataPair {
-  return { ...record, ...pair, id: pair.id ?? record.origin, facts: shared.of(facts) };
+function pairOf(record: SourceRecord, { pair, facts, from }: Made, shared: SharedFacts): DataPair {
+  return { ...record, ...pair, id: pair.id ?? record.origin, facts: shared.of(facts), from };
 }
 
 /** Most records of a file are read alike: one object stands for all with equal facts. */

@@ -1,7 +1,7 @@
 import type { TokenizerPool } from '@alphapo/tokenization';
 import type { TokenPair } from './hold-out.ts';
 
-/** The text of a pair's tokens, special tokens included: what the model sees. */
+/** The text of a pair's tokens, special tokens included: what the model sees. Ids where the model has no tokenizer. */
 export interface DecodedPair {
   readonly prompt: string;
   readonly chosen: string;
@@ -13,6 +13,7 @@ export interface DecodedPair {
  * tokenizers write at the start of a word.
  */
 export async function decodePairs(tokenizer: TokenizerPool, pairs: readonly TokenPair[]): Promise<DecodedPair[]> {
+  if (tokenizer.description.takes === 'ids') return pairs.map(idsOf);
   const lists = pairs.flatMap(({ prompt, chosen, rejected }) => [
     prompt,
     [...prompt, ...chosen],
@@ -30,3 +31,9 @@ export async function decodePairs(tokenizer: TokenizerPool, pairs: readonly Toke
 }
 
 const LISTS = 5;
+
+const idsOf = ({ prompt, chosen, rejected }: TokenPair): DecodedPair => ({
+  prompt: prompt.join(' '),
+  chosen: chosen.join(' '),
+  rejected: rejected.join(' '),
+});

@@ -41,6 +41,21 @@ test('trained tensors replace the source’s, others and the tokenizer come alon
   expect(await archive.readBytes('buffer')).toEqual(Uint8Array.of(7, 0, 0, 0, 0, 0, 0, 0));
 });
 
+test('chat templates come along, those with names too', async () => {
+  const [sourceFolder, folder] = [await source(), join(await temporaryFolder(), 'export')];
+  const templates = join(sourceFolder, 'additional_chat_templates');
+  await mkdir(templates);
+  const files = { 'tool_use.jinja': 'tools', 'rag.jinja': 'documents' };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(templates, name), text);
+  await writeFile(join(templates, 'README.md'), 'of the templates');
+  for (const name of ['chat_template.jinja', 'chat_template.json']) await writeFile(join(sourceFolder, name), '{}');
+  await writeModel(folder, { sourceFolder, tensors: trained });
+  expect(await readdir(folder)).toEqual(expect.arrayContaining(['chat_template.jinja', 'chat_template.json']));
+  const copied = join(folder, 'additional_chat_templates');
+  expect((await readdir(copied)).toSorted()).toEqual(Object.keys(files).toSorted());
+  for (const [name, text] of Object.entries(files)) expect(await readFile(join(copied, name), 'utf8')).toBe(text);
+});
+
 test('the configuration names the type of the weights, and is the same text otherwise', async () => {
   const [sourceFolder, folder] = [await source(), await temporaryFolder()];
   await writeModel(folder, { sourceFolder, tensors: trained, dataType: 'f32' });

@@ -34,6 +34,8 @@ const COMPANION_FILES: ReadonlySet<string> = new Set([
   'tokenizer_config.json',
   'vocab.json',
 ]);
+/** Chat templates with names, one file each. */
+const TEMPLATES_FOLDER = 'additional_chat_templates';
 const TORCH_NAMES: Readonly<Record<FloatDataType, string>> = {
   f64: 'float64',
   f32: 'float32',
@@ -74,16 +76,23 @@ export async function writeModel(
   await checkTarget(folder, sourceFolder);
   const written = new TrainedWeights(source, dataType);
   await writeShardedCheckpoint(folder, merged(source, trained, written), MAX_SHARD_BYTES);
-  await onFile(folder, async () => {
-    for (const name of await readdir(sourceFolder)) {
-      if (COMPANION_FILES.has(name)) await copyFile(join(sourceFolder, name), join(folder, name));
-    }
-  });
+  await onFile(folder, () => copyCompanions(sourceFolder, folder));
   const types = written.summary.dataTypes;
   // Where types are mixed, the source's configuration says what transformers casts to.
   const [only] = types;
   await writeConfig(folder, sourceFolder, types.length === 1 ? only : undefined);
   return written.summary;
+}
+
+async function copyCompanions(sourceFolder: string, folder: string): Promise<void> {
+  for (const name of await readdir(sourceFolder)) {
+    if (COMPANION_FILES.has(name)) await copyFile(join(sourceFolder, name), join(folder, name));
+  }
+  const templates = await readdir(join(sourceFolder, TEMPLATES_FOLDER)).catch(() => []);
+  for (const name of templates.filter((file) => file.endsWith('.jinja'))) {
+    await mkdir(join(folder, TEMPLATES_FOLDER), { recursive: true });
+    await copyFile(join(sourceFolder, TEMPLATES_FOLDER, name), join(folder, TEMPLATES_FOLDER, name));
+  }
 }
 
 /** Trained weights on their way into files. */

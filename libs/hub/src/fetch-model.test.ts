@@ -11,6 +11,7 @@ const FILES = {
   'tokenizer.json': Buffer.from('{}'),
   'README.md': Buffer.from('not wanted'),
   'pytorch_model.bin': randomBytes(2000),
+  'onnx/model.onnx': randomBytes(2000),
 };
 const WANTED = ['config.json', 'model.safetensors', 'tokenizer.json'] as const;
 
@@ -33,6 +34,27 @@ test('a model folder is fetched whole, and without what it does not need', async
   expect(await visible(out)).toEqual([...WANTED]);
   for (const name of WANTED) expect(await readFile(join(out, name))).toEqual(FILES[name]);
   expect(progress.at(-1)).toBe(WANTED.reduce((sum, name) => sum + FILES[name].length, 0));
+});
+
+test('everything that decides on tokens and templates is fetched, chat templates with names too', async () => {
+  const companions = {
+    'added_tokens.json': Buffer.from('{}'),
+    'chat_template.json': Buffer.from('{"chat_template":"a"}'),
+    'chat_template.jinja': Buffer.from('b'),
+    'generation_config.json': Buffer.from('{}'),
+    'special_tokens_map.json': Buffer.from('{}'),
+    'additional_chat_templates/tool_use.jinja': Buffer.from('c'),
+    'additional_chat_templates/rag.jinja': Buffer.from('d'),
+  };
+  const unwanted = {
+    'additional_chat_templates/README.md': Buffer.from('not wanted'),
+    'examples/chat.jinja': Buffer.from('not wanted'),
+  };
+  const { server, options, out } = await started({ ...FILES, ...companions, ...unwanted });
+  await using _ = server;
+  const { files } = await fetchModel(options);
+  expect(files.toSorted()).toEqual([...WANTED, ...Object.keys(companions)].toSorted());
+  for (const [name, bytes] of Object.entries(companions)) expect(await readFile(join(out, name))).toEqual(bytes);
 });
 
 test('a folder that holds the model is left alone, without asking the hub', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
 import { wrongDigest } from './digests.ts';
 import { fetchFile } from './fetch-file.ts';
-import { Hub, type HubFile, type HubOptions } from './hub.ts';
+import { Hub, type HubFile, type HubOptions, TEMPLATES_FOLDER } from './hub.ts';
 import { readRecord, writeRecord } from './record.ts';
 import { takeTurn } from './turn.ts';
 
@@ -33,8 +33,10 @@ export interface FetchedModel {
   readonly fetched: boolean;
 }
 
-/** What a model folder is read from: configuration, weights, tokenizer, chat template. */
-const WANTED = /^(?:[\w.-]+\.safetensors|[\w.-]+\.json|tokenizer\.model|chat_template\.jinja)$/;
+/** What a model folder is read from: configuration, weights, tokenizer, chat templates. */
+const WANTED = new RegExp(
+  `^(?:[\\w.-]+\\.safetensors|[\\w.-]+\\.json|tokenizer\\.model|chat_template\\.jinja|${TEMPLATES_FOLDER}/[\\w.-]+\\.jinja)$`,
+);
 
 /**
  * Makes `out` the model folder of a repository's revision. What an interrupted call has fetched is not fetched again; each file

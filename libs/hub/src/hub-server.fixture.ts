@@ -4,6 +4,8 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 const LARGE = 100_000;
+/** What was sent is to be read by then, on a busy machine too: a stream that fails drops what was not. */
+const CUT_AFTER_MS = 500;
 
 /** What a hub answers with over HTTP or HTTPS, of one model or data set; connections can be cut, and bytes damaged. */
 export class HubServer implements AsyncDisposable {
@@ -51,14 +53,15 @@ export class HubServer implements AsyncDisposable {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://hub');
     const content = `${this.kind === 'dataset' ? '/datasets' : ''}/${this.repository}/resolve/${this.commit}/`;
     const api = `/api/${this.kind}s/${this.repository}`;
+    const tree = `${api}/tree/${this.commit}`;
     if (this.status !== undefined) {
       this.#json(response, { error: 'not now' }, this.status);
     } else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) {
       this.#json(response, { error: 'unauthorised' }, 401);
     } else if (pathname.startsWith(`${api}/revision/`)) {
       this.#json(response, { id: this.repository, sha: this.commit, lastModified: '2026-01-01T00:00:00Z' });
-    } else if (pathname === `${api}/tree/${this.commit}`) {
-      this.#json(response, this.#tree(searchParams.get('recursive') === 'true'));
+    } else if (pathname === tree || pathname.startsWith(`${tree}/`)) {
+      this.#json(response, this.#tree(pathname.slice(tree.length + 1), searchParams.get('recursive') === 'true'));
     } else if (pathname.startsWith(content) && this.files.has(pathname.slice(content.length))) {
       this.#content(pathname.slice(content.length), request, response);
     } else {
@@ -66,15 +69,24 @@ export class HubServer implements AsyncDisposable {
     }
   }
 
-  #tree(recursive: boolean): object[] {
-    const shown = [...this.files].filter(([path]) => recursive || !path.includes('/'));
-    const entries = shown.map(([path, bytes]) => {
-      const oid = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
-      const entry = { type: 'file', path, size: bytes.length, oid };
-      if (bytes.length < LARGE) return entry;
-      return { ...entry, lfs: { oid: createHash('sha256').update(bytes).digest('hex'), size: bytes.length } };
-    });
-    return [...entries, { type: 'directory', path: 'onnx', size: 0, oid: '0' }];
+  /** What is in a folder; in the repository's top where it is empty. */
+  #tree(folder: string, recursive: boolean): object[] {
+    const inside = folder === '' ? '' : `${folder}/`;
+    const below = [...this.files].filter(([path]) => path.startsWith(inside));
+    const rest = (path: string) => path.slice(inside.length);
+    const entries = below
+      .filter(([path]) => recursive || !rest(path).includes('/'))
+      .map(([path, bytes]) => {
+        const oid = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
+        const entry = { type: 'file', path, size: bytes.length, oid };
+        if (bytes.length < LARGE) return entry;
+        return { ...entry, lfs: { oid: createHash('sha256').update(bytes).digest('hex'), size: bytes.length } };
+      });
+    const folders = new Set(below.flatMap(([path]) => rest(path).split('/').slice(0, -1).slice(0, 1)));
+    return [
+      ...entries,
+      ...[...folders].map((name) => ({ type: 'directory', path: `${inside}${name}`, size: 0, oid: '0' })),
+    ];
   }
 
   #content(path: string, request: IncomingMessage, response: ServerResponse): void {
@@ -91,7 +103,7 @@ export class HubServer implements AsyncDisposable {
     if (part.length > this.cuts.after && this.cuts.left > 0) {
       this.cuts.left--;
       this.sent += this.cuts.after;
-      response.write(part.subarray(0, this.cuts.after), () => setTimeout(() => response.destroy(), 50));
+      response.write(part.subarray(0, this.cuts.after), () => setTimeout(() => response.destroy(), CUT_AFTER_MS));
       return;
     }
     this.sent += part.length;

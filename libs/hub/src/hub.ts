@@ -4,6 +4,8 @@ import type { Digest } from './digests.ts';
 
 /** Request timeout and too many requests: they say nothing about who asks, and pass. */
 const PASSING = [408, 429];
+/** Of a model that has several chat templates: one file each. */
+export const TEMPLATES_FOLDER = 'additional_chat_templates';
 const HUGGING_FACE = 'https://huggingface.co';
 
 type RepositoryKind = 'model' | 'dataset';
@@ -47,21 +49,25 @@ export class Hub {
     return sha;
   }
 
-  /** The files at the top of a model's repository, and all files of a data set's. */
+  /** The files at the top of a model's repository with those of its chat templates, and all files of a data set's. */
   async files(commit: string): Promise<readonly HubFile[]> {
     const recursive = this.#options.kind === 'dataset';
-    const request = { repo: this.#repo, revision: commit, recursive, ...this.#access };
-    return this.#ask(async () => {
-      const files: HubFile[] = [];
-      for await (const { type, path, size, oid, lfs } of listFiles(request)) {
-        if (type !== 'file') continue;
-        // Large files have the SHA-256 of their bytes, others git's digest of a blob.
-        const digest: Digest =
-          lfs === undefined ? { algorithm: 'git-blob', hex: oid ?? '' } : { algorithm: 'sha256', hex: lfs.oid };
-        files.push({ path, size: lfs?.size ?? size, digest });
+    return this.#ask(() => this.#list({ repo: this.#repo, revision: commit, recursive, ...this.#access }));
+  }
+
+  async #list(request: Parameters<typeof listFiles>[0]): Promise<readonly HubFile[]> {
+    const files: HubFile[] = [];
+    for await (const { type, path, size, oid, lfs } of listFiles(request)) {
+      if (type === 'directory' && path === TEMPLATES_FOLDER && !request.recursive) {
+        files.push(...(await this.#list({ ...request, path })));
       }
-      return files;
-    });
+      if (type !== 'file') continue;
+      // Large files have the SHA-256 of their bytes, others git's digest of a blob.
+      const digest: Digest =
+        lfs === undefined ? { algorithm: 'git-blob', hex: oid ?? '' } : { algorithm: 'sha256', hex: lfs.oid };
+      files.push({ path, size: lfs?.size ?? size, digest });
+    }
+    return files;
   }
 
   /** A file's bytes, from any of them on. */

@@ -6,8 +6,12 @@ import { charactersOfMessages } from './text-size.ts';
 /** A built-in template, one of the model's by its name, or the path of a Jinja file. */
 export type ChatTemplateChoice = 'plain' | 'chatml' | (string & {});
 
-/** Where a template came from; `fallback`: the model has none, so `plain` is used. */
-export type ChatTemplateSource = 'model' | 'built-in' | 'file' | 'fallback';
+/** What can be chosen, for the help of options and settings. */
+export const CHAT_TEMPLATE_CHOICES =
+  "plain, chatml, the name of one of the model's templates, or a Jinja file (default: the model's own, else plain)";
+
+/** Where a template came from; `fallback`: the model has none, so `plain` is used; `none`: there is no tokenizer to use one. */
+export type ChatTemplateSource = 'model' | 'built-in' | 'file' | 'fallback' | 'none';
 
 /** A template may write some pages of its own … */
 const OWN_CHARACTERS = 2 ** 17;

@@ -31,6 +31,7 @@ export type TokenReason =
   | 'PROMPT_TOO_LONG'
   | 'TEXT_TOO_LONG'
   | 'UNKNOWN_TOKEN'
+  | 'NO_TOKENIZER'
   | 'UNKNOWN_CHARACTER'
   | 'LONE_SURROGATE'
   | 'TEMPLATE_REFUSED'
@@ -47,7 +48,14 @@ export type TokenReason =
   | 'TOKENIZATION_TIMEOUT'
   | 'TOKENIZATION_OUT_OF_MEMORY';
 
-export type TokenizeResult = { readonly ok: true; readonly pair: TokenizedPreference } | Rejection<TokenReason>;
+export type TokenizeResult =
+  | {
+      readonly ok: true;
+      readonly pair: TokenizedPreference;
+      /** What the tokens were made from: text as it is, messages by the chat template, or token ids. */
+      readonly from: Exchange['kind'];
+    }
+  | Rejection<TokenReason>;
 
 /**
  * Token ids of a preference, by the rules of `checkCharacters`, `splitExchange` and `withinLimits`.
@@ -61,7 +69,8 @@ export function tokenizePreference(
   options: TokenizeOptions,
 ): TokenizeResult {
   return rejecting(() => {
-    const { prompt, responses, truncated } = tokensOf(tokenizer, exchangeOf(tokenizer, preference), options);
+    const exchange = exchangeOf(tokenizer, preference);
+    const { prompt, responses, truncated } = tokensOf(tokenizer, exchange, options);
     const [chosen, rejected] = responses as [number[], number[]];
     if (chosen.length === rejected.length && chosen.every((id, i) => id === rejected[i])) {
       throw invalid('IDENTICAL_RESPONSES', `chosen and rejected are the same tokens${cutBy(truncated.responses)}`);
@@ -69,6 +78,7 @@ export function tokenizePreference(
     const [cutChosen = 0, cutRejected = 0] = truncated.responses;
     return {
       ok: true,
+      from: exchange.kind,
       pair: {
         id: preference.id,
         weight: preference.weight,

@@ -5,6 +5,7 @@ import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { addedTokensOf, isDeclared, type TokenFiles } from './added-tokens.ts';
 import type { ChatTemplate, ChatTemplateChoice } from './chat-template.ts';
 import { chooseChatTemplate } from './choose-template.ts';
+import { idsOnlyTokenizer } from './ids-only-tokenizer.ts';
 import { withExplicitSplits } from './pre-tokenizer.ts';
 import { namedTokens, withSpecialTokensMap } from './special-tokens.ts';
 import { TokenEncoder } from './token-encoder.ts';
@@ -20,6 +21,8 @@ interface SpecialTokens {
 
 /** What there is to know of a tokenizer, apart from what it does. */
 export interface TokenizerDescription {
+  /** `ids`: the folder has no tokenizer.json, so that text is refused. */
+  readonly takes: 'text-and-ids' | 'ids';
   /** Ids below this exist. */
   readonly vocabularySize: number;
   /** Ids below this have a row in the model's embedding, by its config.json; undefined: the folder has none. */
@@ -43,9 +46,10 @@ export interface TokenizerOptions {
 }
 
 export function describeTokenizer(tokenizer: Tokenizer): TokenizerDescription {
-  const { vocabularySize, modelVocabularySize, special, digest } = tokenizer;
+  const { takes, vocabularySize, modelVocabularySize, special, digest } = tokenizer;
   const { source, place, digest: templateDigest } = tokenizer.chatTemplate;
   return {
+    takes,
     vocabularySize,
     modelVocabularySize,
     special,
@@ -58,7 +62,8 @@ type Json = Record<string, unknown>;
 
 /**
  * Opens the tokenizer of a Hugging Face model folder: tokenizer.json, and tokenizer_config.json, special_tokens_map.json,
- * added_tokens.json, config.json and the files of chat templates where they are there.
+ * added_tokens.json, config.json and the files of chat templates where they are there. Where config.json is all there is, and no chat
+ * template is asked for, the tokenizer takes token ids only.
  *
  * Errors: TOKENIZER_NOT_FOUND and TOKENIZER_INVALID with the file; those of `chooseChatTemplate`.
  */
@@ -66,11 +71,9 @@ export async function openTokenizer(folder: string, options: TokenizerOptions = 
   const file = join(folder, 'tokenizer.json');
   const text = await readText(file);
   if (text === undefined) {
-    throw new AlphapoError(
-      'not-found',
-      'TOKENIZER_NOT_FOUND',
-      `${file} is missing: give the folder of a model that has its tokenizer as tokenizer.json`,
-    );
+    const size = await modelVocabularySize(folder);
+    if (size === undefined || options.chatTemplate !== undefined) throw notFound(file, options.chatTemplate);
+    return idsOnlyTokenizer(size);
   }
   const definition = parseJson(text, file);
   const wrongId = wrongTokenId(definition);
@@ -144,6 +147,7 @@ interface Parts {
 }
 
 class OpenTokenizer implements Tokenizer {
+  readonly takes = 'text-and-ids';
   readonly vocabularySize: number;
   readonly modelVocabularySize: number | undefined;
   readonly special: SpecialTokens;
@@ -199,6 +203,15 @@ function parseJson(text: string, file: string): Json {
     throw invalid(file, messageOf(error), error);
   }
   throw invalid(file, 'is no JSON object', undefined);
+}
+
+function notFound(file: string, template: ChatTemplateChoice | undefined): AlphapoError {
+  const purpose = template === undefined ? '' : `, which the chat template "${template}" needs`;
+  return new AlphapoError(
+    'not-found',
+    'TOKENIZER_NOT_FOUND',
+    `${file} is missing${purpose}: give the folder of a model that has its tokenizer as tokenizer.json`,
+  );
 }
 
 function invalid(file: string, problem: string, cause: unknown): AlphapoError {

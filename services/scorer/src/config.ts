@@ -1,5 +1,6 @@
 import { drainTimeSchema, dtypeSchema, executionProviderSchema, parseEnvironment } from '@alphapo/contracts';
 import { DEFAULT_SCORING } from '@alphapo/engine';
+import { CHAT_TEMPLATE_CHOICES } from '@alphapo/tokenization';
 import { z } from 'zod';
 import type { ScorerConfig } from './start.ts';
 
@@ -18,7 +19,7 @@ const environmentSchema = z.object({
   ALPHAPO_DEVICE: executionProviderSchema.default('cpu').describe('where to compute'),
   ALPHAPO_DTYPE: dtypeSchema.default('float32').describe('element type of frozen weights and activations'),
   ALPHAPO_THREADS: z.coerce.number().int().positive().optional(),
-  ALPHAPO_CHAT_TEMPLATE: z.string().optional().describe('plain, chatml, or the path of a Jinja file'),
+  ALPHAPO_CHAT_TEMPLATE: z.string().optional().describe(CHAT_TEMPLATE_CHOICES),
   ALPHAPO_SCORE_MERGING: z
     .enum(['on', 'off'])
     .default(DEFAULT_SCORING.merging)

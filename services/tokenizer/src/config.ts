@@ -7,6 +7,7 @@ import {
   topicsWithPrefix,
 } from '@alphapo/contracts';
 import { readModelDefinition, runFacts } from '@alphapo/models';
+import { CHAT_TEMPLATE_CHOICES } from '@alphapo/tokenization';
 import { z } from 'zod';
 import type { TokenizerConfig } from './start.ts';
 
@@ -19,7 +20,7 @@ const environmentSchema = z.object({
   ALPHAPO_RUN: z.string().describe('YAML file with the settings of the run'),
   ALPHAPO_ADDRESS: z.string().default('0.0.0.0:50051').describe('host and port to listen on'),
   ALPHAPO_DRAIN_SECONDS: drainTimeSchema,
-  ALPHAPO_CHAT_TEMPLATE: z.string().optional().describe('plain, chatml, or the path of a Jinja file'),
+  ALPHAPO_CHAT_TEMPLATE: z.string().optional().describe(CHAT_TEMPLATE_CHOICES),
   ALPHAPO_TOPIC_PREFIX: z.string().default('').describe('put before the names of all topics'),
   ALPHAPO_PREFERENCES_PARTITIONS: z.coerce
     .number()

@@ -52,6 +52,7 @@ test('what comes out of processes is what the tokenizer gives, in the order of t
   expect(results.slice(0, 100)).toMatchObject(expected);
   expect(results.slice(100)).toMatchObject([{ reason: 'NOT_JSON' }, { reason: 'NOT_UTF8' }]);
   expect(pool.description).toEqual({
+    takes: 'text-and-ids',
     vocabularySize: 259,
     special: { bos: 0, eos: 1, pad: 2 },
     digest: tokenizer.digest,
