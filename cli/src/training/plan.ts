@@ -53,8 +53,10 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
   const withAdapter = resumedSettings(await adapterSettings(settings, request.initAdapter), begun);
   const { lengths } = resolveRun(withAdapter, runFacts(model.definition, 1)).specification;
   await using tokenizer = await TokenizerPool.open(request.model, { chatTemplate: request.chatTemplate });
-  const data = await readDataset(readPlaces(request.data, request.source), tokenizer, lengths);
-  const evalData = await readDataset(readPlaces(request.evalData, request.source), tokenizer, lengths);
+  const ignoreFields = request.source?.columns.ignoreFields ?? [];
+  const read = (places: readonly string[]) =>
+    readDataset(readPlaces(places, request.source), tokenizer, { ...lengths, ignoreFields });
+  const [data, evalData] = [await read(request.data), await read(request.evalData)];
   const rejected = [...data.rejected, ...evalData.rejected];
   if (request.strict && rejected.length > 0) throw strictError(rejected);
   if (data.pairs.length === 0) throw noPairs(request.data, rejected);
@@ -93,6 +95,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     folder: request.out,
     initialAdapter: request.initAdapter,
     chatTemplate: request.chatTemplate,
+    ignoreFields,
     device: request.device,
     threads: request.threads,
     checkpointEvery: request.checkpointEvery,
