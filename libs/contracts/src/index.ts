@@ -37,6 +37,7 @@ export { objectiveFromWire, objectiveToWire } from './objective-wire.ts';
 export { weightProblem } from './pair-weight.ts';
 export {
   type Adjustment,
+  type ResolvedRun,
   type RunFacts,
   type RunSettings,
   resolveRun,
