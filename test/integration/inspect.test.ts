@@ -172,3 +172,23 @@ test('pairs are converted to plain records, which are inspected as the same; ref
       .map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]);
   expect(texts(await inspected(out))).toEqual(texts(await inspected(file)));
 });
+
+test('--ignore-fields passes over fields of records and inside of messages, for all that read them', async () => {
+  const [file, out] = [join(folder, 'moods.jsonl'), join(folder, 'moods-run')];
+  const user = { role: 'user', content: 'Hi', mood: 'a happy one' };
+  const answer = (content: string) => [{ role: 'assistant', content }];
+  const records = [
+    { prompt: 'a b', chosen: ' c d', rejected: ' e f', mood: 'a happy one' },
+    { prompt: [user], chosen: answer('Hello there'), rejected: answer('Go away') },
+  ];
+  await writeFile(file, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+  const ignoring = ['--ignore-fields', 'mood'];
+  expect((await inspected(file, ...ignoring)).map(({ refused }) => refused)).toEqual([undefined, undefined]);
+  expect((await run('convert', file, '--out', '-', ...ignoring)).output).toMatch(/wrote 2 pairs, refused 0 records/);
+  const training = ['--steps', '1', '--batch-size', '2', '--shards', '1', '--max-length', '128', '--out', out];
+  const { code } = await run('train', '--model', model, '--data', file, ...training, ...ignoring);
+  expect(code).toBe(0);
+  expect(await readFile(join(out, 'rejected.jsonl'), 'utf8')).toBe('');
+  const [step] = (await readFile(join(out, 'steps.jsonl'), 'utf8')).split('\n');
+  expect(JSON.parse(step ?? '').pairIds).toHaveLength(2);
+}, 180_000);

@@ -34,15 +34,19 @@ interface FailingScorer extends AsyncDisposable {
 
 type Answer = AsyncIterable<GradientResponse>;
 
-/** A scorer that has another one compute, and spoils its answer. */
-async function spoilingScorer(good: string, spoil: (answer: Answer) => Answer): Promise<FailingScorer> {
+/** A scorer that has another one compute, and spoils its answer, or what it is asked. */
+async function spoilingScorer(
+  good: string,
+  spoil: (answer: Answer) => Answer,
+  asked: (request: GradientRequest) => GradientRequest = (request) => request,
+): Promise<FailingScorer> {
   await using opened = new AsyncDisposableStack();
   const upstream = opened.use(connect(ScorerServiceClient, good));
   const handlers = new Handlers(silent);
   let failures = 0;
   const gradient = (request: GradientRequest, { signal }: CallContext): Answer => {
     failures++;
-    return spoil(callServerStream(upstream, 'gradient', request, { ...CALL, signal }));
+    return spoil(callServerStream(upstream, 'gradient', asked(request), { ...CALL, signal }));
   };
   const unasked = handlers.unary(async () => {
     throw new Error('no scores are asked for');
@@ -213,6 +217,22 @@ test.each([
   run.scorers.unshift(bad.address);
   expect(await run.train(pairs(48))).toBe(undisturbed);
   expect(bad.failures).toBeGreaterThan(0);
+});
+
+test('a scorer of a release that knows no weights of pairs does not change the weights of the model', async () => {
+  const weighted = pairs(16).map((pair, i) => ({ ...pair, weight: i % 3 }));
+  const settings = { ...SETTINGS, steps: 2 };
+  await using alone = await startRun(model, settings);
+  const expected = await alone.train(weighted);
+  await using run = await startRun(model, settings);
+  const withoutWeights = (request: GradientRequest) => ({
+    ...request,
+    pairs: request.pairs.map((pair) => ({ ...pair, weight: undefined })),
+  });
+  await using old = await spoilingScorer(run.scorer.address, (answer) => answer, withoutWeights);
+  run.scorers.unshift(old.address);
+  expect(await run.train(weighted)).toBe(expected);
+  expect(old.failures).toBeGreaterThan(0);
 });
 
 test('a scorer that is not there does not change the weights', async () => {

@@ -45,7 +45,7 @@ async function convert(data: readonly string[], options: ConvertOptions): Promis
   const counts = { written: 0, refused: 0 };
   async function* lines(): AsyncGenerator<string> {
     for await (const { bytes, file, line } of readPlaces(data, source)) {
-      const parsed = parsePreference(bytes);
+      const parsed = parsePreference(bytes, { ignoreFields: options.ignoreFields ?? [] });
       if (parsed.ok) {
         counts.written++;
         yield `${JSON.stringify(recordOf(parsed.preference))}\n`;

@@ -11,7 +11,7 @@ import { modelFolder } from '../model-place.ts';
 import { count, share } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
 import { describeData, describeTemplate, summarizeData } from '../training/data-summary.ts';
-import { type DataPair, readDataset, tokenizedRecords } from '../training/dataset.ts';
+import { type DataPair, readDataset, type TokenizingOptions, tokenizedRecords } from '../training/dataset.ts';
 import { decodePairs } from '../training/decoded-pair.ts';
 import { holdOut, sharedPrompts } from '../training/hold-out.ts';
 
@@ -68,9 +68,10 @@ async function inspect(data: readonly string[], options: InspectOptions): Promis
   const source = await dataSourceOf(options);
   const model = await modelFolder(options.model, source.hub);
   const { lengths } = resolveRun(settings, runFacts(await readModelDefinition(model), 1)).specification;
+  const how = { ...lengths, ignoreFields: options.ignoreFields ?? [] };
   await using tokenizer = await TokenizerPool.open(model, { chatTemplate: options.chatTemplate });
-  if (options.json) return await printRecords(data, tokenizer, lengths, source);
-  const read = (places: readonly string[]) => readDataset(readPlaces(places, source), tokenizer, lengths);
+  if (options.json) return await printRecords(data, source, tokenizer, how);
+  const read = (places: readonly string[]) => readDataset(readPlaces(places, source), tokenizer, how);
   const [own, held] = [await read(data), await read(options.evalData ?? [])];
   const rejected = [...own.rejected, ...held.rejected];
   const summary = summarizeData({ pairs: [...own.pairs, ...held.pairs], rejected });
@@ -101,13 +102,13 @@ function describeSplit(
 
 async function printRecords(
   data: readonly string[],
-  tokenizer: TokenizerPool,
-  lengths: { readonly maxLength: number; readonly maxPromptLength: number },
   source: DataSource,
+  tokenizer: TokenizerPool,
+  how: TokenizingOptions,
 ): Promise<void> {
   let files = 0;
   let last = '';
-  for await (const { record, made } of tokenizedRecords(readPlaces(data, source), tokenizer, lengths)) {
+  for await (const { record, made } of tokenizedRecords(readPlaces(data, source), tokenizer, how)) {
     if (record.file !== last) files++;
     last = record.file;
     const [pair] = made.ok ? await decodePairs(tokenizer, [made.pair]) : [];

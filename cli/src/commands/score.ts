@@ -83,7 +83,10 @@ async function score(options: ScoreOptions): Promise<void> {
     );
   }
   await using tokenizer = await TokenizerPool.open(model, { chatTemplate: options.chatTemplate });
-  const { pairs, rejected } = await readDataset(readPlaces(options.data, source), tokenizer, specification.lengths);
+  const { pairs, rejected } = await readDataset(readPlaces(options.data, source), tokenizer, {
+    ...specification.lengths,
+    ignoreFields: options.ignoreFields ?? [],
+  });
   await using engine = await openEngine(model, {
     executionProvider: options.device,
     dtype: specification.dtype,

@@ -1,4 +1,11 @@
-import { type FileRecord, type RecordFacts, type RecordReason, type Rejection, shuffledOrder } from '@alphapo/data';
+import {
+  type FileRecord,
+  type RecordFacts,
+  type RecordOptions,
+  type RecordReason,
+  type Rejection,
+  shuffledOrder,
+} from '@alphapo/data';
 import type { TokenizedRecord, TokenizerPool } from '@alphapo/tokenization';
 
 /** A record as its file has it. */
@@ -41,8 +48,8 @@ export interface Dataset {
   readonly rejected: readonly RejectedRecord[];
 }
 
-/** Lengths in tokens. */
-interface Lengths {
+/** Limits in tokens, and what is passed over inside of messages too. */
+export interface TokenizingOptions extends RecordOptions {
   readonly maxLength: number;
   readonly maxPromptLength: number;
 }
@@ -51,11 +58,11 @@ interface Lengths {
 export async function* tokenizedRecords(
   source: AsyncIterable<FileRecord>,
   tokenizer: TokenizerPool,
-  lengths: Lengths,
+  options: TokenizingOptions,
 ): AsyncGenerator<{ readonly record: FileRecord; readonly made: TokenizedRecord }> {
   for await (const records of inGroups(source)) {
     const bytes = records.map((record) => record.bytes);
-    for (const [i, made] of (await tokenizer.run('records', bytes, lengths)).entries()) {
+    for (const [i, made] of (await tokenizer.run('records', bytes, options)).entries()) {
       yield { record: records[i] as FileRecord, made };
     }
   }
@@ -68,12 +75,12 @@ export async function* tokenizedRecords(
 export async function readDataset(
   source: AsyncIterable<FileRecord>,
   tokenizer: TokenizerPool,
-  lengths: Lengths,
+  options: TokenizingOptions,
 ): Promise<Dataset> {
   const pairs: DataPair[] = [];
   const rejected: RejectedRecord[] = [];
   const facts = new SharedFacts();
-  for await (const { record: found, made } of tokenizedRecords(source, tokenizer, lengths)) {
+  for await (const { record: found, made } of tokenizedRecords(source, tokenizer, options)) {
     const record = recordOf(found);
     if (made.ok) pairs.push(pairOf(record, made, facts));
     else if (fitsInLog(made)) rejected.push({ ...record, ...reasonOf(made) });

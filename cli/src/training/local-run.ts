@@ -16,6 +16,8 @@ export interface LocalRunOptions {
   readonly folder: string;
   readonly initialAdapter: string | undefined;
   readonly chatTemplate: string | undefined;
+  /** Further fields of records that are passed over. */
+  readonly ignoreFields: readonly string[];
   readonly device: ExecutionProvider;
   readonly threads: number | undefined;
   readonly checkpointEvery: number;
@@ -49,10 +51,13 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger, si
   await using opened = new AsyncDisposableStack();
   const log = opened.use(openEmbeddedEventLog({ path: join(options.folder, LOG_FILE) }));
   const scorers: string[] = [];
-  const { model, referenceModel, specification, chatTemplate } = options;
+  const { model, referenceModel, specification, chatTemplate, ignoreFields } = options;
   const tokenizer = opened.use(
     await startTokenizer(
-      { model, specification, chatTemplate, address: LOOPBACK, topics: LOCAL_TOPICS, preferencesPartitions: 1 },
+      {
+        ...{ model, specification, chatTemplate, ignoreFields },
+        ...{ address: LOOPBACK, topics: LOCAL_TOPICS, preferencesPartitions: 1 },
+      },
       log,
       logger.with({ service: 'tokenizer' }),
     ),

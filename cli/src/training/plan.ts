@@ -1,6 +1,13 @@
 import { AlphapoError, memoryLimit } from '@alphapo/base';
 import { readAdapter } from '@alphapo/checkpoints';
-import { type ExecutionProvider, type RunSettings, type RunSpecification, resolveRun } from '@alphapo/contracts';
+import {
+  type Adjustment,
+  type ExecutionProvider,
+  type ResolvedRun,
+  type RunSettings,
+  type RunSpecification,
+  resolveRun,
+} from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
 import { runFacts } from '@alphapo/models';
 import { identifyRun, type SavedDtype } from '@alphapo/optimizer';
@@ -53,8 +60,10 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
   const withAdapter = resumedSettings(await adapterSettings(settings, request.initAdapter), begun);
   const { lengths } = resolveRun(withAdapter, runFacts(model.definition, 1)).specification;
   await using tokenizer = await TokenizerPool.open(request.model, { chatTemplate: request.chatTemplate });
-  const data = await readDataset(readPlaces(request.data, request.source), tokenizer, lengths);
-  const evalData = await readDataset(readPlaces(request.evalData, request.source), tokenizer, lengths);
+  const ignoreFields = request.source?.columns.ignoreFields ?? [];
+  const read = (places: readonly string[]) =>
+    readDataset(readPlaces(places, request.source), tokenizer, { ...lengths, ignoreFields });
+  const [data, evalData] = [await read(request.data), await read(request.evalData)];
   const rejected = [...data.rejected, ...evalData.rejected];
   if (request.strict && rejected.length > 0) throw strictError(rejected);
   if (data.pairs.length === 0) throw noPairs(request.data, rejected);
@@ -70,7 +79,8 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     chatTemplate: tokenizer.description.chatTemplate,
     example: first && decoded && { id: first.id, ...decoded },
   };
-  const { specification: resolved, adjustments } = resolveRun(withAdapter, runFacts(model.definition, train.length));
+  const asResolved = resolveRun(withAdapter, runFacts(model.definition, train.length));
+  const { specification: resolved, adjustments } = withWarmupOf(begun, asResolved);
   const totalPairs =
     settings.steps === undefined
       ? Math.max(1, Math.round(train.length * (settings.epochs ?? 1)))
@@ -93,6 +103,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     folder: request.out,
     initialAdapter: request.initAdapter,
     chatTemplate: request.chatTemplate,
+    ignoreFields,
     device: request.device,
     threads: request.threads,
     checkpointEvery: request.checkpointEvery,
@@ -116,6 +127,18 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
 function resumedSettings(settings: RunSettings, begun: RunSpecification | undefined): RunSettings {
   if (begun === undefined || settings.batchSize !== undefined) return settings;
   return { ...settings, batchSize: begun.batch.pairs, shards: Math.min(settings.shards, begun.batch.pairs) };
+}
+
+/** A run that began when a warm-up of all steps was taken as it was given keeps it. */
+function withWarmupOf(begun: RunSpecification | undefined, resolved: ResolvedRun): ResolvedRun {
+  const { specification, adjustments } = resolved;
+  const isWarmup = ({ setting }: Adjustment) => setting === 'warmupSteps' || setting === 'warmupRatio';
+  const asked = adjustments.find(isWarmup)?.asked;
+  if (asked === undefined || begun?.schedule.warmupSteps !== asked) return resolved;
+  return {
+    specification: { ...specification, schedule: { ...specification.schedule, warmupSteps: asked } },
+    adjustments: adjustments.filter((adjustment) => !isWarmup(adjustment)),
+  };
 }
 
 /** What the split into training and held-out pairs is, where that is not plain from what was asked for. */

@@ -17,3 +17,4 @@ export {
 export { LONGEST_TIMER_MS, timerMs } from './timers.ts';
 export { unlessAborted, within } from './waiting.ts';
 export { fromWireError, toWireError, type WireError } from './wire-error.ts';
+export { decompressZstd } from './zstd.ts';

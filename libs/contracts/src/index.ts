@@ -34,8 +34,10 @@ export {
 } from './objective.ts';
 export { objectiveSettings } from './objective-settings.ts';
 export { objectiveFromWire, objectiveToWire } from './objective-wire.ts';
+export { weightProblem } from './pair-weight.ts';
 export {
   type Adjustment,
+  type ResolvedRun,
   type RunFacts,
   type RunSettings,
   resolveRun,

@@ -90,6 +90,8 @@ const MOST_PACKED_PARAMETERS = 250e6;
 export interface Adjustment {
   /** The key of the setting. */
   readonly setting: keyof RunSettings;
+  /** What the setting or its default says. */
+  readonly asked: number;
   /** For people: what is used instead, and why. */
   readonly message: string;
 }
@@ -190,7 +192,7 @@ function batchOf(settings: RunSettings, { pairs }: RunFacts): Adjusted<{ readonl
     'give --batch-size to choose it';
   return {
     batch: { pairs: smaller, shards: Math.min(shards, smaller) },
-    adjustment: { setting: 'batchSize', message },
+    adjustment: { setting: 'batchSize', asked: DEFAULT_BATCH_PAIRS, message },
   };
 }
 
@@ -217,5 +219,5 @@ function warmupOf(settings: RunSettings, totalSteps: number): Adjusted<{ readonl
   const message =
     `${kebabCase(setting)}: ${shorter} warm-up steps instead of ${asked}, because the run has ${totalSteps === 1 ? '1 step' : `${totalSteps} steps`}, ` +
     'and the last one needs the full learning rate';
-  return { warmupSteps: shorter, adjustment: { setting, message } };
+  return { warmupSteps: shorter, adjustment: { setting, asked, message } };
 }

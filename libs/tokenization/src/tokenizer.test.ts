@@ -65,9 +65,13 @@ test('the digest changes with every file that decides on ids, and not with the t
     byteTokenizer({ config: { eos_token: '<pad>' } }),
     byteTokenizer({ files: { 'special_tokens_map.json': '{}' } }),
     byteTokenizer({ definition: ({ model }) => Object.assign(model.vocab, { new: 259 }) }),
+    byteTokenizer({ files: { 'added_tokens.json': '{"<new>": 259}' } }),
   ]).then((tokenizers) => tokenizers.map(({ digest }) => digest));
-  expect(new Set(digests).size).toBe(4);
+  expect(new Set(digests).size).toBe(5);
   expect((await byteTokenizer({ chatTemplate: 'chatml' })).digest).toBe(digests[0]);
+  // Nothing that the other files do not say.
+  expect((await byteTokenizer({ files: { 'added_tokens.json': '{}' } })).digest).toBe(digests[0]);
+  expect((await byteTokenizer({ files: { 'added_tokens.json': '{"<s>": 0}' } })).digest).toBe(digests[0]);
 });
 
 test('white space before punctuation comes back, unless the model asks for less of it', async () => {

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { AlphapoError, messageOf, sha256 } from '@alphapo/base';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { addedTokensOf, isDeclared, type TokenFiles } from './added-tokens.ts';
@@ -28,7 +29,7 @@ export interface TokenizerDescription {
   /** Ids below this have a row in the model's embedding, by its config.json; undefined: the folder has none. */
   readonly modelVocabularySize: number | undefined;
   readonly special: SpecialTokens;
-  /** Of the files that decide on token ids: tokenizer.json, tokenizer_config.json, special_tokens_map.json, added_tokens.json. */
+  /** Of the files that decide on token ids: tokenizer.json, tokenizer_config.json, special_tokens_map.json; added_tokens.json where it adds any. */
   readonly digest: string;
   readonly chatTemplate: Pick<ChatTemplate, 'source' | 'place' | 'digest'>;
 }
@@ -82,9 +83,12 @@ export async function openTokenizer(folder: string, options: TokenizerOptions = 
   const config = withSpecialTokensMap(beside.config.json ?? {}, beside.map.json);
   const named = namedTokens(config);
   const added = addedTokensOf({ definition, config, addedTokens: beside.added.json, named });
+  const addedOtherwise = addedTokensOf({ definition, config, addedTokens: undefined, named });
   const problem = wrongTokenId({ ...definition, added_tokens: added }) ?? unsupportedFeature(definition, config);
   if (problem !== undefined) throw invalid(file, problem, undefined);
   const chatTemplate = await chooseChatTemplate(options.chatTemplate, { folder, config: config.chat_template, named });
+  // Most say nothing that the other files do not: runs that began before this file was read go on.
+  const decidingAdded = isDeepStrictEqual(added, addedOtherwise) ? [] : digested(beside.added);
   try {
     const corrected = {
       ...definition,
@@ -95,7 +99,7 @@ export async function openTokenizer(folder: string, options: TokenizerOptions = 
     const parts = new HuggingFaceTokenizer(corrected, { clean_up_tokenization_spaces: false, ...config });
     checkSpecialTokens({ definition, config, addedTokens: beside.added.json, named });
     return new OpenTokenizer(parts, new TokenEncoder(parts, added), named, {
-      digest: sha256(text, '\0', beside.config.text ?? '{}', ...digested(beside.map), ...digested(beside.added)),
+      digest: sha256(text, '\0', beside.config.text ?? '{}', ...digested(beside.map), ...decidingAdded),
       chatTemplate,
       modelVocabularySize: await modelVocabularySize(folder),
     });

@@ -1,4 +1,4 @@
-import { type PreferenceBatch, type RunSpecification, runSpecificationDigest } from '@alphapo/contracts';
+import { type PreferenceBatch, type RunSpecification, runSpecificationDigest, weightProblem } from '@alphapo/contracts';
 import { batchError } from './batches.ts';
 
 /** Digests that every batch of a run must agree on. */
@@ -27,6 +27,15 @@ export class BatchAgreement {
   require(batch: PreferenceBatch, offset: bigint): void {
     if (batch.runSpecificationDigest !== this.specificationDigest) {
       throw batchError(offset, 'was made under another run specification', 'start the tokenizer with this run’s');
+    }
+    for (const { id, weight } of batch.pairs) {
+      const problem = weightProblem(weight);
+      if (problem === undefined) continue;
+      throw batchError(
+        offset,
+        `has a pair (${id}) with a wrong weight (${problem})`,
+        'only the tokenizer may write to this topic',
+      );
     }
     const digests = { tokenizer: batch.tokenizerDigest, chatTemplate: batch.chatTemplateDigest };
     this.#digests ??= digests;

@@ -49,6 +49,9 @@ export async function computeShard(
   if (summary.pairs.length !== shard.pairs.length || summary.pairs.some(({ id }, i) => id !== shard.pairs[i]?.id)) {
     throw wrong('for other pairs');
   }
+  if (summary.pairs.some(({ weight }, i) => weight !== shard.pairs[i]?.weight)) {
+    throw wrong("without the pairs' weights: deploy the same release");
+  }
   const found = tensors.finish(gradient.size);
   for (const [name, tensor] of gradient) {
     if (found.get(name) !== tensor) throw wrong(`without the gradient of ${name}`);

@@ -1,5 +1,11 @@
 import { AlphapoError } from '@alphapo/base';
-import { averagesOverTokens, type GradientRequest, type Objective, type ScoreRequest } from '@alphapo/contracts';
+import {
+  averagesOverTokens,
+  type GradientRequest,
+  type Objective,
+  type ScoreRequest,
+  weightProblem,
+} from '@alphapo/contracts';
 import { type BatchTotals, batchTotals, type PairTokens } from '@alphapo/engine';
 
 /** What requests say about the run and the batch that their pairs are a part of. */
@@ -27,12 +33,6 @@ export function checkWeights({ pairs }: GradientRequest): void {
     const problem = weightProblem(weight);
     if (problem !== undefined) throw invalid(`pairs[${i}].weight`, problem);
   }
-}
-
-/** What is wrong with a pair's weight; undefined: nothing. Absent weights are 1. */
-export function weightProblem(weight: number | undefined): string | undefined {
-  if (weight === undefined || (Number.isFinite(weight) && weight >= 0)) return undefined;
-  return `${weight} is no weight: give a finite number, 0 or more`;
 }
 
 /** Refuses to compare with another model than the run does. */

@@ -1,8 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
-import type { ScoreItem, TextPair, TextSequence } from '@alphapo/contracts';
+import { type ScoreItem, type TextPair, type TextSequence, weightProblem } from '@alphapo/contracts';
 import type { PairTokens, SequenceTokens } from '@alphapo/engine';
 import type { TokenizerPool } from '@alphapo/tokenization';
-import { weightProblem } from './batch.ts';
 
 /** An item of a Score request as token ids. */
 export type TokenItem =

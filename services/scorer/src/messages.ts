@@ -8,7 +8,7 @@ export function sequenceScore({ sum, mean, tokens, logProbs }: SequenceLogProbs,
 }
 
 export function pairResult(
-  id: string,
+  { id, weight }: { readonly id: string; readonly weight?: number | undefined },
   outcome: PairOutcome,
   options: { perToken: boolean; reward: boolean },
 ): PairResult {
@@ -18,5 +18,6 @@ export function pairResult(
     chosen: sequenceScore(chosen, options.perToken),
     rejected: sequenceScore(rejected, options.perToken),
     reward: options.reward ? { rewardChosen, rewardRejected, margin, loss } : undefined,
+    weight,
   };
 }

@@ -111,9 +111,10 @@ export class ScorerService {
     }, signal);
     const summary = {
       policy,
-      pairs: result.pairs.map((outcome, i) =>
-        pairResult(pairs[i]?.id ?? '', outcome, { perToken: false, reward: true }),
-      ),
+      pairs: pairs.flatMap((pair, i) => {
+        const outcome = result.pairs[i];
+        return outcome === undefined ? [] : [pairResult(pair, outcome, { perToken: false, reward: true })];
+      }),
       loss: result.loss,
       tensorCount: result.gradient.size,
       computeMs: result.computeMs,
@@ -158,7 +159,8 @@ export class ScorerService {
       const id = request.items[i]?.id ?? '';
       if (item.kind === 'pair') {
         const { value } = scoredPairs.next();
-        if (value !== undefined) return pairResult(id, value, { perToken, reward: objective !== undefined });
+        if (value !== undefined)
+          return pairResult({ id, weight: item.tokens.weight }, value, { perToken, reward: objective !== undefined });
       } else {
         const { value } = scoredSequences.next();
         if (value !== undefined) {

@@ -1,4 +1,5 @@
-import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { decompressZstd } from '@alphapo/base';
 import { type Compressors, snappyUncompress } from 'hyparquet';
 import { unpackHadoopLz4, unpackLz4Block } from './lz4-block.ts';
 
@@ -26,7 +27,7 @@ export const compressors: Compressors = {
   }),
   GZIP: bounded((packed, length) => gunzipSync(packed, withLimit(length))),
   BROTLI: bounded((packed, length) => brotliDecompressSync(packed, withLimit(length))),
-  ZSTD: bounded((packed, length) => zstdDecompressSync(packed, withLimit(length))),
+  ZSTD: bounded((packed, length) => decompressZstd(packed, length)),
   LZ4: bounded(unpackHadoopLz4),
   LZ4_RAW: bounded(unpackLz4Block),
 };

@@ -1,5 +1,5 @@
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { AlphapoError } from '@alphapo/base';
+import { gunzipSync } from 'node:zlib';
+import { AlphapoError, decompressZstd } from '@alphapo/base';
 import { decompressLz4Frame } from './lz4.ts';
 import { decompressSnappy } from './snappy.ts';
 
@@ -15,7 +15,7 @@ export function decompress(codec: number, data: Buffer): Buffer {
     case 3:
       return decompressLz4Frame(data);
     case 4:
-      return zstdDecompressSync(data);
+      return decompressZstd(data);
     default:
       throw new AlphapoError(
         'unimplemented',

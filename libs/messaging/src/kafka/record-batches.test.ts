@@ -1,3 +1,4 @@
+import { zstdCompressSync } from 'node:zlib';
 import { decodeBatches } from './record-batches.ts';
 
 const TRANSACTIONAL = 0x10;
@@ -38,6 +39,16 @@ test('records come with their offsets and times, from the wanted one on', () => 
     timestampMs: 1_700_000_000_000,
     key: null,
   });
+});
+
+test('records are read from all frames of zstd', () => {
+  const plain = batch(5n, ['a', 'b', 'c']);
+  const records = plain.subarray(61);
+  const frames = [records.subarray(0, 12), records.subarray(12)].map((part) => zstdCompressSync(part));
+  const packed = Buffer.concat([plain.subarray(0, 61), ...frames]);
+  packed.writeInt32BE(packed.length - 12, 8);
+  packed.writeInt16BE(4, 21);
+  expect(shown(packed)).toEqual({ values: ['5a', '6b', '7c'], nextOffset: 8n });
 });
 
 test('a batch that was emptied by the log cleaner is passed', () => {

@@ -214,7 +214,11 @@ export interface PairResult {
   id: string;
   chosen: SequenceScore | undefined;
   rejected: SequenceScore | undefined;
-  reward: PairReward | undefined;
+  reward:
+    | PairReward
+    | undefined;
+  /** The weight that the pair was counted with, as it came in the request. Scorers that know no weights leave it out. */
+  weight?: number | undefined;
 }
 
 /** What decides the bits of a gradient besides the model and the request; the fields are those of DescribeScorerResponse. */
@@ -2622,7 +2626,7 @@ export const GradientRequest: MessageFns<GradientRequest, "alphapo.v1.GradientRe
 };
 
 function createBasePairResult(): PairResult {
-  return { id: "", chosen: undefined, rejected: undefined, reward: undefined };
+  return { id: "", chosen: undefined, rejected: undefined, reward: undefined, weight: undefined };
 }
 
 export const PairResult: MessageFns<PairResult, "alphapo.v1.PairResult"> = {
@@ -2640,6 +2644,9 @@ export const PairResult: MessageFns<PairResult, "alphapo.v1.PairResult"> = {
     }
     if (message.reward !== undefined) {
       PairReward.encode(message.reward, writer.uint32(34).fork()).join();
+    }
+    if (message.weight !== undefined) {
+      writer.uint32(41).double(message.weight);
     }
     return writer;
   },
@@ -2689,6 +2696,14 @@ export const PairResult: MessageFns<PairResult, "alphapo.v1.PairResult"> = {
             message.reward = PairReward.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.weight = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2707,6 +2722,7 @@ export const PairResult: MessageFns<PairResult, "alphapo.v1.PairResult"> = {
       chosen: isSet(object.chosen) ? SequenceScore.fromJSON(object.chosen) : undefined,
       rejected: isSet(object.rejected) ? SequenceScore.fromJSON(object.rejected) : undefined,
       reward: isSet(object.reward) ? PairReward.fromJSON(object.reward) : undefined,
+      weight: isSet(object.weight) ? globalThis.Number(object.weight) : undefined,
     };
   },
 
@@ -2723,6 +2739,9 @@ export const PairResult: MessageFns<PairResult, "alphapo.v1.PairResult"> = {
     }
     if (message.reward !== undefined) {
       obj.reward = PairReward.toJSON(message.reward);
+    }
+    if (message.weight !== undefined) {
+      obj.weight = floatToJson(message.weight);
     }
     return obj;
   },
@@ -2742,6 +2761,7 @@ export const PairResult: MessageFns<PairResult, "alphapo.v1.PairResult"> = {
     message.reward = (object.reward !== undefined && object.reward !== null)
       ? PairReward.fromPartial(object.reward)
       : undefined;
+    message.weight = object.weight ?? undefined;
     return message;
   },
 };
