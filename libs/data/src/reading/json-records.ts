@@ -37,9 +37,9 @@ async function* scanned(source: Source, file: string, shape: JsonShape): AsyncGe
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
     const advice = error.message.startsWith('ends')
-      ? 'Fetch it again, or mend its end'
-      : 'Mend it, or write one record a line';
-    throw new AlphapoError('data-loss', 'DATA_DAMAGED', `${file} is no JSON: it ${error.message}. ${advice}`, {
+      ? 'Fetch it again, or repair its end'
+      : 'Repair it, or write one record per line';
+    throw new AlphapoError('data-loss', 'DATA_DAMAGED', `${file} is not valid JSON: it ${error.message}. ${advice}`, {
       cause: error,
     });
   }

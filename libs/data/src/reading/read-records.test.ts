@@ -117,7 +117,7 @@ describe('files that would fill the memory', () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     await expect(read('a.json', `[{"a":1},{"a":${deep}}]`)).rejects.toMatchObject({
       reason: 'DATA_DAMAGED',
-      message: expect.stringMatching(/a\.json is no JSON: it nests deeper in record 2/),
+      message: expect.stringMatching(/a\.json is not valid JSON: it nests deeper in record 2/),
     });
     expect(await read('a.jsonl', `{"a":${deep}}`)).toHaveLength(1);
   });
