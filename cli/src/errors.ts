@@ -32,11 +32,18 @@ export function describeError(error: unknown, argv: readonly string[] = []): str
   const stack = argv.includes('--debug') && error instanceof Error ? `\n${describeStack(error)}` : '';
   if (error instanceof AlphapoError) {
     const option = error.metadata.model === undefined ? undefined : optionOf(error.metadata.model, argv);
-    return `${option === undefined ? '' : `${option.split('=')[0]} `}${error.message}${stack}`;
+    return `${option === undefined ? '' : `${option.split('=')[0]} `}${inPlainWords(error.message)}${stack}`;
   }
   const system = systemError(error);
   if (system !== undefined) return `${system}${stack}`;
   return `unexpected error: ${messageOf(error)}${stack || '\nThis is a fault of AlphaPO. Run the command again with --debug, and report what it prints.'}`;
+}
+
+/** What Node.js writes for a failed call of the system, within a longer message: `ENOENT: no such file …, stat '/a/b'`. */
+const CALL_OF_SYSTEM = /\b(E[A-Z]+): [^,:;\n]+, [a-z]+(?: '[^'\n]*')?(?: -> '[^'\n]*')?/g;
+
+function inPlainWords(message: string): string {
+  return message.replace(CALL_OF_SYSTEM, (call, code: string) => SYSTEM_ERRORS[code] ?? call);
 }
 
 function systemError(error: unknown): string | undefined {

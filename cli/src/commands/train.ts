@@ -198,8 +198,9 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
     stopSignal(),
   ).finally(() => progress.stop());
   const { pairs, artefact, pairsPerSecond, peakMemoryMb } = summary;
+  const rate = pairsPerSecond > 0 ? describeRate(pairsPerSecond) : 'none left to train';
   say(
-    `${summary.steps} steps, ${describeRate(pairsPerSecond)}, peak memory ${peakMemoryMb.toFixed(0)} MB; ` +
+    `${summary.steps} steps, ${rate}, peak memory ${peakMemoryMb.toFixed(0)} MB; ` +
       `wrote ${plan.folder}/${artefact}${describeWeights(summary)}${pairs.rejected > 0 ? `; ${pairs.rejected} records refused, see ${plan.folder}/rejected.jsonl` : ''}`,
   );
   return summary;

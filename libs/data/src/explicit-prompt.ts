@@ -49,28 +49,34 @@ function textPair(
   const { name, text } = first as { name: string; text: string };
   const other = others.find((prompt) => !sameText(prompt.text, text));
   if (other !== undefined) refuseAmbiguous(name, other.name);
+  const { chosen, rejected } = withoutPrompt(text, responses);
   const { system, history, tools } = before;
   const alone = system === undefined && history.length === 0 && tools.length === 0;
-  if (alone && name === 'prompt') return { kind: 'text', prompt: text, ...withoutTranscript(text, responses) };
+  if (alone && name === 'prompt') return { kind: 'text', prompt: text, chosen, rejected };
   const said = (role: string, content: string): Message[] => [{ role, content }];
   return {
     kind: 'messages',
     prompt: withSurroundings(said('user', text), before),
-    chosen: said('assistant', responses.chosen),
-    rejected: said('assistant', responses.rejected),
+    chosen: said('assistant', chosen),
+    rejected: said('assistant', rejected),
     ...(tools.length > 0 && { tools }),
     // Without a chat template, a plain text cannot tell turns of a history or tools; the template for such models can.
     ...(history.length === 0 &&
       tools.length === 0 && {
-        text: { prompt: system === undefined ? text : `${system.text}\n\n${text}`, ...responses },
+        text: { prompt: system === undefined ? text : `${system.text}\n\n${text}`, chosen, rejected },
       }),
   };
 }
 
-/** Responses that are whole transcripts, without the transcript that is the prompt. */
-function withoutTranscript(prompt: string, responses: TextResponses): TextResponses {
+/** A prompt of fewer words may be what both responses happen to begin with: "Hi" and "Hi there". */
+const FEWEST_WORDS = 3;
+
+/** Responses that both begin with the prompt, without it: as with messages, the pair is split where the prompt ends. */
+function withoutPrompt(prompt: string, responses: TextResponses): TextResponses {
   const { chosen, rejected } = responses;
-  const repeated = prompt.trimEnd().endsWith(REPLY_MARK) && chosen.startsWith(prompt) && rejected.startsWith(prompt);
+  const words = prompt.split(/\s+/).filter((word) => word !== '').length;
+  const isLong = words >= FEWEST_WORDS || prompt.trimEnd().endsWith(REPLY_MARK);
+  const repeated = isLong && chosen.startsWith(prompt) && rejected.startsWith(prompt);
   return repeated ? { chosen: chosen.slice(prompt.length), rejected: rejected.slice(prompt.length) } : responses;
 }
 

@@ -36,7 +36,7 @@ const DESCRIBES = words(`
   language languages lang locale country level
   metadata meta attributes properties annotation annotations critique critiques feedback rationale rationales
   justification judgement judgment comment comments reason reasons verdict status version revision commit
-  length lengths len token tokens characters chars turns size embedding embeddings vector vectors`);
+  length lengths len token tokens characters chars size embedding embeddings vector vectors`);
 
 /** A field whose name ends with one of these words is a further response beside the pair, which is not trained on. */
 const FURTHER_RESPONSE = words(`
@@ -61,6 +61,11 @@ export function describesRecord(name: string): boolean {
     DESCRIBES.has(last) ||
     FURTHER_RESPONSE.has(last)
   );
+}
+
+/** A column that holds the number of the row: pandas writes it without a name, and reads that as `Unnamed: 0`. */
+export function isRowNumber(name: string, value: unknown): boolean {
+  return /^(?:Unnamed: ?\d+)?$/.test(name) && /^\d+$/.test(String(value));
 }
 
 /** Whether a field of a message describes the message, whatever its value: ids, times, models … */

@@ -85,6 +85,9 @@ describe.each(forms)('a record of form %s', (_name, record: object) => {
     ['UNKNOWN_FIELD', 'user_prompt', 'Which river?'],
     ['UNKNOWN_FIELD', 'persona', { name: 'a pirate' }],
     ['UNKNOWN_FIELD', 'turns_before', ['a']],
+    ['UNKNOWN_FIELD', 'turns', ['Which river?']],
+    ['UNKNOWN_FIELD', 'Weight', 0.5],
+    ['UNKNOWN_FIELD', 'wieght', 0.5],
     ['UNKNOWN_FIELD', 'source_text', 'Hallo'],
     ['UNSUPPORTED_FIELD', 'context', 'The Nile …'],
     ['UNSUPPORTED_FIELD', 'documents', [{ title: 'a' }]],
@@ -108,6 +111,29 @@ describe.each(forms)('a record of form %s', (_name, record: object) => {
       facts: { ignored: [name] },
     });
   });
+});
+
+test.each([
+  ['', '17'],
+  ['Unnamed: 0', '17'],
+  ['height', 1.7],
+])('a column %j with %j says nothing', (name, value) => {
+  expect(parse({ ...FORMS.text, [name]: value })).toMatchObject({ ok: true, facts: { ignored: [name] } });
+});
+
+test.each([
+  ['', 'Which river?'],
+  ['Unnamed: 0', 'Which river?'],
+])('a column %j with text is refused', (name, value) => {
+  expect(parse({ ...FORMS.transcripts, [name]: value })).toMatchObject({ ok: false, reason: 'UNKNOWN_FIELD' });
+});
+
+test.each([
+  ['promt', /\(--columns prompt=promt\)/],
+  ['systme', /\(--columns system=systme\)/],
+  ['persona', /\(--columns prompt=persona\)/],
+])('a column %s that is not known is renamed by what it is near to', (name, command) => {
+  expect(parse({ ...FORMS.transcripts, [name]: 'text' })).toMatchObject({ message: expect.stringMatching(command) });
 });
 
 test.each([

@@ -1,5 +1,5 @@
 import { closestName } from './closest-name.ts';
-import { describesMessage, describesRecord, wordsOf } from './field-names.ts';
+import { describesMessage, describesRecord, isRowNumber, wordsOf } from './field-names.ts';
 import { refuse } from './record-error.ts';
 
 /**
@@ -136,15 +136,27 @@ export function checkUnread(level: FieldLevel, name: string, value: unknown, pla
     const rule = 'is not read in a record of this form, so what it says would be lost';
     refuse('UNSUPPORTED_FIELD', `${place} ${rule}; drop it, or pass it over with --ignore-fields ${name}`, place);
   }
-  if (describes || isNoText(value)) return;
-  refuse('UNKNOWN_FIELD', `${place} is no known field, so what it says would be lost${wayOutOf(level, name)}`, place);
+  if (describes || isRowNumber(name, value)) return;
+  if (isNoText(value) && !(level === 'record' && isMisspelledWeight(name))) return;
+  refuse(
+    'UNKNOWN_FIELD',
+    `${place} is not a known field, so its value would be lost${wayOutOf(level, name, place)}`,
+    place,
+  );
 }
 
-function wayOutOf(level: FieldLevel, name: string): string {
+/** `Weight` or `wieght`: the one number that is read would be lost. `height` is another word, so the first letter counts. */
+function isMisspelledWeight(name: string): boolean {
+  return /^w/i.test(name) && closestName(name, ['weight']) !== undefined;
+}
+
+function wayOutOf(level: FieldLevel, name: string, place: string): string {
   const near = closestName(name, LEVELS[level].read);
   const meant = near === undefined ? '' : ` (did you mean ${near}?)`;
-  const column = level === 'record' ? `give it a known name (--columns prompt=${name}), ` : 'give it a known name, ';
-  return `${meant}; ${column}or pass it over with --ignore-fields ${name}`;
+  // --columns renames fields of the record, not what stands inside them.
+  const isColumn = level === 'record' && place === name && name !== '';
+  const rename = isColumn ? `rename it (--columns ${near ?? 'prompt'}=${name})` : 'rename it';
+  return `${meant}; ${rename}, or ignore it with --ignore-fields ${name}`;
 }
 
 /** A value that says nothing: null, "", [] or {}. */

@@ -370,3 +370,29 @@ describe('facts', () => {
     });
   });
 });
+
+describe('responses of text that begin with the whole prompt', () => {
+  const prompt = 'Which river is it? ';
+  const repeated = { chosen: `${prompt}The Nile.`, rejected: `${prompt}The Po.` };
+  const parse = (record: object) => parsePreference(JSON.stringify(record));
+
+  test('are split where it ends, in every field of the prompt', () => {
+    expect(parse({ prompt, ...repeated })).toMatchObject({
+      preference: { kind: 'text', prompt, chosen: 'The Nile.', rejected: 'The Po.' },
+    });
+    for (const name of ['question', 'query', 'instruction', 'problem', 'user', 'input']) {
+      expect(parse({ [name]: prompt, ...repeated })).toMatchObject({
+        preference: { chosen: [{ role: 'assistant', content: 'The Nile.' }], text: { chosen: 'The Nile.' } },
+      });
+    }
+  });
+
+  test('stay whole where only one does, or the prompt is a word or two', () => {
+    expect(parse({ prompt, ...repeated, rejected: 'The Po.' })).toMatchObject({
+      preference: { chosen: repeated.chosen, rejected: 'The Po.' },
+    });
+    expect(parse({ prompt: 'Hi', chosen: 'Hi there', rejected: 'Hi you' })).toMatchObject({
+      preference: { chosen: 'Hi there', rejected: 'Hi you' },
+    });
+  });
+});

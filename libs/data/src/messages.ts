@@ -95,6 +95,7 @@ function roleAt(name: unknown, place: string, key: string): string {
 /** Text as it is, or as a list of parts of type "text"; null beside calls of tools. */
 function saidAt(content: unknown, place: string, calls: readonly Json[], record: RecordFields): string | null {
   if (calls.length > 0 && (content ?? null) === null) return null;
+  if (content === undefined) return refuse('WRONG_TYPE', `${place} is missing; give its text, or tool_calls`, place);
   if (!Array.isArray(content)) return textAt(content, place);
   return content.map((part: Fields | null, i) => partAt(part, `${place}[${i}]`, record)).join('');
 }

@@ -59,10 +59,16 @@ function weightOf(fields: RecordFields): number | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   const weight = typeof value === 'string' ? Number(value) : value;
   if (typeof weight === 'number' && Number.isFinite(weight) && weight > 0) return weight;
-  const found = typeof weight === 'number' ? String(weight) : describe(value);
   return refuse(
     'INVALID_WEIGHT',
-    `weight must be a number above 0, not ${found}; drop the record or its weight`,
+    `weight must be a finite number above 0, not ${weightAsWritten(value)}; drop the record or its weight`,
     'weight',
   );
+}
+
+/** NaN and Infinity are one number to the reader of JSON. */
+function weightAsWritten(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value !== 'number') return describe(value);
+  return Number.isFinite(value) ? String(value) : 'NaN or infinite';
 }

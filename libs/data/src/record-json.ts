@@ -42,7 +42,7 @@ function parse(text: string): unknown {
     const finite = withoutNonFinite(text);
     if (finite !== undefined) return parse(finite);
     if (text.includes('\0')) refuseUtf16();
-    return refuse('NOT_JSON', `the record is no JSON: ${messageOf(error)}; write one JSON object a record`);
+    return refuse('NOT_JSON', `the record is not valid JSON: ${messageOf(error)}; write one JSON object per record`);
   }
 }
 

@@ -107,3 +107,33 @@ test('an instruction is text for a model without a chat template, and messages f
     '\n\nHuman: Say yes.\n\nAssistant:',
   );
 });
+
+describe('an instruction that was templated before', () => {
+  const instruction = (prompt: string, system?: string): Preference => ({
+    kind: 'messages',
+    prompt: [...(system === undefined ? [] : [{ role: 'system', content: system }]), { role: 'user', content: prompt }],
+    chosen: [{ role: 'assistant', content: 'yes' }],
+    rejected: [{ role: 'assistant', content: 'no' }],
+    text: { prompt, chosen: 'yes', rejected: 'no' },
+  });
+
+  test.each(['<s>[INST] Hi [/INST]', ' <s>Hi', '\n\nHuman: Hi\n\nAssistant:', 'Human: Hi\n\nAssistant:\n'])(
+    'is not templated again: %j',
+    async (prompt) => {
+      const tokenizer = await byteTokenizer({});
+      const asText = idsOf(tokenizer, { kind: 'text', prompt, chosen: 'yes', rejected: 'no' });
+      expect(idsOf(tokenizer, instruction(prompt))).toEqual(asText);
+      expect(tokenizePreference(tokenizer, instruction(prompt, 'Be kind.'), LIMITS)).toMatchObject({
+        ok: false,
+        reason: 'TEMPLATE_REFUSED',
+        message: expect.stringContaining('templated before'),
+      });
+    },
+  );
+
+  test.each(['What does <s> mean?', 'Hi', 'Assistant: who are you?'])('is no plain text: %j', async (prompt) => {
+    const tokenizer = await byteTokenizer({});
+    const pair = idsOf(tokenizer, instruction(prompt));
+    expect(tokenizer.decode(pair.prompt, { skipSpecialTokens: false })).toBe(`\n\nHuman: ${prompt}\n\nAssistant:`);
+  });
+});

@@ -3,6 +3,7 @@ import type { Message, Preference, Rejection } from '@alphapo/data';
 import type { Exchange } from './exchange.ts';
 import { type TokenLimits, withinLimits } from './limits.ts';
 import { checkEmbedded, type EndOfText, splitExchange } from './split.ts';
+import { wasTemplated } from './templated-before.ts';
 import { checkCharacters } from './text-size.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -108,12 +109,14 @@ export function tokenizeResponse(
   });
 }
 
-/** An instruction that has text for models without a chat template is that text where the model has none. */
-function exchangeOf({ chatTemplate }: Tokenizer, preference: Preference): Exchange {
+/** An instruction that has text for models without a chat template is that text also where it was templated before. */
+function exchangeOf(tokenizer: Tokenizer, preference: Preference): Exchange {
   const { kind, prompt, chosen, rejected } = preference;
-  if (kind === 'messages' && preference.text !== undefined && chatTemplate.source === 'fallback') {
+  if (kind === 'messages' && preference.text !== undefined) {
     const { text } = preference;
-    return { kind: 'text', prompt: text.prompt, responses: [text.chosen, text.rejected] };
+    if (tokenizer.chatTemplate.source === 'fallback' || wasTemplated(tokenizer, preference.prompt)) {
+      return { kind: 'text', prompt: text.prompt, responses: [text.chosen, text.rejected] };
+    }
   }
   const tools = kind === 'messages' ? { tools: preference.tools } : {};
   return { kind, prompt, responses: [chosen, rejected], ...tools } as Exchange;

@@ -36,13 +36,18 @@ async function* scanned(source: Source, file: string, shape: JsonShape): AsyncGe
     yield* scanner.end();
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
-    const advice = error.message.startsWith('ends')
-      ? 'Fetch it again, or mend its end'
-      : 'Mend it, or write one record a line';
-    throw new AlphapoError('data-loss', 'DATA_DAMAGED', `${file} is no JSON: it ${error.message}. ${advice}`, {
-      cause: error,
-    });
+    throw new AlphapoError('data-loss', 'DATA_DAMAGED', messageFor(file, error.message), { cause: error });
   }
+}
+
+function messageFor(file: string, problem: string): string {
+  if (problem.startsWith('has a second list')) {
+    return `${file} ${problem}, and one list may be for evaluation. Write each to a file of its own: jq -c '.train[]'`;
+  }
+  const advice = problem.startsWith('ends')
+    ? 'Fetch it again, or repair its end'
+    : 'Repair it, or write one record per line';
+  return `${file} is not valid JSON: it ${problem}. ${advice}`;
 }
 
 /** Whether the first record stands on one line, as it does where each has a line of its own. */

@@ -3,7 +3,7 @@ import { byteOrderMarkLength } from './lines.ts';
 
 /**
  * Where the records of a JSON text are: they are its values one after another, the elements of its list, or the elements of
- * the lists that its one object has.
+ * the list that its one object has. A second list that is not empty is an error: it may be the split that evaluates.
  */
 export type JsonShape = 'values' | 'list' | 'object-of-lists';
 
@@ -45,6 +45,8 @@ export class JsonScanner {
   #read = 0;
   #found = 0;
   #began = false;
+  /** Records that were found before the list that is open. */
+  #foundBefore = 0;
 
   constructor(shape: JsonShape) {
     this.#depthOfRecords = DEPTH_OF_RECORDS[shape];
@@ -148,6 +150,7 @@ export class JsonScanner {
     if (this.#afterElement && this.#depthOfRecords > 0) {
       throw new JsonError(`has two records without a comma between them at byte ${place}`);
     }
+    if (this.#foundBefore > 0) throw new JsonError(`has a second list of records, at byte ${place}`);
     this.#inRecord = true;
     if (byte === QUOTE) this.#inString = true;
     else if (byte === OPEN_LIST || byte === OPEN_OBJECT) this.#enter(byte);
@@ -168,6 +171,7 @@ export class JsonScanner {
         throw new JsonError(`has something else than a list of records at byte ${place}`);
       }
       this.#began = true;
+      this.#foundBefore = this.#found;
       this.#enter(byte);
     } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) this.#leave(byte, place);
     else if (this.#open.length === 1 && byte === QUOTE) this.#inString = true;

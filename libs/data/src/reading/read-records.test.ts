@@ -74,9 +74,17 @@ describe('.json', () => {
     expect(await read('a.json', '\ufeff[{"a": 1},\n {"a": 2}]')).toEqual(numbered(['{"a":1}', '{"a":2}']));
   });
 
-  test('an object of lists of records', async () => {
-    const text = '{"train": [{"a": 1}], "test": [{"a": 2}, {"a": 3}]}';
-    expect(await read('a.json', text)).toEqual(numbered(['{"a":1}', '{"a":2}', '{"a":3}']));
+  test('an object with one list of records', async () => {
+    const text = '{"train": [{"a": 1}, {"a": 2}], "test": []}';
+    expect(await read('a.json', text)).toEqual(numbered(['{"a":1}', '{"a":2}']));
+  });
+
+  test('an object with several lists is refused: one of them may be for evaluation', async () => {
+    const text = '{"train": [{"a": 1}], "empty": [], "test": [{"a": 2}, {"a": 3}]}';
+    await expect(read('a.json', text)).rejects.toMatchObject({
+      code: 'data-loss',
+      message: expect.stringMatching(/a\.json has a second list of records, at byte 44.*jq -c '\.train\[\]'/),
+    });
   });
 
   test('a single record, also where all its fields are lists of messages', async () => {
@@ -117,7 +125,7 @@ describe('files that would fill the memory', () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     await expect(read('a.json', `[{"a":1},{"a":${deep}}]`)).rejects.toMatchObject({
       reason: 'DATA_DAMAGED',
-      message: expect.stringMatching(/a\.json is no JSON: it nests deeper in record 2/),
+      message: expect.stringMatching(/a\.json is not valid JSON: it nests deeper in record 2/),
     });
     expect(await read('a.jsonl', `{"a":${deep}}`)).toHaveLength(1);
   });
