@@ -65,10 +65,8 @@ export class GeneratorSession implements AsyncDisposable {
   /** Errors: those of opening model, adapter and tokenizer. A folder without tokenizer.json can continue token ids. */
   static async open(request: SessionRequest): Promise<GeneratorSession> {
     const { model, chatTemplate, device, dtype, threads, ignoreEnd } = request;
-    const tokenizer = await openTokenizer(model, { chatTemplate }).catch((error) => {
-      if (error.reason === 'TOKENIZER_NOT_FOUND') return undefined;
-      throw error;
-    });
+    const opened = await openTokenizer(model, { chatTemplate });
+    const tokenizer = opened.takes === 'ids' ? undefined : opened;
     const endTokens = ignoreEnd ? [] : await readEndTokens(model, tokenizer?.special.eos);
     const engine = await openEngine(model, { executionProvider: device, dtype, threads });
     try {

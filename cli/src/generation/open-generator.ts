@@ -1,4 +1,5 @@
 import type { Dtype, ExecutionProvider } from '@alphapo/contracts';
+import { CHAT_TEMPLATE_CHOICES } from '@alphapo/tokenization';
 import { type Command, Option } from 'commander';
 import { deviceOption } from '../device.ts';
 import { addHubOptions, type HubValues, hubAccess } from '../hub-options.ts';
@@ -22,7 +23,7 @@ export function addGeneratorOptions(command: Command): Command {
   command
     .requiredOption('--model <folder>', 'Hugging Face model folder, or owner/name on the hub')
     .option('--adapter <folder>', 'PEFT adapter to answer under')
-    .option('--chat-template <name>', "plain, chatml, or a Jinja file (default: the model's own, else plain)");
+    .option('--chat-template <name>', CHAT_TEMPLATE_CHOICES);
   return addHubOptions(addSamplingOptions(command))
     .addOption(deviceOption())
     .addOption(
