@@ -47,7 +47,7 @@ async function firstStep(weights: readonly (number | undefined)[]) {
 test(
   'a step counts each pair by its weight, which the ledger keeps; all but the loss counts each once',
   async () => {
-    const weights = [0, 0.5, undefined, 3];
+    const weights = [0.25, 0.5, undefined, 3];
     const [plain, weighted] = [await firstStep([undefined, undefined, undefined, undefined]), await firstStep(weights)];
     expect(weighted.ledger.map(({ weight }) => weight)).toEqual(weights);
     const expected = plain.losses.reduce((sum, loss, i) => sum + (weights[i] ?? 1) * loss, 0) / weights.length;
