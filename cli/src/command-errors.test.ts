@@ -22,7 +22,7 @@ test.each([
   [['serve', 'scorer', '--adress', ':1'], ['unknown option --adress (did you mean --address?)']],
   [['trian'], ['unknown command trian (did you mean train?)']],
   [['serve', 'scorrer'], ['unknown command scorrer (did you mean scorer?)']],
-  [['score', '--model', 'M', '--out', '-'], ['--data <files...> is missing']],
+  [['score', '--model', 'M', '--out', '-'], ['--data <places...> is missing']],
   [['init-model'], ['<folder> is missing']],
   [[...PLAN, '--config'], ['--config needs a value: <file>']],
   [[...PLAN, '--device', 'gpu'], ['--device: "gpu" must be cpu, cuda (or cuda:1 for the second GPU) or webgpu']],

@@ -73,3 +73,13 @@ test('a model whose weights are finite is scored', async () => {
   const lines = (await readFile(join(folder, 'scores'), 'utf8')).trim().split('\n');
   expect(lines.map((line) => JSON.parse(line).id)).toEqual(['sums', 'other']);
 });
+
+test('a run without held-out pairs that stops at such a model names the tensor too', async () => {
+  const model = await modelWith('model.norm.weight', Number.NaN);
+  const args = ['--model', model, '--data', data, '--out', join(folder, 'stopped'), '--log-level', 'silent'];
+  await expect(trainCommand().parseAsync(args, { from: 'user' })).rejects.toMatchObject({
+    reason: 'NON_FINITE_LOSS',
+    message: `${model}: the weights are not finite: model.norm.weight has NaN at element 3; fetch or train the model again`,
+    metadata: { tensor: 'model.norm.weight' },
+  });
+});

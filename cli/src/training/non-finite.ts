@@ -1,5 +1,5 @@
 import { AlphapoError, type FloatTensors } from '@alphapo/base';
-import type { ModelFolder } from '@alphapo/engine';
+import { ModelFolder } from '@alphapo/engine';
 
 /** Weights that are looked at one tensor at a time. */
 export type WeightsToCheck = AsyncIterable<{ readonly name: string; readonly data: Float32Array }>;
@@ -23,13 +23,33 @@ export async function nonFiniteScore(pairId: string, weights: readonly WeightsTo
   const cause =
     tensor === undefined
       ? 'all weights are finite, so a number became too large on the way: take another dtype than float16, and look at the pair'
-      : `the weights are not finite: ${tensor.name} has ${tensor.value} at element ${tensor.index}; fetch or train the model again`;
+      : describeTensor(tensor);
   return new AlphapoError('failed-precondition', 'NON_FINITE_SCORE', `${pairId}: its score is not finite; ${cause}`, {
     metadata: { pair: pairId, ...(tensor === undefined ? {} : { tensor: tensor.name }) },
   });
 }
 
-async function firstNonFinite(weights: readonly WeightsToCheck[]) {
+/** The error of a run that stopped at a loss or gradient that is not finite: the model's weights, where they are to blame. */
+export async function withWeightsToBlame(error: unknown, modelFolder: string): Promise<unknown> {
+  if (!(error instanceof AlphapoError) || !error.reason.startsWith('NON_FINITE')) return error;
+  const tensor = await firstNonFinite([weightsOfModel(await ModelFolder.open(modelFolder))]);
+  if (tensor === undefined) return error;
+  return new AlphapoError(error.code, error.reason, `${modelFolder}: ${describeTensor(tensor)}`, {
+    metadata: { ...error.metadata, tensor: tensor.name },
+    cause: error,
+  });
+}
+
+interface NonFiniteTensor {
+  readonly name: string;
+  readonly index: number;
+  readonly value: number | undefined;
+}
+
+const describeTensor = ({ name, index, value }: NonFiniteTensor): string =>
+  `the weights are not finite: ${name} has ${value} at element ${index}; fetch or train the model again`;
+
+async function firstNonFinite(weights: readonly WeightsToCheck[]): Promise<NonFiniteTensor | undefined> {
   for (const some of weights) {
     for await (const { name, data } of some) {
       const index = data.findIndex((value) => !Number.isFinite(value));

@@ -154,7 +154,7 @@ function splitNotes(split: Split<DataPair>, { evalFraction }: TrainRequest): str
   const wanted = pairs * evalFraction;
   if (heldOut.length === wanted) return [];
   return [
-    `eval-fraction: ${heldOut.length} of ${pairs} pairs are held out (${percent(heldOut.length / pairs)}, asked for: ${percent(evalFraction)}); ` +
+    `eval-fraction: ${heldOut.length} of ${pairs} pairs held out (${percent(heldOut.length / pairs)}, asked for: ${percent(evalFraction)}); ` +
       'pairs with the same prompt stay together, and at least one pair is held out',
   ];
 }

@@ -21,7 +21,7 @@ import { type DataPair, type Dataset, fitsInLog, trainingOrder } from './dataset
 import { type Evaluation, evaluate } from './evaluation.ts';
 import { type EvaluatedStep, EvaluationFile } from './evaluation-file.ts';
 import { LOCAL_TOPICS, type LocalRunOptions, startLocalRun } from './local-run.ts';
-import { weightsOfModel, weightsOfTensors } from './non-finite.ts';
+import { weightsOfModel, weightsOfTensors, withWeightsToBlame } from './non-finite.ts';
 import { claimRunFolder, dataDigest, type GivenCommand, type RunIdentity } from './run-folder.ts';
 
 /** Everything that a run on one machine needs to know. */
@@ -123,6 +123,8 @@ export async function train(
   });
   try {
     await Promise.race([training, failureOf(consuming), failureOf(following)]);
+  } catch (error) {
+    throw await withWeightsToBlame(error, plan.model);
   } finally {
     done.abort();
     await Promise.allSettled([training, consuming, following]);

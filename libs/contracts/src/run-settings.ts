@@ -217,7 +217,7 @@ function warmupOf(settings: RunSettings, totalSteps: number): Adjusted<{ readonl
   const shorter = totalSteps - 1;
   const setting = warmupSteps === undefined ? 'warmupRatio' : 'warmupSteps';
   const message =
-    `${kebabCase(setting)}: ${shorter} warm-up steps instead of ${asked}, because the run has ${totalSteps === 1 ? '1 step' : `${totalSteps} steps`}, ` +
+    `${kebabCase(setting)}: ${shorter} warm-up ${shorter === 1 ? 'step' : 'steps'} instead of ${asked}, because the run has ${totalSteps === 1 ? '1 step' : `${totalSteps} steps`}, ` +
     'and the last one needs the full learning rate';
   return { warmupSteps: shorter, adjustment: { setting, asked, message } };
 }
