@@ -100,7 +100,7 @@ const cases: readonly (readonly [
   [
     'records-json',
     'a gzip bomb of a gigabyte',
-    'DATA_TOO_LARGE',
+    'DATA_EMPTY',
     (folder) =>
       writeFile(join(folder, 'pairs.json'), Buffer.concat(Array(1024).fill(gzipSync(Buffer.alloc(MiB, ' '))))),
   ],
