@@ -14,7 +14,7 @@ import { describeRate } from '../progress-bar.ts';
 import { completeCommand } from '../remembered-command.ts';
 import { addSettingsOptions } from '../settings.ts';
 import { describeEvaluation, stopSignal, trainingProgress } from '../terminal.ts';
-import { describeData, describePair, describeTemplate } from '../training/data-summary.ts';
+import { counted, describeData, describePair, describeTemplate } from '../training/data-summary.ts';
 import { describeCompute, describePlan, sizeOf } from '../training/memory.ts';
 import { planTraining, type TrainRequest } from '../training/plan.ts';
 import { type TrainPlan, type TrainSummary, train } from '../training/train.ts';
@@ -175,8 +175,8 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
   for (const line of describeTemplate(plan.data.chatTemplate, plan.data)) say(line);
   if (plan.data.example !== undefined) for (const line of describePair(plan.data.example, lineWidth())) say(line);
   say(
-    `${plan.train.length} pairs to train on, ${plan.evaluation.length} held out, ${plan.rejected.length} refused; ` +
-      `${schedule.totalSteps} steps of ${batch.pairs} pairs; ${objective.kind}, ${method.kind}`,
+    `${counted(plan.train.length, 'pair')} to train on, ${plan.evaluation.length} held out, ${plan.rejected.length} refused; ` +
+      `${counted(schedule.totalSteps, 'step')} of ${counted(batch.pairs, 'pair')}; ${objective.kind}, ${method.kind}`,
   );
   say(
     `memory: about ${sizeOf(plan.memory.totalBytes)} of ${sizeOf(plan.memoryLimit)} (${describePlan(plan.memory)}); ${describeCompute(plan.specification.compute)}`,

@@ -143,4 +143,5 @@ function shortened(text: string, width: number): string {
   return `${line.slice(0, room - end)} … ${line.slice(-end)}`;
 }
 
-const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+/** A count with its noun, as "1 pair" or "2 pairs". */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
