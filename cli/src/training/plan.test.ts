@@ -40,7 +40,7 @@ const withWarmup =
 test('a warm-up that would take all steps is shorter, which is said', async () => {
   const { specification, notes } = await planned({ warmupSteps: 20 });
   expect(specification.schedule.warmupSteps).toBe(1);
-  expect(notes).toEqual([expect.stringMatching(/^warmup-steps: 1 warm-up steps instead of 20/)]);
+  expect(notes).toEqual([expect.stringMatching(/^warmup-steps: 1 warm-up step instead of 20/)]);
 });
 
 test('a run that began with one before warm-ups were shortened keeps it; no other one does', async () => {
