@@ -3,7 +3,8 @@ import { byteOrderMarkLength } from './lines.ts';
 
 /**
  * Where the records of a JSON text are: they are its values one after another, the elements of its list, or the elements of
- * the list that its one object has. A second list that is not empty is an error: it may be the split that evaluates.
+ * the list that its one object has. Several lists are read one after the other, unless one is named
+ * as the split that evaluates.
  */
 export type JsonShape = 'values' | 'list' | 'object-of-lists';
 
@@ -20,6 +21,10 @@ const OPEN_LIST = 0x5b;
 const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
+
+/** Names of lists whose records are there to evaluate on. */
+const EVALUATION = /^(test|val|valid|validation|eval|evaluation|dev|held[-_]?out)(_|-|$)/i;
+const LONGEST_NAME = 64;
 
 /** Records are flat; a parser that goes as deep as its text would overflow the stack. */
 const MAX_DEPTH = 10_000;
@@ -47,6 +52,10 @@ export class JsonScanner {
   #began = false;
   /** Records that were found before the list that is open. */
   #foundBefore = 0;
+  /** The name of the list that is open, as far as it matters. */
+  #name: Buffer[] = [];
+  /** Whether a list before the one that is open holds records to evaluate on. */
+  #evaluationBefore = false;
 
   constructor(shape: JsonShape) {
     this.#depthOfRecords = DEPTH_OF_RECORDS[shape];
@@ -106,6 +115,12 @@ export class JsonScanner {
 
   /** Steps to the last byte that belongs to the string in this chunk. */
   #endOfString(chunk: Buffer, from: number): number {
+    const end = this.#endOf(chunk, from);
+    if (!this.#inRecord) this.#name.push(Buffer.from(chunk.subarray(from, Math.min(end, from + LONGEST_NAME))));
+    return end;
+  }
+
+  #endOf(chunk: Buffer, from: number): number {
     for (let at = from; at < chunk.length; at++) {
       const byte = chunk[at] as number;
       if (this.#escaped) this.#escaped = false;
@@ -150,7 +165,7 @@ export class JsonScanner {
     if (this.#afterElement && this.#depthOfRecords > 0) {
       throw new JsonError(`has two records without a comma between them at byte ${place}`);
     }
-    if (this.#foundBefore > 0) throw new JsonError(`has a second list of records, at byte ${place}`);
+    if (this.#found === this.#foundBefore) this.#checkSplit(place);
     this.#inRecord = true;
     if (byte === QUOTE) this.#inString = true;
     else if (byte === OPEN_LIST || byte === OPEN_OBJECT) this.#enter(byte);
@@ -160,6 +175,15 @@ export class JsonScanner {
       );
     }
     return true;
+  }
+
+  /** Records to evaluate on must not be trained on. */
+  #checkSplit(place: number): void {
+    const evaluates = EVALUATION.test(Buffer.concat(this.#name).toString());
+    if (this.#foundBefore > 0 && (evaluates || this.#evaluationBefore)) {
+      throw new JsonError(`has a second list of records, at byte ${place}`);
+    }
+    this.#evaluationBefore ||= evaluates;
   }
 
   /** Around the lists of an object are their names, and around the one list is nothing. */
@@ -174,8 +198,10 @@ export class JsonScanner {
       this.#foundBefore = this.#found;
       this.#enter(byte);
     } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) this.#leave(byte, place);
-    else if (this.#open.length === 1 && byte === QUOTE) this.#inString = true;
-    else if (this.#open.length !== 1 || (byte !== COMMA && byte !== COLON)) {
+    else if (this.#open.length === 1 && byte === QUOTE) {
+      this.#inString = true;
+      this.#name = [];
+    } else if (this.#open.length !== 1 || (byte !== COMMA && byte !== COLON)) {
       throw new JsonError(`has something else than a list of records at byte ${place}`);
     }
   }

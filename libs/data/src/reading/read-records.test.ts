@@ -79,7 +79,12 @@ describe('.json', () => {
     expect(await read('a.json', text)).toEqual(numbered(['{"a":1}', '{"a":2}']));
   });
 
-  test('an object with several lists is refused: one of them may be for evaluation', async () => {
+  test('the lists of an object are read one after the other', async () => {
+    const text = '{"text": [{"a": 1}], "chat": [{"a": 2}, {"a": 3}]}';
+    expect(await read('a.json', text)).toEqual(numbered(['{"a":1}', '{"a":2}', '{"a":3}']));
+  });
+
+  test('an object with a list for evaluation beside another is refused', async () => {
     const text = '{"train": [{"a": 1}], "empty": [], "test": [{"a": 2}, {"a": 3}]}';
     await expect(read('a.json', text)).rejects.toMatchObject({
       code: 'data-loss',
