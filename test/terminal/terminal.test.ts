@@ -88,8 +88,8 @@ inTerminals('on a terminal', () => {
       for (const line of lines.filter((line) => !BAR.test(line))) expect(line).not.toMatch(/[█░]/);
       const text = lines.join('\n');
       expect(text.match(/^\d+ steps, .*; wrote .*$/gm)).toHaveLength(2);
-      expect(text).toMatch(/AlphaPO, held-out questions +before +after\nright answer preferred/);
-      expect(lines.at(-1)).toMatch(/summary\.json\.$/);
+      expect(text).toMatch(/AlphaPO, held-out questions +before +after\nright answers, of 100 asked/);
+      expect(lines.at(-1)).toMatch(/^Ask it yourself: alphapo generate /);
     },
     TIMEOUT_MS,
   );
