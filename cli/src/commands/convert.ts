@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { addDataOptions, DATA_PLACES, type DataValues, dataSourceOf } from '../data-options.ts';
 import { readPlaces } from '../data-places.ts';
 import { examples } from '../help.ts';
+import { recordLine } from '../record-line.ts';
 
 const DESCRIPTION = `Write preference pairs as JSON lines in AlphaPO's plainest form: prompt, chosen and rejected as text or as chat messages, or
 token ids; with id, weight and tools where a pair has them.
@@ -52,7 +53,7 @@ async function convert(data: readonly string[], options: ConvertOptions): Promis
         continue;
       }
       counts.refused++;
-      if (options.refused !== undefined) refused.push(`${new TextDecoder().decode(bytes).replace(/[\r\n]+/g, ' ')}\n`);
+      if (options.refused !== undefined) refused.push(recordLine(bytes));
       if (counts.refused > MOST_NAMED) continue;
       process.stderr.write(`refused ${file}:${line}: ${parsed.reason}: ${parsed.message}\n`);
     }

@@ -7,6 +7,7 @@ import { deadLetterJson, describeCounts, describeDeadLetter } from '../dead-lett
 import { type RejectedRecord, readDeadLetters } from '../dead-letters/read-dead-letters.ts';
 import { addRunPlaceOptions, openRunLedger, type RunPlaceOptions } from '../lineage/run-place.ts';
 import { count } from '../numbers.ts';
+import { recordLine } from '../record-line.ts';
 import { stopSignal } from '../terminal.ts';
 
 const DESCRIPTION = `List the records that could not be trained on: why, where they came from, and how they begin.
@@ -21,7 +22,6 @@ Examples:
   alphapo dead-letters --brokers localhost:9092 --json | jq -r .reason`;
 
 const DEFAULT_SHOWN = 20;
-const NEWLINES = /[\r\n]+/g;
 
 interface DeadLettersOptions extends RunPlaceOptions {
   readonly reason?: string;
@@ -88,7 +88,6 @@ async function writeRecords(letters: AsyncIterable<RejectedRecord>, file: string
   }
 }
 
-/** In JSON a line break is white space only, so that it may become a space. */
 async function* linesOf(letters: AsyncIterable<RejectedRecord>): AsyncGenerator<string> {
-  for await (const { bytes } of letters) yield `${new TextDecoder().decode(bytes).replace(NEWLINES, ' ')}\n`;
+  for await (const { bytes } of letters) yield recordLine(bytes);
 }

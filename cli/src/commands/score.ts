@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { AlphapoError } from '@alphapo/base';
-import { policyDigest, readAdapter } from '@alphapo/checkpoints';
+import { readAdapter } from '@alphapo/checkpoints';
 import {
   type ExecutionProvider,
   needsReference,
@@ -21,6 +21,7 @@ import {
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { CHAT_TEMPLATE_CHOICES, TokenizerPool } from '@alphapo/tokenization';
 import { Command } from 'commander';
+import { adapterPolicy } from '../adapter-policy.ts';
 import { addDataOptions, DATA_PLACES, type DataValues, dataSourceOf } from '../data-options.ts';
 import { readPlaces } from '../data-places.ts';
 import { deviceOption } from '../device.ts';
@@ -95,20 +96,12 @@ async function score(options: ScoreOptions): Promise<void> {
       options.referenceModel &&
       (await modelFolder(options.referenceModel, source.hub, { option: '--reference-model' })),
   });
-  const choice = await choosePolicy(engine, options.adapter);
+  const choice = await adapterPolicy(engine, options.adapter);
   const weights = () => weightsOf(options);
   const lines = scoreLines(engine, pairs, { choice, objective, perToken: options.perToken ?? false, weights });
   await pipeline(lines, options.out === '-' ? process.stdout : createWriteStream(options.out));
   for (const { origin, message } of rejected) process.stderr.write(`left out ${origin}: ${message}\n`);
   process.stderr.write(`scored ${pairs.length} pairs, left out ${rejected.length} records\n`);
-}
-
-async function choosePolicy(engine: Engine, adapterFolder: string | undefined): Promise<PolicyChoice> {
-  if (adapterFolder === undefined) return { kind: 'base' };
-  const { rank, alpha, targets, tensors } = await readAdapter(adapterFolder);
-  const digest = await policyDigest(tensors);
-  await engine.loadPolicy({ digest, method: { kind: 'lora', rank, alpha, targets: [...targets] }, tensors });
-  return { kind: 'policy', digest };
 }
 
 /** The weights that a score comes from. */

@@ -1,8 +1,8 @@
-import { policyDigest, readAdapter } from '@alphapo/checkpoints';
 import type { Dtype, ExecutionProvider } from '@alphapo/contracts';
 import { type Engine, type GenerationRequest, openEngine, type PolicyChoice } from '@alphapo/engine';
 import { readEndTokens } from '@alphapo/models';
 import { ContinuationText, openTokenizer, type Tokenizer } from '@alphapo/tokenization';
+import { adapterPolicy } from '../adapter-policy.ts';
 import type { TokenPrompt } from './prompts.ts';
 
 /** What is opened to generate with. */
@@ -70,7 +70,7 @@ export class GeneratorSession implements AsyncDisposable {
     const endTokens = ignoreEnd ? [] : await readEndTokens(model, tokenizer?.special.eos);
     const engine = await openEngine(model, { executionProvider: device, dtype, threads });
     try {
-      const policy = await loadAdapter(engine, request.adapter);
+      const policy = await adapterPolicy(engine, request.adapter);
       return new GeneratorSession(engine, { tokenizer, policy, endTokens });
     } catch (error) {
       await engine[Symbol.asyncDispose]();
@@ -130,12 +130,4 @@ export class GeneratorSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#engine[Symbol.asyncDispose]();
   }
-}
-
-async function loadAdapter(engine: Engine, folder: string | undefined): Promise<PolicyChoice> {
-  if (folder === undefined) return { kind: 'base' };
-  const { rank, alpha, targets, tensors } = await readAdapter(folder);
-  const digest = await policyDigest(tensors);
-  await engine.loadPolicy({ digest, method: { kind: 'lora', rank, alpha, targets: [...targets] }, tensors });
-  return { kind: 'policy', digest };
 }

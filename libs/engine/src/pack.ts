@@ -162,7 +162,11 @@ function layerFeeds(
     positions: column(positions),
     rows: column(rowIndex),
     branches: column(branches),
-    ...rotaryFeeds(model, positions, rows),
+    ...rotaryFeeds(
+      model,
+      Array.from(positions, Number),
+      rows.flatMap((row) => new Array<number>(rowTokens(row)).fill(longestSequence(row))),
+    ),
     ...Object.assign({}, ...windows.map((w) => attentionFeeds(attentionBlocks(rows, w), T, blockPrefix(w)))),
   };
 }
@@ -232,11 +236,15 @@ function headChunks(rows: number, vocabularySize: number, logits: LogitLayout): 
   return { chunks, size: Math.ceil(rows / chunks) };
 }
 
-function rotaryFeeds(model: ModelDefinition, positions: BigInt64Array, rows: readonly Row[]): Feeds {
-  if (model.rotary === undefined) return {};
-  const lengths = rows.flatMap((row) => new Array<number>(rowTokens(row)).fill(longestSequence(row)));
-  const { cos, sin } = rotaryTables(model.rotary, Array.from(positions, Number), lengths);
-  const shape = [1, positions.length, model.rotary.inverseFrequencies.length];
+/** Rotary tables of tokens at positions [T]; `lengths` [T]: of the longest sequence that each is in. Nothing for models that do not rotate. */
+export function rotaryFeeds(
+  { rotary }: ModelDefinition,
+  positions: ArrayLike<number>,
+  lengths: ArrayLike<number>,
+): Feeds {
+  if (rotary === undefined) return {};
+  const { cos, sin } = rotaryTables(rotary, positions, lengths);
+  const shape = [1, positions.length, rotary.inverseFrequencies.length];
   return { rotary_cos: { type: 'f32', shape, data: cos }, rotary_sin: { type: 'f32', shape, data: sin } };
 }
 

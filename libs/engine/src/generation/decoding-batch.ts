@@ -1,6 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
-import { type ModelDefinition, rotaryTables } from '@alphapo/models';
-import { tokenFeeds } from '../pack.ts';
+import type { ModelDefinition } from '@alphapo/models';
+import { rotaryFeeds, tokenFeeds } from '../pack.ts';
 import type { Feeds, TensorData } from '../session.ts';
 import { KeyValueCache } from './key-value-cache.ts';
 import type { GenerationProgram } from './programs.ts';
@@ -107,7 +107,7 @@ export class DecodingBatch {
   #choose(sequence: Sequence, outputs: Record<string, TensorData>, row: number): GeneratedToken {
     const { vocabularySize: V, maxPositions } = this.#model;
     const { data } = outputs.logits as TensorData & { readonly data: Float32Array };
-    const own = data.slice(row * V, (row + 1) * V);
+    const own = data.subarray(row * V, (row + 1) * V);
     const sampled = sampleToken(own, sequence.generation.request.sampling, sequence);
     if (Number.isFinite(sampled.logProb)) return sequence.take(sampled, maxPositions);
     throw new AlphapoError(
@@ -125,18 +125,14 @@ export class DecodingBatch {
       shape: [B],
       data: BigInt64Array.from(values, BigInt),
     });
-    const feeds: Record<string, TensorData> = {
+    return {
       tokens: index(this.#sequences.map(({ tokens }) => tokens.at(-1) as number)),
       positions: index(positions),
+      ...rotaryFeeds(
+        this.#model,
+        positions,
+        positions.map((position) => position + 1),
+      ),
     };
-    const { rotary } = this.#model;
-    if (rotary === undefined) return feeds;
-    const { cos, sin } = rotaryTables(
-      rotary,
-      positions,
-      positions.map((position) => position + 1),
-    );
-    const shape = [1, B, rotary.inverseFrequencies.length];
-    return { ...feeds, rotary_cos: { type: 'f32', shape, data: cos }, rotary_sin: { type: 'f32', shape, data: sin } };
   }
 }

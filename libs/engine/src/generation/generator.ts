@@ -58,7 +58,7 @@ export class Generator {
     policy: PolicyChoice,
     { emit, signal }: { emit(tokens: readonly GeneratedToken[]): void; signal: AbortSignal },
   ): { readonly done: Promise<void>; stop(sequence: number): void } {
-    const generation: Generation = { request, policy, emit };
+    const generation: Generation = { request, emit };
     const sequences = request.prompts.flatMap((_, prompt) =>
       Array.from({ length: request.continuations }, (_, i) => new Sequence(generation, prompt, i)),
     );

@@ -21,7 +21,7 @@ export interface SampledToken {
 }
 
 /**
- * Chooses a token by its logits [V], which are changed. Cuts are made in transformers' order: penalty, temperature, top-k,
+ * Chooses a token by its logits [V]. Cuts are made in transformers' order: penalty, temperature, top-k,
  * top-p, min-p. `occurred`: the tokens of prompt and continuation so far. Of equally probable tokens the first is taken.
  */
 export function sampleToken(
@@ -29,20 +29,19 @@ export function sampleToken(
   settings: SamplingSettings,
   { random, occurred }: { readonly random: Random; readonly occurred: ReadonlySet<number> },
 ): SampledToken {
-  const normalizer = logSumExp(logits);
   const { temperature, repetitionPenalty = 1 } = settings;
-  const logProbOf = (token: number, logit: number) => ({ token, logProb: logit - normalizer });
-  const before = repetitionPenalty === 1 ? undefined : Float32Array.from(logits);
-  if (repetitionPenalty !== 1) penalize(logits, occurred, repetitionPenalty);
-  const token = temperature === 0 ? argmax(logits) : drawn(logits, settings, random);
-  return logProbOf(token, (before ?? logits)[token] as number);
+  const chosenBy = repetitionPenalty === 1 ? logits : penalized(logits, occurred, repetitionPenalty);
+  const token = temperature === 0 ? argmax(chosenBy) : drawn(chosenBy, settings, random);
+  return { token, logProb: (logits[token] as number) - logSumExp(logits) };
 }
 
-function penalize(logits: Float32Array, occurred: ReadonlySet<number>, penalty: number): void {
+function penalized(logits: Float32Array, occurred: ReadonlySet<number>, penalty: number): Float32Array {
+  const result = Float32Array.from(logits);
   for (const token of occurred) {
     const logit = logits[token] as number;
-    logits[token] = logit > 0 ? logit / penalty : logit * penalty;
+    result[token] = logit > 0 ? logit / penalty : logit * penalty;
   }
+  return result;
 }
 
 function argmax(values: Float32Array): number {

@@ -1,5 +1,4 @@
 import { type Random, seededRandom } from '@alphapo/base';
-import type { PolicyChoice } from '../policy-choice.ts';
 import type { SampledToken, SamplingSettings } from './sampling.ts';
 
 /** What continuations are asked for. */
@@ -39,7 +38,6 @@ export interface Continuation {
 /** A request under way. */
 export interface Generation {
   readonly request: GenerationRequest;
-  readonly policy: PolicyChoice;
   emit(tokens: readonly GeneratedToken[]): void;
 }
 
