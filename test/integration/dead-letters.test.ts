@@ -31,7 +31,7 @@ test('as JSON, a line has reason, message, source and the record', async () => {
   const { output } = await deadLetters('--json', '--reason', 'NOT_JSON');
   expect(JSON.parse(output)).toEqual({
     reason: 'NOT_JSON',
-    message: expect.stringMatching(/no JSON/),
+    message: expect.stringMatching(/is not valid JSON/),
     ...{ topic: 'preferences', partition: 0, offset: '2', origin: expect.stringMatching(/pairs\.jsonl:8$/) },
     record: '{',
   });
