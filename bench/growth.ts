@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { seededRandom } from '@alphapo/base';
+import { peakMemory, seededRandom } from '@alphapo/base';
 import { DEFAULT_COMPUTE } from '@alphapo/contracts';
 import { batchTotals, type PairTokens } from '@alphapo/engine';
 import { defaultLoraTargets, freshLora, freshParameters, modelFromConfig, readModelDefinition } from '@alphapo/models';
@@ -155,7 +155,7 @@ async function measure(setting: Setting): Promise<Measured> {
     threads: Number(values.threads),
   });
   computer.loadPolicy('start', { kind: 'lora', alpha: 32, ...lora }, freshLora(definition, lora, 1));
-  const openedMemoryMb = process.resourceUsage().maxRSS / 1024;
+  const openedMemoryMb = peakMemory() / 2 ** 20;
   const request = {
     pairs,
     ...batchTotals(pairs),
@@ -177,7 +177,7 @@ async function measure(setting: Setting): Promise<Measured> {
       0,
     ),
     seconds: Math.min(...seconds.slice(1)),
-    peakMemoryMb: process.resourceUsage().maxRSS / 1024,
+    peakMemoryMb: peakMemory() / 2 ** 20,
     openedMemoryMb,
   };
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { FloatTensor, FloatTensors } from '@alphapo/base';
+import { type FloatTensor, type FloatTensors, peakMemory } from '@alphapo/base';
 import { dtypeSchema, executionProviderSchema } from '@alphapo/contracts';
 import { batchTotals, openEngine } from '@alphapo/engine';
 import { adamW, clipScale, globalNorm, sharedTensors, sharedZeros, ThreadPool } from '@alphapo/optim';
@@ -66,7 +66,7 @@ for (let step = 0; step < Number(values.steps); step++) {
 // The first step makes the sessions; the peers leave theirs out as well.
 const rest = seconds.slice(1);
 const pairsPerSecond = (batch * rest.length) / rest.reduce((sum, s) => sum + s, 0);
-console.log(JSON.stringify({ pairsPerSecond, peakMemoryMb: process.resourceUsage().maxRSS / 1024, losses }));
+console.log(JSON.stringify({ pairsPerSecond, peakMemoryMb: peakMemory() / 2 ** 20, losses }));
 
 function copyInto(target: FloatTensors, source: FloatTensors): void {
   for (const [name, { data }] of target) data.set((source.get(name) as FloatTensor).data);

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { peakMemory } from '@alphapo/base';
 import { batchTotals } from '@alphapo/engine';
 import { Computer } from '../libs/engine/src/compute.ts';
 import { startOf } from './start.ts';
@@ -56,7 +57,7 @@ for (let step = 0; step < steps; step++) {
 const rest = taken.slice(1);
 const mean = (of: (step: (typeof taken)[number]) => number) => rest.reduce((sum, s) => sum + of(s), 0) / rest.length;
 const [wallMs, cpuMs] = [mean((s) => s.wallMs), mean((s) => s.cpuMs)];
-const memory = process.resourceUsage().maxRSS / 1024;
+const memory = peakMemory() / 2 ** 20;
 console.log(
   `${method}: ${((1000 * BATCH) / wallMs).toFixed(2)} pairs/s, ${wallMs.toFixed(0)} ms and ${cpuMs.toFixed(0)} ms of processor time a step, peak ${memory.toFixed(0)} MB`,
 );

@@ -1,4 +1,4 @@
-import { AlphapoError, messageOf } from '@alphapo/base';
+import { AlphapoError, messageOf, peakMemory } from '@alphapo/base';
 import type { Attempt, Outcome } from './reader-sandbox.ts';
 import { BrokenPromise, readers } from './readers.ts';
 
@@ -21,7 +21,7 @@ process.on('message', async (attempt: Attempt) => {
   const start = performance.now();
   const outcome = await outcomeOf(attempt);
   const milliseconds = performance.now() - start;
-  process.send?.({ outcome, milliseconds, peakBytes: process.resourceUsage().maxRSS * 1024 });
+  process.send?.({ outcome, milliseconds, peakBytes: peakMemory() });
 });
 process.on('disconnect', () => process.exit());
 process.send?.('ready');

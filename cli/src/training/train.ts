@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { AlphapoError } from '@alphapo/base';
+import { AlphapoError, peakMemory } from '@alphapo/base';
 import type { WrittenModel } from '@alphapo/checkpoints';
 import {
   CONTROL_HEADER,
@@ -157,7 +157,7 @@ export async function train(
     weights,
     trainingSeconds: seconds,
     pairsPerSecond: trained / seconds,
-    peakMemoryMb: process.resourceUsage().maxRSS / 1024,
+    peakMemoryMb: peakMemory() / 2 ** 20,
   };
   await writeFile(join(plan.folder, 'summary.json'), `${JSON.stringify(summary, undefined, 2)}\n`);
   return summary;

@@ -1,7 +1,7 @@
 export { canonicalJson, sha256, sha256OfAll } from './digest.ts';
 export { AlphapoError, type ErrorCode, messageOf, printable, unreachable } from './errors.ts';
 export { formatHostAndPort, type HostAndPort, parseHostAndPort } from './host-and-port.ts';
-export { memoryLimit } from './memory.ts';
+export { memoryLimit, peakMemory } from './memory.ts';
 export { nearestWord } from './nearest-word.ts';
 export { type Random, seededRandom } from './random.ts';
 export { Secret } from './secret.ts';
