@@ -34,13 +34,13 @@ const doorRules = [
   ['@kubernetes/client-node', '^services/autoscaler/src/kubernetes/'],
   ['commander', '^cli/'],
   ['cli-progress', '^cli/'],
-  ['yaml', '^libs/contracts/'],
+  ['yaml', '^(libs/contracts|charts/tools)/'],
   ['csv-parse', '^libs/data/src/reading/delimited\\.ts$'],
-  ['hyparquet', '^libs/data/src/reading/parquet'],
+  ['hyparquet/', '^libs/data/src/reading/parquet'],
 ].map(([library, door]) => ({
   name: `one-door-for-${library.replace(/\W+/g, '-')}`,
   severity: 'error',
-  from: { pathNot: [door, '\\.test\\.ts$', 'node_modules'] },
+  from: { pathNot: [door, '\\.test\\.ts$', '^test/', 'node_modules'] },
   to: { path: `node_modules/${library}` },
 }));
 
@@ -56,7 +56,25 @@ module.exports = {
       name: 'libs-use-no-services',
       severity: 'error',
       from: { path: '^libs/' },
-      to: { path: '^(services|cli|bench)/' },
+      to: { path: '^(services|cli)/' },
+    },
+    {
+      name: 'packages-use-no-tests',
+      severity: 'error',
+      from: { path: '^(libs|services|cli)/', pathNot: '\\.(test|fixture)\\.ts$' },
+      to: { path: '^(test|bench|charts)/|\\.fixture\\.ts$|/src/testing\\.ts$' },
+    },
+    {
+      name: 'tests-and-benchmarks-enter-by-a-door',
+      severity: 'error',
+      from: { path: '^(test|bench|charts)/' },
+      to: { path: '^(?:(?:libs|services)/[^/]+|cli)/src/', pathNot: '/src/(index|testing)\\.ts$|\\.fixture\\.ts$' },
+    },
+    {
+      name: 'benchmarks-use-no-tests',
+      severity: 'error',
+      from: { path: '^bench/' },
+      to: { path: '^test/', pathNot: '^test/(kafka|support)/|^test/interop/demo-answers\\.ts$' },
     },
     {
       name: 'services-use-no-services',

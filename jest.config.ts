@@ -2,7 +2,7 @@ import type { Config } from 'jest';
 
 /** Jest runs the TypeScript sources as ES modules; swc only strips the types. */
 const config: Config = {
-  testEnvironment: '<rootDir>/test/environment.ts',
+  testEnvironment: '<rootDir>/test/support/environment.ts',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' } }] },
   testMatch: ['**/*.test.ts'],

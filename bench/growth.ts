@@ -6,9 +6,9 @@ import { parseArgs } from 'node:util';
 import { peakMemory, seededRandom } from '@alphapo/base';
 import { DEFAULT_COMPUTE } from '@alphapo/contracts';
 import { batchTotals, type PairTokens } from '@alphapo/engine';
+import { Computer } from '@alphapo/engine/testing';
 import { defaultLoraTargets, freshLora, freshParameters, modelFromConfig, readModelDefinition } from '@alphapo/models';
 import { writeSafetensors } from '@alphapo/safetensors';
-import { Computer } from '../libs/engine/src/compute.ts';
 import type { Chart } from './charts.ts';
 import { OBJECTIVE } from './work.ts';
 

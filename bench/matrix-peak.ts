@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Session } from '@alphapo/engine/testing';
 import { Graph, gemm } from '@alphapo/graph';
-import { Session } from '../libs/engine/src/session.ts';
 import { python, run } from './peers.ts';
 
 /** Products [m, k] x [k, n]: a large square one, a layer of the benchmark's model, and its head. */

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { peakMemory } from '@alphapo/base';
 import { batchTotals } from '@alphapo/engine';
-import { Computer } from '../libs/engine/src/compute.ts';
+import { Computer } from '@alphapo/engine/testing';
 import { startOf } from './start.ts';
 import { BATCH, batchOf, computeOf, type Method, OBJECTIVE, openWork } from './work.ts';
 

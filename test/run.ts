@@ -21,7 +21,10 @@ const checks: readonly { readonly name: string; readonly command: string }[] = [
   { name: 'formatting and lint', command: 'biome check --error-on-warnings .' },
   { name: 'types', command: 'tsc -p .' },
   { name: 'unused files, exports and dependencies', command: 'knip --no-config-hints' },
-  { name: 'direction of dependencies', command: 'depcruise --config .dependency-cruiser.cjs libs services cli' },
+  {
+    name: 'direction of dependencies',
+    command: 'depcruise --config .dependency-cruiser.cjs libs services cli test bench charts',
+  },
   { name: 'protocol buffers', command: 'buf lint' },
   {
     name: 'generated code is current',

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { HubServer } from '../../libs/hub/src/hub-server.fixture.ts';
-import { temporaryFolder } from '../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../test/support/temporary-folder.ts';
 import { addDataOptions, type DataValues, dataSourceOf, parseColumns, parseWinner } from './data-options.ts';
 import { readPlaces } from './data-places.ts';
 import { modelFolder } from './model-place.ts';

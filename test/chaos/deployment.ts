@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../free-port.ts';
-import type { ServiceEvent, ServiceProcess } from '../integration/processes.ts';
 import { type OwnBroker, startOwnKafka } from '../kafka/broker.ts';
+import { freePort } from '../support/free-port.ts';
+import type { ServiceEvent, ServiceProcess } from '../support/processes.ts';
 import { LINKS, type LinkName, SERVICES, type ServiceName } from './faults.ts';
 import { SupervisedService, type UnexpectedEnd } from './supervisor.ts';
 import { TcpProxy } from './tcp-proxy.ts';

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventLog } from '@alphapo/messaging';
-import { ServiceProcess } from '../integration/processes.ts';
+import { ServiceProcess } from '../support/processes.ts';
 import type { Progress } from './progress.ts';
 import type { DataLine } from './records.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ServiceEvent, ServiceProcess, type ServiceProcessOptions } from '../integration/processes.ts';
+import { type ServiceEvent, ServiceProcess, type ServiceProcessOptions } from '../support/processes.ts';
 
 /** As Kubernetes backs off from a container that ends again and again, some twenty times faster. */
 const FIRST_BACKOFF_MS = 500;

@@ -2,9 +2,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { topicsWithPrefix } from '@alphapo/contracts';
 import { openEmbeddedEventLog } from '@alphapo/messaging';
-import { freePort } from '../free-port.ts';
 import { type Ledger, readSteps } from '../integration/ledger.ts';
-import { ServiceProcess } from '../integration/processes.ts';
+import { freePort } from '../support/free-port.ts';
+import { ServiceProcess } from '../support/processes.ts';
 
 /** The weights that a run ended with, and those after each of its steps. */
 export interface RunOutcome {

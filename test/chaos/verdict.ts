@@ -1,6 +1,6 @@
 import { messageOf } from '@alphapo/base';
 import { type Ledger, lineageProblems } from '../integration/ledger.ts';
-import { ServiceProcess } from '../integration/processes.ts';
+import { ServiceProcess } from '../support/processes.ts';
 import type { DataLine } from './records.ts';
 import type { Check } from './report.ts';
 import { type RunOutcome, type RunPlace, rerunLedger, retrainRecords } from './undisturbed.ts';

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { autoscalerConfigFrom } from '../../services/autoscaler/src/config.ts';
+import { autoscalerConfigFrom } from '@alphapo/autoscaler/testing';
 import { describeHelm, environmentOf, NAMESPACE, one, podsOf, type Resource, render } from './helm.ts';
 import { VARIANTS } from './variants.ts';
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { securitySettingsFrom } from '../../libs/rpc/src/security/settings.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { securitySettingsFrom } from '@alphapo/rpc/testing';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { describeHelm, notes, type Values } from './helm.ts';
 
 /** What a shell of a caller says to commands of the notes, where `kubectl` prints what a command says. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { certificateAuthority } from '../certificates.ts';
+import { certificateAuthority } from '../support/certificates.ts';
 import type { Cluster } from './cluster.ts';
 import { CONTAINER_SECURITY, POD_SECURITY } from './kubectl.ts';
 

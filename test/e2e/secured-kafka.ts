@@ -1,6 +1,6 @@
-import { certificateAuthority } from '../certificates.ts';
 import { brokerProperties } from '../kafka/broker-properties.ts';
 import { SCRAM_SETTINGS, tlsSettings } from '../kafka/listener-security.ts';
+import { certificateAuthority } from '../support/certificates.ts';
 import { KAFKA_IMAGE, TAG } from './images.ts';
 import { CONTAINER_SECURITY, type Kubectl, POD_SECURITY } from './kubectl.ts';
 

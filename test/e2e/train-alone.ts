@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { main as alphapo } from '../../cli/src/main.ts';
+import { main as alphapo } from '@alphapo/cli';
 import type { RunSize } from './options.ts';
 import { policyOf } from './release.ts';
 

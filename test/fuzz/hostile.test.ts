@@ -1,7 +1,7 @@
 import { mkdir, open, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { preparePlace } from './folders.ts';
 import { ReaderSandbox } from './reader-sandbox.ts';
 import type { ReaderName } from './readers.ts';

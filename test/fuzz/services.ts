@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
+import { initModel, TINY_CONFIG } from '@alphapo/cli';
 import {
   GradientRequest,
   OptimizerServiceClient,
@@ -21,7 +22,6 @@ import { callServerStream, callUnary, connect, HealthClient } from '@alphapo/rpc
 import { startScorer } from '@alphapo/scorer';
 import { createLogger } from '@alphapo/telemetry';
 import { startTokenizer } from '@alphapo/tokenizer';
-import { initModel, TINY_CONFIG } from '../../cli/src/commands/init-model.ts';
 import type { FuzzedMethod } from './fuzzed-methods.ts';
 
 /** The services, on real sockets and a real log, for requests and records that somebody else made. */

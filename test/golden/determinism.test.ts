@@ -2,7 +2,7 @@ import { seededRandom } from '@alphapo/base';
 import { policyDigest } from '@alphapo/checkpoints';
 import { DEFAULT_COMPUTE } from '@alphapo/contracts';
 import { batchTotals, type Engine, openEngine, type PairTokens } from '@alphapo/engine';
-import { describeShared } from '../shared-data.ts';
+import { describeShared } from '../support/shared-data.ts';
 import { CASES, modelPath, readGolden, storiesPath, type Trained } from './golden-files.ts';
 import { load, startOf } from './policies.ts';
 

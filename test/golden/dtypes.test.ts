@@ -3,7 +3,7 @@ import { policyDigest } from '@alphapo/checkpoints';
 import { type ComputeSettings, DEFAULT_COMPUTE, type Dtype } from '@alphapo/contracts';
 import { batchTotals, openEngine, type PairOutcome } from '@alphapo/engine';
 import { openSafetensors } from '@alphapo/safetensors';
-import { describeShared } from '../shared-data.ts';
+import { describeShared } from '../support/shared-data.ts';
 import { Comparison, relativeL2, without } from './comparison.ts';
 import { CASES, type Golden, modelPath, readGolden, type Trained, tensorsPath } from './golden-files.ts';
 import { load, startOf } from './policies.ts';

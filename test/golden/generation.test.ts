@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openEngine } from '@alphapo/engine';
-import { describeShared } from '../shared-data.ts';
+import { describeShared } from '../support/shared-data.ts';
 import { FAMILIES, modelPath } from './golden-files.ts';
 import { CPU } from './policies.ts';
 

@@ -1,17 +1,18 @@
 import type { FloatTensors } from '@alphapo/base';
 import type { Objective } from '@alphapo/contracts';
 import { batchTotals, ModelFolder } from '@alphapo/engine';
-import { GradientSum } from '../../libs/engine/src/gradient-sum.ts';
 import {
   batchFeeds,
   batchPairsFeed,
+  type Feeds,
+  GradientSum,
+  gradientProgram,
+  packRows,
   pairFeeds,
   referenceFeeds,
+  Session,
   weightFeed,
-} from '../../libs/engine/src/objective-feeds.ts';
-import { packRows } from '../../libs/engine/src/pack.ts';
-import { gradientProgram } from '../../libs/engine/src/program.ts';
-import { type Feeds, Session } from '../../libs/engine/src/session.ts';
+} from '@alphapo/engine/testing';
 import { type Golden, referenceSums } from './golden-files.ts';
 import { CPU, fullStart } from './policies.ts';
 

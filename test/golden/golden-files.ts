@@ -2,8 +2,8 @@ import { cp, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { averagesOverTokens, needsReference, type Objective } from '@alphapo/contracts';
 import { batchTotals, type PairTokens } from '@alphapo/engine';
-import { sharedPath } from '../shared-data.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { sharedPath } from '../support/shared-data.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** Reference numbers in float64, computed by PyTorch; the README beside them says how. P pairs. */
 

@@ -2,7 +2,7 @@ import type { FloatTensors } from '@alphapo/base';
 import { averagesOverTokens, type ComputeSettings, DEFAULT_COMPUTE, needsReference } from '@alphapo/contracts';
 import { batchTotals, openEngine } from '@alphapo/engine';
 import { addInto } from '@alphapo/optim';
-import { describeShared } from '../shared-data.ts';
+import { describeShared } from '../support/shared-data.ts';
 import { Comparison } from './comparison.ts';
 import { compareNorms, expectGradient } from './expectations.ts';
 import { gradientWithGivenReference } from './given-reference.ts';

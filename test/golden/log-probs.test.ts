@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { type Engine, openEngine, type PolicyChoice, type SequenceLogProbs } from '@alphapo/engine';
-import { describeShared } from '../shared-data.ts';
+import { describeShared } from '../support/shared-data.ts';
 import { expectLogProbs, type Scored } from './expectations.ts';
 import {
   CASES,

@@ -1,7 +1,7 @@
 import type { Objective } from '@alphapo/contracts';
 import { DEFAULT_COMPUTE, needsReference } from '@alphapo/contracts';
 import { batchTotals, evaluateObjective, openEngine, type PairOutcome } from '@alphapo/engine';
-import { describeShared } from '../shared-data.ts';
+import { describeShared } from '../support/shared-data.ts';
 import { Comparison } from './comparison.ts';
 import {
   CASES,

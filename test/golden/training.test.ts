@@ -3,7 +3,7 @@ import { DEFAULT_COMPUTE } from '@alphapo/contracts';
 import { batchTotals, type Engine, openEngine, type PairOutcome, type PairTokens } from '@alphapo/engine';
 import { adamW, addInto, clipScale, globalNorm, initialAdamWState, learningRateAt } from '@alphapo/optim';
 import { openSafetensors } from '@alphapo/safetensors';
-import { describeShared } from '../shared-data.ts';
+import { describeShared } from '../support/shared-data.ts';
 import { Comparison, largest, largestDifference, relativeL2, without } from './comparison.ts';
 import { goldenPath, readJson, type Tolerance, type ZeroGradientRanges } from './golden-files.ts';
 import { CPU, fullStart, load, loadedAs, loraStart, type Start } from './policies.ts';

@@ -1,10 +1,10 @@
 import { policyDigest } from '@alphapo/checkpoints';
 import { DEFAULT_COMPUTE } from '@alphapo/contracts';
 import { batchTotals, openEngine } from '@alphapo/engine';
-import { tinyConfigs, writeTinyModel } from '../../libs/engine/src/model-fixture.ts';
-import { describeShared } from '../shared-data.ts';
+import { tinyConfigs, writeTinyModel } from '../../libs/engine/src/model.fixture.ts';
+import { describeShared } from '../support/shared-data.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { describeSwiftShader, swiftShaderEnvironment } from '../swiftshader/swiftshader.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
 import { openEngineProcess } from './engine-process.ts';
 import { expectGradient, expectLogProbs } from './expectations.ts';
 import { modelPath, readGolden, type Trained } from './golden-files.ts';

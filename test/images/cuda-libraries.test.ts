@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cudaLibraries, cudaProvider, describeCudaStandIns } from '../placement/cuda-stand-ins.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const CHECK = join(import.meta.dirname, '../../services/scorer/image/check-cuda-libraries.sh');
 /** Versions that no machine has. */

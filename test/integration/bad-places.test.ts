@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { main } from '../../cli/src/main.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { ServiceProcess } from './processes.ts';
+import { main } from '@alphapo/cli';
+import { ServiceProcess } from '../support/processes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** What the program prints on standard error, and its exit code; run in this process, as a start of its own takes seconds. */
 async function failureOf(...args: string[]): Promise<{ text: string; exitCode: unknown }> {

@@ -4,13 +4,13 @@ import { openKafkaEventLog } from '@alphapo/messaging';
 import { callServerStream, callUnary, connect } from '@alphapo/rpc';
 import { KAFKA_API } from '../chaos/kafka-requests.ts';
 import { TcpProxy } from '../chaos/tcp-proxy.ts';
-import { freePort } from '../free-port.ts';
 import { type OwnBroker, startOwnKafka } from '../kafka/broker.ts';
 import { whyNoJava } from '../kafka/installation.ts';
+import { freePort } from '../support/free-port.ts';
+import type { ServiceProcess } from '../support/processes.ts';
 import { copyingTask, createTopic, numbered, unique, valuesSoon } from './messaging-contract.ts';
 import { digestsOf, failureOf, OptimizerPlace, stepsOf, took, undisturbedDigests } from './optimizer-place.ts';
-import type { ServiceProcess } from './processes.ts';
-import { CALL, smallModel, until } from './services-fixture.ts';
+import { CALL, smallModel, until } from './services.fixture.ts';
 
 /** Brokers go away, at a start or in the middle of a transaction: services wait for them, and nothing is lost or done twice. */
 

@@ -3,9 +3,9 @@ import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OptimizerConfig, RunningOptimizer } from '@alphapo/optimizer';
 import { createLogger } from '@alphapo/telemetry';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { LogFile } from './log-file.ts';
-import { checkpointsIn, pairs, produce, smallModel, startRun, type TestRun, topics } from './services-fixture.ts';
+import { checkpointsIn, pairs, produce, smallModel, startRun, type TestRun, topics } from './services.fixture.ts';
 
 /** What an optimizer makes of the checkpoints and the ledger that it finds. */
 

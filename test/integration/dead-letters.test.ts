@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { BAD, trainedRun } from './lineage-fixture.ts';
-import { ServiceProcess } from './processes.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { BAD, trainedRun } from './lineage.fixture.ts';
 
 let run: string;
 beforeAll(async () => {

@@ -2,8 +2,8 @@ import { AlphapoError } from '@alphapo/base';
 import { OptimizerServiceService, type ScoreRequest, ScorerServiceClient } from '@alphapo/contracts';
 import { callUnary, connect, Handlers, RpcServer } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
-import { scorerConfigFrom } from '../../services/scorer/src/config.ts';
-import { CALL, LOOPBACK, silent, smallModel } from './services-fixture.ts';
+import { scorerConfigFrom } from '@alphapo/scorer/testing';
+import { CALL, LOOPBACK, silent, smallModel } from './services.fixture.ts';
 
 /** A scorer that is stopped while a call runs: ALPHAPO_DRAIN_SECONDS decides how long it waits. */
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { openEmbeddedEventLog } from '@alphapo/messaging';
 import { startTokenizer } from '@alphapo/tokenizer';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { LogFile } from './log-file.ts';
-import { LOOPBACK, pairs, silent, smallModel, specificationFor, topics, until } from './services-fixture.ts';
+import { LOOPBACK, pairs, silent, smallModel, specificationFor, topics, until } from './services.fixture.ts';
 import { accountForSources } from './source-account.ts';
 
 const BAD = '{"prompt": 1}';

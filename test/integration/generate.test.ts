@@ -1,8 +1,8 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { alphapo } from './kafka-run.ts';
-import { ServiceProcess } from './processes.ts';
 
 /** A line that `alphapo generate` writes. */
 interface Answer {

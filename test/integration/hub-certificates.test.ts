@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { HubServer } from '../../libs/hub/src/hub-server.fixture.ts';
-import { certificateAuthority } from '../certificates.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { certificateAuthority } from '../support/certificates.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** Node.js reads the authorities that it trusts when it starts: so these are processes. */
 

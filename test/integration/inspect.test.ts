@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeShared, sharedPath } from '../shared-data.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { describeShared, sharedPath } from '../support/shared-data.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { alphapo } from './kafka-run.ts';
-import { ServiceProcess } from './processes.ts';
 
 /** A line of `alphapo inspect --json`. */
 interface Inspected {

@@ -5,8 +5,8 @@ import { startOptimizer } from '@alphapo/optimizer';
 import { startTokenizer } from '@alphapo/tokenizer';
 import { startKafka, type TestBroker } from '../kafka/broker.ts';
 import { whyNoKafka } from '../kafka/installation.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { LOOPBACK, pairs, recordsOf, silent, smallModel, specificationFor, until } from './services-fixture.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { LOOPBACK, pairs, recordsOf, silent, smallModel, specificationFor, until } from './services.fixture.ts';
 
 /** What a healthy start over Kafka says: topics that are made, groups that form, and nothing that reads like trouble. */
 

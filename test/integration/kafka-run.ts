@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { main } from '@alphapo/cli';
 import { openKafkaEventLog } from '@alphapo/messaging';
-import { main } from '../../cli/src/main.ts';
-import { freePort } from '../free-port.ts';
 import type { Reachable } from '../kafka/broker.ts';
+import { freePort } from '../support/free-port.ts';
+import { ServiceProcess } from '../support/processes.ts';
 import { lineageProblems, readLedger } from './ledger.ts';
-import { ServiceProcess } from './processes.ts';
-import { checkpointsIn } from './services-fixture.ts';
+import { checkpointsIn } from './services.fixture.ts';
 
 /** A run's place: what it trains, on what, and how. */
 export interface RunPlace {

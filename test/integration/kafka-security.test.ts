@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type EventLogger, openConfiguredLog, silentLogger } from '@alphapo/messaging';
-import { type Authority, certificateAuthority, writeIdentity } from '../certificates.ts';
-import { freePort } from '../free-port.ts';
 import { startOwnKafka, type TestBroker } from '../kafka/broker.ts';
 import { whyNoJava } from '../kafka/installation.ts';
 import { inline, loginSettings, tlsSettings } from '../kafka/listener-security.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { type Authority, certificateAuthority, writeIdentity } from '../support/certificates.ts';
+import { freePort } from '../support/free-port.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { createTopic, numbered, valuesSoon } from './messaging-contract.ts';
 
 const USER = 'alice';

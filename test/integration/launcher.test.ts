@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { initModel, TINY_CONFIG } from '../../cli/src/commands/init-model.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { initModel, TINY_CONFIG } from '@alphapo/cli';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const ALPHAPO = join(import.meta.dirname, '../../cli/bin/alphapo.js');
 /** Starting takes seconds on a busy machine, and so does draining. */

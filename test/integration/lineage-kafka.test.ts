@@ -4,10 +4,10 @@ import { topicsWithPrefix } from '@alphapo/contracts';
 import { type LogRecord, openKafkaEventLog } from '@alphapo/messaging';
 import { deleteRecordsBefore } from '../../libs/messaging/src/kafka/administer.fixture.ts';
 import { describeKafka, startKafka, type TestBroker } from '../kafka/broker.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { alphapo, type RunPlace, trainOverKafka } from './kafka-run.ts';
-import { ServiceProcess } from './processes.ts';
-import { checkpointsIn, recordsOf } from './services-fixture.ts';
+import { checkpointsIn, recordsOf } from './services.fixture.ts';
 
 const BATCH = 4;
 const STEPS = 8;

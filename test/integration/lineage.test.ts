@@ -1,12 +1,10 @@
 import { join } from 'node:path';
 import { sha256 } from '@alphapo/base';
+import { LOCAL_TOPICS, type RecordTrace, stepLineage, type TraceTarget, traceRecord } from '@alphapo/cli';
 import { openEmbeddedEventLog } from '@alphapo/messaging';
-import { stepLineage } from '../../cli/src/lineage/step-lineage.ts';
-import { type RecordTrace, type TraceTarget, traceRecord } from '../../cli/src/lineage/trace.ts';
-import { LOCAL_TOPICS } from '../../cli/src/training/local-run.ts';
-import { BAD, BATCH, copyOf, editLog, STEPS, trainedRun } from './lineage-fixture.ts';
-import { ServiceProcess } from './processes.ts';
-import { recordsOf } from './services-fixture.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { BAD, BATCH, copyOf, editLog, STEPS, trainedRun } from './lineage.fixture.ts';
+import { recordsOf } from './services.fixture.ts';
 
 const { preferences, preferenceBatches, trainingSteps } = LOCAL_TOPICS;
 const { signal } = new AbortController();

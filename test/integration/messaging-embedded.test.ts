@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openEmbeddedEventLog } from '@alphapo/messaging';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { describeEventLogContract } from './messaging-contract.ts';
 
 describe('the embedded event log', () => {

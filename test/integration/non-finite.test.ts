@@ -1,6 +1,6 @@
 import { type RunSettings, trainingStepSchema, type WatchStepsResponse } from '@alphapo/contracts';
 import { callServerStream } from '@alphapo/rpc';
-import { CALL, pairs, recordsOf, smallModel, startRun, type TestRun, topics } from './services-fixture.ts';
+import { CALL, pairs, recordsOf, smallModel, startRun, type TestRun, topics } from './services.fixture.ts';
 
 /** A run that diverges for real: the learning rate makes the weights so large that float32 overflows in the next step. */
 

@@ -1,6 +1,6 @@
 import { type RunSettings, ScorerServiceClient, type SequenceScore } from '@alphapo/contracts';
 import { callUnary, connect } from '@alphapo/rpc';
-import { CALL, pairs, smallModel, startRun } from './services-fixture.ts';
+import { CALL, pairs, smallModel, startRun } from './services.fixture.ts';
 
 /** Runs with each objective, through tokenizer, optimizer and scorer. */
 

@@ -2,7 +2,7 @@ import { RUN_HEADER, RunState, ScorerState, type TrainingStep } from '@alphapo/c
 import { ENGINE_REVISION } from '@alphapo/engine';
 import { callUnary } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
-import { freePort } from '../free-port.ts';
+import { freePort } from '../support/free-port.ts';
 import {
   CALL,
   LOOPBACK,
@@ -14,7 +14,7 @@ import {
   type TestRun,
   topics,
   until,
-} from './services-fixture.ts';
+} from './services.fixture.ts';
 
 /** What decides the bits is the same for all of a run's steps: whoever computes otherwise gets no shard. */
 

@@ -2,11 +2,11 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Topics, type TrainingStep, topicsWithPrefix, trainingStepSchema } from '@alphapo/contracts';
 import { type EventLog, openKafkaEventLog } from '@alphapo/messaging';
-import { freePort } from '../free-port.ts';
 import type { TestBroker } from '../kafka/broker.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { ServiceProcess } from './processes.ts';
-import { pairs, recordsOf, startRun } from './services-fixture.ts';
+import { freePort } from '../support/free-port.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { pairs, recordsOf, startRun } from './services.fixture.ts';
 
 const STEPS = 8;
 const BATCH = 4;

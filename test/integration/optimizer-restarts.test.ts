@@ -4,10 +4,10 @@ import { OptimizerServiceClient, PreferenceBatch, RunState, topicsWithPrefix } f
 import { openEmbeddedEventLog } from '@alphapo/messaging';
 import type { OptimizerConfig } from '@alphapo/optimizer';
 import { callServerStream, callUnary, connect } from '@alphapo/rpc';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { LogFile } from './log-file.ts';
-import { ServiceProcess } from './processes.ts';
-import { CALL, pairs, produce, silent, smallModel, startRun, topics, until } from './services-fixture.ts';
+import { CALL, pairs, produce, silent, smallModel, startRun, topics, until } from './services.fixture.ts';
 
 /** What an optimizer that is started again knows of the one before. */
 

@@ -15,7 +15,7 @@ import {
 import fc from 'fast-check';
 import { type IHeaders, Kafka, logLevel, Partitioners } from 'kafkajs';
 import { describeKafka, startKafka } from '../kafka/broker.ts';
-import { pairs } from './services-fixture.ts';
+import { pairs } from './services.fixture.ts';
 import { accountForSources, type SourceAccount } from './source-account.ts';
 import { consume, json } from './tokenizer-stream.ts';
 

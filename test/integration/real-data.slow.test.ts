@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeKafka, startKafka } from '../kafka/broker.ts';
-import { describeShared, sharedPath } from '../shared-data.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { describeShared, sharedPath } from '../support/shared-data.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { alphapo, expectAllAccountedFor, trainEmbedded, trainOverKafka } from './kafka-run.ts';
 
 /** Real preference pairs on a real small Llama; minutes long. `npm run trial:real` runs it. */

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { objectiveToWire, ScorerServiceClient } from '@alphapo/contracts';
 import { callServerStream, callUnary, connect } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { alphapo } from './kafka-run.ts';
-import { CALL, LOOPBACK, pairs, silent, smallModel, startRun } from './services-fixture.ts';
+import { CALL, LOOPBACK, pairs, silent, smallModel, startRun } from './services.fixture.ts';
 
 /** Runs whose objective compares with a model of its own. */
 

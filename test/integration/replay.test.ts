@@ -1,12 +1,12 @@
 import { cp, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LOCAL_TOPICS } from '@alphapo/cli';
 import { openEmbeddedEventLog } from '@alphapo/messaging';
-import { LOCAL_TOPICS } from '../../cli/src/training/local-run.ts';
-import { freePort } from '../free-port.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { copyOf, editLog, STEPS, trainedRun, verifyFolder } from './lineage-fixture.ts';
-import { ServiceProcess } from './processes.ts';
-import { checkpointsIn, recordsOf } from './services-fixture.ts';
+import { freePort } from '../support/free-port.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { copyOf, editLog, STEPS, trainedRun, verifyFolder } from './lineage.fixture.ts';
+import { checkpointsIn, recordsOf } from './services.fixture.ts';
 
 const { preferenceBatches, trainingSteps } = LOCAL_TOPICS;
 const ADAPTER = 'adapter/adapter_model.safetensors';

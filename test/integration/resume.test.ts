@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TrainingStep } from '@alphapo/contracts';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { ServiceProcess } from './processes.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 async function setUp() {
   const folder = await temporaryFolder();

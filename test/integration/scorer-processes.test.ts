@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { callUnary, HealthClient } from '@alphapo/rpc';
-import { ServiceProcess } from './processes.ts';
-import { CALL, pairs, smallModel, startRun, type TestRun, until } from './services-fixture.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { CALL, pairs, smallModel, startRun, type TestRun, until } from './services.fixture.ts';
 
 /** Scorers in processes of their own that are stopped, frozen or lose their engine: the weights stay the same. */
 

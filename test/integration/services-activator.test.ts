@@ -1,11 +1,11 @@
+import { type ActivatorConfig, startActivator } from '@alphapo/autoscaler/testing';
 import { AlphapoError, Secret } from '@alphapo/base';
 import { GradientRequest, type ScoreRequest, ScorerServiceClient, ScorerServiceService } from '@alphapo/contracts';
 import { type CallContext, callServerStream, callUnary, connect, Handlers, RpcSecurity, RpcServer } from '@alphapo/rpc';
 import { type RunningScorer, startScorer } from '@alphapo/scorer';
-import { type ActivatorConfig, startActivator } from '../../services/autoscaler/src/activator/start.ts';
 import { MemoryWorkloads } from '../../services/autoscaler/src/cluster.fixture.ts';
-import { freePort } from '../free-port.ts';
-import { CALL, LOOPBACK, silent, smallModel, until } from './services-fixture.ts';
+import { freePort } from '../support/free-port.ts';
+import { CALL, LOOPBACK, silent, smallModel, until } from './services.fixture.ts';
 
 /** Score calls through the activator to real scorers; only the API server is in memory. */
 

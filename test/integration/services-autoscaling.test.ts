@@ -1,11 +1,8 @@
+import { control, Lags, observe, perComponent } from '@alphapo/autoscaler/testing';
 import { CONTROL_HEADER, END_OF_DATA, OptimizerServiceClient } from '@alphapo/contracts';
 import { connect } from '@alphapo/rpc';
 import { MemoryWorkloads } from '../../services/autoscaler/src/cluster.fixture.ts';
-import { control } from '../../services/autoscaler/src/scaling/controller.ts';
-import { Lags } from '../../services/autoscaler/src/scaling/lags.ts';
-import { observe } from '../../services/autoscaler/src/scaling/observer.ts';
-import { perComponent } from '../../services/autoscaler/src/workloads.ts';
-import { pairs, produce, silent, smallModel, startRun, type TestRun, topics, until } from './services-fixture.ts';
+import { pairs, produce, silent, smallModel, startRun, type TestRun, topics, until } from './services.fixture.ts';
 
 /** A run under the autoscaler: real services on an embedded log; only the API server is in memory. */
 

@@ -1,7 +1,7 @@
 import { type RunSettings, ScorerServiceClient } from '@alphapo/contracts';
 import { callUnary, connect } from '@alphapo/rpc';
-import { ServiceProcess } from './processes.ts';
-import { CALL, pairs, smallModel, startRun, type TestRun, until } from './services-fixture.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { CALL, pairs, smallModel, startRun, type TestRun, until } from './services.fixture.ts';
 
 /** The weights after each step are the same, to the bit, whatever the number of scorers, and whatever else they do. */
 

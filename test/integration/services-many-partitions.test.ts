@@ -4,8 +4,8 @@ import { openEmbeddedEventLog } from '@alphapo/messaging';
 import { type OptimizerConfig, startOptimizer } from '@alphapo/optimizer';
 import { startScorer } from '@alphapo/scorer';
 import { startTokenizer } from '@alphapo/tokenizer';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { LOOPBACK, pairs, silent, smallModel, specificationFor, topics, until } from './services-fixture.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { LOOPBACK, pairs, silent, smallModel, specificationFor, topics, until } from './services.fixture.ts';
 
 const PARTITIONS = 3;
 

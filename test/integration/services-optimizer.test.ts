@@ -11,7 +11,7 @@ import {
   type WatchStepsResponse,
 } from '@alphapo/contracts';
 import { callServerStream, callUnary, connect, inProcess } from '@alphapo/rpc';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import {
   CALL,
   pairs,
@@ -22,7 +22,7 @@ import {
   type TestRun,
   topics,
   until,
-} from './services-fixture.ts';
+} from './services.fixture.ts';
 
 let model: string;
 beforeAll(async () => {

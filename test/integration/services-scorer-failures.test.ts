@@ -12,7 +12,7 @@ import {
 import { type CallContext, callServerStream, callUnary, connect, Handlers, RpcServer } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
 import { createLogger } from '@alphapo/telemetry';
-import { CALL, LOOPBACK, pairs, produce, silent, smallModel, startRun, until } from './services-fixture.ts';
+import { CALL, LOOPBACK, pairs, produce, silent, smallModel, startRun, until } from './services.fixture.ts';
 
 /** Scorers that fail among ones that don't: the weights come out as if they had not been there. */
 

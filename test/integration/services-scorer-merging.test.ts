@@ -9,7 +9,7 @@ import {
 } from '@alphapo/contracts';
 import { type Connection, callServerStream, callUnary, connect } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
-import { CALL, LOOPBACK, silent, smallModel, startRun, type TestRun, until } from './services-fixture.ts';
+import { CALL, LOOPBACK, silent, smallModel, startRun, type TestRun, until } from './services.fixture.ts';
 
 /** Many callers of one scorer, with a gradient among them. */
 

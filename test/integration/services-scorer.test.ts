@@ -7,7 +7,7 @@ import {
 } from '@alphapo/contracts';
 import { callServerStream, callUnary, connect } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
-import { CALL, LOOPBACK, silent, smallModel } from './services-fixture.ts';
+import { CALL, LOOPBACK, silent, smallModel } from './services.fixture.ts';
 
 /** Ids of the byte tokenizer. */
 const bytes = (text: string) => [...Buffer.from(text)].map((byte) => byte + 3);

@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Authority, certificateAuthority, writeIdentity } from '../certificates.ts';
-import { freePort } from '../free-port.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { ServiceProcess } from './processes.ts';
-import { pairs, smallModel } from './services-fixture.ts';
+import { type Authority, certificateAuthority, writeIdentity } from '../support/certificates.ts';
+import { freePort } from '../support/free-port.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { pairs, smallModel } from './services.fixture.ts';
 
 /** The services as processes, each with a certificate and a token of its own, as somebody would deploy them. */
 

@@ -4,7 +4,7 @@ import { type EventLog, openEmbeddedEventLog } from '@alphapo/messaging';
 import { callUnary, connect, HealthClient } from '@alphapo/rpc';
 import { startTokenizer } from '@alphapo/tokenizer';
 import { quantile } from '../../bench/load.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import {
   CALL,
   LOOPBACK,
@@ -15,7 +15,7 @@ import {
   specificationFor,
   topics,
   until,
-} from './services-fixture.ts';
+} from './services.fixture.ts';
 
 /** Ids of the byte tokenizer. */
 const bytes = (text: string) => [...Buffer.from(text)].map((byte) => byte + 3);

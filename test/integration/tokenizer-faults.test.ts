@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CONTROL_HEADER, END_OF_DATA, type Topics, topicsWithPrefix } from '@alphapo/contracts';
 import { type EventLog, type OutgoingRecord, openKafkaEventLog } from '@alphapo/messaging';
 import { describeKafka, startKafka, type TestBroker } from '../kafka/broker.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { ServiceProcess } from './processes.ts';
-import { smallModel } from './services-fixture.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { smallModel } from './services.fixture.ts';
 import { accountForSources } from './source-account.ts';
 
 const PARTITIONS = 4;

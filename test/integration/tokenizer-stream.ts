@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { CONTROL_HEADER, END_OF_DATA, type Topics, topicsWithPrefix } from '@alphapo/contracts';
 import { type EventLog, type OutgoingRecord, recordsToEnd } from '@alphapo/messaging';
 import { startTokenizer, type TokenizerConfig } from '@alphapo/tokenizer';
-import { LOOPBACK, pairs, silent, smallModel, specificationFor, until } from './services-fixture.ts';
+import { LOOPBACK, pairs, silent, smallModel, specificationFor, until } from './services.fixture.ts';
 import { accountForSources } from './source-account.ts';
 
 /** What tokenizers promise on both logs. */

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeKafka, kafkaForTests } from '../kafka/broker.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { alphapo, expectAllAccountedFor, type RunPlace, trainEmbedded, trainOverKafka } from './kafka-run.ts';
 
 const BATCH = 8;

@@ -1,6 +1,6 @@
 import { describeKafka, startKafka, type TestBroker } from '../kafka/broker.ts';
 import { digestsOf, failureOf, OptimizerPlace, stepsOf, took, undisturbedDigests } from './optimizer-place.ts';
-import { smallModel } from './services-fixture.ts';
+import { smallModel } from './services.fixture.ts';
 
 /** Of two optimizers on one run exactly one writes, whatever becomes of the other. */
 

@@ -2,12 +2,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deadLetterFromHeaders, topicsWithPrefix } from '@alphapo/contracts';
 import { openKafkaEventLog, recordsToEnd } from '@alphapo/messaging';
-import { freePort } from '../free-port.ts';
 import { describeKafka, startKafka } from '../kafka/broker.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { freePort } from '../support/free-port.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { alphapo, type RunPlace } from './kafka-run.ts';
-import { ServiceProcess } from './processes.ts';
-import { LOOPBACK } from './services-fixture.ts';
+import { LOOPBACK } from './services.fixture.ts';
 
 const BATCH = 4;
 const STEPS = 6;

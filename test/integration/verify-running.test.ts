@@ -1,10 +1,9 @@
 import { join } from 'node:path';
+import { traceRecord, type VerifyReport, verifyRun } from '@alphapo/cli';
 import { type EventLog, openEmbeddedEventLog } from '@alphapo/messaging';
 import { startTokenizer } from '@alphapo/tokenizer';
-import { traceRecord } from '../../cli/src/lineage/trace.ts';
-import { type VerifyReport, verifyRun } from '../../cli/src/lineage/verify.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
-import { LOOPBACK, pairs, silent, smallModel, specificationFor, startRun, topics, until } from './services-fixture.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { LOOPBACK, pairs, silent, smallModel, specificationFor, startRun, topics, until } from './services.fixture.ts';
 
 /** Runs that go on while they are looked at. */
 

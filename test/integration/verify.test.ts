@@ -2,11 +2,11 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256 } from '@alphapo/base';
 import { CheckpointStore } from '@alphapo/checkpoints';
+import { LOCAL_TOPICS } from '@alphapo/cli';
 import { PreferenceBatch } from '@alphapo/contracts';
-import { LOCAL_TOPICS } from '../../cli/src/training/local-run.ts';
-import { BAD, BATCH, copyOf, editLog, STEPS, trainedRun, verifyFolder } from './lineage-fixture.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { BAD, BATCH, copyOf, editLog, STEPS, trainedRun, verifyFolder } from './lineage.fixture.ts';
 import type { LogFile } from './log-file.ts';
-import { ServiceProcess } from './processes.ts';
 
 const { preferences, preferenceBatches, trainingSteps, deadLetters } = LOCAL_TOPICS;
 

@@ -1,7 +1,7 @@
 import { objectiveToWire, PreferenceBatch, type RunSettings, ScorerServiceClient } from '@alphapo/contracts';
 import { batchTotals } from '@alphapo/engine';
 import { callUnary, connect } from '@alphapo/rpc';
-import { CALL, pairs, recordsOf, smallModel, startRun, topics } from './services-fixture.ts';
+import { CALL, pairs, recordsOf, smallModel, startRun, topics } from './services.fixture.ts';
 
 /** Pairs with weights, through tokenizer, ledger, optimizer and scorer. libs/engine tries all objectives. */
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { main } from '../../cli/src/main.ts';
+import { main } from '@alphapo/cli';
 import { runPython } from './python.ts';
 
 /** How many held-out questions of the demo are answered right by transformers' greedy generation. */

@@ -2,11 +2,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FloatTensor, type FloatTensors, floatTensor } from '@alphapo/base';
 import { writeModel } from '@alphapo/checkpoints';
+import { main } from '@alphapo/cli';
 import { openCheckpoint } from '@alphapo/safetensors';
-import { main } from '../../cli/src/main.ts';
-import { tinyConfigs } from '../../libs/engine/src/model-fixture.ts';
-import { ServiceProcess } from '../integration/processes.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { tinyConfigs } from '../../libs/engine/src/model.fixture.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { demoAnswers } from './demo-answers.ts';
 import { runPython } from './python.ts';
 

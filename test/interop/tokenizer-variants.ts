@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeByteTokenizer } from '../../libs/tokenization/src/byte-tokenizer.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { writeByteTokenizer } from '@alphapo/tokenization/testing';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** Changes of a byte tokenizer's files, each with one feature of tokenizers that implementations treat differently. */
 

@@ -1,4 +1,4 @@
-import type { Identity } from '../certificates.ts';
+import type { Identity } from '../support/certificates.ts';
 
 /** Settings of a listener that clients reach by TLS, and log in to. */
 

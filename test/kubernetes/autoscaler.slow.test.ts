@@ -4,7 +4,7 @@ import { ScorerServiceClient, topicsWithPrefix } from '@alphapo/contracts';
 import { openEmbeddedEventLog } from '@alphapo/messaging';
 import { callUnary, connect } from '@alphapo/rpc';
 import { until } from '../e2e/kubectl.ts';
-import { ServiceProcess } from '../integration/processes.ts';
+import { ServiceProcess } from '../support/processes.ts';
 import { hasCluster, TestNamespace } from './namespace.ts';
 
 /**

@@ -1,14 +1,17 @@
+import {
+  control,
+  KubernetesWorkloads,
+  Lags,
+  observe,
+  openKubernetesApi,
+  startActivator,
+} from '@alphapo/autoscaler/testing';
 import { OptimizerServiceClient, ScorerServiceClient, topicsWithPrefix } from '@alphapo/contracts';
 import { openEmbeddedEventLog } from '@alphapo/messaging';
 import { callUnary, connect } from '@alphapo/rpc';
-import { startActivator } from '../../services/autoscaler/src/activator/start.ts';
-import { KubernetesWorkloads, openKubernetesApi } from '../../services/autoscaler/src/kubernetes/index.ts';
-import { control } from '../../services/autoscaler/src/scaling/controller.ts';
-import { Lags } from '../../services/autoscaler/src/scaling/lags.ts';
-import { observe } from '../../services/autoscaler/src/scaling/observer.ts';
 import { GPU, GpuNode } from '../e2e/gpu-node.ts';
 import { until } from '../e2e/kubectl.ts';
-import { silent } from '../integration/services-fixture.ts';
+import { silent } from '../integration/services.fixture.ts';
 import { hasCluster, TestNamespace } from './namespace.ts';
 
 /** Scorers that want a GPU each, on a node that has one. The node's capacity is made up; pods get a place, and don't run. */

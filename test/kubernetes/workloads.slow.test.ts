@@ -1,8 +1,4 @@
-import {
-  KubernetesWorkloads,
-  kubernetesLease,
-  openKubernetesApi,
-} from '../../services/autoscaler/src/kubernetes/index.ts';
+import { KubernetesWorkloads, kubernetesLease, openKubernetesApi } from '@alphapo/autoscaler/testing';
 import { until } from '../e2e/kubectl.ts';
 import { hasCluster, TestNamespace } from './namespace.ts';
 

@@ -1,6 +1,6 @@
-import { smallModel } from '../integration/services-fixture.ts';
+import { smallModel } from '../integration/services.fixture.ts';
 import { describeKafka } from '../kafka/broker.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { loadReport } from './report.ts';
 import { tryScoring } from './scoring.ts';
 import { tryStream } from './stream.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { main as alphapo } from '../../cli/src/main.ts';
+import { main as alphapo } from '@alphapo/cli';
 import { brokenPromises, loadReport } from './report.ts';
 import { tryScoring } from './scoring.ts';
 import { tryStream } from './stream.ts';

@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 import { quantile } from '../../bench/load.ts';
-import type { MemoryCourse } from './memory.ts';
+import type { MemoryCourse } from '../support/process-memory.ts';
 import type { ProberResult } from './prober.ts';
 import type { ScoringTrial } from './scoring.ts';
 import type { StreamTrial } from './stream.ts';

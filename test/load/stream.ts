@@ -7,10 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '@alphapo/base';
 import { type Topics, topicsWithPrefix } from '@alphapo/contracts';
 import { type EventLog, openKafkaEventLog } from '@alphapo/messaging';
-import { freePort } from '../free-port.ts';
-import { ServiceProcess } from '../integration/processes.ts';
 import { accountForSources, type SourceAccount } from '../integration/source-account.ts';
 import { startKafka } from '../kafka/broker.ts';
+import { freePort } from '../support/free-port.ts';
+import { ServiceProcess } from '../support/processes.ts';
 import { startService, type Watched, watched } from './watched.ts';
 
 const PARTITIONS = 4;

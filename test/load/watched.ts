@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HealthClient } from '@alphapo/rpc';
-import { freePort } from '../free-port.ts';
-import { ServiceProcess } from '../integration/processes.ts';
+import { freePort } from '../support/free-port.ts';
+import { type MemoryCourse, MemorySampler } from '../support/process-memory.ts';
+import { ServiceProcess } from '../support/processes.ts';
 import { Child } from './child.ts';
 import type { IdleTask } from './idle-server.ts';
-import { type MemoryCourse, MemorySampler } from './memory.ts';
 import type { ProberResult, ProberTask } from './prober.ts';
 
 const PROBE_EVERY_MS = 20;

@@ -1,6 +1,5 @@
 import { writeSync } from 'node:fs';
-import { Session } from '../../libs/engine/src/session.ts';
-import { ModelFolder } from '../../libs/engine/src/weights.ts';
+import { ModelFolder, Session } from '@alphapo/engine/testing';
 import { CASE_MARK, graphOf, type SessionsToCreate } from './graph-cases.ts';
 
 /** Makes the session of each case, verbosely, after a line CASE_MARK on stderr: see placement.ts. */

@@ -1,10 +1,8 @@
 import type { ComputeSettings, Dtype, Objective, TrainingMethod } from '@alphapo/contracts';
+import type { LogitLayout, ModelFolder } from '@alphapo/engine/testing';
+import { gradientProgram, programStyle, scoringProgram } from '@alphapo/engine/testing';
 import type { Graph } from '@alphapo/graph';
 import { defaultLoraTargets } from '@alphapo/models';
-import type { LogitLayout } from '../../libs/engine/src/head.ts';
-import { gradientProgram, scoringProgram } from '../../libs/engine/src/program.ts';
-import { programStyle } from '../../libs/engine/src/program-style.ts';
-import type { ModelFolder } from '../../libs/engine/src/weights.ts';
 
 /** A GPU's execution provider. */
 export type Gpu = 'cuda' | 'webgpu';

@@ -1,6 +1,6 @@
-import { tinyConfigs, writeTinyModel } from '../../libs/engine/src/model-fixture.ts';
+import { tinyConfigs, writeTinyModel } from '../../libs/engine/src/model.fixture.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { describeSwiftShader, swiftShaderEnvironment } from '../swiftshader/swiftshader.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
 import { cudaProcess, describeCudaStandIns } from './cuda-stand-ins.ts';
 import { exceptionsOf } from './exceptions.ts';
 import { type Gpu, graphsIn } from './graph-cases.ts';

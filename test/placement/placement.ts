@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ModelFolder } from '@alphapo/engine/testing';
 import type { Graph, Value } from '@alphapo/graph';
-import { ModelFolder } from '../../libs/engine/src/weights.ts';
 import { CASE_MARK, type Gpu, type GraphCase, graphOf, type SessionsToCreate } from './graph-cases.ts';
 
 /** How a process finds a GPU's libraries. */

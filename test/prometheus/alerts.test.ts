@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NAMESPACE, RELEASE } from '../chart/helm.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { ALERT_CASES, LAST_MINUTE } from './alert-cases.ts';
 import { describePrometheus, promtool } from './programs.ts';
 import { type AlertRule, alertRules, ruleFile } from './rules.ts';

@@ -1,18 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { control, Lags, observe, startActivator } from '@alphapo/autoscaler/testing';
 import { OptimizerServiceClient, ScorerServiceClient } from '@alphapo/contracts';
 import { openEmbeddedEventLog } from '@alphapo/messaging';
 import { type Connection, callUnary, connect } from '@alphapo/rpc';
 import { serveMetrics } from '@alphapo/telemetry';
-import { startActivator } from '../../services/autoscaler/src/activator/start.ts';
 import { MemoryWorkloads } from '../../services/autoscaler/src/cluster.fixture.ts';
-import { control } from '../../services/autoscaler/src/scaling/controller.ts';
-import { Lags } from '../../services/autoscaler/src/scaling/lags.ts';
-import { observe } from '../../services/autoscaler/src/scaling/observer.ts';
-import { freePort } from '../free-port.ts';
-import { ServiceProcess } from '../integration/processes.ts';
-import { CALL, LOOPBACK, pairs, produce, silent, smallModel, topics } from '../integration/services-fixture.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { CALL, LOOPBACK, pairs, produce, silent, smallModel, topics } from '../integration/services.fixture.ts';
+import { freePort } from '../support/free-port.ts';
+import { ServiceProcess } from '../support/processes.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** More than a test waits for. */
 const PAIRS = 20_000;

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { temporaryFolder } from '../temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { hasPseudoTerminals, PseudoTerminal } from './pseudo-terminal.ts';
 
 const ALPHAPO = [process.execPath, join(import.meta.dirname, '../../cli/bin/alphapo.js')];

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openEmbeddedEventLog, silentLogger } from '@alphapo/messaging';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { TINY_CONFIG } from './init-model.ts';
 import { topicsCommand } from './topics.ts';
 import { validateCommand } from './validate.ts';

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CONTROL_HEADER, END_OF_DATA } from '@alphapo/contracts';
 import { openEmbeddedEventLog } from '@alphapo/messaging';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { main } from '../main.ts';
 
 test('records are spread over the partitions of a topic, and each of them is told that the data ends', async () => {

@@ -1,7 +1,7 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSafetensors, writeSafetensors } from '@alphapo/safetensors';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { initModel, TINY_CONFIG } from './init-model.ts';
 import { scoreCommand } from './score.ts';
 import { trainCommand } from './train.ts';

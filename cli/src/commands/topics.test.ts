@@ -1,8 +1,8 @@
 import { topicsWithPrefix } from '@alphapo/contracts';
 import { openKafkaEventLog } from '@alphapo/messaging';
-import { freePort } from '../../../test/free-port.ts';
 import { unique } from '../../../test/integration/messaging-contract.ts';
 import { describeKafka, kafkaForTests } from '../../../test/kafka/broker.ts';
+import { freePort } from '../../../test/support/free-port.ts';
 import { topicsCommand } from './topics.ts';
 
 describeKafka('alphapo topics on Kafka', () => {

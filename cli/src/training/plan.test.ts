@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RunSpecification, runSettingsSchema } from '@alphapo/contracts';
-import { smallModel } from '../../../test/integration/services-fixture.ts';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { smallModel } from '../../../test/integration/services.fixture.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { planTraining } from './plan.ts';
 import { claimRunFolder } from './run-folder.ts';
 

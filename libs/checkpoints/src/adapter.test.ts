@@ -2,8 +2,8 @@ import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FloatTensors, floatTensor } from '@alphapo/base';
 import { openSafetensors, writeSafetensors } from '@alphapo/safetensors';
-import { describeShared, sharedPath } from '../../../test/shared-data.ts';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { describeShared, sharedPath } from '../../../test/support/shared-data.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { type LoraMethod, readAdapter, writeAdapter } from './adapter.ts';
 import { checkTargets } from './adapter-tensors.ts';
 

@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
-import { someCheckpoint } from './checkpoint-fixtures.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
+import { someCheckpoint } from './checkpoint.fixture.ts';
 import { CheckpointStore } from './store.ts';
 
 const WRITER = `
   const { CheckpointStore } = await import(${JSON.stringify(join(import.meta.dirname, 'store.ts'))});
-  const { someCheckpoint } = await import(${JSON.stringify(join(import.meta.dirname, 'checkpoint-fixtures.ts'))});
+  const { someCheckpoint } = await import(${JSON.stringify(join(import.meta.dirname, 'checkpoint.fixture.ts'))});
   const store = new CheckpointStore(process.argv[1]);
   const start = ((await store.newest())?.step ?? 0) + 1;
   for (let step = start; ; step++) {

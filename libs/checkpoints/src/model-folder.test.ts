@@ -2,8 +2,8 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { floatTensor } from '@alphapo/base';
 import { openCheckpoint, writeShardedCheckpoint } from '@alphapo/safetensors';
-import { describeShared, sharedPath } from '../../../test/shared-data.ts';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { describeShared, sharedPath } from '../../../test/support/shared-data.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { writeModel } from './model-folder.ts';
 
 const CONFIG = '{\n  "model_type": "llama",\n  "rope_theta": 10000.0,\n  "torch_dtype": "bfloat16"\n}\n';

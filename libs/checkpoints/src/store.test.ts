@@ -3,8 +3,8 @@ import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'n
 import { join } from 'node:path';
 import { canonicalJson, type FloatTensors, sha256 } from '@alphapo/base';
 import { openSafetensors } from '@alphapo/safetensors';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
-import { someCheckpoint, someTensors } from './checkpoint-fixtures.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
+import { someCheckpoint, someTensors } from './checkpoint.fixture.ts';
 import { CheckpointStore } from './store.ts';
 
 async function newStore() {

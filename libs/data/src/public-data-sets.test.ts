@@ -1,4 +1,4 @@
-import { describeShared, sharedPath } from '../../../test/shared-data.ts';
+import { describeShared, sharedPath } from '../../../test/support/shared-data.ts';
 import { parsePreference, readRecords } from './index.ts';
 
 /** Records with the fields of public preference data, in words of our own. */

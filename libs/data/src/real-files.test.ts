@@ -1,4 +1,4 @@
-import { describeShared, sharedPath } from '../../../test/shared-data.ts';
+import { describeShared, sharedPath } from '../../../test/support/shared-data.ts';
 import { parsePreference, readRecords } from './index.ts';
 
 /** What becomes of every record of published preference data; `text`, `messages`: accepted, of this kind. */

@@ -1,4 +1,4 @@
-import { describeShared, sharedPath } from '../../../test/shared-data.ts';
+import { describeShared, sharedPath } from '../../../test/support/shared-data.ts';
 import { type ParsedPreference, parsePreference, readRecords, recordOf } from './index.ts';
 
 const FORMS: readonly (readonly [string, object])[] = [

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { describeShared, sharedPath } from '../../../test/shared-data.ts';
+import { describeShared, sharedPath } from '../../../test/support/shared-data.ts';
 import { parsePreference, type RecordReason, readRecords } from './index.ts';
 import { schemaFile, schemaText } from './schema-file.ts';
 

@@ -1,10 +1,10 @@
 import { seededRandom } from '@alphapo/base';
 import { DEFAULT_COMPUTE } from '@alphapo/contracts';
 import { freshLora, readModelDefinition } from '@alphapo/models';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { batchTotals } from './batch-totals.ts';
 import { Computer } from './compute.ts';
-import { tinyConfigs, writeTinyModel } from './model-fixture.ts';
+import { tinyConfigs, writeTinyModel } from './model.fixture.ts';
 
 const SIMPO = { kind: 'simpo', beta: 2, gamma: 0.5, labelSmoothing: 0 } as const;
 const pack = (computer: Computer) => computer.scorePack.bind(computer);

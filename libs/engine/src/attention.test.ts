@@ -1,9 +1,9 @@
 import { seededRandom } from '@alphapo/base';
 import type { TrainingMethod } from '@alphapo/contracts';
 import { freshLora } from '@alphapo/models';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { batchTotals } from './batch-totals.ts';
-import { tinyConfigs, writeTinyModel } from './model-fixture.ts';
+import { tinyConfigs, writeTinyModel } from './model.fixture.ts';
 import { batchFeeds, batchPairsFeed, pairFeeds, weightFeed } from './objective-feeds.ts';
 import { packRows } from './pack.ts';
 import { gradientProgram } from './program.ts';

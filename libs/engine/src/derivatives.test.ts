@@ -47,7 +47,7 @@ import {
   type Value,
   where,
 } from '@alphapo/graph';
-import { outputGradient, readGradient } from './gradient-fixture.ts';
+import { outputGradient, readGradient } from './gradient.fixture.ts';
 import { Session, type TensorData } from './session.ts';
 
 /** A function of float64 inputs with the shapes given, in which the operator under test has a part. */

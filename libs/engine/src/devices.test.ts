@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
-import { writeTinyModel } from './model-fixture.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
+import { writeTinyModel } from './model.fixture.ts';
 import { openEngine } from './worker-engine.ts';
 
 const CUDA_PROVIDER = join(

@@ -1,11 +1,11 @@
 import { type FloatTensors, floatTensor, seededRandom } from '@alphapo/base';
 import { DEFAULT_COMPUTE, type Objective } from '@alphapo/contracts';
 import { defaultLoraTargets, freshLora } from '@alphapo/models';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { batchTotals } from './batch-totals.ts';
 import type { Engine, PairTokens } from './engine.ts';
 import { lossScaleFeed } from './loss-scale.ts';
-import { writeTinyModel } from './model-fixture.ts';
+import { writeTinyModel } from './model.fixture.ts';
 import { ModelFolder } from './weights.ts';
 import { openEngine } from './worker-engine.ts';
 

@@ -1,5 +1,5 @@
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
-import { tinyConfigs, writeTinyModel } from './model-fixture.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
+import { tinyConfigs, writeTinyModel } from './model.fixture.ts';
 import { openEngine } from './worker-engine.ts';
 
 const CPU = { executionProvider: 'cpu', threads: 1 } as const;

@@ -1,6 +1,6 @@
 import { seededRandom } from '@alphapo/base';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
-import { writeTinyModel } from './model-fixture.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
+import { writeTinyModel } from './model.fixture.ts';
 import { groupRows, packLimits } from './pack.ts';
 import type { Row, RowChoice } from './row.ts';
 import { type Merging, ScoreQueue, type Share } from './score-queue.ts';

@@ -2,10 +2,10 @@ import { readdir } from 'node:fs/promises';
 import { floatTensor, seededRandom } from '@alphapo/base';
 import type { Dtype } from '@alphapo/contracts';
 import { openCheckpoint } from '@alphapo/safetensors';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { Computer } from './compute.ts';
 import type { PairTokens } from './engine.ts';
-import { tinyConfigs, tinyWeights, writeTinyModel } from './model-fixture.ts';
+import { tinyConfigs, tinyWeights, writeTinyModel } from './model.fixture.ts';
 import { ModelFolder } from './weights.ts';
 
 const CPU = { executionProvider: 'cpu', threads: 1 } as const;

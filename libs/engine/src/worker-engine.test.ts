@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { seededRandom } from '@alphapo/base';
 import { DEFAULT_COMPUTE } from '@alphapo/contracts';
 import { defaultLoraTargets, freshLora } from '@alphapo/models';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { batchTotals } from './batch-totals.ts';
 import type { Engine, PairOutcome, PairTokens } from './engine.ts';
-import { writeTinyModel } from './model-fixture.ts';
+import { writeTinyModel } from './model.fixture.ts';
 import { ModelFolder } from './weights.ts';
 import { type EngineOptions, openEngine } from './worker-engine.ts';
 

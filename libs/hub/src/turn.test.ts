@@ -4,7 +4,7 @@ import { mkdir, open, readdir, rm, stat, symlink, utimes, writeFile } from 'node
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { takeTurn } from './turn.ts';
 
 const FILE = '.alphapo-fetching';

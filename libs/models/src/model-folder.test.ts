@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { readModelDefinition } from './model-folder.ts';
 
 async function folderWith(config: string | Uint8Array): Promise<string> {

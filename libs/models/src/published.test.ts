@@ -1,5 +1,5 @@
 import { elementCount } from '@alphapo/base';
-import { publishedModels } from './published.ts';
+import { publishedModels } from './published.fixture.ts';
 import { modelFromConfig } from './registry.ts';
 
 test.each(Object.entries(publishedModels))('%s is accepted, with the parameters that it has', (_name, published) => {

@@ -1,6 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import { defaultLoraTargets } from './lora.ts';
-import { publishedModels } from './published.ts';
+import { publishedModels } from './published.fixture.ts';
 import { modelFromConfig } from './registry.ts';
 
 /** A published configuration of each architecture, with a vocabulary that tests can read. */

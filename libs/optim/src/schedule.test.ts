@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeShared, sharedPath } from '../../../test/shared-data.ts';
+import { describeShared, sharedPath } from '../../../test/support/shared-data.ts';
 import { learningRateAt, type Schedule } from './schedule.ts';
 
 function rates(schedule: Schedule, steps: number): number[] {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { OptimizerServiceClient } from '@alphapo/contracts';
 import { status } from '@grpc/grpc-js';
-import { type Authority, certificateAuthority } from '../../../test/certificates.ts';
+import { type Authority, certificateAuthority } from '../../../test/support/certificates.ts';
 import { connectionProblem } from './connection-problem.ts';
 import { callUnary, connect, type RpcSecurity } from './index.ts';
 import { serve } from './scorer.fixture.ts';

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { openCheckpoint } from './checkpoint-folder.ts';
 import { writeShardedCheckpoint } from './sharded-writer.ts';
 import { writeSafetensors } from './writer.ts';

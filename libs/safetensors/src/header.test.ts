@@ -1,8 +1,8 @@
 import { symlink, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { openSafetensors } from './checkpoint-folder.ts';
-import { f32, fileOf } from './file-fixtures.ts';
+import { f32, fileOf } from './file.fixture.ts';
 
 const data = new Uint8Array(16);
 

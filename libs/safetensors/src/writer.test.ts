@@ -1,7 +1,7 @@
 import { chmod, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256 } from '@alphapo/base';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { openSafetensors } from './checkpoint-folder.ts';
 import { encodeFloats } from './float-elements.ts';
 import { type TensorToWrite, writeSafetensors } from './writer.ts';

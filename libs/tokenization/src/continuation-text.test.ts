@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describeShared, sharedPath } from '../../../test/shared-data.ts';
+import { describeShared, sharedPath } from '../../../test/support/shared-data.ts';
 import { byteTokenizer } from './byte-tokenizer.fixture.ts';
 import { ContinuationText } from './continuation-text.ts';
 import { openQwen, tokenizerPath } from './real-tokenizers.fixture.ts';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { openTokenizer, TokenizerPool } from './index.ts';
 
 const LENGTHS = { maxLength: 8, maxPromptLength: 4 };

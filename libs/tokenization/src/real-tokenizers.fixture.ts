@@ -1,8 +1,8 @@
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { sharedPath } from '../../../test/shared-data.ts';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { sharedPath } from '../../../test/support/shared-data.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { openTokenizer, type Tokenizer } from './tokenizer.ts';
 
 /** The path of a real tokenizer's folder or of test vectors. */

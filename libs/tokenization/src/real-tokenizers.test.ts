@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Message } from '@alphapo/data';
-import { describeShared } from '../../../test/shared-data.ts';
+import { describeShared } from '../../../test/support/shared-data.ts';
 import { JinjaTemplate } from './chat-template.ts';
 import { openTokenizer, type Tokenizer } from './index.ts';
 import { openQwen, tokenizerPath } from './real-tokenizers.fixture.ts';

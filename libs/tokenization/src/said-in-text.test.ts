@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Json, Message, Preference } from '@alphapo/data';
-import { describeShared, sharedPath } from '../../../test/shared-data.ts';
+import { describeShared, sharedPath } from '../../../test/support/shared-data.ts';
 import { byteTokenizer } from './byte-tokenizer.fixture.ts';
 import { tokenizePreference } from './index.ts';
 

@@ -1,5 +1,5 @@
 import { parsePreference, readRecords } from '@alphapo/data';
-import { describeShared, sharedPath } from '../../../test/shared-data.ts';
+import { describeShared, sharedPath } from '../../../test/support/shared-data.ts';
 import { byteTokenizer } from './byte-tokenizer.fixture.ts';
 import { openTokenizer, type Tokenizer, tokenizePreference } from './index.ts';
 import { openQwen, tokenizerPath } from './real-tokenizers.fixture.ts';

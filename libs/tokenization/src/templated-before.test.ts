@@ -1,6 +1,6 @@
 import type { Preference } from '@alphapo/data';
 import fc from 'fast-check';
-import { describeShared, sharedPath } from '../../../test/shared-data.ts';
+import { describeShared, sharedPath } from '../../../test/support/shared-data.ts';
 import { byteTokenizer } from './byte-tokenizer.fixture.ts';
 import { openTokenizer, type Tokenizer, tokenizePreference } from './index.ts';
 import { tokenizerPath } from './real-tokenizers.fixture.ts';

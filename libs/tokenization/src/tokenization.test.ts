@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { describeShared, sharedPath } from '../../../test/shared-data.ts';
+import { describeShared, sharedPath } from '../../../test/support/shared-data.ts';
 import { byteTokenizer } from './byte-tokenizer.fixture.ts';
 import { BYTE_VOCABULARY_SIZE, openTokenizer, tokenizePreference, tokenizeResponse } from './index.ts';
 

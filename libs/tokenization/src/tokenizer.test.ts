@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { temporaryFolder } from '../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
 import { byteTokenizer } from './byte-tokenizer.fixture.ts';
 import { openTokenizer, writeByteTokenizer } from './index.ts';
 

@@ -1,5 +1,5 @@
 import { serveMetrics } from '@alphapo/telemetry';
-import { pairs, silent, smallModel, startRun } from '../../../test/integration/services-fixture.ts';
+import { pairs, silent, smallModel, startRun } from '../../../test/integration/services.fixture.ts';
 import { optimizerMetrics } from './metrics.ts';
 
 test('skipped steps and scorers that fail at shards are counted', async () => {

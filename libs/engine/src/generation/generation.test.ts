@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { type FloatTensor, floatTensor, seededRandom } from '@alphapo/base';
 import type { TrainingMethod } from '@alphapo/contracts';
 import { loraFactors, modelFromConfig } from '@alphapo/models';
-import { temporaryFolder } from '../../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../../test/support/temporary-folder.ts';
 import type { Engine } from '../engine.ts';
-import { tinyConfigs, writeTinyModel } from '../model-fixture.ts';
+import { tinyConfigs, writeTinyModel } from '../model.fixture.ts';
 import { openEngine } from '../worker-engine.ts';
 import type { GenerationRequest } from './sequence.ts';
 

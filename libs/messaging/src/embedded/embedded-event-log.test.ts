@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { numbered, text, until, valuesOf } from '../../../../test/integration/messaging-contract.ts';
-import { temporaryFolder } from '../../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../../test/support/temporary-folder.ts';
 import { Database } from './database.ts';
 import { openEmbeddedEventLog } from './embedded-event-log.ts';
 import { openSession } from './session.ts';

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { ScorerServiceClient } from '@alphapo/contracts';
 import { createLogger } from '@alphapo/telemetry';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
-import { type Authority, certificateAuthority } from '../../../../test/certificates.ts';
+import { type Authority, certificateAuthority } from '../../../../test/support/certificates.ts';
 import { callServerStream, callUnary, connect } from '../client.ts';
 import { HealthClient } from '../health-client.ts';
 import { GRADIENT, SCORE, SOON, serve } from '../scorer.fixture.ts';

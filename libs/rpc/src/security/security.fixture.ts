@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '@alphapo/telemetry';
 import { createLogger } from '@alphapo/telemetry';
-import { type Authority, type Identity, writeIdentity } from '../../../../test/certificates.ts';
-import { temporaryFolder } from '../../../../test/temporary-folder.ts';
+import { type Authority, type Identity, writeIdentity } from '../../../../test/support/certificates.ts';
+import { temporaryFolder } from '../../../../test/support/temporary-folder.ts';
 import { RpcSecurity } from './rpc-security.ts';
 
 /** Security as services get it: environment variables that name files. */

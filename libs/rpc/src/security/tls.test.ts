@@ -1,7 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { ScorerServiceClient } from '@alphapo/contracts';
-import { type Authority, certificateAuthority } from '../../../../test/certificates.ts';
+import { type Authority, certificateAuthority } from '../../../../test/support/certificates.ts';
 import { callUnary, connect } from '../client.ts';
 import { HealthClient } from '../health-client.ts';
 import { SCORE, SOON, serve } from '../scorer.fixture.ts';

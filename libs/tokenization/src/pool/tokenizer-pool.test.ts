@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { temporaryFolder } from '../../../../test/temporary-folder.ts';
+import { temporaryFolder } from '../../../../test/support/temporary-folder.ts';
 import { writeByteTokenizer } from '../byte-tokenizer.ts';
 import { openTokenizer, tokenizePreference } from '../index.ts';
 import type { ProcessLimits } from './limits.ts';

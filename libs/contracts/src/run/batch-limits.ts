@@ -1,0 +1,38 @@
+import { settingError } from '../setting-names.ts';
+import { MAX_RECORD_BYTES } from '../topics/topics.ts';
+
+/** Pairs of one shard: a scorer holds their results and tokens until the gradient is sent. */
+export const MAX_SHARD_PAIRS = 4096;
+
+/** A token id of less than 2^21, as it is encoded. */
+const TOKEN_BYTES = 3;
+/** A pair without its tokens: an id of 1,000 characters, offsets, lengths, and what was cut off. */
+const PAIR_BYTES = 3_000 + 64;
+/** A batch, or the request for its gradient, without the pairs. */
+const BATCH_BYTES = 16 * 1024;
+
+/**
+ * Refuses batches that could become larger than a record, or shards that no scorer takes, however long the pairs will be:
+ * the tokenizer or the scorer would find out in the middle of a run. Errors: INVALID_SETTING.
+ */
+export function checkBatch(
+  { pairs, shards }: { readonly pairs: number; readonly shards: number },
+  maxLength: number,
+): void {
+  const shardPairs = Math.ceil(pairs / shards);
+  if (shardPairs > MAX_SHARD_PAIRS) {
+    settingError(
+      'batchSize',
+      `${pairs} pairs in ${shards} shards are ${shardPairs} each, and a scorer takes ${MAX_SHARD_PAIRS}: lower it, or raise shards to ${Math.ceil(pairs / MAX_SHARD_PAIRS)}`,
+    );
+  }
+  const longestPair = PAIR_BYTES + 2 * maxLength * TOKEN_BYTES;
+  const most = Math.floor((MAX_RECORD_BYTES - BATCH_BYTES) / longestPair);
+  if (pairs <= most) return;
+  if (most === 0)
+    settingError('maxLength', `a pair of two sequences of ${maxLength} tokens has no room in a record: lower it`);
+  settingError(
+    'batchSize',
+    `${pairs} pairs of two sequences of ${maxLength} tokens (max-length) can have more than the ${MAX_RECORD_BYTES} bytes of a record: lower it to ${most}, or lower max-length`,
+  );
+}
