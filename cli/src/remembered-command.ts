@@ -5,7 +5,7 @@ import { parseRunSettings, type RunSettings, readSettingsFile, runSettingsSchema
 import type { Command } from 'commander';
 import { fileOptionsOf, flagOf, optionsInFile } from './config-options.ts';
 import { type GivenSettings, withOptions } from './settings.ts';
-import { type GivenCommand, runIdentityOf } from './training/run-folder.ts';
+import { type GivenCommand, runIdentityOf } from './training/run-identity.ts';
 
 /** How this time differs from the time before; nothing that a run is made of. */
 const NOT_REMEMBERED = ['resume', 'out', 'logLevel'];

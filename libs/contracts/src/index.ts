@@ -23,7 +23,12 @@ export {
 export { objectiveSettings } from './objective/objective-settings.ts';
 export { objectiveFromWire, objectiveToWire } from './objective/objective-wire.ts';
 export { MAX_SHARD_PAIRS } from './run/batch-limits.ts';
-export { type Computation, computationOf, computationSchema, type ToldComputation } from './run/computation.ts';
+export {
+  type ComputeFingerprint,
+  computeFingerprintOf,
+  computeFingerprintSchema,
+  type ReportedFingerprint,
+} from './run/compute-fingerprint.ts';
 export {
   type ComputeSettings,
   computeSettingsSchema,

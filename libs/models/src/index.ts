@@ -6,7 +6,7 @@ export type {
   AttentionBlocks,
   AttentionParts,
   BlockPlaces,
-  Computation,
+  LayerContext,
   LinearLayer,
   ModelDefinition,
   PackInputs,
