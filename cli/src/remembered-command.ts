@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
-import { parseRunSettings, type RunSettings, readSettingsFile, runSettingsSchema } from '@alphapo/contracts';
+import { parseRunSettings, type RunSettings, runSettingsSchema } from '@alphapo/contracts';
+import { readSettingsFile } from '@alphapo/settings';
 import type { Command } from 'commander';
 import { fileOptionsOf, flagOf, optionsInFile } from './config-options.ts';
 import { type GivenSettings, withOptions } from './settings.ts';

@@ -90,7 +90,7 @@ describeKafka('tokenizers over a topic of several partitions', () => {
     const config = join(await temporaryFolder(), 'run.yaml');
     await writeFile(config, JSON.stringify({ batchSize: BATCH, steps: 10_000, maxLength: 64, maxPromptLength: 48 }));
     common = [
-      ...['--model', await smallModel(), '--config', config, '--brokers', broker.brokers.join(',')],
+      ...['--model', await smallModel(), '--run', config, '--brokers', broker.brokers.join(',')],
       ...['--address', '127.0.0.1:0', '--partitions', `${PARTITIONS}`, '--linger-ms', '300'],
       ...['--max-batches-ahead', '0'],
     ];

@@ -1,6 +1,4 @@
 export { descriptorSetFile } from './descriptor-set.ts';
-export { drainTimeSchema } from './drain-time.ts';
-export { parseEnvironment, readSecret, type SecretSource, secretSource } from './environment.ts';
 export { OPTIMIZER_UNAVAILABLE } from './error-reasons.ts';
 export * from './generated/alphapo/v1/events.ts';
 export * from './generated/alphapo/v1/optimizer.ts';
@@ -51,8 +49,6 @@ export {
 export {
   parseRunSettings,
   readRunSettings,
-  readSettingsFile,
-  type SettingsFile,
   TRAIN_ONLY_SETTINGS,
 } from './run/run-settings-file.ts';
 export {
@@ -64,8 +60,8 @@ export {
 } from './run/run-specification.ts';
 export { trainingMethodFromWire, trainingMethodToWire } from './run/training-method-wire.ts';
 export { type SkippedStep, type TrainingStep, trainingStepSchema } from './run/training-step.ts';
-export { camelCase, kebabCase } from './setting-names.ts';
 export { messageJson } from './topics/message-json.ts';
+export { runFileSettings, topicSettings } from './topics/topic-settings.ts';
 export {
   CONTROL_HEADER,
   type DeadLetter,
@@ -78,5 +74,3 @@ export {
   type Topics,
   topicsWithPrefix,
 } from './topics/topics.ts';
-export { readNumber, type WrittenNumber } from './written-number.ts';
-export { parseYaml } from './yaml.ts';

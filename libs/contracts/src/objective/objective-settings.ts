@@ -1,6 +1,6 @@
 import { unreachable } from '@alphapo/base';
+import { kebabCase, settingError } from '@alphapo/settings';
 import { z } from 'zod';
-import { kebabCase, settingError } from '../setting-names.ts';
 import type { NllTerm, Objective, ObjectiveKind } from './objective.ts';
 import { PRESETS, type Preset, type PresetName } from './presets.ts';
 

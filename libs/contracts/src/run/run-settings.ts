@@ -1,6 +1,6 @@
+import { kebabCase, settingError } from '@alphapo/settings';
 import { z } from 'zod';
 import { objectiveSettings, resolveObjective } from '../objective/objective-settings.ts';
-import { kebabCase, settingError } from '../setting-names.ts';
 import { checkBatch } from './batch-limits.ts';
 import { DEFAULT_PACK_TOKENS } from './compute-settings.ts';
 import { dtypeSchema } from './dtype.ts';
