@@ -57,7 +57,7 @@ describeSecured(`brokers that want TLS and a password${missing ? ` (skipped: ${m
       ['256', '512'].map((bits) => `SCRAM-SHA-${bits}=[name=${USER},password=${PASSWORD}]`),
     );
     brokers = { sasl: `127.0.0.1:${sasl}`, mutual: `127.0.0.1:${mutual}`, expired: `127.0.0.1:${past}` };
-  }, 360_000);
+  });
   afterAll(() => broker[Symbol.asyncDispose]());
 
   async function file(name: string, content: string): Promise<string> {

@@ -94,7 +94,7 @@ describeKafka('the event log on Kafka', () => {
     await until(() => followed === copied.length, 'the reader of the tail');
     tail.abort();
     await following;
-  }, 90_000);
+  });
 });
 
 async function feed(log: EventLog, topic: string, prefix: string): Promise<void> {

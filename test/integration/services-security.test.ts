@@ -91,4 +91,4 @@ test('a run over mutual TLS with tokens ends, is exported by whoever may, and by
   const told = JSON.stringify([optimizer, scorer, tokenizer].map(({ events, output }) => [events, output]));
   for (const token of Object.values(TOKENS)) expect(told).not.toContain(token);
   for (const service of [optimizer, scorer, tokenizer]) expect(await service.stop('SIGTERM')).toBe(0);
-}, 180_000);
+});

@@ -75,5 +75,5 @@ describeKafka('records with a token that the model has no embedding for', () => 
     await using verify = new ServiceProcess(['verify', ...where, '--json']);
     expect(await verify.exited()).toBe(0);
     expect(JSON.parse(verify.output)).toMatchObject({ verdict: 'clean', deadLetters: 2, steps: { steps: STEPS } });
-  }, 300_000);
+  });
 });
