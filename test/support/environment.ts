@@ -20,6 +20,7 @@ export default class SharedTypedArrays extends TestEnvironment {
       Int16Array,
       Uint32Array,
       Int32Array,
+      Float16Array,
       Float32Array,
       Float64Array,
       BigInt64Array,

@@ -1,3 +1,4 @@
+export { Backoff } from './backoff.ts';
 export { canonicalJson, sha256, sha256OfAll } from './digest.ts';
 export { AlphapoError, type ErrorCode, messageOf, printable, unreachable } from './errors.ts';
 export { formatHostAndPort, type HostAndPort, parseHostAndPort } from './host-and-port.ts';

@@ -1,4 +1,4 @@
-import { AlphapoError, messageOf } from '@alphapo/base';
+import { AlphapoError, Backoff, messageOf } from '@alphapo/base';
 import { type DescribeScorerResponse, ScorerServiceClient } from '@alphapo/contracts';
 import { type Connection, callUnary, connect, type RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
@@ -43,9 +43,9 @@ export class Scorer implements Disposable {
   #description: DescribeScorerResponse | undefined;
   /** On the clock of `performance`. */
   #retryAt = 0;
-  #failures = 0;
+  readonly #backoff = new Backoff(FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
   #wrongAnswers = 0;
-  #quarantines = 0;
+  readonly #quarantine = new Backoff(FIRST_QUARANTINE_MS, MAX_QUARANTINE_MS);
 
   constructor(address: string, logger: Logger, security: RpcSecurity | undefined) {
     this.address = address;
@@ -109,9 +109,9 @@ export class Scorer implements Disposable {
 
   succeeded(): void {
     if (this.#phase !== 'computing') return;
-    this.#failures = 0;
+    this.#backoff.succeeded();
     this.#wrongAnswers = 0;
-    this.#quarantines = 0;
+    this.#quarantine.succeeded();
     this.#become('ready');
   }
 
@@ -132,7 +132,7 @@ export class Scorer implements Disposable {
   }
 
   failed(error: unknown, place: ShardPlace | undefined = undefined): void {
-    const backoffMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures++);
+    const backoffMs = this.#backoff.failed();
     this.#setAside('backing-off', error, backoffMs);
     this.#logger.warn('scorer.failed', { scorer: this.address, ...place, retryMs: backoffMs, error });
   }
@@ -145,7 +145,7 @@ export class Scorer implements Disposable {
 
   /** Gives it no shards for a time, after which it is asked again. One more wrong answer puts it aside for longer. */
   quarantine(error: unknown, place: ShardPlace | undefined = undefined): void {
-    const quarantineMs = Math.min(MAX_QUARANTINE_MS, FIRST_QUARANTINE_MS * 2 ** this.#quarantines++);
+    const quarantineMs = this.#quarantine.failed();
     this.#wrongAnswers = MAX_WRONG_ANSWERS - 1;
     this.#setAside('quarantined', error, quarantineMs);
     this.#logger.error('scorer.quarantined', { scorer: this.address, ...place, retryMs: quarantineMs, error });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AlphapoError, messageOf, unlessAborted } from '@alphapo/base';
+import { AlphapoError, Backoff, messageOf, unlessAborted } from '@alphapo/base';
 import type Cluster from 'kafkajs/src/cluster/index.js';
 import errors from 'kafkajs/src/protocol/error.js';
 import fetchRequest from 'kafkajs/src/protocol/requests/fetch/v11/request.js';
@@ -58,7 +58,7 @@ export class Fetcher implements AsyncDisposable {
 
   /** Fetches, and tries again while brokers are away or hold it to a quota; undefined once the signal has aborted. */
   async fetch(position: Position, maxWaitMs: number, signal: AbortSignal): Promise<Fetched | undefined> {
-    let delayMs = RETRY_DELAY_MS;
+    const backoff = new Backoff(RETRY_DELAY_MS, MAX_RETRY_DELAY_MS);
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
         const fetched = await unlessAborted(this.#fetchOnce(position, maxWaitMs), signal);
@@ -70,8 +70,7 @@ export class Fetcher implements AsyncDisposable {
         const { topic, partition } = position;
         this.#clients.logger('warn', 'kafka.fetch_retried', { topic, partition, error: messageOf(error), attempt });
       }
-      await sleep(delayMs, undefined, { signal }).catch(() => {});
-      delayMs = Math.min(delayMs * 2, MAX_RETRY_DELAY_MS);
+      await sleep(backoff.failed(), undefined, { signal }).catch(() => {});
     }
     return undefined;
   }

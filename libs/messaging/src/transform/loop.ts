@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AlphapoError, messageOf } from '@alphapo/base';
+import { AlphapoError, Backoff, messageOf } from '@alphapo/base';
 import type { TransformOptions } from '../event-log.ts';
 import type { EventLogger } from '../logger.ts';
 import type { MembershipListener, TransformBackend } from './backend.ts';
@@ -74,20 +74,19 @@ async function keepMembership(
   { signal, stopped }: { readonly signal: AbortSignal; readonly stopped: Promise<void> },
   logger: EventLogger,
 ): Promise<void> {
-  let delayMs = RESTART_DELAY_MS;
+  const backoff = new Backoff(RESTART_DELAY_MS, MAX_RESTART_DELAY_MS);
   while (!signal.aborted) {
     try {
       const { promise: lost, reject } = Promise.withResolvers<never>();
       lost.catch(() => {});
       await using _membership = await backend.join({ assigned, lost: reject });
-      delayMs = RESTART_DELAY_MS;
+      backoff.succeeded();
       await Promise.race([lost, stopped]);
     } catch (error) {
       if (signal.aborted) return;
       if (!isPassing(error)) throw error;
       logger('warn', 'transform.membership_interrupted', { group, topic, error: messageOf(error) });
-      await sleep(delayMs, undefined, { signal }).catch(() => {});
-      delayMs = Math.min(delayMs * 2, MAX_RESTART_DELAY_MS);
+      await sleep(backoff.failed(), undefined, { signal }).catch(() => {});
     }
   }
 }
@@ -100,7 +99,7 @@ async function runPartition(
   signal: AbortSignal,
   logger: EventLogger,
 ): Promise<void> {
-  let delayMs = RESTART_DELAY_MS;
+  const backoff = new Backoff(RESTART_DELAY_MS, MAX_RESTART_DELAY_MS);
   while (!signal.aborted) {
     let task: SessionTask | undefined;
     try {
@@ -109,16 +108,15 @@ async function runPartition(
       task = new SessionTask(topic, partition, session, signal);
       logger('debug', 'transform.task_started', { group, topic, partition, offset: session.startOffset });
       await handle(task);
-      delayMs = RESTART_DELAY_MS;
+      backoff.succeeded();
     } catch (error) {
       if (signal.aborted) return;
       const cause = task === undefined ? error : task.interruption;
       if (cause === undefined || !isPassing(cause)) throw cause ?? error;
       logger('warn', 'transform.task_interrupted', { group, topic, partition, error: messageOf(cause) });
-      if (task?.progressed) delayMs = RESTART_DELAY_MS;
+      if (task?.progressed) backoff.succeeded();
     }
-    await sleep(delayMs, undefined, { signal }).catch(() => {});
-    delayMs = Math.min(delayMs * 2, MAX_RESTART_DELAY_MS);
+    await sleep(backoff.failed(), undefined, { signal }).catch(() => {});
   }
 }
 

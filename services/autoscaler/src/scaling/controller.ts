@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AlphapoError } from '@alphapo/base';
+import { AlphapoError, Backoff } from '@alphapo/base';
 import type { Logger } from '@alphapo/telemetry';
 import type { Leadership } from '../leadership/leader-election.ts';
 import { COMPONENTS, type Component, type WorkloadEvent, type WorkloadState, type Workloads } from '../workloads.ts';
@@ -26,19 +26,22 @@ const MAX_BACKOFF_MS = 30_000;
 export async function control(parts: ControllerParts, leadership: Leadership): Promise<void> {
   const { pollMs, logger } = parts;
   const round = new Rounds(parts, leadership);
+  const backoff = new Backoff(pollMs, MAX_BACKOFF_MS);
   let failures = 0;
   scalingMetrics.leads(true);
   while (!leadership.signal.aborted) {
+    let waitMs = pollMs;
     try {
       await round.run();
       failures = 0;
+      backoff.succeeded();
     } catch (error) {
       if (leadership.signal.aborted) break;
       failures++;
+      waitMs = backoff.failed();
       scalingMetrics.failed();
       logger.warn('round.failed', { failures, error });
     }
-    const waitMs = failures === 0 ? pollMs : Math.min(MAX_BACKOFF_MS, pollMs * 2 ** (failures - 1));
     await sleep(waitMs, undefined, { signal: leadership.signal }).catch(() => {});
   }
   scalingMetrics.leads(false);
