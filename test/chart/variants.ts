@@ -9,6 +9,10 @@ export const COMMIT = 'c0ffee'.padEnd(40, '0');
 export const VARIANTS: readonly [name: string, values: Values, files: readonly string[]][] = [
   ['minimal', {}, []],
   ['GPU', {}, ['values-gpu.yaml']],
+  ...['gpu-24gb', 'mistral-7b-two-a100', 'llama-3-8b-external-kafka'].map(
+    (name) => [name, {}, [`examples/${name}.yaml`]] as [string, Values, string[]],
+  ),
+  ['laptop', { kafka: { brokers: [] } }, ['examples/laptop.yaml']],
   ['trial', { kafka: { brokers: [], trial: { enabled: true } } }, ['values-trial.yaml']],
   ['mutual TLS and tokens', { tls: { mode: 'mutual' }, access: { enabled: true }, autoscaling: { mode: 'none' } }, []],
   [
