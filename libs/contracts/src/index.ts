@@ -10,10 +10,9 @@ export * from './generated/alphapo/v1/scorer.ts';
 export { DataType as WireDataType, TensorChunk } from './generated/alphapo/v1/tensor.ts';
 export * from './generated/alphapo/v1/tokenizer.ts';
 export * as keda from './generated/externalscaler/externalscaler.ts';
+export type { NllAverage } from './objective/kinds/fields.ts';
 export {
   averagesOverTokens,
-  type NllAverage,
-  type NllTerm,
   needsReference,
   type Objective,
   type ObjectiveKind,
@@ -22,6 +21,7 @@ export {
 } from './objective/objective.ts';
 export { objectiveSettings } from './objective/objective-settings.ts';
 export { objectiveFromWire, objectiveToWire } from './objective/objective-wire.ts';
+export { REFERENCE_OBJECTIVES } from './objective/setting-texts.ts';
 export { MAX_SHARD_PAIRS } from './run/batch-limits.ts';
 export { type Computation, computationOf, computationSchema, type ToldComputation } from './run/computation.ts';
 export {
