@@ -53,10 +53,12 @@ function settingOption(key: string): Option {
   return new Option(`${flag} <number>`, description);
 }
 
-/** The values stand in the flag where they fit there. */
+/** The values stand in the flag where they fit there, unless the description names them. */
 function enumFlag(flag: string, values: readonly (string | number)[], description: string): [string, string] {
   const inFlag = `${flag} <${values.join('|')}>`;
-  return inFlag.length <= MAX_FLAG ? [inFlag, description] : [`${flag} <name>`, `${description}: ${values.join(', ')}`];
+  if (inFlag.length <= MAX_FLAG) return [inFlag, description];
+  const isNamed = values.every((value) => description.includes(`${value}:`));
+  return [`${flag} <name>`, isNamed ? description : `${description}: ${values.join(', ')}`];
 }
 
 function unwrap(schema: z.ZodType): { inner: z.ZodType; defaultValue: unknown } {

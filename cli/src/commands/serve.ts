@@ -1,3 +1,4 @@
+import { REFERENCE_OBJECTIVES } from '@alphapo/contracts';
 import { runOptimizer } from '@alphapo/optimizer';
 import { runScorer } from '@alphapo/scorer';
 import { createLogger, endSoon, runUntilSignal } from '@alphapo/telemetry';
@@ -41,7 +42,7 @@ const RUN: EnvironmentOption = [
 const REFERENCE: EnvironmentOption = [
   '--reference-model <folder>',
   'ALPHAPO_REFERENCE_MODEL',
-  'model that dpo, ipo and hinge compare with, the same for optimizer and scorers; without it: the model',
+  `model that ${REFERENCE_OBJECTIVES} compare with, the same for optimizer and scorers; without it: the model`,
 ];
 const TEMPLATE: EnvironmentOption = ['--chat-template <name>', 'ALPHAPO_CHAT_TEMPLATE', CHAT_TEMPLATE_CHOICES];
 

@@ -57,6 +57,7 @@ export {
   type TrainingMethod,
   trainingMethodSchema,
 } from './run/run-specification.ts';
+export { type RunStateName, runStateFromWire, runStateToWire } from './run/run-state.ts';
 export { trainingMethodFromWire, trainingMethodToWire } from './run/training-method-wire.ts';
 export { type SkippedStep, type TrainingStep, trainingStepSchema } from './run/training-step.ts';
 export { camelCase, kebabCase } from './setting-names.ts';

@@ -4,6 +4,7 @@ import {
   type Adjustment,
   drainTimeSchema,
   parseEnvironment,
+  REFERENCE_OBJECTIVES,
   readRunSettings,
   resolveRun,
   topicsWithPrefix,
@@ -18,7 +19,7 @@ const environmentSchema = z.object({
   ALPHAPO_REFERENCE_MODEL: z
     .string()
     .optional()
-    .describe('folder of the model that dpo, ipo and hinge compare with, the same for optimizer and scorers'),
+    .describe(`folder of the model that ${REFERENCE_OBJECTIVES} compare with, the same for optimizer and scorers`),
   ALPHAPO_MODEL_NAME: z
     .string()
     .min(1)

@@ -1,4 +1,10 @@
-import { drainTimeSchema, dtypeSchema, executionProviderSchema, parseEnvironment } from '@alphapo/contracts';
+import {
+  drainTimeSchema,
+  dtypeSchema,
+  executionProviderSchema,
+  parseEnvironment,
+  REFERENCE_OBJECTIVES,
+} from '@alphapo/contracts';
 import { DEFAULT_SCORING } from '@alphapo/engine';
 import { CHAT_TEMPLATE_CHOICES } from '@alphapo/tokenization';
 import { z } from 'zod';
@@ -12,7 +18,7 @@ const environmentSchema = z.object({
   ALPHAPO_REFERENCE_MODEL: z
     .string()
     .optional()
-    .describe('folder of the model that dpo, ipo and hinge compare with, the same for optimizer and scorers'),
+    .describe(`folder of the model that ${REFERENCE_OBJECTIVES} compare with, the same for optimizer and scorers`),
   ALPHAPO_ADDRESS: z.string().default('0.0.0.0:50052').describe('host and port to listen on'),
   ALPHAPO_DRAIN_SECONDS: drainTimeSchema,
   ALPHAPO_OPTIMIZER: z.string().optional().describe('host and port of the optimizer'),

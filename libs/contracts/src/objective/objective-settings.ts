@@ -28,7 +28,7 @@ export const objectiveSettings = {
   objective: z
     .enum(OBJECTIVE_KINDS)
     .optional()
-    .describe(`what training minimizes: ${summariesText()} (default: ${DEFAULT_KIND})`),
+    .describe(`what training minimizes (default: ${DEFAULT_KIND}). ${summariesText()}`),
   ...(Object.fromEntries(
     PARAMETERS.map((key) => [key, objectiveParameters[key].optional().describe(parameterText(key))]),
   ) as unknown as { readonly [K in Parameter]: z.ZodOptional<(typeof objectiveParameters)[K]> }),
@@ -49,8 +49,8 @@ export function resolveObjective(settings: Settings): { readonly objective: Obje
     if (taken.includes(key)) continue;
     settingError(key, `the objective ${kind} does not take it; it takes ${taken.map(kebabCase).join(', ')}`);
   }
-  requireNoContradiction(given, defaults);
   const { learningRate: presetRate = learningRate, ...recipe } = preset ?? {};
+  requireNoContradiction(given, { ...defaults, ...recipe });
   const objective = { kind, ...resolve({ ...defaults, ...recipe, ...given }) } as Objective;
   return { objective, learningRate: presetRate };
 }

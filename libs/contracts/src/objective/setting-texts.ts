@@ -29,9 +29,9 @@ export function parameterText(key: Parameter): string {
 /** The peak learning rates of the recipes. */
 export const learningRatesText = (): string => defaultsText(OBJECTIVE_KINDS, (kind) => recordOf(kind).learningRate);
 
-/** What the objectives are: "sft (the likelihood of chosen alone)". */
+/** What the objectives are: "dpo: log-ratios to a reference; …". */
 export const summariesText = (): string =>
-  OBJECTIVE_KINDS.map((kind) => `${kind} (${recordOf(kind).summary})`).join(', ');
+  OBJECTIVE_KINDS.map((kind) => `${kind}: ${recordOf(kind).summary}`).join('; ');
 
 /** The default of most objectives, then those of others: "0.1; alphapo and simpo 2.5". */
 function defaultsText(

@@ -23,7 +23,7 @@ export const runSettingsSchema = z.strictObject({
     .positive()
     .optional()
     .describe(
-      `peak learning rate (default: ${learningRatesText()} for all weights; ${LORA_RATE_FACTOR} times that for LoRA)`,
+      `peak learning rate (default for all weights: ${learningRatesText()}; for LoRA ${LORA_RATE_FACTOR} times that)`,
     ),
   batchSize: z
     .int()

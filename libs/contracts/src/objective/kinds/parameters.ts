@@ -17,7 +17,7 @@ export const objectiveParameters = {
   nllWeight: z.number().nonnegative().describe('weight of the negative log-likelihood of the chosen responses'),
   nllAverage: z
     .enum(['tokens', 'pairs'])
-    .describe('average that likelihood over the tokens of the batch, or within each pair first'),
+    .describe('average the likelihood of the chosen responses over the tokens of the batch, or within each pair first'),
 } as const;
 
 export type ObjectiveParameters = {
