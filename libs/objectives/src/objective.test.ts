@@ -93,7 +93,7 @@ const somePairs = fc.array(fc.record({ chosen: someResponse, rejected: someRespo
 });
 
 /** A session is made for each. */
-const FEW = { numRuns: 4 };
+const FEW = { numRuns: 8 };
 
 test.each(kinds)('any %s of any batch is its formula', async (_kind, objectives) => {
   await fc.assert(
