@@ -1,6 +1,7 @@
 /** Dependencies point one way, packages are entered by their index, third-party libraries by one door each. */
 const LAYERS = [
   ['base'],
+  ['settings'],
   ['contracts'],
   ['safetensors', 'telemetry', 'optim', 'graph', 'data', 'messaging', 'hub'],
   ['rpc', 'tokenization', 'objectives', 'models', 'checkpoints'],
@@ -34,7 +35,7 @@ const doorRules = [
   ['@kubernetes/client-node', '^services/autoscaler/src/kubernetes/'],
   ['commander', '^cli/'],
   ['cli-progress', '^cli/'],
-  ['yaml', '^(libs/contracts|charts/tools)/'],
+  ['yaml', '^(libs/settings|charts/tools)/'],
   ['csv-parse', '^libs/data/src/reading/delimited\\.ts$'],
   ['hyparquet/', '^libs/data/src/reading/parquet'],
 ].map(([library, door]) => ({
@@ -68,7 +69,10 @@ module.exports = {
       name: 'tests-and-benchmarks-enter-by-a-door',
       severity: 'error',
       from: { path: '^(test|bench|charts)/' },
-      to: { path: '^(?:(?:libs|services)/[^/]+|cli)/src/', pathNot: '/src/(index|testing)\\.ts$|\\.fixture\\.ts$' },
+      to: {
+        path: '^(?:(?:libs|services)/[^/]+|cli)/src/',
+        pathNot: '/src/(index|settings|testing)\\.ts$|\\.fixture\\.ts$',
+      },
     },
     {
       name: 'benchmarks-use-no-tests',
@@ -86,7 +90,7 @@ module.exports = {
       name: 'packages-are-entered-by-their-index',
       severity: 'error',
       from: { path: '^((?:libs|services)/[^/]+|cli)/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^(?:libs|services)/[^/]+/src/', pathNot: ['^$1/', '/src/index\\.ts$'] },
+      to: { path: '^(?:libs|services)/[^/]+/src/', pathNot: ['^$1/', '/src/(index|settings)\\.ts$'] },
     },
     ...layerRules,
     ...doorRules,

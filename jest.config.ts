@@ -8,9 +8,11 @@ const config: Config = {
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '\\.slow\\.test\\.ts$'],
   // Some wait for several processes: a machine that is busy with other work takes minutes where an idle one takes seconds.
-  testTimeout: 240_000,
+  testTimeout: 600_000,
   // Each worker runs ONNX Runtime threads of its own; two fill a small machine.
   maxWorkers: 2,
+  // Modules of finished files stay in a worker's memory: it is replaced before that fills the machine.
+  workerIdleMemoryLimit: '1GB',
 };
 
 export default config;

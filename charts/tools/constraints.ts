@@ -1,4 +1,4 @@
-import { orAsText, type Schema } from './number-text.ts';
+import type { Schema } from './number-text.ts';
 
 /** What values must be beyond the type of their defaults, as JSON Schema. */
 
@@ -75,29 +75,15 @@ const CONSTRAINTS: readonly (readonly [pattern: string, schema: Schema])[] = [
   ['maxReplicas', positive],
   ['pollSeconds', positive],
   ['targetCPUPercent', share],
-  ['builtin.recordsPerTokenizer', positive],
-  ['builtin.shardsPerScorer', positive],
-  ['builtin.callsPerScorer', positive],
-  ['builtin.waitingCalls', positive],
-  ['builtin.callWaitSeconds', positive],
   ['keda.namespace', { type: 'string', minLength: 1 }],
   ['tokenizer.image', imageOverride],
   ['scorer.image', imageOverride],
   ['optimizer.image', imageOverride],
   ['autoscaler.image', imageOverride],
-  ['tokenizer.processes', positive],
-  ['tokenizer.ignoreFields', { type: 'array', items: { type: 'string', pattern: '^[^,]+$' } }],
-  ['tokenizer.lingerSeconds', orAsText({ type: 'number', minimum: 0 })],
   ['scorer.device', { type: 'string', pattern: '^(cpu|cuda|webgpu)$' }],
-  ['scorer.threads', positive],
   ['scorer.gpu.resource', { type: 'string', pattern: '^[a-z0-9.-]+/[A-Za-z0-9._-]+$' }],
   ['scorer.gpu.count', { type: 'integer', minimum: 0, maximum: 1 }],
-  ['scorer.scoreLingerMs', orAsText({ type: 'number', minimum: 0, maximum: 1000 }, { orEmpty: true })],
   ['optimizer.replicas', { type: 'integer', minimum: 0, maximum: 1 }],
-  ['optimizer.checkpointEvery', positive],
-  ['optimizer.checkpointsKept', positive],
-  ['optimizer.shardTimeoutSeconds', positive],
-  ['optimizer.saveDtype', { type: 'string', enum: ['', 'float32', 'bfloat16', 'float16'] }],
   [
     'persistence.accessModes',
     {

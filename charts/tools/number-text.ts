@@ -5,12 +5,11 @@ const EXPONENT = '([eE][-+]?[0-9]{1,3})?';
 
 /**
  * The schema of a number, which may also be given as text: Helm hands over `--set a=0.5` as text, and `--set-string a=3` too. A schema of
- * anything else is returned as it is. `orEmpty`: empty text is allowed as well.
+ * anything else is returned as it is.
  */
-export function orAsText(schema: Schema, { orEmpty = false } = {}): Schema {
+export function orAsText(schema: Schema): Schema {
   if (schema.type !== 'number' && schema.type !== 'integer') return schema;
-  const text = patternOf(schema);
-  return { ...schema, type: [schema.type, 'string'], pattern: orEmpty ? `^(${text})?$` : `^${text}$` };
+  return { ...schema, type: [schema.type, 'string'], pattern: `^${patternOf(schema)}$` };
 }
 
 /** Texts of the numbers that a schema allows. Bounds other than 0 and 1 are left to whoever reads the number. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SERVICE_SETTINGS } from './service-settings.ts';
 import { CHART, type ChartValue, readValues } from './values.ts';
 
 /** README.md of the chart: an introduction that people write, and a table of all values that values.yaml comes to. */
@@ -17,12 +18,27 @@ export function readme(): string {
 }
 
 function section(value: ChartValue): string {
-  const rows = leaves(value).map(
-    ({ path, default: initial, description }) => `| \`${path}\` | ${shown(initial)} | ${cell(description)} |`,
-  );
+  const rows = leaves(value)
+    .flatMap(rowsOf)
+    .map(({ path, default: initial, description }) => `| \`${path}\` | ${shown(initial)} | ${cell(description)} |`);
   const heading = `### ${value.key}\n\n${value.children === undefined || value.description === '' ? '' : `${value.description}\n\n`}`;
   return `${heading}| value | default | |\n|---|---|---|\n${rows.join('\n')}\n`;
 }
+
+/** A value, and below the settings of a service each of them by itself. */
+function rowsOf(value: ChartValue): Pick<ChartValue, 'path' | 'default' | 'description'>[] {
+  const settings = Object.entries(SERVICE_SETTINGS.get(value.path) ?? {}).map(
+    ([key, { description, default: initial }]) => ({
+      path: `${value.path}.${key}`,
+      default: initial ?? '',
+      description: sentence(String(description)),
+    }),
+  );
+  return [value, ...settings];
+}
+
+/** Descriptions of settings are phrases; those of values are sentences. */
+const sentence = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 function leaves(value: ChartValue): ChartValue[] {
   return value.children === undefined ? [value] : value.children.flatMap(leaves);

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { kebabCase, runSettingsSchema } from '@alphapo/contracts';
+import { runSettingsSchema } from '@alphapo/contracts';
+import { kebabCase } from '@alphapo/settings';
 import { z } from 'zod';
 import { constraintOf } from './constraints.ts';
 import { orAsText, type Schema } from './number-text.ts';
+import { SERVICE_SETTINGS } from './service-settings.ts';
 import { CHART, type ChartValue, readValues } from './values.ts';
 
 /** values.schema.json: nothing is allowed that values.yaml does not have, and `policy` is the settings of a run. */
@@ -32,6 +34,8 @@ function objectOf(values: readonly ChartValue[]): Schema {
 function schemaOf({ path, description, default: initial, children }: ChartValue): Schema {
   const described = description === '' ? {} : { description };
   if (path === 'policy') return { ...described, ...policySchema() };
+  const settings = SERVICE_SETTINGS.get(path);
+  if (settings !== undefined) return { ...described, ...settingsSchema(settings) };
   if (children !== undefined) return { ...described, ...objectOf(children) };
   return { ...described, ...(constraintOf(path) ?? typeOf(path, initial)) };
 }
@@ -45,10 +49,15 @@ function typeOf(path: string, initial: unknown): Schema {
 
 /** The settings of a run in both spellings that the command line's YAML takes. */
 function policySchema(): Schema {
-  const { properties } = z.toJSONSchema(runSettingsSchema, { target: 'draft-7', io: 'input' });
-  const spelled = Object.entries(properties ?? {}).flatMap(([key, schema]) => {
-    const { default: _, ...setting } = schema as Schema;
-    return [...new Set([kebabCase(key), key])].map((spelling) => [spelling, orAsText(setting)] as const);
-  });
-  return { type: 'object', additionalProperties: false, properties: Object.fromEntries(spelled) };
+  const { properties = {} } = z.toJSONSchema(runSettingsSchema, { target: 'draft-7', io: 'input' });
+  const spelled = Object.entries(properties as Readonly<Record<string, Schema>>).flatMap(([key, setting]) =>
+    [...new Set([kebabCase(key), key])].map((spelling) => [spelling, setting] as const),
+  );
+  return settingsSchema(Object.fromEntries(spelled));
+}
+
+/** Defaults are the service's, not the chart's: Helm must not fill them in. */
+function settingsSchema(settings: Readonly<Record<string, Schema>>): Schema {
+  const properties = Object.entries(settings).map(([key, { default: _, ...setting }]) => [key, orAsText(setting)]);
+  return { type: 'object', additionalProperties: false, properties: Object.fromEntries(properties) };
 }

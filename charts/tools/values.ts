@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMap, isScalar, parseDocument, type YAMLMap } from 'yaml';
 import { constraintOf } from './constraints.ts';
+import { SERVICE_SETTINGS } from './service-settings.ts';
 
 /** Folder of the chart. */
 export const CHART = join(import.meta.dirname, '../alphapo');
@@ -32,7 +33,7 @@ function valuesOf(map: YAMLMap, above: string): ChartValue[] {
     const comment =
       (isScalar(pair.key) && pair.key.commentBefore) || (index === 0 ? map.commentBefore : undefined) || '';
     const description = comment.replace(/\s*\n\s*/g, ' ').trim();
-    const whole = path === 'policy' || constraintOf(path) !== undefined;
+    const whole = path === 'policy' || SERVICE_SETTINGS.has(path) || constraintOf(path) !== undefined;
     const children =
       !whole && isMap(pair.value) && pair.value.items.length > 0 ? valuesOf(pair.value, path) : undefined;
     if (children === undefined && description === '') throw new Error(`values.yaml: ${path} has no comment`);

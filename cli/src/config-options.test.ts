@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readSettingsFile, TRAIN_ONLY_SETTINGS } from '@alphapo/contracts';
+import { TRAIN_ONLY_SETTINGS } from '@alphapo/contracts';
+import { readSettingsFile } from '@alphapo/settings';
 import { temporaryFolder } from '../../test/support/temporary-folder.ts';
 import { trainCommand } from './commands/train.ts';
 import { fileOptionsOf, optionsInFile } from './config-options.ts';

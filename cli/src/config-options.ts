@@ -1,4 +1,5 @@
-import { kebabCase, runSettingsSchema, type SettingsFile } from '@alphapo/contracts';
+import { runSettingsSchema } from '@alphapo/contracts';
+import { kebabCase, type SettingsFile } from '@alphapo/settings';
 import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { parserOf } from './command-errors.ts';
 

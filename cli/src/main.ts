@@ -63,11 +63,6 @@ export function alphapoProgram(): Command {
 
 /** The `alphapo` program: errors are one line on standard error, and exit code 1; 130 after Ctrl-C. */
 export async function main(argv: readonly string[]): Promise<void> {
-  // Whoever reads our output may stop reading (`alphapo watch … | head`): that is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
   try {
     await alphapoProgram().parseAsync(argv);
   } catch (error) {
@@ -77,6 +72,11 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 /** The process of the program: whatever fails in it is reported in one way. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
+  // Whoever reads our output may stop reading (`alphapo watch … | head`): that is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
   process.on('uncaughtException', (error) => {
     reportFailure(error, argv);
     process.exit();

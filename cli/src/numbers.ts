@@ -1,4 +1,4 @@
-import { readNumber } from '@alphapo/contracts';
+import { readNumber } from '@alphapo/settings';
 import { InvalidArgumentError } from 'commander';
 
 /** Parsers of numbers for the command line; the caller says which option was wrong. */

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
-import { parseRunSettings, type RunSettings, readSettingsFile, runSettingsSchema } from '@alphapo/contracts';
+import { parseRunSettings, type RunSettings, runSettingsSchema } from '@alphapo/contracts';
+import { readSettingsFile } from '@alphapo/settings';
 import type { Command } from 'commander';
 import { fileOptionsOf, flagOf, optionsInFile } from './config-options.ts';
 import { type GivenSettings, withOptions } from './settings.ts';
-import { type GivenCommand, runIdentityOf } from './training/run-folder.ts';
+import { type GivenCommand, runIdentityOf } from './training/run-identity.ts';
 
 /** How this time differs from the time before; nothing that a run is made of. */
 const NOT_REMEMBERED = ['resume', 'out', 'logLevel'];

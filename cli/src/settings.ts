@@ -1,18 +1,13 @@
 import {
-  kebabCase,
   objectiveSettings,
   parseRunSettings,
   type RunSettings,
-  readNumber,
-  readSettingsFile,
   runSettingsSchema,
   TRAIN_ONLY_SETTINGS,
 } from '@alphapo/contracts';
+import { flagOf, kebabCase, readNumber, readSettingsFile } from '@alphapo/settings';
 import { type Command, Option } from 'commander';
-import { z } from 'zod';
-
-/** Longest flag that leaves the help room for descriptions. */
-const MAX_FLAG = 60;
+import type { z } from 'zod';
 
 /** Where a setting stands in the help; those that are most used come first. */
 const GROUPS: readonly { readonly heading: string; readonly keys: readonly string[] }[] = [
@@ -43,30 +38,8 @@ export function addSettingsOptions(
 
 function settingOption(key: string): Option {
   const schema = runSettingsSchema.shape[key as keyof RunSettings] as z.ZodType;
-  const { inner, defaultValue } = unwrap(schema);
-  const flag = `--${kebabCase(key)}`;
-  const shown = defaultValue === undefined ? '' : ` (default: ${JSON.stringify(defaultValue)})`;
-  const description = `${schema.description ?? ''}${shown}`;
-  if (inner instanceof z.ZodBoolean) return new Option(flag, description);
-  if (inner instanceof z.ZodArray) return new Option(`${flag} <names>`, `${description}, separated by commas`);
-  if (inner instanceof z.ZodEnum) return new Option(...enumFlag(flag, inner.options, description));
-  return new Option(`${flag} <number>`, description);
-}
-
-/** The values stand in the flag where they fit there, unless the description names them. */
-function enumFlag(flag: string, values: readonly (string | number)[], description: string): [string, string] {
-  const inFlag = `${flag} <${values.join('|')}>`;
-  if (inFlag.length <= MAX_FLAG) return [inFlag, description];
-  const isNamed = values.every((value) => description.includes(`${value}:`));
-  return [`${flag} <name>`, isNamed ? description : `${description}: ${values.join(', ')}`];
-}
-
-function unwrap(schema: z.ZodType): { inner: z.ZodType; defaultValue: unknown } {
-  if (schema instanceof z.ZodOptional) return unwrap(schema.unwrap() as z.ZodType);
-  if (schema instanceof z.ZodDefault) {
-    return { inner: unwrap(schema.unwrap() as z.ZodType).inner, defaultValue: schema.def.defaultValue };
-  }
-  return { inner: schema, defaultValue: undefined };
+  const { flags, description } = flagOf(key, { schema, description: schema.description ?? '', bareTruth: true });
+  return new Option(flags, description);
 }
 
 /** Settings as a file and the options of the command line give them, and where each was given. */

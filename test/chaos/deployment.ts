@@ -157,12 +157,12 @@ export class Deployment implements AsyncDisposable {
       case 'tokenizer-1':
       case 'tokenizer-2':
         return [
-          ...['serve', 'tokenizer', '--model', model, '--config', config, '--linger-ms', `${lingerMs}`],
+          ...['serve', 'tokenizer', '--model', model, '--run', config, '--linger-ms', `${lingerMs}`],
           ...['--brokers', address(`${name} → kafka`), '--topic-prefix', topicPrefix],
         ];
       case 'optimizer':
         return [
-          ...['serve', 'optimizer', '--model', model, '--config', config, '--folder', state],
+          ...['serve', 'optimizer', '--model', model, '--run', config, '--folder', state],
           ...[
             '--scorers',
             LINKS.filter((link) => link.startsWith('optimizer → scorer'))

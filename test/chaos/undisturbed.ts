@@ -36,7 +36,7 @@ export async function rerunLedger({ folder, model, config }: RunPlace, { batches
   ]);
   const state = join(folder, 'ledger-state');
   await using optimizer = new ServiceProcess([
-    ...['serve', 'optimizer', '--model', model, '--config', config, '--log', path, '--folder', state],
+    ...['serve', 'optimizer', '--model', model, '--run', config, '--log', path, '--folder', state],
     ...['--address', optimizerAddress, '--scorers', await scorer.address()],
   ]);
   await optimizer.event(({ event }) => event === 'run.finished');

@@ -29,7 +29,8 @@ describeHelm('values that cannot be', () => {
     ["at '/model/huggingFace/revision': 'c0ffee' does not match pattern", hub('c0ffee')],
     ["at '/tls/certManager/duration': '90d' does not match pattern", { tls: { certManager: { duration: '90d' } } }],
     ["at '/scorer/resources': additional properties 'request' not allowed", { scorer: { resources: { request: {} } } }],
-    ["at '/tokenizer/ignoreFields/0'", { tokenizer: { ignoreFields: ['a,b'] } }],
+    ["at '/tokenizer/settings/ignoreFields/0'", { tokenizer: { settings: { ignoreFields: ['a,b'] } } }],
+    ["at '/scorer/settings': additional properties 'thread' not allowed", { scorer: { settings: { thread: 2 } } }],
     ["at '/policy/objective'", { policy: { objective: 'ppo' } }],
     ["at '/optimizer/replicas': maximum: got 2, want 1", { optimizer: { replicas: 2 } }],
     ["at '/kafka/brokers/0'", { kafka: { brokers: ['kafka'] } }],
@@ -75,8 +76,8 @@ describeHelm('values that cannot be', () => {
     ['autoscaling.scorer.minReplicas: 9 is more than the 4', { autoscaling: { scorer: { minReplicas: 9 } } }],
     ["at '/topics/replicationFactor': minimum: got 0, want 1", { topics: { replicationFactor: 0 } }],
     [
-      "at '/autoscaling/builtin/waitingCalls': minimum: got 0, want 1",
-      { autoscaling: { builtin: { waitingCalls: 0 } } },
+      "at '/autoscaler/settings/heldCalls': exclusiveMinimum: got 0, want 0",
+      { autoscaler: { settings: { heldCalls: 0 } } },
     ],
     [
       'topics.minInSyncReplicas: 3 is more than the 2 of replicationFactor',

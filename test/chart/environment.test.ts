@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { autoscalerConfigFrom } from '@alphapo/autoscaler/testing';
-import { describeHelm, environmentOf, NAMESPACE, one, podsOf, type Resource, render } from './helm.ts';
+import { describeHelm, podsOf, type Resource, render } from './helm.ts';
 import { VARIANTS } from './variants.ts';
 
 /** What the chart tells the services is what they listen to. */
@@ -28,13 +27,5 @@ describeHelm('environment variables of the chart', () => {
     const known = new Set(sources().match(/\b(ALPHAPO|KAFKA)_\w+/g));
     expect(variables.length).toBeGreaterThan(20);
     expect([...new Set(variables)].filter((name) => !known.has(name))).toEqual([]);
-  });
-
-  test('give the autoscaler the thresholds that it has by itself', () => {
-    const environment = { ...environmentOf(one(render(), 'Deployment', 'autoscaler')), ALPHAPO_NAMESPACE: NAMESPACE };
-    const thresholds = /RECORDS_PER|SHARDS_PER|CALLS_PER|HELD_CALLS|SCORE_WAIT/;
-    const rest = Object.entries(environment).filter(([name]) => !thresholds.test(name));
-    expect(Object.keys(environment).length - rest.length).toBe(5);
-    expect(autoscalerConfigFrom(environment)).toEqual(autoscalerConfigFrom(Object.fromEntries(rest)));
   });
 });

@@ -26,7 +26,7 @@ describeHelm('the notes', () => {
     const [mode, ...variables] = (await inShell('printf secret', `${commands}\nstat -c %a token; env`)).split('\n');
     expect(mode).toBe('600');
     const environment = Object.fromEntries(variables.map((line) => line.split(/=(.*)/)));
-    expect(securitySettingsFrom(environment).token).toBeDefined();
+    expect(securitySettingsFrom({ environment }).token).toBeDefined();
     expect(environment.ALPHAPO_PLAINTEXT_TOKENS).toBe(plaintext);
   });
 

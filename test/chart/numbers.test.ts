@@ -1,7 +1,7 @@
 import { runSettingsSchema } from '@alphapo/contracts';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { describeHelm, environmentOf, helm, NAMESPACE, one, type Resource, render, type Values } from './helm.ts';
+import { describeHelm, helm, NAMESPACE, one, type Resource, render, type Values } from './helm.ts';
 
 /** Numbers as Helm hands them over: what is no whole number is text. */
 
@@ -50,13 +50,5 @@ describeHelm('numbers of policy', () => {
   test('leave words as they are', () => {
     const { settings } = runOf(rendered(['--set', 'policy.dtype=bfloat16,policy.preset=simpo-gemma-2-9b-it']));
     expect(settings).toMatchObject({ dtype: 'bfloat16', preset: 'simpo-gemma-2-9b-it' });
-  });
-});
-
-describeHelm('numbers of services', () => {
-  test('may have a fraction by --set', () => {
-    const resources = rendered(['--set', 'tokenizer.lingerSeconds=0.5', '--set', 'scorer.scoreLingerMs=2.5']);
-    expect(environmentOf(one(resources, 'Deployment', 'tokenizer')).ALPHAPO_LINGER_MS).toBe('500');
-    expect(environmentOf(one(resources, 'Deployment', 'scorer')).ALPHAPO_SCORE_LINGER_MS).toBe('2.5');
   });
 });

@@ -88,7 +88,7 @@ describeHelm('the chart', () => {
 
   test('tells the autoscaler what to scale, and lets it do no more', () => {
     const resources = render({
-      autoscaling: { scorer: { maxReplicas: 7 }, cooldownSeconds: 60, builtin: { callWaitSeconds: 900 } },
+      autoscaling: { scorer: { maxReplicas: 7 }, cooldownSeconds: 60 },
     });
     expect(environmentOf(one(resources, 'Deployment', 'autoscaler'))).toMatchObject({
       ALPHAPO_SCORER_WORKLOAD: 'deployment/trial-alphapo-scorer',
@@ -97,7 +97,6 @@ describeHelm('the chart', () => {
       ALPHAPO_OPTIMIZER: `${host('optimizer')}:50053`,
       ALPHAPO_MAX_SCORERS: '7',
       ALPHAPO_COOLDOWN_SECONDS: '60',
-      ALPHAPO_SCORE_WAIT_SECONDS: '900',
     });
     const { rules } = one(resources, 'Role', 'autoscaler');
     expect(rules.flatMap(({ resources }: Resource) => resources)).not.toContain('secrets');
@@ -267,19 +266,6 @@ describeHelm('the chart', () => {
     expect(name({ model: { ...model, name: 'org/other' } })).toBe('org/other');
   });
 
-  test('tells the optimizer how exported models are stored', () => {
-    const dtype = (values: Values) => environmentOf(one(render(values), 'StatefulSet', 'optimizer')).ALPHAPO_SAVE_DTYPE;
-    expect(dtype({})).toBeUndefined();
-    expect(dtype({ optimizer: { saveDtype: 'bfloat16' } })).toBe('bfloat16');
-  });
-
-  test('tells the tokenizer which fields to pass over', () => {
-    const fields = (values: Values) =>
-      environmentOf(one(render(values), 'Deployment', 'tokenizer')).ALPHAPO_IGNORE_FIELDS;
-    expect(fields({ tokenizer: { ignoreFields: ['annotator', 'split'] } })).toBe('annotator,split');
-    expect(fields({})).toBeUndefined();
-  });
-
   test('makes tokens that no pod but the services sees', () => {
     const { data } = one(render({ tls: { mode: 'server' }, access: { enabled: true } }), 'Secret', 'access');
     const text = (key: string) => Buffer.from(data[key], 'base64').toString();
@@ -391,7 +377,7 @@ describeHelm('the chart', () => {
     };
     const before = place({});
     expect(before.ALPHAPO_FOLDER).toBe(`/var/lib/alphapo/${before.ALPHAPO_TOPIC_PREFIX?.slice(0, -1)}`);
-    expect(place({ scorer: { replicas: 9 }, optimizer: { checkpointEvery: 3 } })).toEqual(before);
+    expect(place({ scorer: { replicas: 9 }, optimizer: { settings: { checkpointEvery: 3 } } })).toEqual(before);
     expect(place({ policy: { beta: 3 } })).not.toEqual(before);
     expect(place({ model: { existingClaim: { path: 'other' } } })).not.toEqual(before);
     expect(place({ run: { name: 'mine' } })).toEqual({

@@ -101,6 +101,6 @@ export function productionValues(settings: ProductionSettings, around: Surroundi
     tokenizer: { resources },
     // One thread, as the run that it is compared with.
     scorer: { resources: { ...resources, requests: { cpu: '200m', memory: '192Mi' } }, threads: 1 },
-    optimizer: { resources, checkpointEvery: 5, persistence: { size: '1Gi' } },
+    optimizer: { resources, settings: { checkpointEvery: 5 }, persistence: { size: '1Gi' } },
   };
 }

@@ -5,8 +5,8 @@ import {
   batchFeeds,
   batchPairsFeed,
   type Feeds,
-  GradientSum,
   gradientProgram,
+  PackGradients,
   packRows,
   pairFeeds,
   referenceFeeds,
@@ -43,7 +43,7 @@ export async function gradientWithGivenReference(
     ...referenceFeeds(reference),
     ...tensorFeeds(tensors),
   });
-  const sum = new GradientSum();
+  const sum = new PackGradients();
   sum.add(program.gradients, outputs);
   return sum.total;
 }

@@ -7,7 +7,7 @@ import { BAD, trainedRun } from './lineage.fixture.ts';
 let run: string;
 beforeAll(async () => {
   run = (await trainedRun()).run;
-}, 120_000);
+});
 
 async function deadLetters(...args: string[]): Promise<{ code: number | null; output: string }> {
   await using child = new ServiceProcess(['dead-letters', '--run', run, ...args]);

@@ -37,12 +37,13 @@ async function slowOptimizer() {
 /** Stops a scorer with that drain time while a call waits for the optimizer, which answers after a second or not at all. */
 async function stopWhileCalled(drainSeconds: string, optimizerAnswers: 'after a second' | 'never') {
   const optimizer = await slowOptimizer();
-  const config = scorerConfigFrom({
+  const environment = {
     ALPHAPO_MODEL: await smallModel(),
     ALPHAPO_ADDRESS: LOOPBACK,
     ALPHAPO_OPTIMIZER: optimizer.server.address,
     ALPHAPO_DRAIN_SECONDS: drainSeconds,
-  });
+  };
+  const config = scorerConfigFrom({ environment });
   const scorer = await startScorer(config, silent);
   using connection = connect(ScorerServiceClient, scorer.address);
   const call = callUnary(connection, 'score', UNDER_POLICY, CALL).catch((error: AlphapoError) => error);
@@ -71,6 +72,6 @@ test('a call that does not is cut off', async () => {
 });
 
 test('a time that is none is refused by its name', () => {
-  const given = { ALPHAPO_MODEL: 'model', ALPHAPO_DRAIN_SECONDS: '-1' };
-  expect(() => scorerConfigFrom(given)).toThrow(/ALPHAPO_DRAIN_SECONDS/);
+  const environment = { ALPHAPO_MODEL: 'model', ALPHAPO_DRAIN_SECONDS: '-1' };
+  expect(() => scorerConfigFrom({ environment })).toThrow(/ALPHAPO_DRAIN_SECONDS/);
 });

@@ -20,7 +20,7 @@ beforeAll(async () => {
   folder = await temporaryFolder();
   model = join(folder, 'model');
   await alphapo('init-model', model);
-}, 120_000);
+});
 
 async function run(...args: string[]): Promise<{ code: number | null; output: string }> {
   await using child = new ServiceProcess(['generate', '--model', model, '--threads', '1', ...args]);

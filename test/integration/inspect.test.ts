@@ -21,7 +21,7 @@ beforeAll(async () => {
   folder = await temporaryFolder();
   model = join(folder, 'model');
   await alphapo('init-model', model);
-}, 120_000);
+});
 
 async function run(...args: string[]): Promise<{ code: number | null; output: string }> {
   await using child = new ServiceProcess(args);
@@ -191,4 +191,4 @@ test('--ignore-fields passes over fields of records and inside of messages, for 
   expect(await readFile(join(out, 'rejected.jsonl'), 'utf8')).toBe('');
   const [step] = (await readFile(join(out, 'steps.jsonl'), 'utf8')).split('\n');
   expect(JSON.parse(step ?? '').pairIds).toHaveLength(2);
-}, 180_000);
+});

@@ -41,7 +41,7 @@ export async function trainOverKafka(
 ): Promise<Buffer> {
   const { prefix, killAfterStep, checkpointEvery } = options;
   const brokers = broker.brokers.join(',');
-  const common = ['--model', model, '--config', config, '--brokers', brokers, '--topic-prefix', prefix];
+  const common = ['--model', model, '--run', config, '--brokers', brokers, '--topic-prefix', prefix];
   const optimizerAddress = `127.0.0.1:${await freePort()}`;
   const scorer = () =>
     new ServiceProcess([

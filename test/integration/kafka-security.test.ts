@@ -57,7 +57,7 @@ describeSecured(`brokers that want TLS and a password${missing ? ` (skipped: ${m
       ['256', '512'].map((bits) => `SCRAM-SHA-${bits}=[name=${USER},password=${PASSWORD}]`),
     );
     brokers = { sasl: `127.0.0.1:${sasl}`, mutual: `127.0.0.1:${mutual}`, expired: `127.0.0.1:${past}` };
-  }, 360_000);
+  });
   afterAll(() => broker[Symbol.asyncDispose]());
 
   async function file(name: string, content: string): Promise<string> {
@@ -74,7 +74,7 @@ describeSecured(`brokers that want TLS and a password${missing ? ` (skipped: ${m
     KAFKA_PASSWORD: password,
   });
   const open = (environment: NodeJS.ProcessEnv, logger: EventLogger = silentLogger) =>
-    openConfiguredLog(environment, { clientId: 'secured', logger });
+    openConfiguredLog({ environment }, { clientId: 'secured', logger });
 
   test.each(['scram-sha-512', 'scram-sha-256', 'plain'])('records go and come with %s over TLS', async (mechanism) => {
     await using log = await open(login(mechanism));
@@ -137,7 +137,10 @@ describeSecured(`brokers that want TLS and a password${missing ? ` (skipped: ${m
 
 describe('settings that cannot be', () => {
   const opening = (environment: NodeJS.ProcessEnv) =>
-    openConfiguredLog({ KAFKA_BROKERS: '127.0.0.1:1', ...environment }, { clientId: 'test', logger: silentLogger });
+    openConfiguredLog(
+      { environment: { KAFKA_BROKERS: '127.0.0.1:1', ...environment } },
+      { clientId: 'test', logger: silentLogger },
+    );
 
   test.each([
     [

@@ -38,7 +38,7 @@ describeKafka('the lineage of a run over Kafka that was killed and resumed', () 
     broker = await startKafka();
     place = await workplace();
     adapter = await trainOverKafka(broker, place, { prefix, killAfterStep: 5, checkpointEvery: 3 });
-  }, 600_000);
+  });
   afterAll(async () => {
     await broker[Symbol.asyncDispose]();
   });

@@ -13,7 +13,7 @@ let clean: string;
 let data: string;
 beforeAll(async () => {
   ({ run: clean, data } = await trainedRun());
-}, 120_000);
+});
 
 const ledgerOf = (run: string) => {
   const log = openEmbeddedEventLog({ path: join(run, 'log.sqlite') });

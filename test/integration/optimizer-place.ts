@@ -56,7 +56,7 @@ export class OptimizerPlace implements AsyncDisposable {
     const folder = await temporaryFolder();
     const config = join(folder, 'run.yaml');
     await writeFile(config, JSON.stringify(CONFIG));
-    const common = ['--model', model, '--config', config, '--topic-prefix', prefix];
+    const common = ['--model', model, '--run', config, '--topic-prefix', prefix];
     const log = await openKafkaEventLog({ brokers: broker.brokers, clientId: 'test' });
     return new OptimizerPlace(broker, folder, { prefix, common }, log);
   }

@@ -140,7 +140,7 @@ test('after a failure that needs a person the service goes on to say so, and exi
   const [log, config] = [join(folder, 'log.sqlite'), join(folder, 'run.yaml')];
   await writeFile(config, JSON.stringify({ steps: 4 }));
   await using optimizer = new ServiceProcess([
-    ...['serve', 'optimizer', '--model', model, '--config', config, '--log', log, '--folder', join(folder, 'state')],
+    ...['serve', 'optimizer', '--model', model, '--run', config, '--log', log, '--folder', join(folder, 'state')],
     ...['--scorers', '127.0.0.1:1', '--address', '127.0.0.1:0'],
   ]);
   using connection = connect(OptimizerServiceClient, await optimizer.address());

@@ -73,7 +73,7 @@ test('whatever the bytes of records are, each becomes a pair or a dead letter wi
     }),
     { numRuns: 4 },
   );
-}, 120_000);
+});
 
 describeKafka('records that producers of any language may send', () => {
   test('the worst of them are put away with their reason, and the stream goes on', async () => {
@@ -118,5 +118,5 @@ describeKafka('records that producers of any language may send', () => {
       expect(sent.subarray(0, MAX_RECORD_BYTES).equals(value as Uint8Array)).toBe(true);
       expect(deadLetterFromHeaders(headers).recordBytes).toBe(sent.length > MAX_RECORD_BYTES ? beyond : undefined);
     }
-  }, 180_000);
+  });
 });

@@ -15,7 +15,7 @@ let clean: string;
 let model: string;
 beforeAll(async () => {
   ({ run: clean, model } = await trainedRun());
-}, 120_000);
+});
 
 async function replay(run: string, step: number, ...options: string[]) {
   const out = join(await temporaryFolder(), 'out');

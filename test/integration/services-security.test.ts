@@ -50,12 +50,12 @@ test('a run over mutual TLS with tokens ends, is exported by whoever may, and by
     ...['--optimizer', optimizerAddress, ...(await identity('scorer')), ...access],
   ]);
   await using tokenizer = new ServiceProcess([
-    ...['serve', 'tokenizer', '--model', model, '--config', run, '--address', '127.0.0.1:0', ...log],
+    ...['serve', 'tokenizer', '--model', model, '--run', run, '--address', '127.0.0.1:0', ...log],
     ...[...(await tls('tokenizer')), ...access],
   ]);
   await tokenizer.address();
   await using optimizer = new ServiceProcess([
-    ...['serve', 'optimizer', '--model', model, '--config', run, '--address', optimizerAddress, ...log],
+    ...['serve', 'optimizer', '--model', model, '--run', run, '--address', optimizerAddress, ...log],
     ...['--scorers', await scorer.address(), '--folder', join(folder, 'state')],
     ...[...(await identity('optimizer')), ...access],
   ]);
@@ -91,4 +91,4 @@ test('a run over mutual TLS with tokens ends, is exported by whoever may, and by
   const told = JSON.stringify([optimizer, scorer, tokenizer].map(({ events, output }) => [events, output]));
   for (const token of Object.values(TOKENS)) expect(told).not.toContain(token);
   for (const service of [optimizer, scorer, tokenizer]) expect(await service.stop('SIGTERM')).toBe(0);
-}, 180_000);
+});

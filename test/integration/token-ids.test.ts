@@ -24,7 +24,7 @@ beforeAll(async () => {
   const lines = (records: readonly object[]) => records.map((record) => `${JSON.stringify(record)}\n`).join('');
   await writeFile(data, lines(ids));
   await writeFile(mixed, lines([...ids, text]));
-}, 120_000);
+});
 
 async function run(...args: string[]): Promise<{ code: number | null; output: string }> {
   await using child = new ServiceProcess(args);
@@ -62,4 +62,4 @@ test('score and train need no tokenizer', async () => {
   );
   expect(trained).toMatchObject({ code: 0, output: expect.stringContaining('only token ids are read') });
   expect(await readFile(join(out, 'rejected.jsonl'), 'utf8')).toContain('"NO_TOKENIZER"');
-}, 120_000);
+});

@@ -90,11 +90,11 @@ describeKafka('tokenizers over a topic of several partitions', () => {
     const config = join(await temporaryFolder(), 'run.yaml');
     await writeFile(config, JSON.stringify({ batchSize: BATCH, steps: 10_000, maxLength: 64, maxPromptLength: 48 }));
     common = [
-      ...['--model', await smallModel(), '--config', config, '--brokers', broker.brokers.join(',')],
+      ...['--model', await smallModel(), '--run', config, '--brokers', broker.brokers.join(',')],
       ...['--address', '127.0.0.1:0', '--partitions', `${PARTITIONS}`, '--linger-ms', '300'],
       ...['--max-batches-ahead', '0'],
     ];
-  }, 360_000);
+  });
   afterAll(async () => {
     await log[Symbol.asyncDispose]();
     await broker[Symbol.asyncDispose]();
@@ -117,7 +117,7 @@ describeKafka('tokenizers over a topic of several partitions', () => {
     await second.stop('SIGKILL');
     await fed.join();
     expectOnce(await fed.end(), fed.sent);
-  }, 180_000);
+  });
 
   test('one that hangs for longer than its session, and then goes on, doubles nothing', async () => {
     await using fed = stream('zombie');
@@ -129,7 +129,7 @@ describeKafka('tokenizers over a topic of several partitions', () => {
     await sleep(2_000);
     expectOnce(await fed.end(), fed.sent);
     expect(zombie.events.some(({ event }) => event === 'transform.task_interrupted')).toBe(true);
-  }, 180_000);
+  });
 
   test('a broker that dies and comes back costs nothing and doubles nothing', async () => {
     const { restart } = broker;
@@ -140,5 +140,5 @@ describeKafka('tokenizers over a topic of several partitions', () => {
     await restart();
     await sleep(1_000);
     expectOnce(await fed.end(), fed.sent);
-  }, 180_000);
+  });
 });

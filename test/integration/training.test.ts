@@ -52,5 +52,5 @@ describeKafka('training over Kafka with services in processes of their own', () 
     const adapter = await trainOverKafka(broker, place, { prefix, killAfterStep: 7, checkpointEvery: 5 });
     expect(adapter.equals(embedded)).toBe(true);
     await expectAllAccountedFor(broker, prefix, { ...place, steps: STEPS });
-  }, 240_000);
+  });
 });

@@ -12,7 +12,7 @@ describeKafka('two optimizers on one run, over Kafka', () => {
     model = await smallModel();
     undisturbed = await undisturbedDigests(model);
     broker = await startKafka();
-  }, 360_000);
+  });
   afterAll(() => broker?.[Symbol.asyncDispose]());
 
   /** With a tokenizer that works. */
@@ -39,7 +39,7 @@ describeKafka('two optimizers on one run, over Kafka', () => {
     expect(digestsOf(steps)).toEqual(stepsOf(undisturbed));
     expect(await run.published()).toEqual(steps);
     expect(await run.checkpoints()).toEqual(checkpoints);
-  }, 120_000);
+  });
 
   test('the second one is started while the first one works: the first ends fenced, the second finishes', async () => {
     await using run = await place('working-');
@@ -54,5 +54,5 @@ describeKafka('two optimizers on one run, over Kafka', () => {
     expect(await first.exited()).toBe(1);
     expect(failureOf(first)).toMatchObject({ reason: 'FENCED' });
     expect(digestsOf(await run.published())).toEqual(stepsOf(undisturbed));
-  }, 120_000);
+  });
 });

@@ -45,7 +45,7 @@ describeKafka('records with a token that the model has no embedding for', () => 
     const { folder, model, data, config } = await workplace();
     const prefix = `unknown-token-${process.pid}-`;
     const brokers = broker.brokers.join(',');
-    const common = ['--model', model, '--config', config, '--brokers', brokers, '--topic-prefix', prefix];
+    const common = ['--model', model, '--run', config, '--brokers', brokers, '--topic-prefix', prefix];
     await using tokenizer = new ServiceProcess(['serve', 'tokenizer', ...common, '--address', LOOPBACK]);
     const address = `127.0.0.1:${await freePort()}`;
     const scorerOptions = ['--address', LOOPBACK, '--threads', '1', '--optimizer', address];
@@ -75,5 +75,5 @@ describeKafka('records with a token that the model has no embedding for', () => 
     await using verify = new ServiceProcess(['verify', ...where, '--json']);
     expect(await verify.exited()).toBe(0);
     expect(JSON.parse(verify.output)).toMatchObject({ verdict: 'clean', deadLetters: 2, steps: { steps: STEPS } });
-  }, 300_000);
+  });
 });

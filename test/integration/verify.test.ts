@@ -13,7 +13,7 @@ const { preferences, preferenceBatches, trainingSteps, deadLetters } = LOCAL_TOP
 let clean: string;
 beforeAll(async () => {
   clean = (await trainedRun()).run;
-}, 120_000);
+});
 
 /** The batches of the run: offsets 0 to 5, of four pairs each, and one that says that the data has ended. */
 const LAST_BATCH = STEPS;

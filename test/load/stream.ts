@@ -46,7 +46,7 @@ export async function tryStream(
   await using broker = await startKafka();
   await using log = await openKafkaEventLog({ brokers: broker.brokers, clientId: 'load' });
   const brokers = ['--brokers', broker.brokers.join(',')];
-  const common = ['--model', model, ...brokers, '--topic-prefix', PREFIX, '--config', config];
+  const common = ['--model', model, ...brokers, '--topic-prefix', PREFIX, '--run', config];
   const optimizerAddress = `127.0.0.1:${await freePort()}`;
   await using tokenizer = await startService([
     ...['serve', 'tokenizer', ...common, '--address', '127.0.0.1:0', '--partitions', `${PARTITIONS}`],

@@ -46,7 +46,7 @@ export async function startObservedRun(): Promise<ObservedRun> {
     opened.use(
       new ServiceProcess([...['serve', service, '--model', model, '--metrics-address', LOOPBACK], ...options]),
     );
-  const ofRun = ['--config', config, '--log', path];
+  const ofRun = ['--run', config, '--log', path];
   const optimizerAddress = `127.0.0.1:${await freePort()}`;
   const tokenizer = serve('tokenizer', ...ofRun, '--address', LOOPBACK);
   const scorer = serve('scorer', '--address', LOOPBACK, '--optimizer', optimizerAddress, '--threads', '1');
@@ -82,7 +82,7 @@ async function startAutoscaler(
   workloads.change('scorer', { obstacles });
   workloads.change('optimizer', { replicas: 1, readyReplicas: 1 });
   const readyScorers = async () => (workloads.state('scorer').replicas === 0 ? [] : [at.scorerAddress]);
-  const metrics = opened.use(await serveMetrics({ ALPHAPO_METRICS_ADDRESS: LOOPBACK }, silent));
+  const metrics = opened.use(await serveMetrics({ environment: { ALPHAPO_METRICS_ADDRESS: LOOPBACK } }, silent));
   const activator = opened.use(
     await startActivator(
       {

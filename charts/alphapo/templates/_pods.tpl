@@ -9,6 +9,9 @@ labels:
   {{- end }}
 annotations:
   {{- include "alphapo.runChecksum" .root | nindent 2 }}
+  {{- with (index .root.Values .component).settings }}
+  checksum/settings: {{ toYaml . | sha256sum | trunc 16 }}
+  {{- end }}
   {{- with (index .root.Values .component).podAnnotations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -113,6 +116,12 @@ securityContext:
   {{- include "alphapo.containerSecurity" .root | nindent 2 }}
 {{- end -}}
 
+{{/* What a service is started with: its settings are a file, where the values have any. */}}
+{{- define "alphapo.serveArgs" -}}
+{{- $file := (index .root.Values .component).settings | empty | ternary "" ", --config=/etc/alphapo/settings/settings.yaml" -}}
+[serve, {{ .component }}{{ $file }}]
+{{- end -}}
+
 {{- define "alphapo.extraEnv" -}}
 {{- with (index .root.Values .component).extraEnv }}
 {{- toYaml . }}
@@ -123,6 +132,10 @@ securityContext:
 {{- define "alphapo.commonVolumes" -}}
 - name: tmp
   emptyDir: {}
+{{- if (index .root.Values .component).settings }}
+- name: settings
+  configMap: { name: {{ include "alphapo.name" . }}-settings }
+{{- end }}
 {{- include "alphapo.securityVolumes" . }}
 {{- with (index .root.Values .component).extraVolumes }}
 {{ toYaml . }}
@@ -131,6 +144,9 @@ securityContext:
 
 {{- define "alphapo.commonMounts" -}}
 - { name: tmp, mountPath: /tmp }
+{{- if (index .root.Values .component).settings }}
+- { name: settings, mountPath: /etc/alphapo/settings, readOnly: true }
+{{- end }}
 {{- include "alphapo.securityMounts" . }}
 {{- with (index .root.Values .component).extraVolumeMounts }}
 {{ toYaml . }}

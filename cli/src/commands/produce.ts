@@ -1,11 +1,12 @@
 import { CONTROL_HEADER, END_OF_DATA, MAX_RECORD_BYTES, ORIGIN_HEADER } from '@alphapo/contracts';
 import type { FileRecord } from '@alphapo/data';
-import { type OutgoingRecord, openConfiguredLog, partitionsFor } from '@alphapo/messaging';
+import { eventLogSettings, type OutgoingRecord, openConfiguredLog, partitionsFor } from '@alphapo/messaging';
+import type { SettingSources } from '@alphapo/settings';
 import { Command } from 'commander';
 import { addDataOptions, DATA_PLACES, type DataSource, type DataValues, dataSourceOf } from '../data-options.ts';
 import { readPlaces } from '../data-places.ts';
-import { addEnvironmentOptions, EVENT_LOG, environmentOf } from '../environment-options.ts';
 import { count, positive } from '../numbers.ts';
+import { addSettingOptions, sourcesOf } from '../setting-options.ts';
 import { trainingOrder } from '../training/dataset.ts';
 
 /** Records per append. */
@@ -30,14 +31,14 @@ export function produceCommand(): Command {
     .option('--shuffle', 'in an order of its own for each epoch')
     .option('--seed <number>', 'of the shuffle', count, 42)
     .option('--end', 'say that no more pairs follow: partial batches are flushed, and the run can end');
-  return addEnvironmentOptions(addDataOptions(command), EVENT_LOG).action((options: ProduceOptions) =>
-    produce(options, environmentOf(EVENT_LOG, options)),
+  return addSettingOptions(addDataOptions(command), eventLogSettings).action((options: ProduceOptions) =>
+    produce(options, sourcesOf(options)),
   );
 }
 
 /** Sends raw records, good or bad: the tokenizer decides, and keeps what it refuses as dead letters. */
-async function produce(options: ProduceOptions, environment: NodeJS.ProcessEnv): Promise<void> {
-  await using log = await openConfiguredLog(environment, { clientId: 'alphapo-produce', logger: () => {} });
+async function produce(options: ProduceOptions, sources: SettingSources): Promise<void> {
+  await using log = await openConfiguredLog(sources, { clientId: 'alphapo-produce', logger: () => {} });
   const { topic } = options;
   await log.ensureTopics([{ name: topic, partitions: await partitionsFor(log, topic, 1) }]);
   const partitions = await log.partitions(topic);

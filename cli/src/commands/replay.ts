@@ -18,7 +18,7 @@ import type { RunLedger } from '../lineage/verify.ts';
 import { modelFolder } from '../model-place.ts';
 import { positive } from '../numbers.ts';
 import { countProgress, stopSignal } from '../terminal.ts';
-import { type RunIdentity, runIdentityOf } from '../training/run-folder.ts';
+import { type RunIdentity, runIdentityOf } from '../training/run-identity.ts';
 
 const DESCRIPTION = `Rebuild the policy of a step from the ledger, and prove that it comes out as it was published.
 

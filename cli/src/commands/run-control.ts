@@ -1,9 +1,9 @@
 import { ExportResponse, messageJson, OptimizerServiceClient } from '@alphapo/contracts';
-import { type Connection, callUnary, connect, RpcSecurity } from '@alphapo/rpc';
+import { type Connection, callUnary, connect, RpcSecurity, rpcSecuritySettings } from '@alphapo/rpc';
 import { createLogger } from '@alphapo/telemetry';
 import { Command } from 'commander';
-import { addEnvironmentOptions, environmentOf, RPC_SECURITY } from '../environment-options.ts';
 import { positive } from '../numbers.ts';
+import { addSettingOptions, sourcesOf } from '../setting-options.ts';
 import { stopSignal } from '../terminal.ts';
 import { printedStatus, watchRun } from '../watching/watch-run.ts';
 
@@ -24,9 +24,9 @@ function runCommand<Options extends RunOptions>(
   action: (optimizer: Connection<OptimizerServiceClient>, options: Options) => Promise<void>,
 ): Command {
   command.requiredOption('--optimizer <host:port>', 'the run’s optimizer');
-  return addEnvironmentOptions(command, RPC_SECURITY).action(async (options: Options) => {
+  return addSettingOptions(command, rpcSecuritySettings).action(async (options: Options) => {
     const logger = createLogger({ service: 'alphapo', level: 'warn' });
-    using security = await RpcSecurity.fromEnvironment(environmentOf(RPC_SECURITY, options), { logger });
+    using security = await RpcSecurity.fromSettings(sourcesOf(options), { logger });
     using connection = connect(OptimizerServiceClient, options.optimizer, security);
     await action(connection, options);
   });

@@ -1,10 +1,11 @@
 import { AlphapoError } from '@alphapo/base';
 import { ScorerServiceClient } from '@alphapo/contracts';
-import { callUnary, connect, RpcSecurity } from '@alphapo/rpc';
+import { callUnary, connect, RpcSecurity, rpcSecuritySettings } from '@alphapo/rpc';
+import type { SettingSources } from '@alphapo/settings';
 import { createLogger } from '@alphapo/telemetry';
 import { Command, Option } from 'commander';
-import { addEnvironmentOptions, environmentOf, RPC_SECURITY } from '../environment-options.ts';
 import { positive } from '../numbers.ts';
+import { addSettingOptions, sourcesOf } from '../setting-options.ts';
 
 interface ScoreResponseOptions {
   readonly scorer: string;
@@ -29,14 +30,14 @@ export function scoreResponseCommand(): Command {
         .default('base'),
     )
     .option('--timeout-seconds <n>', 'longest wait', positive, 600);
-  return addEnvironmentOptions(command, RPC_SECURITY).action((options: ScoreResponseOptions) =>
-    scoreResponse(options, environmentOf(RPC_SECURITY, options)),
+  return addSettingOptions(command, rpcSecuritySettings).action((options: ScoreResponseOptions) =>
+    scoreResponse(options, sourcesOf(options)),
   );
 }
 
-async function scoreResponse(options: ScoreResponseOptions, environment: NodeJS.ProcessEnv): Promise<void> {
+async function scoreResponse(options: ScoreResponseOptions, sources: SettingSources): Promise<void> {
   const logger = createLogger({ service: 'alphapo', level: 'warn' });
-  using security = await RpcSecurity.fromEnvironment(environment, { logger });
+  using security = await RpcSecurity.fromSettings(sources, { logger });
   using connection = connect(ScorerServiceClient, options.scorer, security);
   const { results } = await callUnary(
     connection,

@@ -67,7 +67,7 @@ describeKafka('alphapo topics on Kafka', () => {
     expect(told[0]).toContain(String(broker.brokers));
     await using log = await openKafkaEventLog({ brokers: broker.brokers, clientId: 'topics' });
     expect(await log.partitions(`${prefix}preferences`)).toBe(1);
-  }, 180_000);
+  });
 
   test('says what it waited for in vain', async () => {
     const nobody = `127.0.0.1:${await freePort()}`;

@@ -2,15 +2,17 @@ import { AlphapoError } from '@alphapo/base';
 import { topicsWithPrefix } from '@alphapo/contracts';
 import {
   type EventLog,
+  eventLogSettings,
   openConfiguredLog,
   patiently,
   type TopicReplication,
   type TopicSpecification,
   type Waiting,
 } from '@alphapo/messaging';
+import type { SettingSources } from '@alphapo/settings';
 import { Command } from 'commander';
-import { addEnvironmentOptions, EVENT_LOG, environmentOf } from '../environment-options.ts';
 import { count, positive } from '../numbers.ts';
+import { addSettingOptions, sourcesOf } from '../setting-options.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -42,8 +44,8 @@ export function topicsCommand(): Command {
       positive,
     )
     .option('--wait-seconds <n>', 'how long to wait for brokers that do not answer yet', count, 0);
-  return addEnvironmentOptions(command, EVENT_LOG).action((options: TopicsOptions) =>
-    awaitingBrokers(options.waitSeconds, () => makeTopics(options, environmentOf(EVENT_LOG, options))),
+  return addSettingOptions(command, eventLogSettings).action((options: TopicsOptions) =>
+    awaitingBrokers(options.waitSeconds, () => makeTopics(options, sourcesOf(options))),
   );
 }
 
@@ -63,10 +65,10 @@ async function awaitingBrokers(seconds: number, work: () => Promise<void>): Prom
   }
 }
 
-async function makeTopics(options: TopicsOptions, environment: NodeJS.ProcessEnv): Promise<void> {
+async function makeTopics(options: TopicsOptions, sources: SettingSources): Promise<void> {
   requireWritable(options);
   const { topicPrefix, partitions, retentionHours, replicationFactor, minInsyncReplicas: minInSyncReplicas } = options;
-  await using log = await openConfiguredLog(environment, { clientId: 'alphapo-topics', logger: () => {} });
+  await using log = await openConfiguredLog(sources, { clientId: 'alphapo-topics', logger: () => {} });
   const topics = topicsWithPrefix(topicPrefix);
   const replication = { replicationFactor, minInSyncReplicas };
   const retention = retentionHours === undefined ? {} : { retentionMs: retentionHours * HOUR_MS };

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
 import { topicsWithPrefix } from '@alphapo/contracts';
-import { openConfiguredLog, openEmbeddedEventLog } from '@alphapo/messaging';
+import { eventLogSettings, openConfiguredLog, openEmbeddedEventLog } from '@alphapo/messaging';
 import type { Command } from 'commander';
-import { addEnvironmentOptions, EVENT_LOG, environmentOf } from '../environment-options.ts';
+import { addSettingOptions, sourcesOf } from '../setting-options.ts';
 import { LOCAL_TOPICS, LOG_FILE } from '../training/local-run.ts';
 import type { RunLedger } from './verify.ts';
 
@@ -19,7 +19,7 @@ export interface RunPlaceOptions {
 
 export function addRunPlaceOptions(command: Command): Command {
   command.option('--run <folder>', 'folder of a run on this machine, the --out of alphapo train');
-  return addEnvironmentOptions(command, EVENT_LOG)
+  return addSettingOptions(command, eventLogSettings)
     .option('--topic-prefix <text>', 'put before the names of all topics (ALPHAPO_TOPIC_PREFIX)')
     .option('--checkpoints <folder>', "the run's checkpoints: the optimizer's --folder, and checkpoints below it");
 }
@@ -39,9 +39,9 @@ export async function openRunLedger(options: RunPlaceOptions): Promise<RunLedger
     return owned({ log, topics: LOCAL_TOPICS, checkpointFolder: options.checkpoints ?? join(run, 'checkpoints') });
   }
   if (file !== undefined) existing(file, '--log');
-  const environment = environmentOf(EVENT_LOG, options);
-  const log = await openConfiguredLog(environment, { clientId: 'alphapo-lineage', logger: () => {} });
-  const topics = topicsWithPrefix(topicPrefix ?? environment.ALPHAPO_TOPIC_PREFIX);
+  const sources = sourcesOf(options);
+  const log = await openConfiguredLog(sources, { clientId: 'alphapo-lineage', logger: () => {} });
+  const topics = topicsWithPrefix(topicPrefix ?? process.env.ALPHAPO_TOPIC_PREFIX);
   const checkpointFolder = options.checkpoints;
   if (checkpointFolder !== undefined) existing(checkpointFolder, '--checkpoints');
   return owned({ log, topics, checkpointFolder });

@@ -28,10 +28,10 @@ export interface DataPair extends SourceRecord {
   /** How the record was read. */
   readonly facts: RecordFacts;
   /** What its tokens were made from. */
-  readonly from: Made['from'];
+  readonly from: AcceptedRecord['from'];
 }
 
-type Made = TokenizedRecord & { readonly ok: true };
+type AcceptedRecord = TokenizedRecord & { readonly ok: true };
 
 /** A record that cannot be trained on. Of one that is too long, `bytes` is only the beginning. */
 export interface RejectedRecord extends SourceRecord {
@@ -92,7 +92,7 @@ export async function readDataset(
   return { pairs, rejected };
 }
 
-function pairOf(record: SourceRecord, { pair, facts, from }: Made, shared: SharedFacts): DataPair {
+function pairOf(record: SourceRecord, { pair, facts, from }: AcceptedRecord, shared: SharedFacts): DataPair {
   return { ...record, ...pair, id: pair.id ?? record.origin, facts: shared.of(facts), from };
 }
 

@@ -20,7 +20,7 @@ import { decodePairs } from './decoded-pair.ts';
 import { holdOut, type Split, sharedPrompts } from './hold-out.ts';
 import { fitMemory, planInWay } from './memory.ts';
 import { memoryPlanner } from './memory-planner.ts';
-import { type GivenCommand, runIdentityOf } from './run-folder.ts';
+import { type GivenCommand, runIdentityOf } from './run-identity.ts';
 import type { TrainPlan } from './train.ts';
 
 /** What `train` is asked for, besides the settings of the run. */

@@ -22,7 +22,8 @@ import { type Evaluation, evaluate } from './evaluation.ts';
 import { type EvaluatedStep, EvaluationFile } from './evaluation-file.ts';
 import { LOCAL_TOPICS, type LocalRunOptions, startLocalRun } from './local-run.ts';
 import { weightsOfModel, weightsOfTensors, withWeightsToBlame } from './non-finite.ts';
-import { claimRunFolder, dataDigest, type GivenCommand, type RunIdentity } from './run-folder.ts';
+import { claimRunFolder, dataDigest } from './run-folder.ts';
+import type { GivenCommand, RunIdentity } from './run-identity.ts';
 
 /** Everything that a run on one machine needs to know. */
 export interface TrainPlan extends LocalRunOptions {

@@ -1,6 +1,4 @@
 export { descriptorSetFile } from './descriptor-set.ts';
-export { drainTimeSchema } from './drain-time.ts';
-export { parseEnvironment, readSecret, type SecretSource, secretSource } from './environment.ts';
 export { OPTIMIZER_UNAVAILABLE } from './error-reasons.ts';
 export * from './generated/alphapo/v1/events.ts';
 export * from './generated/alphapo/v1/optimizer.ts';
@@ -23,7 +21,12 @@ export { objectiveSettings } from './objective/objective-settings.ts';
 export { objectiveFromWire, objectiveToWire } from './objective/objective-wire.ts';
 export { REFERENCE_OBJECTIVES } from './objective/setting-texts.ts';
 export { MAX_SHARD_PAIRS } from './run/batch-limits.ts';
-export { type Computation, computationOf, computationSchema, type ToldComputation } from './run/computation.ts';
+export {
+  type ComputeFingerprint,
+  computeFingerprintOf,
+  computeFingerprintSchema,
+  type ReportedFingerprint,
+} from './run/compute-fingerprint.ts';
 export {
   type ComputeSettings,
   computeSettingsSchema,
@@ -46,8 +49,6 @@ export {
 export {
   parseRunSettings,
   readRunSettings,
-  readSettingsFile,
-  type SettingsFile,
   TRAIN_ONLY_SETTINGS,
 } from './run/run-settings-file.ts';
 export {
@@ -60,8 +61,8 @@ export {
 export { type RunStateName, runStateFromWire, runStateToWire } from './run/run-state.ts';
 export { trainingMethodFromWire, trainingMethodToWire } from './run/training-method-wire.ts';
 export { type SkippedStep, type TrainingStep, trainingStepSchema } from './run/training-step.ts';
-export { camelCase, kebabCase } from './setting-names.ts';
 export { messageJson } from './topics/message-json.ts';
+export { runFileSettings, topicSettings } from './topics/topic-settings.ts';
 export {
   CONTROL_HEADER,
   type DeadLetter,
@@ -74,5 +75,3 @@ export {
   type Topics,
   topicsWithPrefix,
 } from './topics/topics.ts';
-export { readNumber, type WrittenNumber } from './written-number.ts';
-export { parseYaml } from './yaml.ts';

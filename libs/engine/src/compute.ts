@@ -15,7 +15,6 @@ import type {
 } from './engine.ts';
 import type { DecodingPrograms } from './generation/decoding-batch.ts';
 import { decodeProgram, prefillProgram } from './generation/programs.ts';
-import { GradientSum } from './gradient-sum.ts';
 import { lossScaleFeed } from './loss-scale.ts';
 import { trainableParameters } from './model-graph.ts';
 import {
@@ -29,6 +28,7 @@ import {
 import { ObjectiveSession } from './objective-session.ts';
 import { outcome, pairNumbers, referenceSums, sequenceLogProbs } from './outcomes.ts';
 import { checkRow, groupRows, logitLayout, type PackLimits, packLimits, packRows } from './pack.ts';
+import { PackGradients } from './pack-gradients.ts';
 import { Prepared } from './prepared.ts';
 import { type GradientProgram, gradientProgram, type Program, scoringProgram } from './program.ts';
 import { type ProgramStyle, programStyle } from './program-style.ts';
@@ -68,7 +68,7 @@ export interface ComputeOptions extends SessionOptions {
 }
 
 /** Says whether the caller of a computation still wants it, and lets others compute. Called between packs. */
-export type Checkpoint = () => Promise<void>;
+export type YieldPoint = () => Promise<void>;
 
 /** Has rows scored, by themselves or together with those of other calls. */
 export type ScoreRows = (rows: readonly Row[], choice: RowChoice) => Promise<SequenceLogProbs[][]>;
@@ -212,18 +212,18 @@ export class Computer implements AsyncDisposable {
     );
   }
 
-  async gradient(request: GradientRequest, checkpoint: Checkpoint): Promise<ShardGradient> {
+  async gradient(request: GradientRequest, yieldPoint: YieldPoint): Promise<ShardGradient> {
     const started = performance.now();
     const { pairs, objective } = request;
     const policy = this.#policy(request.policyDigest);
     const rows = pairs.map(pairRow);
     checkRows(rows, this.#folder);
     if (needsReference(objective)) checkRows(rows, this.#reference);
-    const sum = new GradientSum();
+    const sum = new PackGradients();
     const outcomes: PairOutcome[] = [];
     const { packTokens, activations, weights } = request.compute;
     for (const group of groupRows(rows, this.#folder.definition, packTokens)) {
-      await checkpoint();
+      await yieldPoint();
       const logits = logitLayout(group, this.#folder.definition);
       const key = JSON.stringify([policy.method, objective, logits, activations, weights]);
       using prepared = await this.#gradients.acquire(key, () => {
@@ -244,7 +244,7 @@ export class Computer implements AsyncDisposable {
         ...batchPairsFeed(request),
         ...lossScaleFeed(request, this.#style),
         ...batchFeeds(objective, request),
-        ...(needsReference(objective) ? referenceFeeds(await this.#gradientReference(group, checkpoint)) : {}),
+        ...(needsReference(objective) ? referenceFeeds(await this.#gradientReference(group, yieldPoint)) : {}),
         ...policyFeeds(policy),
       });
       const scored = sequenceLogProbs(pack, outputs.log_probs as TensorData) as [SequenceLogProbs, SequenceLogProbs][];
@@ -311,10 +311,10 @@ export class Computer implements AsyncDisposable {
   }
 
   /** The reference of a gradient's pairs, in packs of their own: what else is scored must not change its bits. */
-  async #gradientReference(pairs: readonly Row[], checkpoint: Checkpoint): Promise<ReferenceSums> {
+  async #gradientReference(pairs: readonly Row[], yieldPoint: YieldPoint): Promise<ReferenceSums> {
     const scored: SequenceLogProbs[][] = [];
     for (const group of groupRows(pairs, this.#reference.definition)) {
-      await checkpoint();
+      await yieldPoint();
       scored.push(...(await this.scorePack(group, this.#referenceChoice)));
     }
     return referenceSums(scored);

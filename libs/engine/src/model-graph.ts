@@ -3,7 +3,7 @@ import { addTo, cast, Graph, gemm, mul, recomputed, type Value } from '@alphapo/
 import {
   type AttentionParts,
   type AttentionShape,
-  type Computation,
+  type LayerContext,
   type LoraFactors,
   loraFactors,
   type TokenInputs,
@@ -36,7 +36,7 @@ interface ModelGraphOptions extends Pick<ProgramStyle, 'precision'>, Pick<Comput
 }
 
 /** A model in a graph, with its inputs and parameters in place. */
-export class ModelGraph<Attention extends LayerAttention> implements Computation {
+export class ModelGraph<Attention extends LayerAttention> implements LayerContext {
   readonly graph = new Graph();
   readonly inputs: TokenInputs;
   readonly attention: Attention;

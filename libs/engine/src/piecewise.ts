@@ -1,14 +1,14 @@
-import type { Checkpoint } from './compute.ts';
+import type { YieldPoint } from './compute.ts';
 
 /** A computation that stops at each of its checkpoints until it is given the next turn. */
 export class Piecewise {
-  readonly #compute: (checkpoint: Checkpoint) => Promise<void>;
+  readonly #compute: (yieldPoint: YieldPoint) => Promise<void>;
   #hasBegun = false;
   #resume: () => void = () => {};
   #endTurn: (state: 'paused' | 'ended') => void = () => {};
 
   /** @param compute reports its result and its errors by itself: it does not reject. */
-  constructor(compute: (checkpoint: Checkpoint) => Promise<void>) {
+  constructor(compute: (yieldPoint: YieldPoint) => Promise<void>) {
     this.#compute = compute;
   }
 
@@ -16,7 +16,7 @@ export class Piecewise {
     return this.#hasBegun;
   }
 
-  /** Computes up to the next checkpoint, or to the end. */
+  /** Computes up to the next yield point, or to the end. */
   turn(): Promise<'paused' | 'ended'> {
     return new Promise((resolve) => {
       this.#endTurn = resolve;

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
-import type { Checkpoint } from './compute.ts';
+import type { YieldPoint } from './compute.ts';
 import type { ScoringStatistics, SequenceLogProbs } from './engine.ts';
 import { Piecewise } from './piecewise.ts';
 import type { Row, RowChoice } from './row.ts';
@@ -64,15 +64,15 @@ export class Scheduler {
   }
 
   /** Runs a computation that lets others compute at its checkpoints; there it also stops when the signal aborts. */
-  runInPieces<T>(compute: (checkpoint: Checkpoint) => Promise<T>, signal: AbortSignal): Promise<T> {
+  runInPieces<T>(compute: (yieldPoint: YieldPoint) => Promise<T>, signal: AbortSignal): Promise<T> {
     if (signal.aborted) return Promise.reject(signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const computation = new Piecewise((pause) => {
-      const checkpoint = async () => {
+      const yieldPoint = async () => {
         await pause();
         signal.throwIfAborted();
       };
-      return compute(checkpoint).then(resolve, reject);
+      return compute(yieldPoint).then(resolve, reject);
     });
     const leave = () => {
       if (computation.hasBegun) return;

@@ -15,6 +15,7 @@ export type {
   TopicSpecification,
   TransformOptions,
 } from './event-log.ts';
+export { eventLogSettings } from './event-log-settings.ts';
 export { openKafkaEventLog } from './kafka/kafka-event-log.ts';
 export type { KafkaCredentials, KafkaOptions } from './kafka/options.ts';
 export { type EventLogger, silentLogger } from './logger.ts';

@@ -1,5 +1,5 @@
 import { concat, mul, reshape, rmsNorm, rotaryEmbedding, slice, type Value } from '@alphapo/graph';
-import type { AttentionParts, Computation } from './definition.ts';
+import type { AttentionParts, LayerContext } from './definition.ts';
 
 /** Shapes that the decoder layers of a model share. */
 export interface DecoderShape {
@@ -10,17 +10,17 @@ export interface DecoderShape {
 }
 
 /** q_proj, k_proj and v_proj below `module`, of x [T, D], before they are rotated. */
-export function projections(computation: Computation, module: string, x: Value): AttentionParts {
+export function projections(context: LayerContext, module: string, x: Value): AttentionParts {
   return {
-    q: computation.linear(`${module}.q_proj`, x),
-    k: computation.linear(`${module}.k_proj`, x),
-    v: computation.linear(`${module}.v_proj`, x),
+    q: context.linear(`${module}.q_proj`, x),
+    k: context.linear(`${module}.k_proj`, x),
+    v: context.linear(`${module}.v_proj`, x),
   };
 }
 
 /** Rotates the heads of x [T, heads * headDim] by their positions; what the tables don't reach stays as it is. */
-function rotate(x: Value, computation: Computation, heads: number, headDim: number): Value {
-  const { rotary } = computation.inputs;
+function rotate(x: Value, context: LayerContext, heads: number, headDim: number): Value {
+  const { rotary } = context.inputs;
   if (rotary === undefined) return x;
   const T = x.shape[0] as string;
   const rotated = 2 * (rotary.cos.shape[2] as number);
@@ -43,19 +43,19 @@ interface AttentionOptions {
 
 /** Self-attention of projections, with o_proj below `module`: [T, D]. */
 export function rotaryAttention(
-  computation: Computation,
+  context: LayerContext,
   module: string,
   { q, k, v }: AttentionParts,
   { heads, keyValueHeads, headDim }: DecoderShape,
   { slidingWindow, scale = headDim ** -0.5, softCap }: AttentionOptions,
 ): Value {
   const rotated = {
-    q: rotate(q, computation, heads, headDim),
-    k: rotate(k, computation, keyValueHeads, headDim),
+    q: rotate(q, context, heads, headDim),
+    k: rotate(k, context, keyValueHeads, headDim),
   };
   const options = { heads, keyValueHeads, headDim, scale, softCap };
-  const mixed = computation.attend({ ...rotated, v }, options, slidingWindow);
-  return computation.linear(`${module}.o_proj`, mixed);
+  const mixed = context.attend({ ...rotated, v }, options, slidingWindow);
+  return context.linear(`${module}.o_proj`, mixed);
 }
 
 /** RMSNorm of each head of x [T, heads * headDim], with one weight [headDim] for all. */
@@ -66,7 +66,7 @@ export function normHeads(x: Value, weight: Value, epsilon: number): Value {
 }
 
 /** down(act(gate(x)) * up(x)) with projections below `module`. arXiv:2002.05202. */
-export function gatedMlp(computation: Computation, module: string, x: Value, activation: (x: Value) => Value): Value {
-  const gate = activation(computation.linear(`${module}.gate_proj`, x));
-  return computation.linear(`${module}.down_proj`, mul(gate, computation.linear(`${module}.up_proj`, x)));
+export function gatedMlp(context: LayerContext, module: string, x: Value, activation: (x: Value) => Value): Value {
+  const gate = activation(context.linear(`${module}.gate_proj`, x));
+  return context.linear(`${module}.down_proj`, mul(gate, context.linear(`${module}.up_proj`, x)));
 }

@@ -2,7 +2,7 @@ import type { Value } from '@alphapo/graph';
 import type { z } from 'zod';
 import type { DecoderShape } from './blocks.ts';
 import { configError, positive, positiveNumber } from './config.ts';
-import type { Computation, LinearLayer, ModelDefinition, Parameter, Rotary } from './definition.ts';
+import type { LayerContext, LinearLayer, ModelDefinition, Parameter, Rotary } from './definition.ts';
 import { linearParameters } from './parameters.ts';
 import { ropeFields } from './rotary.ts';
 
@@ -51,7 +51,7 @@ export function decoderModel(
     readonly linears: readonly LinearLayer[];
     readonly norms: readonly Parameter[];
     readonly logitSoftCap?: number | undefined;
-    hidden(computation: Computation): Value;
+    hidden(context: LayerContext): Value;
   },
 ): ModelDefinition {
   const { vocab_size: vocabularySize, hidden_size: hiddenSize, tie_word_embeddings: tied } = config;

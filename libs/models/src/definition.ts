@@ -95,7 +95,7 @@ export interface WholePack {
 }
 
 /** What an architecture computes with: its parameters, frozen or trained, and the pack's inputs. */
-export interface Computation {
+export interface LayerContext {
   readonly inputs: TokenInputs;
   /** A parameter: a matrix in the element type of the activations, a vector (of norms and biases) in float32. */
   parameter(name: string): Value;
@@ -136,5 +136,5 @@ export interface ModelDefinition {
   readonly logitSoftCap: number | undefined;
   readonly rotary: Rotary | undefined;
   /** Hidden states [T, D] after the final norm. */
-  hidden(computation: Computation): Value;
+  hidden(context: LayerContext): Value;
 }

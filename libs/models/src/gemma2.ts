@@ -4,7 +4,7 @@ import { geluTanh } from './activations.ts';
 import { type DecoderShape, gatedMlp, projections, rotaryAttention } from './blocks.ts';
 import { configError, positive, positiveNumber, requireOption } from './config.ts';
 import { decoderFields, decoderModel, decoderShape, EMBEDDING } from './decoder.ts';
-import type { Computation, ModelDefinition } from './definition.ts';
+import type { LayerContext, ModelDefinition } from './definition.ts';
 import { parseModelConfig } from './honoured-fields.ts';
 import { finalNorm, gatedDecoderLinears, layerNorms } from './parameters.ts';
 import { rotaryOf } from './rotary.ts';
@@ -36,11 +36,11 @@ interface Shape extends DecoderShape {
 }
 
 /** RMSNorm whose weight is stored as its difference from one. */
-const norm = (c: Computation, module: string, x: Value, epsilon: number): Value =>
+const norm = (c: LayerContext, module: string, x: Value, epsilon: number): Value =>
   rmsNorm(x, add(c.parameter(`${module}.weight`), 1), epsilon);
 
 /** One decoder layer on x [T, D]. */
-function layer(c: Computation, i: number, x: Value, config: Config, shape: Shape): Value {
+function layer(c: LayerContext, i: number, x: Value, config: Config, shape: Shape): Value {
   const [module, attention] = [`model.layers.${i}`, `model.layers.${i}.self_attn`];
   const normed = (name: string, value: Value) => norm(c, `${module}.${name}`, value, config.rms_norm_eps);
   const projected = projections(c, attention, normed('input_layernorm', x));

@@ -2,7 +2,7 @@ import { add, gather, inFloat32, mul, reciprocal, reduceMean, slice, sqrt, sub, 
 import { z } from 'zod';
 import { geluTanh } from './activations.ts';
 import { configError, positive, positiveNumber, requireOption } from './config.ts';
-import type { Computation, LinearLayer, ModelDefinition, Parameter } from './definition.ts';
+import type { LayerContext, LinearLayer, ModelDefinition, Parameter } from './definition.ts';
 import { parseModelConfig } from './honoured-fields.ts';
 import { linearParameters } from './parameters.ts';
 
@@ -29,7 +29,7 @@ const configSchema = z.looseObject({
 type Config = z.infer<typeof configSchema>;
 
 /** (x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis. arXiv:1607.06450. */
-function layerNorm(c: Computation, module: string, x: Value, epsilon: number): Value {
+function layerNorm(c: LayerContext, module: string, x: Value, epsilon: number): Value {
   return inFloat32(x, (wide) => {
     const centred = sub(wide, reduceMean(wide, [1]));
     const scale = reciprocal(sqrt(add(reduceMean(mul(centred, centred), [1]), epsilon)));
@@ -37,7 +37,7 @@ function layerNorm(c: Computation, module: string, x: Value, epsilon: number): V
   });
 }
 
-function block(c: Computation, i: number, x: Value, config: Config): Value {
+function block(c: LayerContext, i: number, x: Value, config: Config): Value {
   const module = `transformer.h.${i}`;
   const D = config.n_embd;
   const heads = config.n_head;

@@ -6,7 +6,7 @@ export type {
   AttentionBlocks,
   AttentionParts,
   BlockPlaces,
-  Computation,
+  LayerContext,
   LinearLayer,
   ModelDefinition,
   PackInputs,
@@ -18,5 +18,6 @@ export { readEndTokens } from './end-tokens.ts';
 export { freshParameters } from './fresh.ts';
 export { defaultLoraTargets, freshLora, type LoraFactors, loraFactors } from './lora.ts';
 export { readModelDefinition, runFacts } from './model-folder.ts';
+export { modelSettings, referenceModelSettings } from './model-settings.ts';
 export { modelFromConfig } from './registry.ts';
 export { rotaryTables } from './rotary.ts';

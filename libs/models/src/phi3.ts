@@ -4,7 +4,7 @@ import { silu } from './activations.ts';
 import { type DecoderShape, rotaryAttention } from './blocks.ts';
 import { positive, positiveNumber, requireOption } from './config.ts';
 import { decoderFields, decoderModel, decoderShape, EMBEDDING } from './decoder.ts';
-import type { Computation, LinearLayer, ModelDefinition } from './definition.ts';
+import type { LayerContext, LinearLayer, ModelDefinition } from './definition.ts';
 import { parseModelConfig } from './honoured-fields.ts';
 import { finalNorm, layerNorms, linear } from './parameters.ts';
 import { partialRotaryOf } from './rotary.ts';
@@ -27,7 +27,7 @@ const configSchema = z.looseObject({
 type Config = z.infer<typeof configSchema>;
 
 /** Queries, keys and values from one product. */
-function projections(c: Computation, module: string, x: Value, { heads, keyValueHeads, headDim }: DecoderShape) {
+function projections(c: LayerContext, module: string, x: Value, { heads, keyValueHeads, headDim }: DecoderShape) {
   const fused = c.linear(`${module}.qkv_proj`, x);
   const [keys, values, end] = [heads, heads + keyValueHeads, heads + 2 * keyValueHeads].map((n) => n * headDim) as [
     number,
@@ -38,13 +38,13 @@ function projections(c: Computation, module: string, x: Value, { heads, keyValue
 }
 
 /** down(silu(gate(x)) * up(x)), gate and up from one product. */
-function mlp(c: Computation, module: string, x: Value, { intermediate_size: F }: Config): Value {
+function mlp(c: LayerContext, module: string, x: Value, { intermediate_size: F }: Config): Value {
   const fused = c.linear(`${module}.gate_up_proj`, x);
   return c.linear(`${module}.down_proj`, mul(silu(slice(fused, 1, 0, F)), slice(fused, 1, F, 2 * F)));
 }
 
 /** One decoder layer on x [T, D]. */
-function layer(c: Computation, i: number, x: Value, config: Config, shape: DecoderShape): Value {
+function layer(c: LayerContext, i: number, x: Value, config: Config, shape: DecoderShape): Value {
   const [module, attention] = [`model.layers.${i}`, `model.layers.${i}.self_attn`];
   const norm = (name: string, value: Value) =>
     rmsNorm(value, c.parameter(`${module}.${name}.weight`), config.rms_norm_eps);

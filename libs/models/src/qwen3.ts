@@ -4,7 +4,7 @@ import { silu } from './activations.ts';
 import { type DecoderShape, gatedMlp, normHeads, projections, rotaryAttention } from './blocks.ts';
 import { positive, requireOption } from './config.ts';
 import { decoderFields, decoderModel, decoderShape, EMBEDDING } from './decoder.ts';
-import type { Computation, ModelDefinition } from './definition.ts';
+import type { LayerContext, ModelDefinition } from './definition.ts';
 import { parseModelConfig } from './honoured-fields.ts';
 import { finalNorm, gatedDecoderLinears, layerNorms } from './parameters.ts';
 import { rotaryOf } from './rotary.ts';
@@ -28,7 +28,7 @@ interface Shape extends DecoderShape {
 }
 
 /** One decoder layer on x [T, D]. */
-function layer(c: Computation, i: number, x: Value, config: Config, shape: Shape): Value {
+function layer(c: LayerContext, i: number, x: Value, config: Config, shape: Shape): Value {
   const [module, attention] = [`model.layers.${i}`, `model.layers.${i}.self_attn`];
   const norm = (name: string, value: Value) =>
     rmsNorm(value, c.parameter(`${module}.${name}.weight`), config.rms_norm_eps);

@@ -1,4 +1,5 @@
 export { createLogger, type LogFields, type Logger, type LogLevel } from './logger.ts';
 export { meter, SECONDS_BUCKETS } from './meter.ts';
 export { type Measuring, serveMetrics } from './metrics-server.ts';
+export { metricsSettings } from './metrics-settings.ts';
 export { endSoon, runUntilSignal } from './process.ts';

@@ -1,32 +1,24 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AlphapoError, formatHostAndPort, type HostAndPort, messageOf, parseHostAndPort } from '@alphapo/base';
-import { parseEnvironment } from '@alphapo/contracts';
-import { z } from 'zod';
+import { resolveSettings, type SettingSources } from '@alphapo/settings';
 import type { Logger } from './logger.ts';
 import { meter } from './meter.ts';
-
-const environmentSchema = z.object({
-  ALPHAPO_METRICS_ADDRESS: z
-    .string()
-    .refine(isHostAndPort, 'is no host:port, such as 0.0.0.0:9464')
-    .optional()
-    .describe('host and port at which /metrics is served; without it there are no metrics'),
-});
+import { metricsSettings } from './metrics-settings.ts';
 
 /** Makes a service's metrics: keeps them up to date from the events of its log until it is disposed of. */
 export type Measuring = (logger: Logger) => Disposable;
 
 /**
- * Serves the metrics of this process over HTTP at /metrics, in Prometheus' format, where ALPHAPO_METRICS_ADDRESS says so.
+ * Serves the metrics of this process over HTTP at /metrics, in Prometheus' format, where `metricsAddress` says so.
  * Errors: INVALID_CONFIGURATION and CANNOT_LISTEN with the address.
  */
 export async function serveMetrics(
-  environment: NodeJS.ProcessEnv,
+  sources: SettingSources,
   logger: Logger,
   measure?: Measuring,
 ): Promise<AsyncDisposable & { readonly address: string | undefined }> {
-  const { ALPHAPO_METRICS_ADDRESS: address } = parseEnvironment(environmentSchema, environment);
+  const { metricsAddress: address } = resolveSettings(metricsSettings, sources);
   await using opened = new AsyncDisposableStack();
   if (address === undefined) return { address, [Symbol.asyncDispose]: async () => {} };
   meter.addProcessMetrics();
@@ -58,20 +50,11 @@ async function listen({ host, port }: HostAndPort): Promise<Server> {
     throw new AlphapoError(
       'unavailable',
       'CANNOT_LISTEN',
-      `ALPHAPO_METRICS_ADDRESS: cannot serve metrics on ${formatHostAndPort({ host, port })}: ${messageOf(error)}`,
+      `metrics-address: cannot serve metrics on ${formatHostAndPort({ host, port })}: ${messageOf(error)}`,
       { cause: error },
     );
   }
   return server;
-}
-
-function isHostAndPort(text: string): boolean {
-  try {
-    parseHostAndPort(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Ends the server with the connections that scrapers keep open. */

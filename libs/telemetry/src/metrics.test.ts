@@ -1,7 +1,7 @@
 import { createLogger, type Logger, meter, serveMetrics } from './index.ts';
 
 const silent = createLogger({ service: 'test', level: 'silent' });
-const ANY_PORT = { ALPHAPO_METRICS_ADDRESS: '127.0.0.1:0' };
+const ANY_PORT = { environment: { ALPHAPO_METRICS_ADDRESS: '127.0.0.1:0' } };
 
 async function scrape(address: string | undefined): Promise<string> {
   const response = await fetch(`http://${address}/metrics`);
@@ -52,14 +52,16 @@ test('other paths are not found', async () => {
 });
 
 test('an address that is none, or taken, is refused by the name of its variable', async () => {
-  await expect(serveMetrics({ ALPHAPO_METRICS_ADDRESS: '9464' }, silent)).rejects.toMatchObject({
+  await expect(serveMetrics({ environment: { ALPHAPO_METRICS_ADDRESS: '9464' } }, silent)).rejects.toMatchObject({
     reason: 'INVALID_CONFIGURATION',
     message: expect.stringContaining('ALPHAPO_METRICS_ADDRESS'),
   });
   await using taken = await serveMetrics(ANY_PORT, silent);
-  await expect(serveMetrics({ ALPHAPO_METRICS_ADDRESS: taken.address }, silent)).rejects.toMatchObject({
-    reason: 'CANNOT_LISTEN',
-  });
+  await expect(serveMetrics({ environment: { ALPHAPO_METRICS_ADDRESS: taken.address } }, silent)).rejects.toMatchObject(
+    {
+      reason: 'CANNOT_LISTEN',
+    },
+  );
 });
 
 test('without an address nothing is served', async () => {

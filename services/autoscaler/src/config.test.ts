@@ -11,7 +11,9 @@ const GIVEN = {
 };
 
 test('variables say what is scaled, and how far', () => {
-  const config = autoscalerConfigFrom({ ...GIVEN, ALPHAPO_MAX_SCORERS: '4', ALPHAPO_POLL_SECONDS: '0.5' });
+  const config = autoscalerConfigFrom({
+    environment: { ...GIVEN, ALPHAPO_MAX_SCORERS: '4', ALPHAPO_POLL_SECONDS: '0.5' },
+  });
   expect(config.references.optimizer).toEqual({ kind: 'statefulset', name: 'run-optimizer' });
   expect(config.settings.limits).toEqual({
     tokenizer: { min: 0, max: 1 },
@@ -19,7 +21,8 @@ test('variables say what is scaled, and how far', () => {
     optimizer: { min: 0, max: 1 },
   });
   expect(config.kedaAddress).toBeUndefined();
-  expect(autoscalerConfigFrom({ ...GIVEN, ALPHAPO_KEDA_ADDRESS: '0.0.0.0:50055' }).kedaAddress).toBe('0.0.0.0:50055');
+  const keda = { ...GIVEN, ALPHAPO_KEDA_ADDRESS: '0.0.0.0:50055' };
+  expect(autoscalerConfigFrom({ environment: keda }).kedaAddress).toBe('0.0.0.0:50055');
   expect(config).toMatchObject({ pollMs: 500, address: '0.0.0.0:50054', topics: { preferences: 'preferences' } });
 });
 
@@ -30,7 +33,7 @@ test.each([
   [{ ALPHAPO_POLL_SECONDS: '0' }, 'ALPHAPO_POLL_SECONDS'],
   [{ ALPHAPO_OPTIMIZER: undefined }, 'ALPHAPO_OPTIMIZER'],
 ])('%o is refused by its name', (change, variable) => {
-  expect(() => autoscalerConfigFrom({ ...GIVEN, ...change })).toThrow(
+  expect(() => autoscalerConfigFrom({ environment: { ...GIVEN, ...change } })).toThrow(
     expect.objectContaining({ reason: 'INVALID_CONFIGURATION', metadata: { variable } }),
   );
 });

@@ -1,6 +1,7 @@
 import { OptimizerServiceClient } from '@alphapo/contracts';
 import { openConfiguredLog } from '@alphapo/messaging';
 import { connect, RpcSecurity } from '@alphapo/rpc';
+import type { SettingSources } from '@alphapo/settings';
 import { type Logger, serveMetrics } from '@alphapo/telemetry';
 import { startActivator } from './activator/start.ts';
 import { autoscalerConfigFrom } from './config.ts';
@@ -12,24 +13,20 @@ import { control } from './scaling/controller.ts';
 import { Lags } from './scaling/lags.ts';
 import { observe } from './scaling/observer.ts';
 
-/** The whole service: configured from the environment, until the signal. Every replica takes calls, one of them decides. */
-export async function runAutoscaler(
-  environment: NodeJS.ProcessEnv,
-  logger: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  const config = autoscalerConfigFrom(environment);
+/** The whole service: as its settings say, until the signal. Every replica takes calls, one of them decides. */
+export async function runAutoscaler(sources: SettingSources, logger: Logger, signal: AbortSignal): Promise<void> {
+  const config = autoscalerConfigFrom(sources);
   const { namespace, references, pod, topics, settings, pollMs, kedaAddress } = config;
   const api = openKubernetesApi();
-  using security = await RpcSecurity.fromEnvironment(environment, { logger });
-  await using _metrics = await serveMetrics(environment, logger);
+  using security = await RpcSecurity.fromSettings(sources, { logger });
+  await using _metrics = await serveMetrics(sources, logger);
   const scaled = new KubernetesWorkloads(api, { namespace, references, identity: pod });
   const workloads = kedaAddress === undefined ? scaled : new AnnotatedWorkloads(scaled);
   await using _externalScaler =
     kedaAddress === undefined ? undefined : await startExternalScaler(kedaAddress, workloads, logger);
   await using _activator = await startActivator({ ...config, security }, workloads, logger);
   const openLog = () =>
-    openConfiguredLog(environment, {
+    openConfiguredLog(sources, {
       clientId: 'alphapo-autoscaler',
       logger: (level, event, fields) => logger[level](event, fields),
     });

@@ -1,5 +1,6 @@
 export type { SavedDtype } from './exporter.ts';
 export { identifyRun } from './run.ts';
 export { runOptimizer } from './run-service.ts';
+export { optimizerSettings } from './settings.ts';
 export { cutShards } from './shards.ts';
 export { type OptimizerConfig, type RunningOptimizer, startOptimizer } from './start.ts';

@@ -7,7 +7,7 @@ test('skipped steps and scorers that fail at shards are counted', async () => {
   const diverging = { learningRate: 1e30, scheduler: 'constant', warmupSteps: 0, full: true } as const;
   await using run = await startRun(model, { ...diverging, steps: 3, onNonFinite: 'skip' });
   await using metrics = await serveMetrics(
-    { ALPHAPO_METRICS_ADDRESS: '127.0.0.1:0' },
+    { environment: { ALPHAPO_METRICS_ADDRESS: '127.0.0.1:0' } },
     silent,
     optimizerMetrics(run.optimizer),
   );

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { AlphapoError, type ErrorCode } from '@alphapo/base';
 import { awaitConfiguredLog } from '@alphapo/messaging';
 import { RpcSecurity } from '@alphapo/rpc';
+import type { SettingSources } from '@alphapo/settings';
 import { type Logger, serveMetrics } from '@alphapo/telemetry';
 import { optimizerConfigFrom } from './config.ts';
 import { optimizerMetrics } from './metrics.ts';
@@ -17,21 +18,21 @@ const LASTING: readonly ErrorCode[] = [
 ];
 
 /**
- * The whole service: configured from the environment, until the signal. After the last step it goes on serving, unless it is to
+ * The whole service: as its settings say, until the signal. After the last step it goes on serving, unless it is to
  * exit. So it does after a failure that needs a person, with the state FAILED: whoever starts it again would do so in vain. Other
  * failures, and being fenced, end it at once.
  */
-export async function runOptimizer(environment: NodeJS.ProcessEnv, logger: Logger, signal: AbortSignal): Promise<void> {
-  const { whenFinished, adjustments, ...config } = await optimizerConfigFrom(environment);
+export async function runOptimizer(sources: SettingSources, logger: Logger, signal: AbortSignal): Promise<void> {
+  const { whenFinished, adjustments, ...config } = await optimizerConfigFrom(sources);
   for (const { message } of adjustments) logger.warn('setting.adjusted', { message });
-  using security = await RpcSecurity.fromEnvironment(environment, { logger });
-  await using log = await awaitConfiguredLog(environment, {
+  using security = await RpcSecurity.fromSettings(sources, { logger });
+  await using log = await awaitConfiguredLog(sources, {
     clientId: 'alphapo-optimizer',
     logger: (level, event, fields) => logger[level](event, fields),
     signal,
   });
   await using optimizer = await startOptimizer({ ...config, security }, log, logger, signal);
-  await using _metrics = await serveMetrics(environment, logger, optimizerMetrics(optimizer));
+  await using _metrics = await serveMetrics(sources, logger, optimizerMetrics(optimizer));
   const stopped = async () => {
     if (!signal.aborted) await once(signal, 'abort');
   };

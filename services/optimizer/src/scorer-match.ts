@@ -1,5 +1,10 @@
 import { AlphapoError } from '@alphapo/base';
-import { type Computation, computationOf, type DescribeScorerResponse, type ToldComputation } from '@alphapo/contracts';
+import {
+  type ComputeFingerprint,
+  computeFingerprintOf,
+  type DescribeScorerResponse,
+  type ReportedFingerprint,
+} from '@alphapo/contracts';
 import { ENGINE_REVISION } from '@alphapo/engine';
 import type { Run } from './run.ts';
 
@@ -7,11 +12,11 @@ import type { Run } from './run.ts';
 export interface ScorerNeeds {
   readonly run: Run;
   /** What the run's steps were computed with; undefined where none was. */
-  readonly computation: Computation | undefined;
+  readonly computation: ComputeFingerprint | undefined;
 }
 
 /** What to do about a scorer that differs in a field. */
-const REMEDY: Readonly<Record<keyof Computation, string>> = {
+const REMEDY: Readonly<Record<keyof ComputeFingerprint, string>> = {
   device: 'start it with the same --device',
   dtype: "start it with the run's --dtype",
   threads: 'start it with the same --threads',
@@ -31,7 +36,7 @@ export function checkScorer(address: string, description: DescribeScorerResponse
     const digests = { found: description.referenceModelDigest, wanted: referenceDigest };
     requireSame(address, 'reference model', digests, folder);
   }
-  checkComputation(address, computationOf(description), needs);
+  checkComputation(address, computeFingerprintOf(description), needs);
 }
 
 /**
@@ -40,16 +45,16 @@ export function checkScorer(address: string, description: DescribeScorerResponse
  */
 export function checkComputation(
   address: string,
-  found: ToldComputation | undefined,
+  found: ReportedFingerprint | undefined,
   { run, computation }: ScorerNeeds,
-): Computation {
+): ComputeFingerprint {
   const { dtype } = run.specification;
   const engineRevision = { found: found?.engineRevision ?? 0, wanted: ENGINE_REVISION };
   requireSame(address, 'engineRevision', engineRevision, REMEDY.engineRevision);
   requireSame(address, 'dtype', { found: found?.dtype ?? '', wanted: dtype }, REMEDY.dtype);
   const { device = '', threads = 0, runtime = '' } = found ?? {};
-  const checked: Computation = { device, dtype, threads, engineRevision: ENGINE_REVISION, runtime };
-  for (const field of Object.keys(REMEDY) as (keyof Computation)[]) {
+  const checked: ComputeFingerprint = { device, dtype, threads, engineRevision: ENGINE_REVISION, runtime };
+  for (const field of Object.keys(REMEDY) as (keyof ComputeFingerprint)[]) {
     const wanted = (computation ?? checked)[field];
     requireSame(address, field, { found: checked[field], wanted }, REMEDY[field]);
   }
@@ -72,7 +77,7 @@ function requireSame<T extends string | number>(
 }
 
 /** Refuses to go on with a run that another revision of the engine began. Errors: ENGINE_REVISION. */
-export function checkRevision(run: Run, computation: Computation | undefined): void {
+export function checkRevision(run: Run, computation: ComputeFingerprint | undefined): void {
   if (computation === undefined || computation.engineRevision === ENGINE_REVISION) return;
   throw new AlphapoError(
     'failed-precondition',

@@ -1,4 +1,4 @@
-import type { Computation, ToldComputation } from '@alphapo/contracts';
+import type { ComputeFingerprint, ReportedFingerprint } from '@alphapo/contracts';
 import type { RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import type { Run } from './run.ts';
@@ -15,7 +15,7 @@ const DISCOVERY_MS = 500;
 export interface ScorerPoolOptions {
   readonly run: Run;
   /** What the run's steps were computed with so far; undefined where none was. */
-  readonly computation: Computation | undefined;
+  readonly computation: ComputeFingerprint | undefined;
   /** The scorers that exist now, as host and port. Asked again and again. */
   readonly discover: () => Promise<readonly string[]>;
   readonly security: RpcSecurity | undefined;
@@ -31,7 +31,7 @@ export class ScorerPool implements Scorers, AsyncDisposable {
   readonly #wake = new Wake();
   readonly #pace = new ShardPace();
   readonly #closing = new AbortController();
-  #computation: Computation | undefined;
+  #computation: ComputeFingerprint | undefined;
   #discovering = false;
   /** On the clock of `performance`. */
   #discoverAt = 0;
@@ -48,7 +48,7 @@ export class ScorerPool implements Scorers, AsyncDisposable {
   }
 
   /** What the run's steps are computed with; undefined before the first answer. */
-  get computation(): Computation | undefined {
+  get computation(): ComputeFingerprint | undefined {
     return this.#computation;
   }
 
@@ -105,7 +105,7 @@ export class ScorerPool implements Scorers, AsyncDisposable {
     }
   }
 
-  accept(scorer: Scorer, computation: ToldComputation | undefined): boolean {
+  accept(scorer: Scorer, computation: ReportedFingerprint | undefined): boolean {
     try {
       this.#computation = checkComputation(scorer.address, computation, this.#needs());
       return true;

@@ -1,5 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
-import type { ToldComputation } from '@alphapo/contracts';
+import type { ReportedFingerprint } from '@alphapo/contracts';
 import type { Logger } from '@alphapo/telemetry';
 import { isMismatch, type Scorer } from './scorer.ts';
 import { computeShard } from './shard-call.ts';
@@ -20,7 +20,7 @@ export interface Scorers {
   /** Looks for scorers and asks those that are due, without waiting for either. */
   refresh(): void;
   /** Whether a scorer's answer has the bits of the run's; the first answer decides what they are. */
-  accept(scorer: Scorer, computation: ToldComputation | undefined): boolean;
+  accept(scorer: Scorer, computation: ReportedFingerprint | undefined): boolean;
 }
 
 export interface SpreadOptions {

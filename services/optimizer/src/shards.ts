@@ -1,4 +1,4 @@
-import type { PairResult, SkippedStep, TokenizedPair, ToldComputation } from '@alphapo/contracts';
+import type { PairResult, ReportedFingerprint, SkippedStep, TokenizedPair } from '@alphapo/contracts';
 import type { BatchTotals } from '@alphapo/engine';
 import type { Runner } from '@alphapo/optim';
 import type { GradientMemory, GradientSum } from './gradient-sum.ts';
@@ -30,7 +30,7 @@ export interface ComputedShard {
   readonly pairs: readonly PairResult[];
   readonly times: ShardTimes;
   /** What the scorer says that it computed with; undefined where it doesn't say. */
-  readonly computation: ToldComputation | undefined;
+  readonly computation: ReportedFingerprint | undefined;
   /** What is not finite in the shard; undefined where all is. */
   readonly nonFinite: SkippedStep | undefined;
 }

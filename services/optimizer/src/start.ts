@@ -1,6 +1,11 @@
 import { AlphapoError } from '@alphapo/base';
 import { type Checkpoint, type CheckpointRetention, CheckpointStore } from '@alphapo/checkpoints';
-import { type Computation, OptimizerServiceService, type RunSpecification, type Topics } from '@alphapo/contracts';
+import {
+  type ComputeFingerprint,
+  OptimizerServiceService,
+  type RunSpecification,
+  type Topics,
+} from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
 import type { EventLog } from '@alphapo/messaging';
 import { ThreadPool } from '@alphapo/optim';
@@ -92,7 +97,7 @@ export async function startOptimizer(
   else await sayWhereNoneIsIntact(checkpoints, logger);
   const published = new PublishedSteps(log, topics.trainingSteps, run.id);
   await published.readOn(signal);
-  checkRevision(run, computationOf(published));
+  checkRevision(run, computeFingerprintOf(published));
   const state =
     checkpoint === undefined
       ? await initialState(await initialParameters(folder, specification, config.initialAdapter))
@@ -104,7 +109,7 @@ export async function startOptimizer(
   const steps = opened.use(await StepLedger.open({ log, topics, runId: run.id, published, lease, logger }, signal));
   // The last one's transaction is sure to be visible since it was fenced.
   requireStepsUpTo(published, state.policy.step, topics.trainingSteps);
-  const computation = computationOf(published);
+  const computation = computeFingerprintOf(published);
   checkRevision(run, computation);
   await lease.claim();
   await steps.restorePosition(signal);
@@ -176,7 +181,7 @@ export async function startOptimizer(
 }
 
 /** What the run's steps were computed with so far; undefined where none says so. */
-function computationOf({ steps }: PublishedSteps): Computation | undefined {
+function computeFingerprintOf({ steps }: PublishedSteps): ComputeFingerprint | undefined {
   return steps.findLast(({ computation }) => computation !== undefined)?.computation;
 }
 

@@ -1,18 +1,19 @@
 import { once } from 'node:events';
 import { RpcSecurity } from '@alphapo/rpc';
+import type { SettingSources } from '@alphapo/settings';
 import { type Logger, serveMetrics } from '@alphapo/telemetry';
 import { scorerConfigFrom } from './config.ts';
 import { startScorer } from './start.ts';
 
 /**
- * The whole service: configured from the environment, until the signal. Throws ENGINE_STOPPED where the computing thread died:
+ * The whole service: as its settings say, until the signal. Throws ENGINE_STOPPED where the computing thread died:
  * a new process is the way to a sound one.
  */
-export async function runScorer(environment: NodeJS.ProcessEnv, logger: Logger, signal: AbortSignal): Promise<void> {
-  const config = scorerConfigFrom(environment);
-  using security = await RpcSecurity.fromEnvironment(environment, { logger });
+export async function runScorer(sources: SettingSources, logger: Logger, signal: AbortSignal): Promise<void> {
+  const config = scorerConfigFrom(sources);
+  using security = await RpcSecurity.fromSettings(sources, { logger });
   await using scorer = await startScorer({ ...config, security }, logger);
-  await using _metrics = await serveMetrics(environment, logger);
+  await using _metrics = await serveMetrics(sources, logger);
   const ended = AbortSignal.any([signal, scorer.broken]);
   if (!ended.aborted) await once(ended, 'abort');
   if (scorer.broken.aborted) throw scorer.broken.reason;

@@ -1,6 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import {
-  computationOf,
+  computeFingerprintOf,
   computeFromWire,
   type DescribeScorerResponse,
   type GradientRequest,
@@ -119,7 +119,7 @@ export class ScorerService {
       tensorCount: result.gradient.size,
       computeMs: result.computeMs,
       policyMs,
-      computation: computationOf(this.#engine.model),
+      computation: computeFingerprintOf(this.#engine.model),
     };
     yield { part: { $case: 'summary', value: summary } };
     for (const value of tensorsToChunks(result.gradient)) yield { part: { $case: 'chunk', value } };

@@ -2,10 +2,10 @@ import { CONTROL_HEADER, END_OF_DATA } from '@alphapo/contracts';
 import type { LogRecord, PartitionTask } from '@alphapo/messaging';
 import type { TokenizeOptions, TokenizerPool } from '@alphapo/tokenization';
 import type { BackPressure } from './back-pressure.ts';
-import { type BatchFacts, type Made, OpenBatch } from './open-batch.ts';
+import { type BatchHeader, OpenBatch, type TokenizedRecord } from './open-batch.ts';
 
-/** What decides the batches that are made of a stream of preferences. */
-export interface BatchOptions extends BatchFacts {
+/** What decides which batches a stream of preferences becomes. */
+export interface BatchOptions extends BatchHeader {
   /** Pairs of a full batch. */
   readonly batchPairs: number;
   readonly lengths: TokenizeOptions;
@@ -15,7 +15,7 @@ export interface BatchOptions extends BatchFacts {
   readonly lingerMs: number | undefined;
 }
 
-/** What a partition's batches are made with. */
+/** What makes a partition's batches. */
 export interface BatchTools {
   readonly tokenizer: TokenizerPool;
   readonly pressure: BackPressure;
@@ -58,11 +58,11 @@ export async function makeBatches(task: PartitionTask, options: BatchOptions, to
   while (!task.signal.aborted) {
     const records = await unaccounted(task, open.nextOffset, options.lingerMs ?? IDLE_WAIT_MS);
     if (records.length === 0 && options.lingerMs !== undefined && !open.isEmpty) await flush(false);
-    for await (const { record, made } of tokenized(records, options, tools, task.signal)) {
+    for await (const { record, tokenized } of tokenizedRecords(records, options, tools, task.signal)) {
       open.nextOffset = record.offset + 1n;
-      if (made === END_OF_DATA) await flush(true);
+      if (tokenized === END_OF_DATA) await flush(true);
       else {
-        open.take(record, made);
+        open.take(record, tokenized);
         if (open.pairs.length === options.batchPairs || open.hasEnoughLetters) await flush(false);
       }
     }
@@ -79,19 +79,19 @@ async function unaccounted(task: PartitionTask, from: bigint, timeoutMs: number)
 }
 
 /** Each record with its pair, or with why there is none, or with the instruction that it is. */
-async function* tokenized(
+async function* tokenizedRecords(
   records: readonly LogRecord[],
   { lengths, ignoreFields }: BatchOptions,
   { tokenizer }: BatchTools,
   signal: AbortSignal,
-): AsyncGenerator<{ record: LogRecord; made: Made | typeof END_OF_DATA }> {
+): AsyncGenerator<{ record: LogRecord; tokenized: TokenizedRecord | typeof END_OF_DATA }> {
   for (let start = 0; start < records.length && !signal.aborted; start += RECORDS_AT_A_TIME) {
     const group = records.slice(start, start + RECORDS_AT_A_TIME);
     const values = group.flatMap((record) => (isPair(record) ? [record.value] : []));
     const results = (await tokenizer.run('records', values, { ...lengths, ignoreFields })).values();
     for (const record of group) {
-      if (record.headers[CONTROL_HEADER] === END_OF_DATA) yield { record, made: END_OF_DATA };
-      else yield { record, made: isPair(record) ? (results.next().value as Made) : EMPTY_RECORD };
+      if (record.headers[CONTROL_HEADER] === END_OF_DATA) yield { record, tokenized: END_OF_DATA };
+      else yield { record, tokenized: isPair(record) ? (results.next().value as TokenizedRecord) : EMPTY_RECORD };
     }
   }
 }

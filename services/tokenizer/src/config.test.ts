@@ -13,14 +13,11 @@ test.each([
   ['', []],
   ['annotator', ['annotator']],
   ['annotator, split ,', ['annotator', 'split']],
-])('ALPHAPO_IGNORE_FIELDS %j', async (names, expected) => {
+])('--ignore-fields %j', async (names, expected) => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'config.json'), JSON.stringify(MODEL));
   await writeFile(join(folder, 'run.yaml'), 'steps: 1\n');
   const environment = { ALPHAPO_MODEL: folder, ALPHAPO_RUN: join(folder, 'run.yaml') };
-  const config = await tokenizerConfigFrom({
-    ...environment,
-    ...(names !== undefined && { ALPHAPO_IGNORE_FIELDS: names }),
-  });
+  const config = await tokenizerConfigFrom({ environment, options: { ignoreFields: names } });
   expect(config.ignoreFields).toEqual(expected);
 });

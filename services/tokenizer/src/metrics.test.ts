@@ -3,7 +3,11 @@ import { tokenizerMetrics } from './metrics.ts';
 
 test('records are counted by what became of them', async () => {
   const logger = createLogger({ service: 'test', level: 'silent' });
-  await using metrics = await serveMetrics({ ALPHAPO_METRICS_ADDRESS: '127.0.0.1:0' }, logger, tokenizerMetrics);
+  await using metrics = await serveMetrics(
+    { environment: { ALPHAPO_METRICS_ADDRESS: '127.0.0.1:0' } },
+    logger,
+    tokenizerMetrics,
+  );
   logger.info('batch.committed', { partition: 0, pairs: 4, deadLetters: 1, nextOffset: 5n });
   logger.info('batch.committed', { partition: 1, pairs: 3, deadLetters: 0, nextOffset: 3n });
   const text = await (await fetch(`http://${metrics.address}/metrics`)).text();

@@ -11,7 +11,7 @@ import type { LogRecord, OutgoingRecord, PartitionTask } from '@alphapo/messagin
 import type { TokenizeResult } from '@alphapo/tokenization';
 
 /** What every batch of a tokenizer says besides its pairs. */
-export interface BatchFacts {
+export interface BatchHeader {
   readonly batchesTopic: string;
   readonly deadLettersTopic: string;
   readonly tokenizerDigest: string;
@@ -35,7 +35,9 @@ interface Rejection {
   readonly value: Uint8Array;
 }
 
-export type Made = TokenizeResult | { readonly ok: false; readonly reason: string; readonly message: string };
+export type TokenizedRecord =
+  | TokenizeResult
+  | { readonly ok: false; readonly reason: string; readonly message: string };
 
 /** The pairs and dead letters since the last commit. */
 export class OpenBatch {
@@ -58,19 +60,19 @@ export class OpenBatch {
     return this.rejections.length >= MOST_LETTERS || this.#letterBytes >= MOST_LETTER_BYTES;
   }
 
-  take(record: LogRecord, made: Made): void {
-    if (made.ok) {
-      this.pairs.push(pairOf(record, made.pair));
+  take(record: LogRecord, tokenized: TokenizedRecord): void {
+    if (tokenized.ok) {
+      this.pairs.push(pairOf(record, tokenized.pair));
       return;
     }
     // A copy: what was fetched with the record need not be kept as long.
     const value = Uint8Array.from(record.value?.subarray(0, MAX_RECORD_BYTES) ?? []);
-    this.rejections.push({ letter: letterOf(record, made, value.length), value });
+    this.rejections.push({ letter: letterOf(record, tokenized, value.length), value });
     this.#letterBytes += value.length;
   }
 
   /** `endOf`: the partitions of the topic, where the data of this one ends with the batch. */
-  outputs(task: PartitionTask, facts: BatchFacts, endOf?: number): readonly OutgoingRecord[] {
+  outputs(task: PartitionTask, header: BatchHeader, endOf?: number): readonly OutgoingRecord[] {
     const key = `${task.topic}/${task.partition}`;
     const batch: PreferenceBatch = {
       source: {
@@ -81,9 +83,9 @@ export class OpenBatch {
         deadLetters: this.rejections.length,
       },
       pairs: this.pairs,
-      tokenizerDigest: facts.tokenizerDigest,
-      chatTemplateDigest: facts.chatTemplateDigest,
-      runSpecificationDigest: facts.runSpecificationDigest,
+      tokenizerDigest: header.tokenizerDigest,
+      chatTemplateDigest: header.chatTemplateDigest,
+      runSpecificationDigest: header.runSpecificationDigest,
       endOfData: endOf !== undefined,
       sourcePartitions: endOf ?? 0,
     };
@@ -91,9 +93,9 @@ export class OpenBatch {
     const batches =
       this.pairs.length === 0 && endOf === undefined
         ? []
-        : [{ topic: facts.batchesTopic, partition: 0, key, value: PreferenceBatch.encode(batch).finish() }];
+        : [{ topic: header.batchesTopic, partition: 0, key, value: PreferenceBatch.encode(batch).finish() }];
     const letters = this.rejections.map(({ letter, value }) => ({
-      ...{ topic: facts.deadLettersTopic, partition: 0, key, value },
+      ...{ topic: header.deadLettersTopic, partition: 0, key, value },
       headers: deadLetterHeaders(letter),
     }));
     return [...batches, ...letters];
@@ -102,7 +104,7 @@ export class OpenBatch {
 
 function letterOf(
   record: LogRecord,
-  { reason, message }: Made & { readonly ok: false },
+  { reason, message }: TokenizedRecord & { readonly ok: false },
   heldBytes: number,
 ): DeadLetter {
   const { topic, partition, offset, headers } = record;

@@ -1,20 +1,21 @@
 import { awaitConfiguredLog } from '@alphapo/messaging';
 import { RpcSecurity } from '@alphapo/rpc';
+import type { SettingSources } from '@alphapo/settings';
 import { type Logger, serveMetrics } from '@alphapo/telemetry';
 import { tokenizerConfigFrom } from './config.ts';
 import { tokenizerMetrics } from './metrics.ts';
 import { startTokenizer } from './start.ts';
 
-/** The whole service: configured from the environment, until the signal. */
-export async function runTokenizer(environment: NodeJS.ProcessEnv, logger: Logger, signal: AbortSignal): Promise<void> {
-  const config = await tokenizerConfigFrom(environment);
-  using security = await RpcSecurity.fromEnvironment(environment, { logger });
-  await using log = await awaitConfiguredLog(environment, {
+/** The whole service: as its settings say, until the signal. */
+export async function runTokenizer(sources: SettingSources, logger: Logger, signal: AbortSignal): Promise<void> {
+  const config = await tokenizerConfigFrom(sources);
+  using security = await RpcSecurity.fromSettings(sources, { logger });
+  await using log = await awaitConfiguredLog(sources, {
     clientId: 'alphapo-tokenizer',
     logger: (level, event, fields) => logger[level](event, fields),
     signal,
   });
   await using tokenizer = await startTokenizer({ ...config, security }, log, logger);
-  await using _metrics = await serveMetrics(environment, logger, tokenizerMetrics);
+  await using _metrics = await serveMetrics(sources, logger, tokenizerMetrics);
   await tokenizer.consume(signal);
 }

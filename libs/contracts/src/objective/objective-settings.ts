@@ -1,5 +1,5 @@
+import { kebabCase, settingError } from '@alphapo/settings';
 import { z } from 'zod';
-import { kebabCase, settingError } from '../setting-names.ts';
 import type { OBJECTIVES } from './kinds/index.ts';
 import { type ObjectiveParameters, objectiveParameters } from './kinds/parameters.ts';
 import type { Defaults, Preset } from './kinds/record.ts';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { kebabCase } from '../setting-names.ts';
+import { kebabCase } from '@alphapo/settings';
 import { OBJECTIVE_KINDS } from './objective.ts';
 import { objectiveSettings } from './objective-settings.ts';
 import { learningRatesText, parameterText, REFERENCE_OBJECTIVES } from './setting-texts.ts';

@@ -1,4 +1,4 @@
-import { settingError } from '../setting-names.ts';
+import { settingError } from '@alphapo/settings';
 import { MAX_RECORD_BYTES } from '../topics/topics.ts';
 
 /** Pairs of one shard: a scorer holds their results and tokens until the gradient is sent. */

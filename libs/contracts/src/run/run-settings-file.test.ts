@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readNumber } from '@alphapo/settings';
 import { temporaryFolder } from '../../../../test/support/temporary-folder.ts';
-import { readNumber } from '../written-number.ts';
 import { readRunSettings } from './run-settings-file.ts';
 
 async function mistakesOf(text: string): Promise<string[]> {

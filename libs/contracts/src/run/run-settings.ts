@@ -1,7 +1,7 @@
+import { kebabCase, settingError } from '@alphapo/settings';
 import { z } from 'zod';
 import { objectiveSettings, resolveObjective } from '../objective/objective-settings.ts';
 import { learningRatesText } from '../objective/setting-texts.ts';
-import { kebabCase, settingError } from '../setting-names.ts';
 import { checkBatch } from './batch-limits.ts';
 import { DEFAULT_PACK_TOKENS } from './compute-settings.ts';
 import { dtypeSchema } from './dtype.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { computationSchema } from './computation.ts';
+import { computeFingerprintSchema } from './compute-fingerprint.ts';
 
 /** A number that JSON has as null, and programs as NaN, where it is not finite: in steps that were skipped. */
 const measured = z.preprocess(
@@ -47,7 +47,7 @@ export const trainingStepSchema = z.object({
   /** Absent where the weights were updated. */
   skipped: skippedStepSchema.optional(),
   /** What computed the gradient. Absent in records of releases that did not say. */
-  computation: computationSchema.optional(),
+  computation: computeFingerprintSchema.optional(),
 });
 
 export type TrainingStep = z.infer<typeof trainingStepSchema>;

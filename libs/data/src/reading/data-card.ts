@@ -1,4 +1,4 @@
-import { parseYaml } from '@alphapo/contracts';
+import { parseYaml } from '@alphapo/settings';
 import { z } from 'zod';
 
 /** What the README.md of a Hugging Face data set says of its files: https://huggingface.co/docs/hub/datasets-manual-configuration */

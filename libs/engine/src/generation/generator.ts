@@ -1,6 +1,6 @@
 import { DEFAULT_PACK_TOKENS } from '@alphapo/contracts';
 import type { ModelDefinition } from '@alphapo/models';
-import type { Checkpoint } from '../compute.ts';
+import type { YieldPoint } from '../compute.ts';
 import type { PolicyChoice } from '../policy-choice.ts';
 import type { Lease } from '../resource-cache.ts';
 import { DecodingBatch, type DecodingPrograms, type TakenToken } from './decoding-batch.ts';
@@ -78,11 +78,11 @@ export class Generator {
     };
   }
 
-  /** Computes until nothing is left, with a checkpoint before each step. */
-  async steps(checkpoint: Checkpoint): Promise<void> {
+  /** Computes until nothing is left, with a yieldPoint before each step. */
+  async steps(yieldPoint: YieldPoint): Promise<void> {
     while (!this.isIdle) {
       for (const [key, lane] of this.#lanes) {
-        await checkpoint();
+        await yieldPoint();
         if (await this.#step(lane)) continue;
         this.#lanes.delete(key);
         lane.programs?.[Symbol.dispose]();

@@ -20,7 +20,7 @@ describeKafka('the faults of kafkajs 2.2.4, against a real broker:', () => {
     broker = await startKafka();
     clients = new KafkaClients({ brokers: broker.brokers, clientId: 'repairs' });
     log = await openKafkaEventLog(clients.options);
-  }, 360_000);
+  });
   afterAll(async () => {
     await Promise.all(producers.map((producer) => producer.disconnect()));
     await log[Symbol.asyncDispose]();
@@ -93,7 +93,7 @@ describeKafka('the faults of kafkajs 2.2.4, against a real broker:', () => {
     await writer.write([{ topic, partition: 0, value: 'after' }]);
     await using direct = await openKafkaEventLog({ brokers: via.brokers, clientId: 'direct' });
     expect(await valuesSoon(direct, topic, 2)).toEqual(['before', 'after']);
-  }, 120_000);
+  });
 
   test('records of aborted transactions stay hidden, from wherever they are read', async () => {
     const topic = await topicWith({});

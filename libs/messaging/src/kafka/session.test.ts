@@ -25,7 +25,7 @@ describeKafka('a partition of a transform on Kafka', () => {
     clients = new KafkaClients({ brokers: broker.brokers, clientId: 'session' });
     log = await openKafkaEventLog(clients.options);
     admin = new KafkaAdmin(clients);
-  }, 360_000);
+  });
   afterAll(async () => {
     await admin[Symbol.asyncDispose]();
     await log[Symbol.asyncDispose]();

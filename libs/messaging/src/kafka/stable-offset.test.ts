@@ -11,7 +11,7 @@ describeKafka('the stable offset of a group', () => {
   beforeAll(async () => {
     broker = await startKafka();
     clients = new KafkaClients({ brokers: broker.brokers, clientId: 'stable-offset' });
-  }, 60_000);
+  });
   afterAll(async () => {
     await broker[Symbol.asyncDispose]();
   });

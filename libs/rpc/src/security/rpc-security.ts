@@ -1,5 +1,5 @@
 import { AlphapoError, Secret } from '@alphapo/base';
-import type { SecretSource } from '@alphapo/contracts';
+import type { SecretSource, SettingSources } from '@alphapo/settings';
 import { type ChannelCredentials, credentials, Metadata, ServerCredentials } from '@grpc/grpc-js';
 import { AccessList } from './access-list.ts';
 import { Reloaded, type ReloadOptions } from './reloaded.ts';
@@ -52,9 +52,9 @@ export class RpcSecurity implements Disposable {
     this.#channel = parts.tls === undefined ? credentials.createInsecure() : clientTls(parts.tls.material);
   }
 
-  /** From environment variables (docs/security.md). Errors: INVALID_CONFIGURATION, and those of `open`. */
-  static fromEnvironment(environment: NodeJS.ProcessEnv, options: ReloadOptions): Promise<RpcSecurity> {
-    return RpcSecurity.open(securitySettingsFrom(environment), options);
+  /** From settings (docs/security.md). Errors: INVALID_CONFIGURATION, and those of `open`. */
+  static fromSettings(sources: SettingSources, options: ReloadOptions): Promise<RpcSecurity> {
+    return RpcSecurity.open(securitySettingsFrom(sources), options);
   }
 
   /** Errors: FILE_NOT_READABLE, INVALID_TLS_FILE, INVALID_TOKEN, INVALID_ACCESS_LIST, each with the file. */

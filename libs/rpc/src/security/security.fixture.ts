@@ -47,6 +47,6 @@ export async function secured(options: SecuredOptions): Promise<Secured> {
   if (options.access !== undefined) environment.ALPHAPO_ACCESS_FILE = await file('access', options.access);
   if (options.token !== undefined) environment.ALPHAPO_TOKEN_FILE = await file('token', `${options.token}\n`);
   const { logger = silent } = options;
-  const security = await RpcSecurity.fromEnvironment(environment, { logger, reloadMs: RELOAD_MS });
+  const security = await RpcSecurity.fromSettings({ environment }, { logger, reloadMs: RELOAD_MS });
   return { security, environment, folder };
 }

@@ -1,25 +1,14 @@
-import { AlphapoError } from '@alphapo/base';
-import { parseEnvironment, type SecretSource, secretSource } from '@alphapo/contracts';
-import { z } from 'zod';
+import {
+  invalidConfiguration,
+  resolveSettings,
+  type SecretSource,
+  type SettingSources,
+  secretSource,
+  type ValuesOf,
+} from '@alphapo/settings';
+import { rpcServerSettings } from './security-settings.ts';
 
-const environmentSchema = z.object({
-  ALPHAPO_TLS: z
-    .enum(['off', 'on', 'mutual'])
-    .default('off')
-    .describe('on: servers prove who they are; mutual: clients too'),
-  ALPHAPO_TLS_CERT: z.string().optional().describe('PEM file of the certificate, with those that vouch for it'),
-  ALPHAPO_TLS_KEY: z.string().optional().describe('PEM file of the private key'),
-  ALPHAPO_TLS_CA: z.string().optional().describe('PEM file of the authorities that are trusted'),
-  ALPHAPO_TLS_SERVER_NAME: z.string().optional().describe('name that servers’ certificates must have'),
-  ALPHAPO_HEALTH_ADDRESS: z
-    .string()
-    .optional()
-    .describe('host and port for health checks alone: in plaintext, and answered at once however busy the server is'),
-  ALPHAPO_PLAINTEXT_TOKENS: z
-    .enum(['refuse', 'allow'])
-    .default('refuse')
-    .describe('whether tokens may travel without TLS, because something else encrypts the way'),
-});
+type Values = ValuesOf<typeof rpcServerSettings>;
 
 /** A certificate chain and its key, as files. */
 interface IdentityFiles {
@@ -48,57 +37,50 @@ export interface SecuritySettings {
   readonly healthAddress: string | undefined;
 }
 
-/** Security settings from environment variables. Errors: INVALID_CONFIGURATION with the variable. */
-export function securitySettingsFrom(environment: NodeJS.ProcessEnv): SecuritySettings {
-  const parsed = parseEnvironment(environmentSchema, environment);
-  const tls = tlsFrom(parsed);
-  const token = secretSource(environment, 'ALPHAPO_TOKEN');
-  const access = secretSource(environment, 'ALPHAPO_ACCESS');
+/** Security settings of a client or server. Errors: INVALID_CONFIGURATION with the variable. */
+export function securitySettingsFrom(sources: SettingSources): SecuritySettings {
+  const values = resolveSettings(rpcServerSettings, sources);
+  const tls = tlsFrom(values);
+  const token = secretSource(sources, 'tokenFile', 'ALPHAPO_TOKEN');
+  const access = secretSource(sources, 'accessFile', 'ALPHAPO_ACCESS');
   const secret = token ?? access;
-  if (secret !== undefined && tls === undefined && parsed.ALPHAPO_PLAINTEXT_TOKENS === 'refuse') {
-    throw invalid(
+  if (secret !== undefined && tls === undefined && values.plaintextTokens === 'refuse') {
+    throw invalidConfiguration(
       secret.variable,
       'cannot be used: tokens are only sent and taken over TLS. Set ALPHAPO_TLS to on or mutual, or ALPHAPO_PLAINTEXT_TOKENS to allow where ' +
         'something else encrypts the way',
     );
   }
-  return { tls, token, access, healthAddress: parsed.ALPHAPO_HEALTH_ADDRESS };
+  return { tls, token, access, healthAddress: values.healthAddress };
 }
 
-function tlsFrom(parsed: z.infer<typeof environmentSchema>): TlsSettings | undefined {
-  const {
-    ALPHAPO_TLS: mode,
-    ALPHAPO_TLS_CERT: certificate,
-    ALPHAPO_TLS_KEY: key,
-    ALPHAPO_TLS_CA: authorities,
-  } = parsed;
+const TLS_KEYS = ['tlsCert', 'tlsKey', 'tlsCa', 'tlsServerName'] as const;
+
+function tlsFrom(values: Values): TlsSettings | undefined {
+  const { tls: mode, tlsCert: certificate, tlsKey: key, tlsCa: authorities, tlsServerName: serverName } = values;
   if (mode === 'off') {
-    for (const variable of [
-      'ALPHAPO_TLS_CERT',
-      'ALPHAPO_TLS_KEY',
-      'ALPHAPO_TLS_CA',
-      'ALPHAPO_TLS_SERVER_NAME',
-    ] as const) {
-      if (parsed[variable] === undefined) continue;
-      throw invalid(variable, 'is set, but ALPHAPO_TLS is off: set that to on or mutual, or leave this out');
-    }
-    return undefined;
+    const set = TLS_KEYS.find((name) => values[name] !== undefined);
+    if (set === undefined) return undefined;
+    throw invalidConfiguration(
+      rpcServerSettings[set].variable,
+      'is set, but ALPHAPO_TLS is off: set that to on or mutual, or leave this out',
+    );
   }
   if ((certificate === undefined) !== (key === undefined)) {
     const [missing, given] = certificate === undefined ? ['CERT', 'KEY'] : ['KEY', 'CERT'];
-    throw invalid(`ALPHAPO_TLS_${missing}`, `is missing, but ALPHAPO_TLS_${given} is set: a certificate needs its key`);
+    throw invalidConfiguration(
+      `ALPHAPO_TLS_${missing}`,
+      `is missing, but ALPHAPO_TLS_${given} is set: a certificate needs its key`,
+    );
   }
   const identity = certificate === undefined || key === undefined ? undefined : { certificate, key };
   if (mode === 'mutual') {
-    if (identity === undefined)
-      throw invalid('ALPHAPO_TLS_CERT', 'is missing: with mutual TLS everybody has a certificate');
-    if (authorities === undefined) throw invalid('ALPHAPO_TLS_CA', 'is missing: say who vouches for certificates');
+    if (identity === undefined) {
+      throw invalidConfiguration('ALPHAPO_TLS_CERT', 'is missing: with mutual TLS everybody has a certificate');
+    }
+    if (authorities === undefined) {
+      throw invalidConfiguration('ALPHAPO_TLS_CA', 'is missing: say who vouches for certificates');
+    }
   }
-  return { mode, identity, authorities, serverName: parsed.ALPHAPO_TLS_SERVER_NAME };
-}
-
-function invalid(variable: string, problem: string): AlphapoError {
-  return new AlphapoError('invalid-argument', 'INVALID_CONFIGURATION', `${variable} ${problem}`, {
-    metadata: { variable },
-  });
+  return { mode, identity, authorities, serverName };
 }

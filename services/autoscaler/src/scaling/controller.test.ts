@@ -6,7 +6,7 @@ import { AnnotatedWorkloads } from '../keda/annotated-workloads.ts';
 import { perComponent, type WorkloadState } from '../workloads.ts';
 import { control } from './controller.ts';
 import type { Observation, ScalingSettings } from './decide.ts';
-import type { Sight } from './observer.ts';
+import type { ClusterSnapshot } from './observer.ts';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
 const SETTINGS: ScalingSettings = {
@@ -36,7 +36,7 @@ function running(options: { readonly afterLook?: () => void; readonly byKeda?: b
     busy: [],
     message: '',
   };
-  const observe = async (): Promise<Sight> => {
+  const observe = async (): Promise<ClusterSnapshot> => {
     const read = async (component: 'tokenizer' | 'scorer' | 'optimizer') => scaled.read(component);
     const states = {
       tokenizer: await read('tokenizer'),

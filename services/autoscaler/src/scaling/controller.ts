@@ -5,13 +5,13 @@ import type { Leadership } from '../leadership/leader-election.ts';
 import { COMPONENTS, type Component, type WorkloadEvent, type WorkloadState, type Workloads } from '../workloads.ts';
 import { decide, type History, type ScalingSettings, type Target } from './decide.ts';
 import { scalingMetrics } from './metrics.ts';
-import type { Sight } from './observer.ts';
+import type { ClusterSnapshot } from './observer.ts';
 import { ObstacleReports } from './obstacle-reports.ts';
 import { isRunEnded, NO_RUN_ENDED_NOTE, runEndedEvent, runEndedNote } from './run-end.ts';
 import { forgottenMarks } from './score-marks.ts';
 
 export interface ControllerParts {
-  readonly observe: () => Promise<Sight>;
+  readonly observe: () => Promise<ClusterSnapshot>;
   readonly workloads: Workloads;
   readonly settings: ScalingSettings;
   /** Between two rounds, in milliseconds. */
@@ -99,7 +99,7 @@ class Rounds {
       .catch((error: unknown) => logger.warn('event.not_reported', { component, error }));
   }
 
-  async #keepNotes({ observation, optimizerMessage, states: { scorer, optimizer } }: Sight): Promise<void> {
+  async #keepNotes({ observation, optimizerMessage, states: { scorer, optimizer } }: ClusterSnapshot): Promise<void> {
     const { workloads, logger } = this.#parts;
     const answers = observation.optimizer !== undefined;
     const finished = observation.optimizer?.state === 'finished';

@@ -25,7 +25,7 @@ export interface ObserverParts {
 }
 
 /** What is seen at a moment, and the workloads as they were then. */
-export interface Sight {
+export interface ClusterSnapshot {
   readonly observation: Observation;
   readonly states: PerComponent<WorkloadState>;
   /** IP addresses of the scorers that compute a shard. */
@@ -35,7 +35,7 @@ export interface Sight {
 }
 
 /** Looks at everything that decisions go by. Errors: those of reading workloads; the rest may be missing. */
-export async function observe({ workloads, lags, topics, optimizer, logger }: ObserverParts): Promise<Sight> {
+export async function observe({ workloads, lags, topics, optimizer, logger }: ObserverParts): Promise<ClusterSnapshot> {
   const [tokenizer, scorer, optimizerState, preferences, batches] = await Promise.all([
     workloads.read('tokenizer'),
     workloads.read('scorer'),

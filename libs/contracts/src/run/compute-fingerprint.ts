@@ -6,7 +6,7 @@ import { dtypeSchema } from './dtype.ts';
  * What decides the bits of a gradient besides the model and the run specification. All scorers of a run agree on it; the
  * run's steps say what it is.
  */
-export const computationSchema = z.object({
+export const computeFingerprintSchema = z.object({
   /** An execution provider, whichever of its devices. */
   device: z.string(),
   dtype: dtypeSchema,
@@ -17,15 +17,15 @@ export const computationSchema = z.object({
   runtime: z.string(),
 });
 
-export type Computation = z.infer<typeof computationSchema>;
+export type ComputeFingerprint = z.infer<typeof computeFingerprintSchema>;
 
 /** As a scorer says it: not yet compared with anything. */
-export type ToldComputation = wire.Computation;
+export type ReportedFingerprint = wire.Computation;
 
 /** Of what a scorer or its engine says of itself. Which of several equal devices it has does not decide bits. */
-export function computationOf(
-  scorer: Omit<ToldComputation, 'device'> & Pick<wire.DescribeScorerResponse, 'executionProvider'>,
-): ToldComputation {
+export function computeFingerprintOf(
+  scorer: Omit<ReportedFingerprint, 'device'> & Pick<wire.DescribeScorerResponse, 'executionProvider'>,
+): ReportedFingerprint {
   const { executionProvider, dtype, threads, engineRevision, runtime } = scorer;
   const [device = ''] = executionProvider.split(':');
   return { device, dtype, threads, engineRevision, runtime };

@@ -1,6 +1,6 @@
 import { nearestWord } from '@alphapo/base';
 import type { z } from 'zod';
-import { camelCase, kebabCase } from './setting-names.ts';
+import { camelCase, kebabCase } from './names.ts';
 import { readNumber } from './written-number.ts';
 
 type Issue = z.core.$ZodIssue;

@@ -3,7 +3,7 @@ import type { GradientOutputs } from './program.ts';
 import type { TensorData } from './session.ts';
 
 /** Sums the gradients of packs in their order, in float32; rows of looked-up tables are added where they belong. */
-export class GradientSum {
+export class PackGradients {
   readonly #total = new Map<string, FloatTensor>();
 
   /** The sum so far, in the order of the parameters. */

@@ -1,0 +1,66 @@
+import type { Settings } from '@alphapo/settings';
+import { z } from 'zod';
+
+const file = z.string().optional();
+
+/** Where records are, and how to get at them. */
+export const eventLogSettings = {
+  brokers: {
+    schema: z.array(z.string()).min(1).optional(),
+    description: 'Kafka brokers',
+    placeholder: 'host:port,…',
+    variable: 'KAFKA_BROKERS',
+  },
+  log: {
+    schema: z.string().optional(),
+    description: 'file of an embedded log instead of Kafka, for one machine',
+    placeholder: 'file',
+    variable: 'ALPHAPO_LOG',
+  },
+  kafkaTls: {
+    schema: z.enum(['off', 'on']).default('off'),
+    description: 'whether brokers are spoken to over TLS',
+    variable: 'KAFKA_TLS',
+  },
+  kafkaTlsCa: {
+    schema: file,
+    description: "PEM file of the authorities that are trusted; without it: the system's",
+    placeholder: 'file',
+    variable: 'KAFKA_TLS_CA',
+  },
+  kafkaTlsCert: {
+    schema: file,
+    description: 'PEM file of the certificate of this program, where brokers ask for one',
+    placeholder: 'file',
+    variable: 'KAFKA_TLS_CERT',
+  },
+  kafkaTlsKey: {
+    schema: file,
+    description: 'PEM file of its private key',
+    placeholder: 'file',
+    variable: 'KAFKA_TLS_KEY',
+  },
+  kafkaTlsServerName: {
+    schema: z.string().optional(),
+    description: "name in the brokers' certificates, if it is not their host",
+    placeholder: 'name',
+    variable: 'KAFKA_TLS_SERVER_NAME',
+  },
+  kafkaSasl: {
+    schema: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
+    description: 'how this program logs in to the brokers',
+    variable: 'KAFKA_SASL_MECHANISM',
+  },
+  kafkaUsername: {
+    schema: z.string().min(1).optional(),
+    description: 'user of the brokers',
+    placeholder: 'name',
+    variable: 'KAFKA_USERNAME',
+  },
+  kafkaPasswordFile: {
+    schema: z.string().optional(),
+    description: "file with the user's password",
+    placeholder: 'file',
+    variable: 'KAFKA_PASSWORD_FILE',
+  },
+} as const satisfies Settings;

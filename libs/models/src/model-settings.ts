@@ -1,0 +1,23 @@
+import { REFERENCE_OBJECTIVES } from '@alphapo/contracts';
+import type { Settings } from '@alphapo/settings';
+import { z } from 'zod';
+
+/** The model that a service works with. */
+export const modelSettings = {
+  model: {
+    schema: z.string(),
+    description: 'Hugging Face model folder',
+    placeholder: 'folder',
+    variable: 'ALPHAPO_MODEL',
+  },
+} as const satisfies Settings;
+
+/** The model that objectives compare with. */
+export const referenceModelSettings = {
+  referenceModel: {
+    schema: z.string().optional(),
+    description: `folder of the model that ${REFERENCE_OBJECTIVES} compare with, the same for optimizer and scorers; without it: the model`,
+    placeholder: 'folder',
+    variable: 'ALPHAPO_REFERENCE_MODEL',
+  },
+} as const satisfies Settings;

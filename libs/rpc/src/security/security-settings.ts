@@ -1,0 +1,90 @@
+import type { Settings } from '@alphapo/settings';
+import { z } from 'zod';
+
+const file = z.string().optional();
+
+/** Security of gRPC. Secrets are named by their files: what stands in a command line can be read by everybody. */
+export const rpcSecuritySettings = {
+  tls: {
+    schema: z.enum(['off', 'on', 'mutual']).default('off'),
+    description: 'on: servers prove who they are; mutual: clients too',
+    variable: 'ALPHAPO_TLS',
+  },
+  tlsCert: {
+    schema: file,
+    description: 'PEM file of the certificate of this program, with those that vouch for it',
+    placeholder: 'file',
+    variable: 'ALPHAPO_TLS_CERT',
+  },
+  tlsKey: {
+    schema: file,
+    description: 'PEM file of its private key',
+    placeholder: 'file',
+    variable: 'ALPHAPO_TLS_KEY',
+  },
+  tlsCa: {
+    schema: file,
+    description: "PEM file of the authorities that are trusted; without it: the system's",
+    placeholder: 'file',
+    variable: 'ALPHAPO_TLS_CA',
+  },
+  tlsServerName: {
+    schema: z.string().optional(),
+    description: "name in the servers' certificates, if it is not their host",
+    placeholder: 'name',
+    variable: 'ALPHAPO_TLS_SERVER_NAME',
+  },
+  tokenFile: {
+    schema: file,
+    description: 'file with the token that is sent with calls',
+    placeholder: 'file',
+    variable: 'ALPHAPO_TOKEN_FILE',
+  },
+  plaintextTokens: {
+    schema: z.enum(['refuse', 'allow']).default('refuse'),
+    description: 'whether tokens may travel without TLS, because something else encrypts the way',
+    variable: 'ALPHAPO_PLAINTEXT_TOKENS',
+  },
+} as const satisfies Settings;
+
+/** Nobody waits longer than a day for a pod. */
+const MAX_DRAIN_SECONDS = 86_400;
+
+/** Of a server: where it listens, who may call it, how it stops. */
+export const rpcServerSettings = {
+  address: {
+    schema: z.string().optional(),
+    description: "where to listen; port 0 takes a free one (default: all interfaces, the service's own port)",
+    placeholder: 'host:port',
+    variable: 'ALPHAPO_ADDRESS',
+  },
+  drainSeconds: {
+    schema: z.number().nonnegative().max(MAX_DRAIN_SECONDS).optional(),
+    description: 'seconds that running calls have to end when the service is stopped; then they are cut off',
+    variable: 'ALPHAPO_DRAIN_SECONDS',
+  },
+  healthAddress: {
+    schema: z.string().optional(),
+    description: 'where to answer health checks alone: in plaintext, and at once however busy the server is',
+    placeholder: 'host:port',
+    variable: 'ALPHAPO_HEALTH_ADDRESS',
+  },
+  ...rpcSecuritySettings,
+  accessFile: {
+    schema: file,
+    description: 'list of who may do what: docs/security.md',
+    placeholder: 'file',
+    variable: 'ALPHAPO_ACCESS_FILE',
+  },
+} as const satisfies Settings;
+
+/** A server's settings, where its service has a port of its own. */
+export const rpcServerSettingsAt = (port: number) =>
+  ({
+    ...rpcServerSettings,
+    address: {
+      ...rpcServerSettings.address,
+      schema: z.string().default(`0.0.0.0:${port}`),
+      description: 'where to listen; port 0 takes a free one',
+    },
+  }) as const satisfies Settings;

@@ -1,0 +1,72 @@
+import { LONGEST_TIMER_MS } from '@alphapo/base';
+import { runFileSettings, topicSettings } from '@alphapo/contracts';
+import { eventLogSettings } from '@alphapo/messaging';
+import { modelSettings, referenceModelSettings } from '@alphapo/models';
+import { rpcServerSettingsAt } from '@alphapo/rpc';
+import type { Settings } from '@alphapo/settings';
+import { metricsSettings } from '@alphapo/telemetry';
+import { z } from 'zod';
+
+/** The settings of the optimizer. */
+export const optimizerSettings = {
+  ...modelSettings,
+  modelName: {
+    schema: z.string().min(1).optional(),
+    description: 'what adapters name as their base model, such as owner/name or owner/name@revision',
+    placeholder: 'name',
+    variable: 'ALPHAPO_MODEL_NAME',
+  },
+  ...referenceModelSettings,
+  ...runFileSettings,
+  folder: {
+    schema: z.string(),
+    description: 'folder for checkpoints and exports; it must survive restarts',
+    placeholder: 'folder',
+    variable: 'ALPHAPO_FOLDER',
+  },
+  scorers: {
+    schema: z.array(z.string()).min(1),
+    description: 'scorers; a name may have many addresses',
+    placeholder: 'host:port,…',
+    variable: 'ALPHAPO_SCORERS',
+  },
+  saveDtype: {
+    schema: z.enum(['as-stored', 'float32', 'bfloat16', 'float16']).optional(),
+    description: 'element type of exported models, not of adapters; as-stored: that of the base model',
+  },
+  initAdapter: {
+    schema: z.string().optional(),
+    description: 'folder of a PEFT adapter to start from',
+    placeholder: 'folder',
+  },
+  checkpointEvery: {
+    schema: z.int().positive().default(50),
+    description: 'steps between checkpoints',
+    placeholder: 'steps',
+  },
+  checkpointsKept: {
+    schema: z.int().positive().default(3),
+    description: 'newest checkpoints that are kept',
+  },
+  checkpointKeptEvery: {
+    schema: z.int().positive().optional(),
+    description: 'checkpoints of every so many steps are kept for good',
+    placeholder: 'steps',
+  },
+  whenFinished: {
+    schema: z.enum(['serve', 'exit']).default('serve'),
+    description: 'after the last step: go on serving status and policy, or exit with code 0',
+  },
+  shardTimeoutSeconds: {
+    schema: z
+      .number()
+      .positive()
+      .max(LONGEST_TIMER_MS / 1000)
+      .default(900),
+    description: 'seconds after which a shard is given to another scorer',
+  },
+  ...topicSettings,
+  ...eventLogSettings,
+  ...metricsSettings,
+  ...rpcServerSettingsAt(50053),
+} as const satisfies Settings;

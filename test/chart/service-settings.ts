@@ -1,0 +1,51 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { autoscalerSettings } from '@alphapo/autoscaler/settings';
+import { optimizerSettings } from '@alphapo/optimizer';
+import { scorerSettings } from '@alphapo/scorer';
+import {
+  readSettingsFile,
+  refuseUnknownSettings,
+  resolveSettings,
+  type SettingSources,
+  type Settings,
+} from '@alphapo/settings';
+import { tokenizerSettings } from '@alphapo/tokenizer';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { environmentOf, NAMESPACE, one, type Resource } from './helm.ts';
+
+export const SERVICES: readonly (readonly [kind: string, name: string, settings: Settings])[] = [
+  ['Deployment', 'tokenizer', tokenizerSettings],
+  ['Deployment', 'scorer', scorerSettings],
+  ['StatefulSet', 'optimizer', optimizerSettings],
+  ['Deployment', 'autoscaler', autoscalerSettings],
+];
+
+/** Where a rendered service finds its settings: its environment, and the file that its arguments name. */
+async function sourcesOf(resources: readonly Resource[], kind: string, name: string): Promise<SettingSources> {
+  const workload = one(resources, kind, name);
+  // What the cluster fills in.
+  const environment = { ALPHAPO_NAMESPACE: NAMESPACE, ALPHAPO_POD_NAME: 'pod', ...environmentOf(workload) };
+  const { containers, volumes } = workload.spec.template.spec;
+  const [container] = containers;
+  const [path] = container.args.flatMap((arg: string) => (arg.startsWith('--config=') ? [arg.slice(9)] : []));
+  if (path === undefined) return { environment };
+  const { mountPath } = container.volumeMounts.find((mount: Resource) => path.startsWith(`${mount.mountPath}/`));
+  const mounted = container.volumeMounts.find((mount: Resource) => mount.mountPath === mountPath).name;
+  const { configMap } = volumes.find((volume: Resource) => volume.name === mounted);
+  const { data } = resources.find((r) => r.kind === 'ConfigMap' && r.metadata.name === configMap.name);
+  const file = join(await temporaryFolder(), 'settings.yaml');
+  await writeFile(file, data[path.slice(mountPath.length + 1)]);
+  return { environment, file: await readSettingsFile(file) };
+}
+
+/** The settings of a rendered service as the service itself reads them. Throws as it would. */
+export async function settingsOf(
+  resources: readonly Resource[],
+  service: string,
+): Promise<Readonly<Record<string, unknown>>> {
+  const [kind, name, settings] = SERVICES.find(([, known]) => known === service) as (typeof SERVICES)[number];
+  const sources = await sourcesOf(resources, kind, name);
+  if (sources.file !== undefined) refuseUnknownSettings(sources.file, settings);
+  return resolveSettings(settings, sources);
+}
