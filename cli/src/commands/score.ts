@@ -7,6 +7,7 @@ import {
   needsReference,
   type Objective,
   objectiveSettings,
+  REFERENCE_OBJECTIVES,
   resolveRunSpecification,
 } from '@alphapo/contracts';
 import {
@@ -59,7 +60,7 @@ export function scoreCommand(): Command {
     .requiredOption('--data <places...>', DATA_PLACES)
     .requiredOption('--out <file>', 'where the lines are written; - for standard output')
     .option('--adapter <folder>', 'PEFT adapter to score under')
-    .option('--reference-model <folder>', 'model that dpo, ipo and hinge compare with (default: the model)')
+    .option('--reference-model <folder>', `model that ${REFERENCE_OBJECTIVES} compare with (default: the model)`)
     .option('--per-token', 'also the log-probability of every response token')
     .option('--chat-template <name>', CHAT_TEMPLATE_CHOICES)
     .addOption(deviceOption())
@@ -80,7 +81,7 @@ async function score(options: ScoreOptions): Promise<void> {
     throw new AlphapoError(
       'invalid-argument',
       'INVALID_SETTING',
-      'reference-model: give an objective that compares with a reference: dpo, ipo, or hinge with --reference base',
+      `reference-model: give an objective that compares with a reference: ${REFERENCE_OBJECTIVES} do, unless --reference is none`,
     );
   }
   await using tokenizer = await TokenizerPool.open(model, { chatTemplate: options.chatTemplate });

@@ -1,5 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
-import type { ExecutionProvider } from '@alphapo/contracts';
+import { type ExecutionProvider, REFERENCE_OBJECTIVES } from '@alphapo/contracts';
 import type { SavedDtype } from '@alphapo/optimizer';
 import { createLogger, type LogLevel } from '@alphapo/telemetry';
 import { CHAT_TEMPLATE_CHOICES } from '@alphapo/tokenization';
@@ -82,7 +82,7 @@ export function trainCommand(): Command {
     .option('--init-adapter <folder>', 'PEFT adapter to start from; decides rank, alpha and targets')
     .option(
       '--reference-model <folder>',
-      'model that dpo, ipo and hinge compare with (default: the model before training)',
+      `model that ${REFERENCE_OBJECTIVES} compare with (default: the model before training)`,
     )
     .optionsGroup('How records are read:')
     .option('--no-shuffle', 'train in the order of the files')

@@ -1,6 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
 import {
   needsReference,
+  REFERENCE_OBJECTIVES,
   type RunSettings,
   type RunSpecification,
   resolveRun,
@@ -24,7 +25,7 @@ export function validateCommand(): Command {
     .description('Check the settings of a run, and with a model that they fit it, before anything is started')
     .requiredOption('--config <file>', 'settings of the run in YAML')
     .option('--model <folder>', 'Hugging Face model folder (config.json is enough), or owner/name on the hub')
-    .option('--reference-model <folder>', 'the model that dpo, ipo and hinge compare with; config.json is enough')
+    .option('--reference-model <folder>', `the model that ${REFERENCE_OBJECTIVES} compare with; config.json is enough`)
     .action(validate);
   return addHubOptions(command);
 }

@@ -8,10 +8,9 @@ export * from './generated/alphapo/v1/scorer.ts';
 export { DataType as WireDataType, TensorChunk } from './generated/alphapo/v1/tensor.ts';
 export * from './generated/alphapo/v1/tokenizer.ts';
 export * as keda from './generated/externalscaler/externalscaler.ts';
+export type { NllAverage } from './objective/kinds/fields.ts';
 export {
   averagesOverTokens,
-  type NllAverage,
-  type NllTerm,
   needsReference,
   type Objective,
   type ObjectiveKind,
@@ -20,6 +19,7 @@ export {
 } from './objective/objective.ts';
 export { objectiveSettings } from './objective/objective-settings.ts';
 export { objectiveFromWire, objectiveToWire } from './objective/objective-wire.ts';
+export { REFERENCE_OBJECTIVES } from './objective/setting-texts.ts';
 export { MAX_SHARD_PAIRS } from './run/batch-limits.ts';
 export {
   type ComputeFingerprint,
@@ -58,6 +58,7 @@ export {
   type TrainingMethod,
   trainingMethodSchema,
 } from './run/run-specification.ts';
+export { type RunStateName, runStateFromWire, runStateToWire } from './run/run-state.ts';
 export { trainingMethodFromWire, trainingMethodToWire } from './run/training-method-wire.ts';
 export { type SkippedStep, type TrainingStep, trainingStepSchema } from './run/training-step.ts';
 export { messageJson } from './topics/message-json.ts';

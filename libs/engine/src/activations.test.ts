@@ -1,6 +1,6 @@
 import { cast, differentiate, Graph } from '@alphapo/graph';
+import { outputGradient, readGradient } from '../../graph/src/gradient.fixture.ts';
 import { silu } from '../../models/src/activations.ts';
-import { outputGradient, readGradient } from './gradient.fixture.ts';
 import { Session } from './session.ts';
 
 const INPUTS = Float32Array.of(-20, -3, -1, 0, 0.5, 2, 8, 100.5, 300, 1000);

@@ -1,6 +1,6 @@
 import { seededRandom } from '@alphapo/base';
 import { differentiate, Graph, mul, reduceSum, reshape } from '@alphapo/graph';
-import { outputGradient, readGradient } from './gradient.fixture.ts';
+import { outputGradient, readGradient } from '../../graph/src/gradient.fixture.ts';
 import { type HeadTraining, type LogitLayout, targetLogProbs } from './head.ts';
 import { Session } from './session.ts';
 

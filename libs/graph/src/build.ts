@@ -1,4 +1,4 @@
-import { infer, type OperatorAttributes, type OperatorName } from './operators.ts';
+import { type OperatorAttributes, type OperatorName, operators } from './operators.ts';
 import { equalShapes, productOf, shapeError, stretchedAxes } from './shapes.ts';
 import type { Contribution, Dimension, ElementType, Graph, Shape, Value } from './value.ts';
 import { Graph as GraphClass, isNarrow } from './value.ts';
@@ -24,7 +24,7 @@ export function applyAll<K extends OperatorName>(
   inputs: readonly Value[],
   attributes: OperatorAttributes[K],
 ): readonly Value[] {
-  return graphOf(inputs).append(operator, inputs, attributes, infer[operator](inputs, attributes));
+  return graphOf(inputs).append(operator, inputs, attributes, operators[operator].outputs(inputs, attributes));
 }
 
 /** Adds an operator with one output. */
@@ -241,6 +241,6 @@ export function scan(
   });
   const attributes = { body: inner, states: states.length, length };
   const inputs = [...states, ...sequences];
-  const outputs = graph.append('Scan', inputs, attributes, infer.Scan(inputs, attributes));
+  const outputs = graph.append('Scan', inputs, attributes, operators.Scan.outputs(inputs, attributes));
   return { states: outputs.slice(0, states.length), outputs: outputs.slice(states.length) };
 }

@@ -1,17 +1,9 @@
-import type { NodeOf, OperatorName } from './operators.ts';
-import { reachable } from './reachable.ts';
+import { makingOf, type NodeOf } from './operators.ts';
+import { reachable, usedBy } from './reachable.ts';
 import { shapeError } from './shapes.ts';
 import type { Dimension, ElementType, Graph, Node, Shape, Value } from './value.ts';
 
 const BYTES: Readonly<Record<ElementType, number>> = { f64: 8, f32: 4, f16: 2, bf16: 2, i64: 8, bool: 1 };
-
-/** Operators whose first output is the memory of their first input, seen otherwise. */
-const VIEWS: ReadonlySet<string> = new Set<OperatorName>(['Reshape', 'CustomDerivative']);
-
-/** Operators that may write their result over an input that nobody needs any more. */
-const IN_PLACE: ReadonlySet<string> = new Set<OperatorName>([
-  ...(['Abs', 'Add', 'Div', 'Exp', 'Log', 'Mul', 'Neg', 'Reciprocal', 'Sigmoid', 'Sqrt', 'Sub', 'Tanh'] as const),
-]);
 
 /**
  * The most bytes that a graph's computed values take at once, when its nodes run in their order and each value's memory
@@ -42,7 +34,8 @@ export function peakBytes(graph: Graph, extents: Readonly<Record<string, number>
     for (const output of node.outputs) {
       if (!computed.has(output) || memory(output) !== output) continue;
       const bytes = bytesOf(output, extents);
-      const overwritten = IN_PLACE.has(node.operator) ? dying.find((value) => live.get(value) === bytes) : undefined;
+      const overwritten =
+        makingOf(node) === 'overwrites' ? dying.find((value) => live.get(value) === bytes) : undefined;
       if (overwritten !== undefined) free(overwritten);
       live.set(output, bytes);
       now += bytes;
@@ -57,9 +50,9 @@ export function peakBytes(graph: Graph, extents: Readonly<Record<string, number>
 function memoryOf(nodes: readonly Node[]): (value: Value) => Value {
   const views = new Map<Value, Value>();
   const memory = (value: Value): Value => views.get(value) ?? value;
-  for (const { operator, inputs, outputs } of nodes) {
-    const [output, input] = [outputs[0], inputs[0]];
-    if (VIEWS.has(operator) && output !== undefined && input !== undefined) views.set(output, memory(input));
+  for (const node of nodes) {
+    const [output, input] = [node.outputs[0], node.inputs[0]];
+    if (makingOf(node) === 'views' && output !== undefined && input !== undefined) views.set(output, memory(input));
   }
   return memory;
 }
@@ -72,19 +65,6 @@ function lastUses(graph: Graph, nodes: readonly Node[], memory: (value: Value) =
   });
   for (const { value } of graph.outputs) last.set(memory(value), Number.POSITIVE_INFINITY);
   return last;
-}
-
-/** What a node needs when it runs: its inputs, and what the body of a loop takes from outside. */
-function usedBy(node: Node): readonly Value[] {
-  if (node.operator === 'CustomDerivative') return node.inputs.slice(0, 1);
-  return [...node.inputs, ...capturedBy(node)];
-}
-
-/** Values of outer graphs that a loop's body uses. */
-function capturedBy(node: Node): Value[] {
-  if (node.operator !== 'Scan') return [];
-  const { body } = (node as NodeOf<'Scan'>).attributes;
-  return [...reachable(body)].filter(({ graph }) => graph !== body);
 }
 
 function bodyBytes(node: Node, extents: Readonly<Record<string, number>>): number {

@@ -5,7 +5,7 @@ type None = Record<never, never>;
 
 /**
  * Every operator a graph can hold, with its attributes. The union is closed: adding one leads the compiler through
- * the table of shapes here, the table of derivatives and the table of ONNX lowerings.
+ * the table of operators here, the table of derivatives and the table of ONNX lowerings.
  *
  * All are operators of ONNX opset 23 with ONNX's meaning, apart from `CustomDerivative` (the identity of its first input),
  * `SliceRange` and `PadTo` (Slice and Pad by extents that are known only when the graph runs).
@@ -75,7 +75,7 @@ export interface NodeOf<K extends OperatorName> extends Node {
   readonly attributes: OperatorAttributes[K];
 }
 
-type Infer<K extends OperatorName> = (
+type Outputs<K extends OperatorName> = (
   inputs: readonly Value[],
   attributes: OperatorAttributes[K],
 ) => readonly OutputType[];
@@ -99,13 +99,36 @@ const reduce = (inputs: readonly Value[], { axes }: { readonly axes: readonly nu
   { type: at(inputs, 0).type, shape: at(inputs, 0).shape.map((d, axis) => (axes.includes(axis) ? 1 : d)) },
 ];
 
-/** The type and shape of each operator's outputs. */
-export const infer: { readonly [K in OperatorName]: Infer<K> } = {
-  Abs: same,
-  Add: binary('Add'),
-  And: binary('And'),
-  Cast: (inputs, { to }) => [{ type: to, shape: at(inputs, 0).shape }],
-  Concat: (inputs, { axis }) => {
+/** How an operator makes its first output. */
+type Making =
+  /** In memory of its own. */
+  | 'computes'
+  /** The same, or over an input that nobody needs any more. */
+  | 'overwrites'
+  /** In memory of its own, of elements as they are: what it gives has been rounded before. */
+  | 'moves'
+  /** Not at all: the output is the memory of the first input, seen otherwise. */
+  | 'views';
+
+/** The type and shape of an operator's outputs, and how it makes them. */
+interface Operator<K extends OperatorName> {
+  readonly outputs: Outputs<K>;
+  readonly making: Making;
+}
+
+const making =
+  (how: Making) =>
+  <K extends OperatorName>(outputs: Outputs<K>): Operator<K> => ({ outputs, making: how });
+const [computes, overwrites] = [making('computes'), making('overwrites')];
+const [moves, views] = [making('moves'), making('views')];
+
+/** What is to be known of every operator besides its derivative and its ONNX nodes; the type makes the table exhaustive. */
+export const operators: { readonly [K in OperatorName]: Operator<K> } = {
+  Abs: overwrites(same),
+  Add: overwrites(binary('Add')),
+  And: computes(binary('And')),
+  Cast: computes((inputs, { to }) => [{ type: to, shape: at(inputs, 0).shape }]),
+  Concat: moves((inputs, { axis }) => {
     const first = at(inputs, 0);
     const extents = inputs.map((input) => input.shape[axis]);
     const total = extents.every((extent) => typeof extent === 'number')
@@ -114,16 +137,18 @@ export const infer: { readonly [K in OperatorName]: Infer<K> } = {
         ? productOf([extents.length, extents[0] as Dimension])
         : extents.join('+');
     return [{ type: first.type, shape: first.shape.map((d, i) => (i === axis ? total : d)) }];
-  },
-  CustomDerivative: same,
-  Div: binary('Div'),
-  Equal: binary('Equal', 'bool'),
-  Erf: same,
-  Exp: same,
-  Expand: (inputs, { shape }) => [{ type: at(inputs, 0).type, shape }],
-  Gather: (inputs) => [{ type: at(inputs, 0).type, shape: [...at(inputs, 1).shape, ...at(inputs, 0).shape.slice(1)] }],
-  GatherElements: (inputs) => [{ type: at(inputs, 0).type, shape: at(inputs, 1).shape }],
-  Gemm: (inputs, { transA, transB }) => {
+  }),
+  CustomDerivative: views(same),
+  Div: overwrites(binary('Div')),
+  Equal: computes(binary('Equal', 'bool')),
+  Erf: computes(same),
+  Exp: overwrites(same),
+  Expand: moves((inputs, { shape }) => [{ type: at(inputs, 0).type, shape }]),
+  Gather: moves((inputs) => [
+    { type: at(inputs, 0).type, shape: [...at(inputs, 1).shape, ...at(inputs, 0).shape.slice(1)] },
+  ]),
+  GatherElements: moves((inputs) => [{ type: at(inputs, 0).type, shape: at(inputs, 1).shape }]),
+  Gemm: computes((inputs, { transA, transB }) => {
     const [a, b] = [at(inputs, 0).shape, at(inputs, 1).shape];
     const [m, k] = transA ? [a[1], a[0]] : [a[0], a[1]];
     const [l, n] = transB ? [b[1], b[0]] : [b[0], b[1]];
@@ -131,57 +156,61 @@ export const infer: { readonly [K in OperatorName]: Infer<K> } = {
       return shapeError('Gemm', `${showShape(a)}${transA ? "'" : ''} times ${showShape(b)}${transB ? "'" : ''}`);
     }
     return [{ type: at(inputs, 0).type, shape: [m, n] }];
-  },
-  LessOrEqual: binary('LessOrEqual', 'bool'),
-  Less: binary('Less', 'bool'),
-  Log: same,
-  MatMul: (inputs) => {
+  }),
+  LessOrEqual: computes(binary('LessOrEqual', 'bool')),
+  Less: computes(binary('Less', 'bool')),
+  Log: overwrites(same),
+  MatMul: computes((inputs) => {
     const [a, b] = [at(inputs, 0).shape, at(inputs, 1).shape];
     if (a.length < 2 || b.length < 2 || a.at(-1) !== b.at(-2)) {
       return shapeError('MatMul', `${showShape(a)} times ${showShape(b)}`);
     }
     const batch = broadcast('MatMul', a.slice(0, -2), b.slice(0, -2));
     return [{ type: at(inputs, 0).type, shape: [...batch, a.at(-2) as Dimension, b.at(-1) as Dimension] }];
-  },
-  Max: binary('Max'),
-  Min: binary('Min'),
-  Mul: binary('Mul'),
-  Neg: same,
-  Or: binary('Or'),
-  Reciprocal: same,
-  ReduceMax: reduce,
-  ReduceMean: reduce,
-  ReduceSum: reduce,
-  Reshape: (inputs, { shape }) => [{ type: at(inputs, 0).type, shape }],
-  RMSNormalization: same,
-  RotaryEmbedding: same,
-  PadTo: (inputs, { shape }) => [{ type: at(inputs, 0).type, shape }],
-  SliceRange: (inputs, { axis, extent }) => [
+  }),
+  Max: computes(binary('Max')),
+  Min: computes(binary('Min')),
+  Mul: overwrites(binary('Mul')),
+  Neg: overwrites(same),
+  Or: computes(binary('Or')),
+  Reciprocal: overwrites(same),
+  ReduceMax: computes(reduce),
+  ReduceMean: computes(reduce),
+  ReduceSum: computes(reduce),
+  Reshape: views((inputs, { shape }) => [{ type: at(inputs, 0).type, shape }]),
+  RMSNormalization: computes(same),
+  RotaryEmbedding: computes(same),
+  PadTo: moves((inputs, { shape }) => [{ type: at(inputs, 0).type, shape }]),
+  SliceRange: moves((inputs, { axis, extent }) => [
     { type: at(inputs, 0).type, shape: at(inputs, 0).shape.map((d, i) => (i === axis ? extent : d)) },
-  ],
-  Scan: (_inputs, { body, states, length }) =>
+  ]),
+  Scan: moves((_inputs, { body, states, length }) =>
     body.outputs.map(({ value }, index) => ({
       type: value.type,
       shape: index < states ? value.shape : [length, ...value.shape],
     })),
-  Sigmoid: same,
-  Slice: (inputs, { axis, start, end }) => [
+  ),
+  Sigmoid: overwrites(same),
+  Slice: moves((inputs, { axis, start, end }) => [
     { type: at(inputs, 0).type, shape: at(inputs, 0).shape.map((d, i) => (i === axis ? end - start : d)) },
-  ],
-  Softmax: same,
-  Sqrt: same,
-  Sub: binary('Sub'),
-  Tanh: same,
-  Transpose: (inputs, { permutation }) => [
+  ]),
+  Softmax: computes(same),
+  Sqrt: overwrites(same),
+  Sub: overwrites(binary('Sub')),
+  Tanh: overwrites(same),
+  Transpose: moves((inputs, { permutation }) => [
     {
       type: at(inputs, 0).type,
       shape: permutation.map((axis) => at(inputs, 0).shape[axis] ?? shapeError('Transpose', `no axis ${axis}`)),
     },
-  ],
-  Where: (inputs) => {
+  ]),
+  Where: moves((inputs) => {
     const [condition, yes, no] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
     if (condition.type !== 'bool' || yes.type !== no.type) shapeError('Where', 'types do not match');
     const shape = broadcast('Where', broadcast('Where', condition.shape, yes.shape), no.shape);
     return [{ type: yes.type, shape }];
-  },
+  }),
 };
+
+/** How a node makes its first output. */
+export const makingOf = (node: Node): Making => operators[node.operator as OperatorName].making;

@@ -1,22 +1,26 @@
 import type { NodeOf } from './operators.ts';
-import type { Graph, Value } from './value.ts';
+import type { Graph, Node, Value } from './value.ts';
 
 /** Values that the graph's outputs are computed from; of outer graphs, only those that this one uses directly. */
 export function reachable(graph: Graph): Set<Value> {
   const found = new Set<Value>();
-  const bodies = new Set<Graph>();
+  const seen = new Set<Node>();
   const pending = graph.outputs.map(({ value }) => value);
   for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
-    if (found.has(value)) continue;
     found.add(value);
-    if (value.node === undefined || value.graph !== graph) continue;
-    const inputs = value.node.operator === 'CustomDerivative' ? value.node.inputs.slice(0, 1) : value.node.inputs;
-    pending.push(...inputs);
-    if (value.node.operator !== 'Scan') continue;
-    const { body } = (value.node as NodeOf<'Scan'>).attributes;
-    if (bodies.has(body)) continue;
-    bodies.add(body);
-    for (const inner of reachable(body)) if (inner.graph !== body) pending.push(inner);
+    const { node } = value;
+    if (node === undefined || value.graph !== graph || seen.has(node)) continue;
+    seen.add(node);
+    pending.push(...usedBy(node));
   }
   return found;
+}
+
+/** What a node needs when it runs: its inputs, and what the body of a loop takes from outside. */
+export function usedBy(node: Node): readonly Value[] {
+  // Its other inputs are what gradients go to.
+  if (node.operator === 'CustomDerivative') return node.inputs.slice(0, 1);
+  if (node.operator !== 'Scan') return node.inputs;
+  const { body } = (node as NodeOf<'Scan'>).attributes;
+  return [...node.inputs, ...[...reachable(body)].filter(({ graph }) => graph !== body)];
 }

@@ -1,3 +1,4 @@
+import { REFERENCE_OBJECTIVES } from '@alphapo/contracts';
 import type { Settings } from '@alphapo/settings';
 import { z } from 'zod';
 
@@ -15,8 +16,7 @@ export const modelSettings = {
 export const referenceModelSettings = {
   referenceModel: {
     schema: z.string().optional(),
-    description:
-      'folder of the model that dpo, ipo and hinge compare with, the same for optimizer and scorers; without it: the model',
+    description: `folder of the model that ${REFERENCE_OBJECTIVES} compare with, the same for optimizer and scorers; without it: the model`,
     placeholder: 'folder',
     variable: 'ALPHAPO_REFERENCE_MODEL',
   },

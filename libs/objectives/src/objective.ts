@@ -1,5 +1,4 @@
-import { unreachable } from '@alphapo/base';
-import type { Objective } from '@alphapo/contracts';
+import type { Objective, ObjectiveKind, ObjectiveOf } from '@alphapo/contracts';
 import { add, mul } from '@alphapo/graph';
 import { alphapo } from './alphapo.ts';
 import { cpo } from './cpo.ts';
@@ -12,33 +11,16 @@ import type { PairLogProbs, PairObjective } from './pair.ts';
 import { sft } from './sft.ts';
 import { simpo } from './simpo.ts';
 
+type Formula<K extends ObjectiveKind> = (objective: ObjectiveOf<K>, logProbs: PairLogProbs) => PairObjective;
+
+/** The formula of every objective; the type makes the table exhaustive. */
+const FORMULAS: { readonly [K in ObjectiveKind]: Formula<K> } = { alphapo, simpo, dpo, ipo, orpo, cpo, hinge, sft };
+
 /** Adds an objective to the graph of its log-probabilities, with the NLL term where it has one. */
 export function applyObjective(objective: Objective, logProbs: PairLogProbs): PairObjective {
-  const own = ownLoss(objective, logProbs);
-  if (objective.kind === 'sft' || objective.nll === undefined) return own;
-  const { weight, average } = objective.nll;
-  return { ...own, loss: add(own.loss, mul(negativeLogLikelihood(average, logProbs), weight)) };
-}
-
-function ownLoss(objective: Objective, logProbs: PairLogProbs): PairObjective {
-  switch (objective.kind) {
-    case 'alphapo':
-      return alphapo(objective, logProbs);
-    case 'simpo':
-      return simpo(objective, logProbs);
-    case 'dpo':
-      return dpo(objective, logProbs);
-    case 'ipo':
-      return ipo(objective, logProbs);
-    case 'orpo':
-      return orpo(objective, logProbs);
-    case 'cpo':
-      return cpo(objective, logProbs);
-    case 'hinge':
-      return hinge(objective, logProbs);
-    case 'sft':
-      return sft(objective, logProbs);
-    default:
-      return unreachable(objective);
-  }
+  // The table pairs each kind with the formula of its fields; TypeScript only has their union here.
+  const own = (FORMULAS[objective.kind] as Formula<never>)(objective as never, logProbs);
+  const nll = 'nll' in objective ? objective.nll : undefined;
+  if (nll === undefined) return own;
+  return { ...own, loss: add(own.loss, mul(negativeLogLikelihood(nll.average, logProbs), nll.weight)) };
 }

@@ -51,9 +51,10 @@ function written(value: unknown, bareTruth: boolean): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** The values stand in the flag where they fit there. */
+/** The values stand in the flag where they fit there, or in the description, which may say what each is: `name: …`. */
 function choiceFlag(flag: string, values: readonly (string | number)[], description: string): Flag {
   const flags = `${flag} <${values.join('|')}>`;
   if (flags.length <= MAX_FLAG) return { flags, description };
-  return { flags: `${flag} <name>`, description: `${description}: ${values.join(', ')}` };
+  const isNamed = values.every((value) => description.includes(`${value}: `));
+  return { flags: `${flag} <name>`, description: isNamed ? description : `${description}: ${values.join(', ')}` };
 }

@@ -10,28 +10,18 @@ import {
   type PauseResponse,
   type ResumeResponse,
   runSpecificationDigest,
+  runStateToWire,
   ScorerState,
   trainingMethodToWire,
   type WatchStepsRequest,
   type WatchStepsResponse,
-  RunState as WireRunState,
 } from '@alphapo/contracts';
 import { type CallContext, tensorsToChunks } from '@alphapo/rpc';
 import type { Exporter } from './exporter.ts';
 import type { TakenStep } from './published-steps.ts';
 import type { ScorerPhase } from './scorer.ts';
 import type { StepLedger } from './step-ledger.ts';
-import type { RunState, Trainer } from './trainer.ts';
-
-const RUN_STATE: Readonly<Record<RunState, WireRunState>> = {
-  starting: WireRunState.STARTING,
-  'waiting-for-batches': WireRunState.WAITING_FOR_BATCHES,
-  'waiting-for-scorers': WireRunState.WAITING_FOR_SCORERS,
-  training: WireRunState.TRAINING,
-  paused: WireRunState.PAUSED,
-  finished: WireRunState.FINISHED,
-  failed: WireRunState.FAILED,
-};
+import type { Trainer } from './trainer.ts';
 
 const SCORER_STATE: Readonly<Record<ScorerPhase, ScorerState>> = {
   connecting: ScorerState.CONNECTING,
@@ -58,7 +48,7 @@ export class OptimizerService {
     const { specification } = run;
     return {
       runId: run.id,
-      state: RUN_STATE[status.state],
+      state: runStateToWire(status.state),
       message: status.message,
       policy: this.#version(policy),
       totalSteps: BigInt(specification.schedule.totalSteps),

@@ -1,5 +1,5 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
-import type { PreferenceBatch, SkippedStep, TrainingStep } from '@alphapo/contracts';
+import type { PreferenceBatch, RunStateName, SkippedStep, TrainingStep } from '@alphapo/contracts';
 import { batchTotals } from '@alphapo/engine';
 import type { EventLog } from '@alphapo/messaging';
 import type { Runner } from '@alphapo/optim';
@@ -20,15 +20,6 @@ import { type BatchFacts, batchFacts } from './step-facts.ts';
 import type { StepLedger } from './step-ledger.ts';
 import { StepTimes } from './step-times.ts';
 import { advance, skip, type TrainingState } from './training-state.ts';
-
-export type RunState =
-  | 'starting'
-  | 'waiting-for-batches'
-  | 'waiting-for-scorers'
-  | 'training'
-  | 'paused'
-  | 'finished'
-  | 'failed';
 
 export interface TrainerParts extends CheckpointingParts {
   readonly log: EventLog;
@@ -51,7 +42,7 @@ export class Trainer {
   readonly #checkpoints: Checkpointing;
   readonly #agreement: BatchAgreement;
   #state: TrainingState;
-  #runState: RunState = 'starting';
+  #runState: RunStateName = 'starting';
   #message = '';
   readonly #ended = new AbortController();
   /** A step failed half-way: what is in memory must not become a checkpoint. */

@@ -1,154 +1,79 @@
-import { unreachable } from '@alphapo/base';
 import { kebabCase, settingError } from '@alphapo/settings';
 import { z } from 'zod';
-import type { NllTerm, Objective, ObjectiveKind } from './objective.ts';
-import { PRESETS, type Preset, type PresetName } from './presets.ts';
+import type { OBJECTIVES } from './kinds/index.ts';
+import { type ObjectiveParameters, objectiveParameters } from './kinds/parameters.ts';
+import type { Defaults, Preset } from './kinds/record.ts';
+import { OBJECTIVE_KINDS, type Objective, type ObjectiveKind, recordOf } from './objective.ts';
+import { parameterText, summariesText } from './setting-texts.ts';
 
-/** The settings that say what training minimises. */
+type Parameter = keyof ObjectiveParameters;
+type PresetName = { [K in ObjectiveKind]: keyof (typeof OBJECTIVES)[K]['presets'] }[ObjectiveKind];
+
+/** The recipes of all objectives. They share what is the default anyway: 128 pairs a step, one epoch, a cosine with 10 % warm-up. */
+const PRESETS = Object.fromEntries(
+  OBJECTIVE_KINDS.flatMap((objective) =>
+    Object.entries(recordOf(objective).presets).map(([name, preset]) => [name, { objective, preset }]),
+  ),
+) as Readonly<Record<PresetName, { readonly objective: ObjectiveKind; readonly preset: Preset }>>;
+
+const [DEFAULT_KIND] = OBJECTIVE_KINDS;
+const PARAMETERS = Object.keys(objectiveParameters) as Parameter[];
+
+/** The settings that say what training minimizes. */
 export const objectiveSettings = {
   preset: z
     .enum(Object.keys(PRESETS) as [PresetName, ...PresetName[]])
     .optional()
     .describe("a paper's objective, its numbers and its learning rate; single settings win over it"),
   objective: z
-    .enum(['alphapo', 'simpo', 'dpo', 'ipo', 'orpo', 'cpo', 'hinge', 'sft'])
+    .enum(OBJECTIVE_KINDS)
     .optional()
-    .describe('what training minimises (default: alphapo)'),
-  alpha: z.number().optional().describe("AlphaPO's reward shape; 0 is SimPO (default: 0.25)"),
-  beta: z
-    .number()
-    .positive()
-    .optional()
-    .describe(
-      "reward scale; ipo's tau, orpo's lambda, 1 / delta of SLiC's hinge (default: alphapo and simpo 2.5, hinge without a reference 1, others 0.1)",
-    ),
-  gamma: z.number().nonnegative().optional().describe('absolute target margin; give this or gamma-ratio'),
-  gammaRatio: z.number().nonnegative().optional().describe('target margin divided by beta (default: 0.1; simpo 0.5)'),
-  labelSmoothing: z
-    .number()
-    .min(0)
-    .lt(0.5)
-    .optional()
-    .describe('share of labels taken to be wrong, for alphapo, simpo, dpo, cpo (default: 0)'),
-  logProb: z
-    .enum(['mean', 'sum'])
-    .optional()
-    .describe("ipo: a response's log-probability per token, or in all as in the paper (default: mean)"),
-  reference: z
-    .enum(['base', 'none'])
-    .optional()
-    .describe(
-      'ipo and hinge: compare with the model before training (or --reference-model), or not (default: ipo base, hinge none)',
-    ),
-  nllWeight: z
-    .number()
-    .nonnegative()
-    .optional()
-    .describe('weight of the negative log-likelihood of chosen, beside any objective but sft (default: 0; cpo 1)'),
-  nllAverage: z
-    .enum(['tokens', 'pairs'])
-    .optional()
-    .describe(
-      'that term, or sft, averaged over the tokens of the batch, or within each pair first (default: tokens; sft pairs)',
-    ),
+    .describe(`what training minimizes (default: ${DEFAULT_KIND}). ${summariesText()}`),
+  ...(Object.fromEntries(
+    PARAMETERS.map((key) => [key, objectiveParameters[key].optional().describe(parameterText(key))]),
+  ) as unknown as { readonly [K in Parameter]: z.ZodOptional<(typeof objectiveParameters)[K]> }),
 } as const;
 
 type Settings = z.infer<z.ZodObject<typeof objectiveSettings>>;
-type ObjectiveKey = Exclude<keyof Settings, 'preset' | 'objective'>;
-
-const NLL = ['nllWeight', 'nllAverage'] as const;
-
-/** The settings that each objective takes. */
-const KEYS: Readonly<Record<ObjectiveKind, readonly ObjectiveKey[]>> = {
-  alphapo: ['alpha', 'beta', 'gamma', 'gammaRatio', 'labelSmoothing', ...NLL],
-  simpo: ['beta', 'gamma', 'gammaRatio', 'labelSmoothing', ...NLL],
-  dpo: ['beta', 'labelSmoothing', ...NLL],
-  ipo: ['beta', 'logProb', 'reference', ...NLL],
-  orpo: ['beta', ...NLL],
-  cpo: ['beta', 'labelSmoothing', ...NLL],
-  hinge: ['beta', 'reference', ...NLL],
-  sft: ['nllAverage'],
-};
-
-/** Where neither settings nor a preset say otherwise. Learning rates are for all weights. */
-const DEFAULTS: Readonly<Record<ObjectiveKind, { readonly beta: number; readonly learningRate: number }>> = {
-  alphapo: { beta: 2.5, learningRate: 7e-7 },
-  simpo: { beta: 2.5, learningRate: 5e-7 },
-  dpo: { beta: 0.1, learningRate: 5e-7 },
-  ipo: { beta: 0.1, learningRate: 5e-7 },
-  orpo: { beta: 0.1, learningRate: 8e-6 },
-  cpo: { beta: 0.1, learningRate: 5e-7 },
-  hinge: { beta: 0.1, learningRate: 5e-7 },
-  sft: { beta: 1, learningRate: 2e-5 },
-};
-
-/** SLiC's delta of 1, in nats of the whole response. */
-const SLIC_BETA = 1;
 
 /**
  * The objective that settings mean, and the peak learning rate of its recipe for all weights. Errors: INVALID_SETTING with
  * the key that does not belong to the objective, or contradicts another.
  */
-export function resolveObjective(given: Settings): { readonly objective: Objective; readonly learningRate: number } {
-  const preset: Preset | undefined = given.preset && PRESETS[given.preset];
-  if (preset !== undefined && given.objective !== undefined && given.objective !== preset.objective) {
-    settingError(
-      'preset',
-      `${given.preset} is a recipe of ${preset.objective}, but the objective is ${given.objective}`,
-    );
+export function resolveObjective(settings: Settings): { readonly objective: Objective; readonly learningRate: number } {
+  const { kind, preset } = recipeOf(settings);
+  const { settings: defaults, learningRate, resolve } = recordOf(kind);
+  const given = givenParameters(settings);
+  const taken = Object.keys(defaults);
+  for (const key of Object.keys(given)) {
+    if (taken.includes(key)) continue;
+    settingError(key, `the objective ${kind} does not take it; it takes ${taken.map(kebabCase).join(', ')}`);
   }
-  const kind = given.objective ?? preset?.objective ?? 'alphapo';
-  for (const key of Object.keys(objectiveSettings) as (keyof Settings)[]) {
-    if (key === 'preset' || key === 'objective' || given[key] === undefined || KEYS[kind].includes(key)) continue;
-    settingError(key, `the objective ${kind} does not take it; it takes ${KEYS[kind].map(kebabCase).join(', ')}`);
-  }
-  const ratio = given.gamma === undefined ? preset?.gammaRatio : undefined;
-  const settings = { alpha: preset?.alpha, beta: preset?.beta, gammaRatio: ratio, ...given };
-  return { objective: objectiveOf(kind, settings), learningRate: preset?.learningRate ?? DEFAULTS[kind].learningRate };
+  const { learningRate: presetRate = learningRate, ...recipe } = preset ?? {};
+  requireNoContradiction(given, { ...defaults, ...recipe });
+  const objective = { kind, ...resolve({ ...defaults, ...recipe, ...given }) } as Objective;
+  return { objective, learningRate: presetRate };
 }
 
-function objectiveOf(kind: ObjectiveKind, settings: WithUndefined<Settings>): Objective {
-  const beta = settings.beta ?? DEFAULTS[kind].beta;
-  const smoothing = settings.labelSmoothing ? { labelSmoothing: settings.labelSmoothing } : {};
-  switch (kind) {
-    case 'alphapo': {
-      const gamma = gammaOf(settings, beta, 0.1);
-      return { kind, alpha: settings.alpha ?? 0.25, beta, gamma, ...smoothing, ...nllOf(settings, 0) };
-    }
-    case 'simpo':
-      return { kind, beta, gamma: gammaOf(settings, beta, 0.5), ...smoothing, ...nllOf(settings, 0) };
-    case 'dpo':
-      return { kind, beta, ...smoothing, ...nllOf(settings, 0) };
-    case 'ipo': {
-      const { logProb = 'mean', reference = 'base' } = settings;
-      return { kind, beta, logProb, reference, ...nllOf(settings, 0) };
-    }
-    case 'orpo':
-      return { kind, beta, ...nllOf(settings, 0) };
-    case 'cpo':
-      return { kind, beta, ...smoothing, ...nllOf(settings, 1) };
-    case 'hinge': {
-      const { reference = 'none' } = settings;
-      const slicBeta = settings.beta ?? SLIC_BETA;
-      return { kind, beta: reference === 'none' ? slicBeta : beta, reference, ...nllOf(settings, 0) };
-    }
-    case 'sft':
-      return { kind, average: settings.nllAverage ?? 'pairs' };
-    default:
-      return unreachable(kind);
+function recipeOf(given: Settings): { readonly kind: ObjectiveKind; readonly preset: Preset | undefined } {
+  if (given.preset === undefined) return { kind: given.objective ?? DEFAULT_KIND, preset: undefined };
+  const { objective: kind, preset } = PRESETS[given.preset];
+  if (given.objective !== undefined && given.objective !== kind) {
+    settingError('preset', `${given.preset} is a recipe of ${kind}, but the objective is ${given.objective}`);
   }
+  return { kind, preset };
 }
 
-type WithUndefined<T> = { readonly [K in keyof T]: T[K] | undefined };
-
-function gammaOf({ gamma, gammaRatio }: WithUndefined<Settings>, beta: number, defaultRatio: number): number {
-  if (gamma !== undefined && gammaRatio !== undefined) settingError('gamma', 'give gamma or gamma-ratio, not both');
-  return gamma ?? (gammaRatio ?? defaultRatio) * beta;
+/** The parameters that are given, in the order of all. */
+function givenParameters(settings: Settings): Defaults {
+  return Object.fromEntries(PARAMETERS.flatMap((key) => (settings[key] === undefined ? [] : [[key, settings[key]]])));
 }
 
-function nllOf(settings: WithUndefined<Settings>, defaultWeight: number): { readonly nll?: NllTerm } {
-  const { nllWeight: weight = defaultWeight, nllAverage } = settings;
-  if (weight > 0) return { nll: { weight, average: nllAverage ?? 'tokens' } };
-  if (nllAverage !== undefined) settingError('nllAverage', 'there is no such term: set nll-weight');
-  return {};
+function requireNoContradiction(given: Defaults, defaults: Defaults): void {
+  if (given.gamma !== undefined && given.gammaRatio !== undefined) {
+    settingError('gamma', 'give gamma or gamma-ratio, not both');
+  }
+  const weight = given.nllWeight ?? defaults.nllWeight;
+  if (weight === 0 && given.nllAverage !== undefined)
+    settingError('nllAverage', 'there is no such term: set nll-weight');
 }

@@ -1,5 +1,5 @@
 import * as wire from '../generated/alphapo/v1/policy.ts';
-import type { Objective } from './objective.ts';
+import { OBJECTIVE_KINDS, type Objective } from './objective.ts';
 import { objectiveFromWire, objectiveToWire } from './objective-wire.ts';
 
 const NLL = { weight: 0.5, average: 'pairs' } as const;
@@ -22,6 +22,10 @@ const OBJECTIVES: readonly Objective[] = [
   { kind: 'sft', average: 'pairs' },
   { kind: 'sft', average: 'tokens' },
 ];
+
+test('every objective is among the examples', () => {
+  expect(new Set(OBJECTIVES.map(({ kind }) => kind))).toEqual(new Set(OBJECTIVE_KINDS));
+});
 
 test.each(OBJECTIVES.map((objective) => [JSON.stringify(objective), objective] as const))(
   '%s comes back from its bytes as it was',

@@ -1,60 +1,38 @@
-import { AlphapoError, unreachable } from '@alphapo/base';
+import { AlphapoError } from '@alphapo/base';
+import { z } from 'zod';
 import * as wire from '../generated/alphapo/v1/policy.ts';
-import { type Objective, objectiveSchema } from './objective.ts';
+import type { NllTerm } from './kinds/fields.ts';
+import { type Objective, type ObjectiveKind, objectiveSchema, recordOf } from './objective.ts';
 
-/** Objectives between the messages of proto/ and the types that the rest of the code uses. */
+/**
+ * Objectives between the messages of proto/ and the types that the rest of the code uses. A message has the fields of its
+ * objective, with two differences: enums are numbers, and an optional number that is absent is 0.
+ */
 
-const NLL_AVERAGE = { pairs: wire.NllAverage.PAIRS, tokens: wire.NllAverage.TOKENS } as const;
-const REFERENCE = { none: wire.Reference.NONE, base: wire.Reference.BASE } as const;
-const LOG_PROB = { mean: wire.ResponseLogProb.MEAN, sum: wire.ResponseLogProb.SUM } as const;
+type Fields = Readonly<Record<string, unknown>>;
+type Numbers = Readonly<Record<string, number>>;
+type Message = NonNullable<wire.Objective['objective']>;
 
-/** The name that a table has for a number of an enum; undefined where it is unspecified or unknown. */
-const nameOf = (table: Readonly<Record<string, number>>, value: number) =>
-  Object.keys(table).find((name) => table[name] === value);
+/** Fields that are enums; their names in messages are those here in capital letters. */
+const ENUMS: Readonly<Record<string, Numbers>> = {
+  average: wire.NllAverage,
+  logProb: wire.ResponseLogProb,
+  reference: wire.Reference,
+};
 
 export function objectiveToWire(objective: Objective): wire.Objective {
-  const nll = objective.kind === 'sft' ? undefined : objective.nll;
+  const { kind, nll, ...fields }: Objective & { readonly nll?: NllTerm | undefined } = objective;
   return {
-    objective: messageOf(objective),
-    nll: nll && { weight: nll.weight, average: NLL_AVERAGE[nll.average] },
+    objective: { $case: kind, value: toMessage({ ...zeros(kind), ...fields }) } as unknown as Message,
+    nll: nll && (toMessage(nll) as unknown as wire.NllTerm),
   };
-}
-
-function messageOf(objective: Objective): wire.Objective['objective'] {
-  switch (objective.kind) {
-    case 'alphapo': {
-      const { alpha, beta, gamma, labelSmoothing = 0 } = objective;
-      return { $case: 'alphapo', value: { alpha, beta, gamma, labelSmoothing } };
-    }
-    case 'simpo': {
-      const { beta, gamma, labelSmoothing = 0 } = objective;
-      return { $case: 'simpo', value: { beta, gamma, labelSmoothing } };
-    }
-    case 'dpo':
-    case 'cpo': {
-      const { kind, beta, labelSmoothing = 0 } = objective;
-      return { $case: kind, value: { beta, labelSmoothing } };
-    }
-    case 'ipo': {
-      const { beta, logProb, reference } = objective;
-      return { $case: 'ipo', value: { beta, logProb: LOG_PROB[logProb], reference: REFERENCE[reference] } };
-    }
-    case 'orpo':
-      return { $case: 'orpo', value: { beta: objective.beta } };
-    case 'hinge':
-      return { $case: 'hinge', value: { beta: objective.beta, reference: REFERENCE[objective.reference] } };
-    case 'sft':
-      return { $case: 'sft', value: { average: NLL_AVERAGE[objective.average] } };
-    default:
-      return unreachable(objective);
-  }
 }
 
 /** Errors: INVALID_OBJECTIVE with the field. */
 export function objectiveFromWire({ objective, nll }: wire.Objective): Objective {
   const result = objectiveSchema.safeParse({
-    ...fieldsOf(objective),
-    ...(nll && { nll: { weight: nll.weight, average: nameOf(NLL_AVERAGE, nll.average) } }),
+    ...(objective && fieldsOf(objective)),
+    ...(nll && { nll: fromMessage(nll) }),
   });
   if (result.success) return result.data;
   const [issue] = result.error.issues;
@@ -65,25 +43,36 @@ export function objectiveFromWire({ objective, nll }: wire.Objective): Objective
   });
 }
 
-/** What the schema is to check: 0 as the field that it leaves out, enums as their names. */
-function fieldsOf(objective: wire.Objective['objective']): object {
-  if (objective === undefined) return {};
-  const { $case: kind, value } = objective;
-  switch (kind) {
-    case 'ipo':
-      return {
-        kind,
-        ...value,
-        logProb: nameOf(LOG_PROB, value.logProb),
-        reference: nameOf(REFERENCE, value.reference),
-      };
-    case 'hinge':
-      return { kind, ...value, reference: nameOf(REFERENCE, value.reference) };
-    case 'orpo':
-      return { kind, ...value };
-    case 'sft':
-      return { kind, average: nameOf(NLL_AVERAGE, value.average) ?? 'pairs' };
-    default:
-      return { kind, ...value, labelSmoothing: value.labelSmoothing === 0 ? undefined : value.labelSmoothing };
-  }
+/** What the schema is to check. */
+function fieldsOf({ $case: kind, value }: Message): Fields {
+  const { absent } = recordOf(kind);
+  const zero = zeros(kind);
+  const present = Object.entries(fromMessage(value)).filter(([name, field]) => !(name in zero && field === 0));
+  return { kind, ...absent, ...Object.fromEntries(present) };
+}
+
+/** The optional numbers of an objective, as its message has them where they are absent. */
+function zeros(kind: ObjectiveKind): Fields {
+  const { nll: _, ...fields } = recordOf(kind).fields;
+  const optional = Object.keys(fields).filter((name) => fields[name] instanceof z.ZodOptional);
+  return Object.fromEntries(optional.map((name) => [name, 0]));
+}
+
+function toMessage(fields: object): Fields {
+  return mapFields(fields, (name, value) => (name in ENUMS ? ENUMS[name]?.[String(value).toUpperCase()] : value));
+}
+
+/** Without enums that are unspecified or unknown. */
+function fromMessage(message: object): Fields {
+  return mapFields(message, (name, value) => (name in ENUMS ? nameOf(ENUMS[name] as Numbers, value) : value));
+}
+
+function nameOf(numbers: Numbers, value: unknown): string | undefined {
+  const name = value === 0 ? undefined : Object.keys(numbers).find((key) => numbers[key] === value);
+  return name?.toLowerCase();
+}
+
+function mapFields(fields: object, map: (name: string, value: unknown) => unknown): Fields {
+  const mapped = Object.entries(fields).map(([name, value]) => [name, map(name, value)] as const);
+  return Object.fromEntries(mapped.filter(([, value]) => value !== undefined));
 }

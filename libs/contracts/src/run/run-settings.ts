@@ -1,12 +1,14 @@
 import { kebabCase, settingError } from '@alphapo/settings';
 import { z } from 'zod';
 import { objectiveSettings, resolveObjective } from '../objective/objective-settings.ts';
+import { learningRatesText } from '../objective/setting-texts.ts';
 import { checkBatch } from './batch-limits.ts';
 import { DEFAULT_PACK_TOKENS } from './compute-settings.ts';
 import { dtypeSchema } from './dtype.ts';
 import { type RunSpecification, runSpecificationSchema } from './run-specification.ts';
 
 const DEFAULT_BATCH_PAIRS = 128;
+const LORA_RATE_FACTOR = 10;
 /** Steps per epoch that a default batch leaves, where the data is smaller than the usual one. */
 const FEWEST_STEPS = 8;
 
@@ -21,7 +23,7 @@ export const runSettingsSchema = z.strictObject({
     .positive()
     .optional()
     .describe(
-      'peak learning rate (default: 5e-7 for all weights, alphapo 7e-7, orpo 8e-6, sft 2e-5; ten times that for LoRA)',
+      `peak learning rate (default for all weights: ${learningRatesText()}; for LoRA ${LORA_RATE_FACTOR} times that)`,
     ),
   batchSize: z
     .int()
@@ -82,7 +84,6 @@ export interface RunFacts {
 
 const DEFAULT_LENGTH = 2048;
 const DEFAULT_PROMPT_LENGTH = 1800;
-const LORA_RATE_FACTOR = 10;
 /** Packed copies take some eight bytes a parameter: 2 GB. */
 const MOST_PACKED_PARAMETERS = 250e6;
 

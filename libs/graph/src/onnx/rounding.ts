@@ -1,22 +1,6 @@
-import type { OperatorName } from '../operators.ts';
+import { makingOf } from '../operators.ts';
 import type { ElementType, Graph, Node, Value } from '../value.ts';
 import { ELEMENT_TYPE, type OnnxNode } from './protobuf.ts';
-
-/** Operators that only move elements: what they give has been rounded before. */
-const MOVES: ReadonlySet<string> = new Set<OperatorName>([
-  'Concat',
-  'CustomDerivative',
-  'Expand',
-  'Gather',
-  'GatherElements',
-  'PadTo',
-  'Reshape',
-  'Scan',
-  'Slice',
-  'SliceRange',
-  'Transpose',
-  'Where',
-]);
 
 /**
  * Element types that a device has no kernels for. Values of such a type are float32 in the model that is written, and rounded
@@ -43,7 +27,7 @@ export class Rounding {
     const taken = this.#widenWeights(node, lowered);
     const [output] = node.outputs;
     if (output === undefined || !this.#types.has(output.type)) return taken;
-    const moves = MOVES.has(node.operator);
+    const moves = isMoved(node);
     if (moves && !this.#takesStored(node)) return taken;
     const { name, type } = output;
     const [wide, narrow] = [`${name}/wide`, `${name}/narrow`];
@@ -74,6 +58,9 @@ export class Rounding {
     return (operator === 'Cast' || operator === 'Gather') && this.#weights.has(inputs[0] as Value);
   }
 }
+
+/** Whether a node's results have been rounded before. */
+const isMoved = (node: Node): boolean => makingOf(node) === 'moves' || makingOf(node) === 'views';
 
 const wideName = (weight: string): string => `${weight}/wide`;
 

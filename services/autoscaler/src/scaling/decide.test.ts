@@ -1,6 +1,7 @@
+import type { RunStateName } from '@alphapo/contracts';
 import fc from 'fast-check';
 import { COMPONENTS, perComponent } from '../workloads.ts';
-import { decide, type History, type Observation, type RunState, type ScalingSettings } from './decide.ts';
+import { decide, type History, type Observation, type ScalingSettings } from './decide.ts';
 
 const SETTINGS: ScalingSettings = {
   limits: { tokenizer: { min: 0, max: 3 }, scorer: { min: 0, max: 4 }, optimizer: { min: 0, max: 1 } },
@@ -22,7 +23,7 @@ const IDLE: Observation = {
 };
 
 const seen = (change: Partial<Observation>): Observation => ({ ...IDLE, ...change });
-const training = (pendingShards: number, state: RunState = 'training') => ({ state, pendingShards });
+const training = (pendingShards: number, state: RunStateName = 'training') => ({ state, pendingShards });
 /** Decides on the observations one after the other, ten seconds apart, pods following at once; returns the last targets. */
 function after(observations: readonly Partial<Observation>[], everyMs = 10_000, settings = SETTINGS) {
   let history: History | undefined;
@@ -123,7 +124,7 @@ test('while the log does not answer, what there is stays', () => {
   }
 });
 
-const STATES: readonly RunState[] = [
+const STATES: readonly RunStateName[] = [
   'starting',
   'waiting-for-batches',
   'waiting-for-scorers',

@@ -1,19 +1,10 @@
+import type { RunStateName } from '@alphapo/contracts';
 import { type Component, type PerComponent, perComponent } from '../workloads.ts';
 
 /**
  * How many pods there should be: a function of what is seen now and what was needed within the cooldown. More pods come at
  * once; fewer only when no more were needed for a whole cooldown.
  */
-
-/** The optimizer's word for what it does. */
-export type RunState =
-  | 'starting'
-  | 'waiting-for-batches'
-  | 'waiting-for-scorers'
-  | 'training'
-  | 'paused'
-  | 'finished'
-  | 'failed';
 
 /** Records that a consumer group has not read. */
 export interface Lag {
@@ -31,7 +22,7 @@ export interface Observation {
   /** Of `preference-batches`; undefined: the log does not answer. */
   readonly batches: Lag | undefined;
   /** What the optimizer says; undefined: there is none, or it does not answer. */
-  readonly optimizer: { readonly state: RunState; readonly pendingShards: number } | undefined;
+  readonly optimizer: { readonly state: RunStateName; readonly pendingShards: number } | undefined;
   /** The run of the present configuration has taken its last step. */
   readonly runEnded: boolean;
   /** Score calls that wait or are being computed. */

@@ -2,29 +2,19 @@ import { parseHostAndPort } from '@alphapo/base';
 import {
   type GetStatusResponse,
   type OptimizerServiceClient,
+  runStateFromWire,
   ScorerState,
   type Topics,
-  RunState as WireRunState,
 } from '@alphapo/contracts';
 import { type Connection, callUnary } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { type PerComponent, perComponent, type WorkloadState, type Workloads } from '../workloads.ts';
-import type { Observation, RunState } from './decide.ts';
+import type { Observation } from './decide.ts';
 import type { Lags } from './lags.ts';
 import { isRunEnded } from './run-end.ts';
 import { markedCalls } from './score-marks.ts';
 
 const STATUS_MS = 3_000;
-
-const RUN_STATES: Readonly<Partial<Record<WireRunState, RunState>>> = {
-  [WireRunState.STARTING]: 'starting',
-  [WireRunState.WAITING_FOR_BATCHES]: 'waiting-for-batches',
-  [WireRunState.WAITING_FOR_SCORERS]: 'waiting-for-scorers',
-  [WireRunState.TRAINING]: 'training',
-  [WireRunState.PAUSED]: 'paused',
-  [WireRunState.FINISHED]: 'finished',
-  [WireRunState.FAILED]: 'failed',
-};
 
 export interface ObserverParts {
   readonly workloads: Workloads;
@@ -55,7 +45,7 @@ export async function observe({ workloads, lags, topics, optimizer, logger }: Ob
   ]);
   const states = { tokenizer, scorer, optimizer: optimizerState };
   const status = optimizerState.readyReplicas > 0 ? await statusOf(optimizer, logger) : undefined;
-  const state = status && RUN_STATES[status.state];
+  const state = status && runStateFromWire(status.state);
   const nowMs = Date.now();
   return {
     states,

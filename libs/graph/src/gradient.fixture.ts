@@ -1,5 +1,10 @@
-import type { Gradient, Graph } from '@alphapo/graph';
-import type { TensorData } from './session.ts';
+import type { Gradient } from './differentiate.ts';
+import type { Graph } from './value.ts';
+
+/** A session's output, as far as gradients go. */
+interface Output {
+  readonly data: Float32Array | Float64Array | BigInt64Array;
+}
 
 /** Makes a gradient an output of its graph, for tests. */
 export function outputGradient(graph: Graph, name: string, { dense, rows }: Gradient): void {
@@ -12,7 +17,7 @@ export function outputGradient(graph: Graph, name: string, { dense, rows }: Grad
 
 /** The gradient that `outputGradient` named: its tensor, with its rows added. */
 export function readGradient(
-  outputs: Readonly<Record<string, TensorData>>,
+  outputs: Readonly<Record<string, Output>>,
   name: string,
   shape: readonly number[],
 ): Float64Array {

@@ -1,3 +1,4 @@
+import { Session } from '@alphapo/engine/testing';
 import {
   differentiate,
   Graph,
@@ -9,8 +10,7 @@ import {
   reshape,
   sigmoid,
   type Value,
-} from '@alphapo/graph';
-import { Session } from './session.ts';
+} from './index.ts';
 
 const [T, D, LAYERS] = [5, 4, 6];
 

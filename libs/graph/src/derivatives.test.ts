@@ -1,4 +1,6 @@
 import { seededRandom } from '@alphapo/base';
+import { Session } from '@alphapo/engine/testing';
+import { outputGradient, readGradient } from './gradient.fixture.ts';
 import {
   abs,
   add,
@@ -46,9 +48,7 @@ import {
   transpose,
   type Value,
   where,
-} from '@alphapo/graph';
-import { outputGradient, readGradient } from './gradient.fixture.ts';
-import { Session, type TensorData } from './session.ts';
+} from './index.ts';
 
 /** A function of float64 inputs with the shapes given, in which the operator under test has a part. */
 interface Example {
@@ -281,10 +281,10 @@ test.each(cases)('the derivative of %s agrees with finite differences', async (_
     example.inputs.map((shape, i) => {
       const count = shape.reduce((product, extent) => product * extent, 1);
       const draw = () => (example.positive ? 0.2 + 1.5 * random.next() : random.normal());
-      return [`x${i}`, { type: 'f64', shape, data: Float64Array.from({ length: count }, draw) } satisfies TensorData];
+      return [`x${i}`, { type: 'f64' as const, shape, data: Float64Array.from({ length: count }, draw) }];
     }),
   );
-  const lossAt = async () => ((await session.run(feeds)).loss as TensorData & { data: Float64Array }).data[0] as number;
+  const lossAt = async () => ((await session.run(feeds)).loss as { data: Float64Array }).data[0] as number;
   const result = await session.run(feeds);
   const step = example.single ? 2e-2 : 1e-5;
   for (const [i] of inputs.entries()) {
