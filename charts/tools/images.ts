@@ -1,16 +1,18 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 /** Builds the images with buildah or docker, the same bytes for the same commit, and prints their sizes: `npm run images`. */
 
 const ROOT = join(import.meta.dirname, '../..');
+const { version: VERSION } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 const TARGETS = ['alphapo', 'tokenizer', 'scorer', 'optimizer', 'autoscaler', 'scorer-cuda'];
 
 const { values } = parseArgs({
   options: {
     target: { type: 'string', multiple: true, default: ['alphapo'] },
-    tag: { type: 'string', default: '0.1.0' },
+    tag: { type: 'string', default: VERSION },
     prefix: { type: 'string', default: 'docker.io/library/' },
     'node-image': { type: 'string' },
     'cuda-image': { type: 'string' },
@@ -21,7 +23,7 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(`Builds images with buildah or docker and prints their sizes.
   --target NAME      ${TARGETS.join(', ')}; may be given again (default: alphapo, which the chart runs)
-  --tag TAG          (default: 0.1.0)
+  --tag TAG          (default: ${VERSION})
   --prefix TEXT      before the images' names (default: docker.io/library/)
   --node-image REF   base, best by digest: docker.io/library/node@sha256:…
   --cuda-image REF   base of scorer-cuda: CUDA 13 with cuDNN 9; its build names what is missing`);

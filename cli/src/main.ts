@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
 import { endSoon } from '@alphapo/telemetry';
 import { Command } from 'commander';
@@ -25,13 +27,15 @@ import { verifyCommand } from './commands/verify.ts';
 import { describeError } from './errors.ts';
 import { stoppedExitCode } from './stop-signal.ts';
 
+const { version: VERSION } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'));
+
 /** The whole command line. */
 export function alphapoProgram(): Command {
   const program = new Command('alphapo')
     .description(
       'Preference optimization (AlphaPO, SimPO, DPO, IPO, ORPO, CPO, SLiC): preference pairs in, a better model out.',
     )
-    .version('0.1.0')
+    .version(VERSION)
     .helpCommand(false)
     .commandsGroup('On this machine:')
     .addCommand(demoCommand())
