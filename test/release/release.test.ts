@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeRelease } from '../../release/artefacts.ts';
-import { currentVersion, ROOT, versionsOf } from '../../release/version.ts';
+import { currentVersion, versionsOf } from '../../release/version.ts';
 import { describeHelm } from '../chart/helm.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
