@@ -57,7 +57,7 @@ export const OBJECTIVE: Extension = {
     {
       file: 'libs/objectives/src/formulas.fixture.ts',
       after: '  dpo: (objective) => summedRewards(objective),\n',
-      text: "  probe: ({ kind: _, ...objective }) => summedRewards({ kind: 'dpo', ...objective }),\n",
+      text: '  probe: (objective) => summedRewards(objective),\n',
     },
     {
       file: 'libs/objectives/src/objective.test.ts',
@@ -94,7 +94,7 @@ export const OPERATOR: Extension = {
     { file: 'libs/graph/src/operators.ts', after: '  Erf: computes(same),\n', text: '  Atan: computes(same),\n' },
     {
       file: 'libs/graph/src/derivatives.ts',
-      after: 'export const derivatives = {\n',
+      after: "  Erf: unary((g, x) => mul(mul(g, 2 / Math.sqrt(Math.PI)), apply('Exp', [neg(mul(x, x))], {}))),\n",
       text: '  Atan: unary((g, x) => div(g, add(mul(x, x), 1))),\n',
     },
     { file: 'libs/graph/src/onnx/lower.ts', after: "  Erf: direct('Erf'),\n", text: "  Atan: direct('Atan'),\n" },
