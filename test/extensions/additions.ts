@@ -13,11 +13,12 @@ export interface Extension {
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** A file of DPO as one of the objective `probe`. */
+/** A file of DPO as one of the objective `probe`, which has no reference. */
 const fromDpo = (file: string) =>
   readFileSync(join(ROOT, file.replace('probe', 'dpo')), 'utf8')
     .replaceAll('dpo', 'probe')
-    .replaceAll('./probe-', './dpo-');
+    .replace("reference: 'always'", "reference: 'never'")
+    .replace("logRatios('base'", "logRatios('none'");
 
 const KINDS = 'libs/contracts/src/objective/kinds';
 
@@ -49,6 +50,7 @@ export const OBJECTIVE: Extension = {
     { file: 'libs/objectives/src/objective.ts', after: 'cpo, hinge, sft', text: ', probe' },
   ],
   tests: [
+    { file: 'docs/objectives.md', after: '# Objectives\n', text: '\n`probe` is a trial.\n' },
     {
       file: 'libs/objectives/src/examples.fixture.ts',
       after: '  orpo: [{ beta: 0.1 }],\n',
