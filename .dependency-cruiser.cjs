@@ -4,7 +4,7 @@ const LAYERS = [
   ['contracts'],
   ['safetensors', 'telemetry', 'optim', 'graph', 'data', 'messaging', 'hub'],
   ['rpc', 'tokenization', 'objectives', 'models', 'checkpoints'],
-  ['engine'],
+  ['engine', 'client'],
 ];
 
 /** A package may use those of the layers below its own, and none of its own layer. */
@@ -25,7 +25,7 @@ const layerRules = LAYERS.flatMap((layer, depth) =>
 const doorRules = [
   ['onnxruntime-node', '^libs/engine/src/session\\.ts$'],
   ['kafkajs', '^libs/messaging/'],
-  ['@grpc/', '^libs/(rpc|contracts/src/generated)/'],
+  ['@grpc/', '^libs/rpc/'],
   ['grpc-health-check', '^libs/rpc/'],
   ['@huggingface/hub', '^libs/hub/'],
   ['@huggingface/(?!hub)', '^libs/tokenization/'],

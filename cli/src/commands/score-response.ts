@@ -1,6 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
-import { ScorerServiceClient } from '@alphapo/contracts';
-import { callUnary, connect, RpcSecurity } from '@alphapo/rpc';
+import { ScorerServiceDefinition } from '@alphapo/contracts';
+import { connect, RpcSecurity } from '@alphapo/rpc';
 import { createLogger } from '@alphapo/telemetry';
 import { Command, Option } from 'commander';
 import { addEnvironmentOptions, environmentOf, RPC_SECURITY } from '../environment-options.ts';
@@ -37,10 +37,8 @@ export function scoreResponseCommand(): Command {
 async function scoreResponse(options: ScoreResponseOptions, environment: NodeJS.ProcessEnv): Promise<void> {
   const logger = createLogger({ service: 'alphapo', level: 'warn' });
   using security = await RpcSecurity.fromEnvironment(environment, { logger });
-  using connection = connect(ScorerServiceClient, options.scorer, security);
-  const { results } = await callUnary(
-    connection,
-    'score',
+  using connection = connect(ScorerServiceDefinition, options.scorer, security);
+  const { results } = await connection.score(
     {
       items: [
         {

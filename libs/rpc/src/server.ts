@@ -1,17 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { within } from '@alphapo/base';
 import { descriptorSetFile } from '@alphapo/contracts';
-import {
-  logVerbosity,
-  Server,
-  type ServiceDefinition,
-  setLogVerbosity,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js';
+import { logVerbosity, Server, setLogVerbosity, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { protoPath } from 'grpc-health-check';
 import { countingCalls } from './call-metrics.ts';
+import { grpcDefinition, type ProtoService } from './definition.ts';
 import type { Handlers, Method } from './handlers.ts';
 import { Health } from './health.ts';
 import { offerInProcess } from './in-process.ts';
@@ -25,7 +20,7 @@ import { withTensorCodec } from './tensor-codec.ts';
 
 /** A service of a server: its definition from the generated code, and its methods by their names there. */
 export interface Service {
-  readonly definition: ServiceDefinition;
+  readonly definition: ProtoService;
   readonly implementation: Readonly<Record<string, Method>>;
 }
 
@@ -90,11 +85,11 @@ export class RpcServer implements AsyncDisposable {
         ...(security.access === undefined ? [] : [authorizing(security.access)]),
       ],
     });
-    const names = options.services.map(({ definition }) => serviceName(definition));
+    const names = options.services.map(({ definition }) => definition.fullName);
     for (const { definition, implementation } of options.services) {
       const methods = Object.entries(implementation).map(([name, { serve }]) => [name, serve]);
       server.addService(
-        withBoundedRequests(withTensorCodec(definition)),
+        withBoundedRequests(withTensorCodec(grpcDefinition(definition))),
         Object.fromEntries(methods) as UntypedServiceImplementation,
       );
     }
@@ -129,9 +124,4 @@ export class RpcServer implements AsyncDisposable {
     this.#listener[Symbol.dispose]();
     this.#health[Symbol.dispose]();
   }
-}
-
-function serviceName(definition: ServiceDefinition): string {
-  const [method] = Object.values(definition);
-  return method?.path.split('/')[1] ?? '';
 }

@@ -1,4 +1,4 @@
-import { OptimizerServiceClient } from '@alphapo/contracts';
+import { OptimizerServiceDefinition } from '@alphapo/contracts';
 import { openConfiguredLog } from '@alphapo/messaging';
 import { connect, RpcSecurity } from '@alphapo/rpc';
 import { type Logger, serveMetrics } from '@alphapo/telemetry';
@@ -34,7 +34,7 @@ export async function runAutoscaler(
       logger: (level, event, fields) => logger[level](event, fields),
     });
   await using lags = new Lags(openLog, logger);
-  using optimizer = connect(OptimizerServiceClient, config.optimizer, security);
+  using optimizer = connect(OptimizerServiceDefinition, config.optimizer, security);
   const observer = { workloads, lags, topics, optimizer, logger };
   const controller = { observe: () => observe(observer), workloads, settings, pollMs, logger };
   await standForElection(

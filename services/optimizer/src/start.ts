@@ -1,6 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import { type Checkpoint, type CheckpointRetention, CheckpointStore } from '@alphapo/checkpoints';
-import { type Computation, OptimizerServiceService, type RunSpecification, type Topics } from '@alphapo/contracts';
+import { type Computation, OptimizerServiceDefinition, type RunSpecification, type Topics } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
 import type { EventLog } from '@alphapo/messaging';
 import { ThreadPool } from '@alphapo/optim';
@@ -153,7 +153,7 @@ export async function startOptimizer(
     checkpoint: handlers.unary(service.checkpoint.bind(service)),
     export: handlers.unary(service.export.bind(service)),
   };
-  const services = [{ definition: OptimizerServiceService, implementation }];
+  const services = [{ definition: OptimizerServiceDefinition, implementation }];
   const server = opened.use(
     await RpcServer.start({
       ...{ address: config.address, services, handlers, security: config.security },

@@ -6,20 +6,6 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import {
-  type CallOptions,
-  type ChannelCredentials,
-  Client,
-  type ClientOptions,
-  type ClientReadableStream,
-  type ClientUnaryCall,
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  makeGenericClientConstructor,
-  type Metadata,
-  type ServiceError,
-  type UntypedServiceImplementation,
-} from "@grpc/grpc-js";
 import { Objective, PolicyVersion, TrainingMethod } from "./policy.ts";
 import { TensorChunk } from "./tensor.ts";
 
@@ -2192,205 +2178,77 @@ export const ExportResponse: MessageFns<ExportResponse, "alphapo.v1.ExportRespon
 };
 
 /** Follow and control a training run, and fetch its policy. */
-export type OptimizerServiceService = typeof OptimizerServiceService;
-export const OptimizerServiceService = {
-  getStatus: {
-    path: "/alphapo.v1.OptimizerService/GetStatus" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: GetStatusRequest): Buffer => Buffer.from(GetStatusRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): GetStatusRequest => GetStatusRequest.decode(value),
-    responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
-  },
-  /** Every step from `from_step` on: those already taken, then each as it happens. Ends after the run's last step. */
-  watchSteps: {
-    path: "/alphapo.v1.OptimizerService/WatchSteps" as const,
-    requestStream: false as const,
-    responseStream: true as const,
-    requestSerialize: (value: WatchStepsRequest): Buffer => Buffer.from(WatchStepsRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): WatchStepsRequest => WatchStepsRequest.decode(value),
-    responseSerialize: (value: WatchStepsResponse): Buffer => Buffer.from(WatchStepsResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): WatchStepsResponse => WatchStepsResponse.decode(value),
-  },
-  /** Finishes the step under way and takes no further one until Resume. */
-  pause: {
-    path: "/alphapo.v1.OptimizerService/Pause" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: PauseRequest): Buffer => Buffer.from(PauseRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): PauseRequest => PauseRequest.decode(value),
-    responseSerialize: (value: PauseResponse): Buffer => Buffer.from(PauseResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): PauseResponse => PauseResponse.decode(value),
-  },
-  resume: {
-    path: "/alphapo.v1.OptimizerService/Resume" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: ResumeRequest): Buffer => Buffer.from(ResumeRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): ResumeRequest => ResumeRequest.decode(value),
-    responseSerialize: (value: ResumeResponse): Buffer => Buffer.from(ResumeResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): ResumeResponse => ResumeResponse.decode(value),
-  },
-  /**
-   * The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named;
-   * RESOURCE_EXHAUSTED with POLICY_READERS where slow readers keep the weights of too many earlier steps in memory.
-   */
-  getPolicy: {
-    path: "/alphapo.v1.OptimizerService/GetPolicy" as const,
-    requestStream: false as const,
-    responseStream: true as const,
-    requestSerialize: (value: GetPolicyRequest): Buffer => Buffer.from(GetPolicyRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): GetPolicyRequest => GetPolicyRequest.decode(value),
-    responseSerialize: (value: GetPolicyResponse): Buffer => Buffer.from(GetPolicyResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): GetPolicyResponse => GetPolicyResponse.decode(value),
-  },
-  /** Writes a checkpoint now, between two steps. */
-  checkpoint: {
-    path: "/alphapo.v1.OptimizerService/Checkpoint" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: CheckpointRequest): Buffer => Buffer.from(CheckpointRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): CheckpointRequest => CheckpointRequest.decode(value),
-    responseSerialize: (value: CheckpointResponse): Buffer => Buffer.from(CheckpointResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): CheckpointResponse => CheckpointResponse.decode(value),
-  },
-  /** Writes the policy as a PEFT adapter or Hugging Face model folder below the optimizer's export folder. */
-  export: {
-    path: "/alphapo.v1.OptimizerService/Export" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: ExportRequest): Buffer => Buffer.from(ExportRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): ExportRequest => ExportRequest.decode(value),
-    responseSerialize: (value: ExportResponse): Buffer => Buffer.from(ExportResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): ExportResponse => ExportResponse.decode(value),
+export type OptimizerServiceDefinition = typeof OptimizerServiceDefinition;
+export const OptimizerServiceDefinition = {
+  name: "OptimizerService",
+  fullName: "alphapo.v1.OptimizerService",
+  methods: {
+    getStatus: {
+      name: "GetStatus",
+      requestType: GetStatusRequest as typeof GetStatusRequest,
+      requestStream: false,
+      responseType: GetStatusResponse as typeof GetStatusResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Every step from `from_step` on: those already taken, then each as it happens. Ends after the run's last step. */
+    watchSteps: {
+      name: "WatchSteps",
+      requestType: WatchStepsRequest as typeof WatchStepsRequest,
+      requestStream: false,
+      responseType: WatchStepsResponse as typeof WatchStepsResponse,
+      responseStream: true,
+      options: {},
+    },
+    /** Finishes the step under way and takes no further one until Resume. */
+    pause: {
+      name: "Pause",
+      requestType: PauseRequest as typeof PauseRequest,
+      requestStream: false,
+      responseType: PauseResponse as typeof PauseResponse,
+      responseStream: false,
+      options: {},
+    },
+    resume: {
+      name: "Resume",
+      requestType: ResumeRequest as typeof ResumeRequest,
+      requestStream: false,
+      responseType: ResumeResponse as typeof ResumeResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named;
+     * RESOURCE_EXHAUSTED with POLICY_READERS where slow readers keep the weights of too many earlier steps in memory.
+     */
+    getPolicy: {
+      name: "GetPolicy",
+      requestType: GetPolicyRequest as typeof GetPolicyRequest,
+      requestStream: false,
+      responseType: GetPolicyResponse as typeof GetPolicyResponse,
+      responseStream: true,
+      options: {},
+    },
+    /** Writes a checkpoint now, between two steps. */
+    checkpoint: {
+      name: "Checkpoint",
+      requestType: CheckpointRequest as typeof CheckpointRequest,
+      requestStream: false,
+      responseType: CheckpointResponse as typeof CheckpointResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Writes the policy as a PEFT adapter or Hugging Face model folder below the optimizer's export folder. */
+    export: {
+      name: "Export",
+      requestType: ExportRequest as typeof ExportRequest,
+      requestStream: false,
+      responseType: ExportResponse as typeof ExportResponse,
+      responseStream: false,
+      options: {},
+    },
   },
 } as const;
-
-export interface OptimizerServiceServer extends UntypedServiceImplementation {
-  getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
-  /** Every step from `from_step` on: those already taken, then each as it happens. Ends after the run's last step. */
-  watchSteps: handleServerStreamingCall<WatchStepsRequest, WatchStepsResponse>;
-  /** Finishes the step under way and takes no further one until Resume. */
-  pause: handleUnaryCall<PauseRequest, PauseResponse>;
-  resume: handleUnaryCall<ResumeRequest, ResumeResponse>;
-  /**
-   * The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named;
-   * RESOURCE_EXHAUSTED with POLICY_READERS where slow readers keep the weights of too many earlier steps in memory.
-   */
-  getPolicy: handleServerStreamingCall<GetPolicyRequest, GetPolicyResponse>;
-  /** Writes a checkpoint now, between two steps. */
-  checkpoint: handleUnaryCall<CheckpointRequest, CheckpointResponse>;
-  /** Writes the policy as a PEFT adapter or Hugging Face model folder below the optimizer's export folder. */
-  export: handleUnaryCall<ExportRequest, ExportResponse>;
-}
-
-export interface OptimizerServiceClient extends Client {
-  getStatus(
-    request: GetStatusRequest,
-    callback: (error: ServiceError | null, response: GetStatusResponse) => void,
-  ): ClientUnaryCall;
-  getStatus(
-    request: GetStatusRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: GetStatusResponse) => void,
-  ): ClientUnaryCall;
-  getStatus(
-    request: GetStatusRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: GetStatusResponse) => void,
-  ): ClientUnaryCall;
-  /** Every step from `from_step` on: those already taken, then each as it happens. Ends after the run's last step. */
-  watchSteps(request: WatchStepsRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchStepsResponse>;
-  watchSteps(
-    request: WatchStepsRequest,
-    metadata?: Metadata,
-    options?: Partial<CallOptions>,
-  ): ClientReadableStream<WatchStepsResponse>;
-  /** Finishes the step under way and takes no further one until Resume. */
-  pause(
-    request: PauseRequest,
-    callback: (error: ServiceError | null, response: PauseResponse) => void,
-  ): ClientUnaryCall;
-  pause(
-    request: PauseRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: PauseResponse) => void,
-  ): ClientUnaryCall;
-  pause(
-    request: PauseRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: PauseResponse) => void,
-  ): ClientUnaryCall;
-  resume(
-    request: ResumeRequest,
-    callback: (error: ServiceError | null, response: ResumeResponse) => void,
-  ): ClientUnaryCall;
-  resume(
-    request: ResumeRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: ResumeResponse) => void,
-  ): ClientUnaryCall;
-  resume(
-    request: ResumeRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ResumeResponse) => void,
-  ): ClientUnaryCall;
-  /**
-   * The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named;
-   * RESOURCE_EXHAUSTED with POLICY_READERS where slow readers keep the weights of too many earlier steps in memory.
-   */
-  getPolicy(request: GetPolicyRequest, options?: Partial<CallOptions>): ClientReadableStream<GetPolicyResponse>;
-  getPolicy(
-    request: GetPolicyRequest,
-    metadata?: Metadata,
-    options?: Partial<CallOptions>,
-  ): ClientReadableStream<GetPolicyResponse>;
-  /** Writes a checkpoint now, between two steps. */
-  checkpoint(
-    request: CheckpointRequest,
-    callback: (error: ServiceError | null, response: CheckpointResponse) => void,
-  ): ClientUnaryCall;
-  checkpoint(
-    request: CheckpointRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: CheckpointResponse) => void,
-  ): ClientUnaryCall;
-  checkpoint(
-    request: CheckpointRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: CheckpointResponse) => void,
-  ): ClientUnaryCall;
-  /** Writes the policy as a PEFT adapter or Hugging Face model folder below the optimizer's export folder. */
-  export(
-    request: ExportRequest,
-    callback: (error: ServiceError | null, response: ExportResponse) => void,
-  ): ClientUnaryCall;
-  export(
-    request: ExportRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: ExportResponse) => void,
-  ): ClientUnaryCall;
-  export(
-    request: ExportRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ExportResponse) => void,
-  ): ClientUnaryCall;
-}
-
-export const OptimizerServiceClient = makeGenericClientConstructor(
-  OptimizerServiceService,
-  "alphapo.v1.OptimizerService",
-) as unknown as {
-  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): OptimizerServiceClient;
-  service: typeof OptimizerServiceService;
-  serviceName: string;
-};
 
 function floatToJson(value: number | null | undefined): number | string | null | undefined {
   return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;

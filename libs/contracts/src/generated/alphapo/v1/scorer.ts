@@ -6,20 +6,6 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import {
-  type CallOptions,
-  type ChannelCredentials,
-  Client,
-  type ClientOptions,
-  type ClientReadableStream,
-  type ClientUnaryCall,
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  makeGenericClientConstructor,
-  type Metadata,
-  type ServiceError,
-  type UntypedServiceImplementation,
-} from "@grpc/grpc-js";
 import { TokenizedPair } from "./events.ts";
 import { Objective, PolicyVersion } from "./policy.ts";
 import { TensorChunk } from "./tensor.ts";
@@ -3192,113 +3178,44 @@ export const GradientResponse: MessageFns<GradientResponse, "alphapo.v1.Gradient
 };
 
 /** Log-probabilities and gradients: a pure function of a policy version and token ids. Nothing is kept that must survive. */
-export type ScorerServiceService = typeof ScorerServiceService;
-export const ScorerServiceService = {
-  /** Which model, device and limits this scorer has. */
-  describeScorer: {
-    path: "/alphapo.v1.ScorerService/DescribeScorer" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: DescribeScorerRequest): Buffer =>
-      Buffer.from(DescribeScorerRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): DescribeScorerRequest => DescribeScorerRequest.decode(value),
-    responseSerialize: (value: DescribeScorerResponse): Buffer =>
-      Buffer.from(DescribeScorerResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): DescribeScorerResponse => DescribeScorerResponse.decode(value),
-  },
-  /**
-   * Log-probabilities of responses under the base model or a policy version; rewards and margins for pairs. Calls that wait
-   * at the same time are computed together, unless the scorer was started with merging off: then the last bits of the
-   * numbers depend on the call alone.
-   */
-  score: {
-    path: "/alphapo.v1.ScorerService/Score" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: ScoreRequest): Buffer => Buffer.from(ScoreRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): ScoreRequest => ScoreRequest.decode(value),
-    responseSerialize: (value: ScoreResponse): Buffer => Buffer.from(ScoreResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): ScoreResponse => ScoreResponse.decode(value),
-  },
-  /** Forward, objective and backward for one shard of a batch. The summary comes first, then the gradient's tensors. */
-  gradient: {
-    path: "/alphapo.v1.ScorerService/Gradient" as const,
-    requestStream: false as const,
-    responseStream: true as const,
-    requestSerialize: (value: GradientRequest): Buffer => Buffer.from(GradientRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): GradientRequest => GradientRequest.decode(value),
-    responseSerialize: (value: GradientResponse): Buffer => Buffer.from(GradientResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): GradientResponse => GradientResponse.decode(value),
+export type ScorerServiceDefinition = typeof ScorerServiceDefinition;
+export const ScorerServiceDefinition = {
+  name: "ScorerService",
+  fullName: "alphapo.v1.ScorerService",
+  methods: {
+    /** Which model, device and limits this scorer has. */
+    describeScorer: {
+      name: "DescribeScorer",
+      requestType: DescribeScorerRequest as typeof DescribeScorerRequest,
+      requestStream: false,
+      responseType: DescribeScorerResponse as typeof DescribeScorerResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Log-probabilities of responses under the base model or a policy version; rewards and margins for pairs. Calls that wait
+     * at the same time are computed together, unless the scorer was started with merging off: then the last bits of the
+     * numbers depend on the call alone.
+     */
+    score: {
+      name: "Score",
+      requestType: ScoreRequest as typeof ScoreRequest,
+      requestStream: false,
+      responseType: ScoreResponse as typeof ScoreResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Forward, objective and backward for one shard of a batch. The summary comes first, then the gradient's tensors. */
+    gradient: {
+      name: "Gradient",
+      requestType: GradientRequest as typeof GradientRequest,
+      requestStream: false,
+      responseType: GradientResponse as typeof GradientResponse,
+      responseStream: true,
+      options: {},
+    },
   },
 } as const;
-
-export interface ScorerServiceServer extends UntypedServiceImplementation {
-  /** Which model, device and limits this scorer has. */
-  describeScorer: handleUnaryCall<DescribeScorerRequest, DescribeScorerResponse>;
-  /**
-   * Log-probabilities of responses under the base model or a policy version; rewards and margins for pairs. Calls that wait
-   * at the same time are computed together, unless the scorer was started with merging off: then the last bits of the
-   * numbers depend on the call alone.
-   */
-  score: handleUnaryCall<ScoreRequest, ScoreResponse>;
-  /** Forward, objective and backward for one shard of a batch. The summary comes first, then the gradient's tensors. */
-  gradient: handleServerStreamingCall<GradientRequest, GradientResponse>;
-}
-
-export interface ScorerServiceClient extends Client {
-  /** Which model, device and limits this scorer has. */
-  describeScorer(
-    request: DescribeScorerRequest,
-    callback: (error: ServiceError | null, response: DescribeScorerResponse) => void,
-  ): ClientUnaryCall;
-  describeScorer(
-    request: DescribeScorerRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: DescribeScorerResponse) => void,
-  ): ClientUnaryCall;
-  describeScorer(
-    request: DescribeScorerRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: DescribeScorerResponse) => void,
-  ): ClientUnaryCall;
-  /**
-   * Log-probabilities of responses under the base model or a policy version; rewards and margins for pairs. Calls that wait
-   * at the same time are computed together, unless the scorer was started with merging off: then the last bits of the
-   * numbers depend on the call alone.
-   */
-  score(
-    request: ScoreRequest,
-    callback: (error: ServiceError | null, response: ScoreResponse) => void,
-  ): ClientUnaryCall;
-  score(
-    request: ScoreRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: ScoreResponse) => void,
-  ): ClientUnaryCall;
-  score(
-    request: ScoreRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ScoreResponse) => void,
-  ): ClientUnaryCall;
-  /** Forward, objective and backward for one shard of a batch. The summary comes first, then the gradient's tensors. */
-  gradient(request: GradientRequest, options?: Partial<CallOptions>): ClientReadableStream<GradientResponse>;
-  gradient(
-    request: GradientRequest,
-    metadata?: Metadata,
-    options?: Partial<CallOptions>,
-  ): ClientReadableStream<GradientResponse>;
-}
-
-export const ScorerServiceClient = makeGenericClientConstructor(
-  ScorerServiceService,
-  "alphapo.v1.ScorerService",
-) as unknown as {
-  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): ScorerServiceClient;
-  service: typeof ScorerServiceService;
-  serviceName: string;
-};
 
 function floatToJson(value: number | null | undefined): number | string | null | undefined {
   return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;

@@ -6,18 +6,6 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import {
-  type CallOptions,
-  type ChannelCredentials,
-  Client,
-  type ClientOptions,
-  type ClientUnaryCall,
-  type handleUnaryCall,
-  makeGenericClientConstructor,
-  type Metadata,
-  type ServiceError,
-  type UntypedServiceImplementation,
-} from "@grpc/grpc-js";
 
 export interface DescribeRequest {
 }
@@ -1043,138 +1031,49 @@ export const ApplyChatTemplateResponse: MessageFns<ApplyChatTemplateResponse, "a
   };
 
 /** Text to token ids and back, exactly as training does it. */
-export type TokenizerServiceService = typeof TokenizerServiceService;
-export const TokenizerServiceService = {
-  /** What this tokenizer is: vocabulary, special tokens, limits, digests. */
-  describe: {
-    path: "/alphapo.v1.TokenizerService/Describe" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: DescribeRequest): Buffer => Buffer.from(DescribeRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): DescribeRequest => DescribeRequest.decode(value),
-    responseSerialize: (value: DescribeResponse): Buffer => Buffer.from(DescribeResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): DescribeResponse => DescribeResponse.decode(value),
-  },
-  /** Texts to token ids. */
-  encode: {
-    path: "/alphapo.v1.TokenizerService/Encode" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: EncodeRequest): Buffer => Buffer.from(EncodeRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): EncodeRequest => EncodeRequest.decode(value),
-    responseSerialize: (value: EncodeResponse): Buffer => Buffer.from(EncodeResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): EncodeResponse => EncodeResponse.decode(value),
-  },
-  /** Token ids to texts. */
-  decode: {
-    path: "/alphapo.v1.TokenizerService/Decode" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: DecodeRequest): Buffer => Buffer.from(DecodeRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): DecodeRequest => DecodeRequest.decode(value),
-    responseSerialize: (value: DecodeResponse): Buffer => Buffer.from(DecodeResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): DecodeResponse => DecodeResponse.decode(value),
-  },
-  /** A conversation to the prompt that the model was trained on. */
-  applyChatTemplate: {
-    path: "/alphapo.v1.TokenizerService/ApplyChatTemplate" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: ApplyChatTemplateRequest): Buffer =>
-      Buffer.from(ApplyChatTemplateRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): ApplyChatTemplateRequest => ApplyChatTemplateRequest.decode(value),
-    responseSerialize: (value: ApplyChatTemplateResponse): Buffer =>
-      Buffer.from(ApplyChatTemplateResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): ApplyChatTemplateResponse => ApplyChatTemplateResponse.decode(value),
+export type TokenizerServiceDefinition = typeof TokenizerServiceDefinition;
+export const TokenizerServiceDefinition = {
+  name: "TokenizerService",
+  fullName: "alphapo.v1.TokenizerService",
+  methods: {
+    /** What this tokenizer is: vocabulary, special tokens, limits, digests. */
+    describe: {
+      name: "Describe",
+      requestType: DescribeRequest as typeof DescribeRequest,
+      requestStream: false,
+      responseType: DescribeResponse as typeof DescribeResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Texts to token ids. */
+    encode: {
+      name: "Encode",
+      requestType: EncodeRequest as typeof EncodeRequest,
+      requestStream: false,
+      responseType: EncodeResponse as typeof EncodeResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Token ids to texts. */
+    decode: {
+      name: "Decode",
+      requestType: DecodeRequest as typeof DecodeRequest,
+      requestStream: false,
+      responseType: DecodeResponse as typeof DecodeResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** A conversation to the prompt that the model was trained on. */
+    applyChatTemplate: {
+      name: "ApplyChatTemplate",
+      requestType: ApplyChatTemplateRequest as typeof ApplyChatTemplateRequest,
+      requestStream: false,
+      responseType: ApplyChatTemplateResponse as typeof ApplyChatTemplateResponse,
+      responseStream: false,
+      options: {},
+    },
   },
 } as const;
-
-export interface TokenizerServiceServer extends UntypedServiceImplementation {
-  /** What this tokenizer is: vocabulary, special tokens, limits, digests. */
-  describe: handleUnaryCall<DescribeRequest, DescribeResponse>;
-  /** Texts to token ids. */
-  encode: handleUnaryCall<EncodeRequest, EncodeResponse>;
-  /** Token ids to texts. */
-  decode: handleUnaryCall<DecodeRequest, DecodeResponse>;
-  /** A conversation to the prompt that the model was trained on. */
-  applyChatTemplate: handleUnaryCall<ApplyChatTemplateRequest, ApplyChatTemplateResponse>;
-}
-
-export interface TokenizerServiceClient extends Client {
-  /** What this tokenizer is: vocabulary, special tokens, limits, digests. */
-  describe(
-    request: DescribeRequest,
-    callback: (error: ServiceError | null, response: DescribeResponse) => void,
-  ): ClientUnaryCall;
-  describe(
-    request: DescribeRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: DescribeResponse) => void,
-  ): ClientUnaryCall;
-  describe(
-    request: DescribeRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: DescribeResponse) => void,
-  ): ClientUnaryCall;
-  /** Texts to token ids. */
-  encode(
-    request: EncodeRequest,
-    callback: (error: ServiceError | null, response: EncodeResponse) => void,
-  ): ClientUnaryCall;
-  encode(
-    request: EncodeRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: EncodeResponse) => void,
-  ): ClientUnaryCall;
-  encode(
-    request: EncodeRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: EncodeResponse) => void,
-  ): ClientUnaryCall;
-  /** Token ids to texts. */
-  decode(
-    request: DecodeRequest,
-    callback: (error: ServiceError | null, response: DecodeResponse) => void,
-  ): ClientUnaryCall;
-  decode(
-    request: DecodeRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: DecodeResponse) => void,
-  ): ClientUnaryCall;
-  decode(
-    request: DecodeRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: DecodeResponse) => void,
-  ): ClientUnaryCall;
-  /** A conversation to the prompt that the model was trained on. */
-  applyChatTemplate(
-    request: ApplyChatTemplateRequest,
-    callback: (error: ServiceError | null, response: ApplyChatTemplateResponse) => void,
-  ): ClientUnaryCall;
-  applyChatTemplate(
-    request: ApplyChatTemplateRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: ApplyChatTemplateResponse) => void,
-  ): ClientUnaryCall;
-  applyChatTemplate(
-    request: ApplyChatTemplateRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ApplyChatTemplateResponse) => void,
-  ): ClientUnaryCall;
-}
-
-export const TokenizerServiceClient = makeGenericClientConstructor(
-  TokenizerServiceService,
-  "alphapo.v1.TokenizerService",
-) as unknown as {
-  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): TokenizerServiceClient;
-  service: typeof TokenizerServiceService;
-  serviceName: string;
-};
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
