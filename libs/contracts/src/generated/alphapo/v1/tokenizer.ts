@@ -11,53 +11,79 @@ export interface DescribeRequest {
 }
 
 export interface DescribeResponse {
+  /** Token ids are below this number. */
   vocabularySize: number;
-  bosTokenId?: number | undefined;
-  eosTokenId?: number | undefined;
-  padTokenId?: number | undefined;
+  /** Beginning-of-sequence token; absent where the tokenizer has none. */
+  bosTokenId?:
+    | number
+    | undefined;
+  /** End-of-sequence token; absent where the tokenizer has none. */
+  eosTokenId?:
+    | number
+    | undefined;
+  /** Padding token; absent where the tokenizer has none. */
+  padTokenId?:
+    | number
+    | undefined;
+  /** "sha256:…" over the files that decide on ids. */
   tokenizerDigest: string;
+  /** "sha256:…" over the chat template. */
   chatTemplateDigest: string;
+  /** Longest prompt + response of the run, in tokens. */
   maxLength: number;
+  /** Longest prompt of the run, in tokens. */
   maxPromptLength: number;
 }
 
 export interface EncodeRequest {
+  /** At most 1024 texts, each of at most 1,048,576 characters. */
   texts: string[];
-  /** Adds what the tokenizer's post-processor adds (such as a beginning-of-sequence token). */
+  /** Adds the tokens of the tokenizer's post-processor, such as a beginning-of-sequence token. */
   addSpecialTokens: boolean;
 }
 
+/** The tokens of one text. */
 export interface TokenIds {
+  /** In the order of the text. */
   ids: number[];
 }
 
 export interface EncodeResponse {
+  /** One per text, in the order of the request. */
   encodings: TokenIds[];
 }
 
 export interface DecodeRequest {
+  /** One per text. */
   encodings: TokenIds[];
+  /** Leaves special tokens, such as the end-of-sequence token, out of the text. */
   skipSpecialTokens: boolean;
 }
 
 export interface DecodeResponse {
+  /** One per encoding, in the order of the request. */
   texts: string[];
 }
 
+/** One message of a conversation. */
 export interface ChatMessage {
   /** "system", "user", "assistant" or another role that the template knows. */
   role: string;
+  /** Text of the message. */
   content: string;
 }
 
 export interface ApplyChatTemplateRequest {
+  /** The conversation, oldest message first. */
   messages: ChatMessage[];
   /** Ends the text where the assistant's reply begins. */
   addGenerationPrompt: boolean;
 }
 
 export interface ApplyChatTemplateResponse {
+  /** The rendered conversation. */
   text: string;
+  /** Token ids of the text; the template adds all special tokens. */
   ids: number[];
 }
 
@@ -1030,13 +1056,13 @@ export const ApplyChatTemplateResponse: MessageFns<ApplyChatTemplateResponse, "a
     },
   };
 
-/** Text to token ids and back, exactly as training does it. */
+/** Text to token ids and back, as training does it. */
 export type TokenizerServiceDefinition = typeof TokenizerServiceDefinition;
 export const TokenizerServiceDefinition = {
   name: "TokenizerService",
   fullName: "alphapo.v1.TokenizerService",
   methods: {
-    /** What this tokenizer is: vocabulary, special tokens, limits, digests. */
+    /** Vocabulary, special tokens, length limits and digests of this tokenizer. */
     describe: {
       name: "Describe",
       requestType: DescribeRequest as typeof DescribeRequest,
@@ -1045,7 +1071,7 @@ export const TokenizerServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Texts to token ids. */
+    /** Encodes texts as token ids. */
     encode: {
       name: "Encode",
       requestType: EncodeRequest as typeof EncodeRequest,
@@ -1054,7 +1080,7 @@ export const TokenizerServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Token ids to texts. */
+    /** Decodes token ids into texts. */
     decode: {
       name: "Decode",
       requestType: DecodeRequest as typeof DecodeRequest,
@@ -1063,7 +1089,7 @@ export const TokenizerServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** A conversation to the prompt that the model was trained on. */
+    /** Renders a conversation with the chat template of the run. */
     applyChatTemplate: {
       name: "ApplyChatTemplate",
       requestType: ApplyChatTemplateRequest as typeof ApplyChatTemplateRequest,

@@ -15,8 +15,6 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.PartitionInfo;
-import org.apache.kafka.common.header.Header;
-import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /** Sends the preference pairs of a file of JSON lines to Kafka, then the end of the data. */
@@ -28,22 +26,25 @@ final class Produce {
     try (var producer = new KafkaProducer<>(settings(), new StringSerializer(), new StringSerializer())) {
       var sent = new ArrayList<Future<RecordMetadata>>();
       for (int i = 0; i < lines.size(); i++) {
-        var origin = header("alphapo-origin", file.getFileName() + ":" + (i + 1));
-        sent.add(producer.send(new ProducerRecord<>(topic, null, null, lines.get(i), origin)));
+        String origin = file.getFileName() + ":" + (i + 1);
+        sent.add(producer.send(record(topic, null, lines.get(i), "alphapo-origin", origin)));
       }
       for (var record : sent) record.get();
 
       // The run ends when every partition has said that no more pairs follow.
       for (PartitionInfo partition : producer.partitionsFor(topic)) {
-        var end = header("alphapo-control", "end-of-data");
-        producer.send(new ProducerRecord<>(topic, partition.partition(), null, "", end)).get();
+        producer.send(record(topic, partition.partition(), "", "alphapo-control", "end-of-data")).get();
       }
     }
     System.out.printf("%d records sent to %s%n", lines.size(), topic);
   }
 
-  private static List<Header> header(String name, String value) {
-    return List.of(new RecordHeader(name, value.getBytes(UTF_8)));
+  /** A record with one header; any partition where that is null. */
+  private static ProducerRecord<String, String> record(
+      String topic, Integer partition, String value, String header, String text) {
+    var record = new ProducerRecord<String, String>(topic, partition, null, value);
+    record.headers().add(header, text.getBytes(UTF_8));
+    return record;
   }
 
   /** TLS where KAFKA_TLS_CA is set, and SCRAM-SHA-512 where KAFKA_USERNAME is, too. */
