@@ -40,7 +40,7 @@ const doorRules = [
 ].map(([library, door]) => ({
   name: `one-door-for-${library.replace(/\W+/g, '-')}`,
   severity: 'error',
-  from: { pathNot: [door, '\\.test\\.ts$', '^test/', 'node_modules'] },
+  from: { pathNot: [door, '\\.test\\.ts$', '^(test|examples)/', 'node_modules'] },
   to: { path: `node_modules/${library}` },
 }));
 
@@ -62,12 +62,12 @@ module.exports = {
       name: 'packages-use-no-tests',
       severity: 'error',
       from: { path: '^(libs|services|cli)/', pathNot: '\\.(test|fixture)\\.ts$' },
-      to: { path: '^(test|bench|charts)/|\\.fixture\\.ts$|/src/testing\\.ts$' },
+      to: { path: '^(test|bench|charts|examples|proto)/|\\.fixture\\.ts$|/src/testing\\.ts$' },
     },
     {
       name: 'tests-and-benchmarks-enter-by-a-door',
       severity: 'error',
-      from: { path: '^(test|bench|charts)/' },
+      from: { path: '^(test|bench|charts|examples|proto)/' },
       to: { path: '^(?:(?:libs|services)/[^/]+|cli)/src/', pathNot: '/src/(index|testing)\\.ts$|\\.fixture\\.ts$' },
     },
     {
