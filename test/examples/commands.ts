@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
@@ -37,7 +37,8 @@ async function runCommand(
   const PATH = [join(ROOT, 'node_modules/.bin'), process.env.PATH].join(delimiter);
   const env = { ...process.env, ...environment, PATH: environment.PATH ?? PATH };
   const { stdout } = await run(program, [...args], { cwd: folder, env, maxBuffer: OUTPUT_BYTES });
-  return stdout;
+  // Maven ends its quiet output with an escape sequence.
+  return stripVTControlCharacters(stdout);
 }
 
 /** Why an example cannot be run here: a program that is not on the PATH; undefined where all are. */

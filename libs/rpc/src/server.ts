@@ -1,10 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { within } from '@alphapo/base';
-import { descriptorSetFile } from '@alphapo/contracts';
 import { logVerbosity, Server, setLogVerbosity, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
-import { protoPath } from 'grpc-health-check';
 import { countingCalls } from './call-metrics.ts';
 import { grpcDefinition, type ProtoService } from './definition.ts';
 import type { Handlers, Method } from './handlers.ts';
@@ -13,6 +8,7 @@ import { offerInProcess } from './in-process.ts';
 import { DEFAULT_LIMITS, KEEPALIVE, MAX_MESSAGE_BYTES, type ServerLimits } from './limits.ts';
 import { Listener } from './listener.ts';
 import { sheddingLoad } from './load-shedding.ts';
+import { addReflection } from './reflection.ts';
 import { withBoundedRequests } from './request-decoder.ts';
 import { authorizing } from './security/authorization.ts';
 import { RpcSecurity } from './security/rpc-security.ts';
@@ -95,8 +91,7 @@ export class RpcServer implements AsyncDisposable {
     }
     const health = opened.use(await Health.open(names, security.healthAddress, limits));
     health.addTo(server);
-    const described = { ...loadFileDescriptorSetFromBuffer(readFileSync(descriptorSetFile)), ...loadSync(protoPath) };
-    new ReflectionService(described, { services: [...names, HEALTH_SERVICE] }).addToServer(server);
+    addReflection(server, [...names, HEALTH_SERVICE]);
     const credentials = security.serverCredentials();
     const { connections } = limits;
     const listener = opened.use(await Listener.open(options.address, server, { credentials, connections }));
