@@ -5,7 +5,7 @@ const LAYERS = [
   ['contracts'],
   ['safetensors', 'telemetry', 'optim', 'graph', 'data', 'messaging', 'hub'],
   ['rpc', 'tokenization', 'objectives', 'models', 'checkpoints'],
-  ['engine'],
+  ['engine', 'client'],
 ];
 
 /** A package may use those of the layers below its own, and none of its own layer. */
@@ -26,7 +26,7 @@ const layerRules = LAYERS.flatMap((layer, depth) =>
 const doorRules = [
   ['onnxruntime-node', '^libs/engine/src/session\\.ts$'],
   ['kafkajs', '^libs/messaging/'],
-  ['@grpc/', '^libs/(rpc|contracts/src/generated)/'],
+  ['@grpc/', '^libs/rpc/'],
   ['grpc-health-check', '^libs/rpc/'],
   ['@huggingface/hub', '^libs/hub/'],
   ['@huggingface/(?!hub)', '^libs/tokenization/'],
@@ -41,7 +41,7 @@ const doorRules = [
 ].map(([library, door]) => ({
   name: `one-door-for-${library.replace(/\W+/g, '-')}`,
   severity: 'error',
-  from: { pathNot: [door, '\\.test\\.ts$', '^test/', 'node_modules'] },
+  from: { pathNot: [door, '\\.test\\.ts$', '^(test|examples)/', 'node_modules'] },
   to: { path: `node_modules/${library}` },
 }));
 
@@ -63,12 +63,12 @@ module.exports = {
       name: 'packages-use-no-tests',
       severity: 'error',
       from: { path: '^(libs|services|cli)/', pathNot: '\\.(test|fixture)\\.ts$' },
-      to: { path: '^(test|bench|charts)/|\\.fixture\\.ts$|/src/testing\\.ts$' },
+      to: { path: '^(test|bench|charts|examples|proto)/|\\.fixture\\.ts$|/src/testing\\.ts$' },
     },
     {
       name: 'tests-and-benchmarks-enter-by-a-door',
       severity: 'error',
-      from: { path: '^(test|bench|charts)/' },
+      from: { path: '^(test|bench|charts|examples|proto|release)/' },
       to: {
         path: '^(?:(?:libs|services)/[^/]+|cli)/src/',
         pathNot: '/src/(index|settings|testing)\\.ts$|\\.fixture\\.ts$',

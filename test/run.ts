@@ -17,18 +17,24 @@ interface Totals {
 
 const temporary = mkdtempSync(join(tmpdir(), 'alphapo-checks-'));
 
+const GENERATED = 'libs/contracts/src/generated';
+
 const checks: readonly { readonly name: string; readonly command: string }[] = [
   { name: 'formatting and lint', command: 'biome check --error-on-warnings .' },
   { name: 'types', command: 'tsc -p .' },
   { name: 'unused files, exports and dependencies', command: 'knip --no-config-hints' },
   {
     name: 'direction of dependencies',
-    command: 'depcruise --config .dependency-cruiser.cjs libs services cli test bench charts',
+    command: 'depcruise --config .dependency-cruiser.cjs libs services cli test bench charts examples proto',
   },
   { name: 'protocol buffers', command: 'buf lint' },
   {
+    name: 'protocol buffers are compatible with the last release',
+    command: 'buf breaking proto --against proto/released.binpb',
+  },
+  {
     name: 'generated code is current',
-    command: `buf generate -o ${temporary} && diff -r ${temporary}/libs/contracts/src/generated/alphapo libs/contracts/src/generated/alphapo`,
+    command: `buf generate -o ${temporary} && buf build proto -o ${temporary}/${GENERATED}/descriptor-set.binpb && diff -r ${temporary}/${GENERATED} ${GENERATED}`,
   },
 ];
 

@@ -1,7 +1,12 @@
 import { join } from 'node:path';
-import { OptimizerServiceClient, objectiveToWire, type PolicyVersion, ScorerServiceClient } from '@alphapo/contracts';
+import {
+  OptimizerServiceDefinition,
+  objectiveToWire,
+  type PolicyVersion,
+  ScorerServiceDefinition,
+} from '@alphapo/contracts';
 import { batchTotals, type PairTokens } from '@alphapo/engine';
-import { type Connection, callServerStream, callUnary, connect, HealthClient } from '@alphapo/rpc';
+import { type Client, connect, HealthClient } from '@alphapo/rpc';
 import { ServiceProcess } from '../../test/support/processes.ts';
 import { processorMsOf } from '../processor-time.ts';
 import { writeRunSettings } from './work.ts';
@@ -15,13 +20,13 @@ const CALL = { timeoutMs: 600_000 };
 export class Scorer implements Disposable {
   readonly health: HealthClient;
   readonly #pid: number | undefined;
-  readonly #connection: Connection<ScorerServiceClient>;
+  readonly #connection: Client<ScorerServiceDefinition>;
   readonly #policy: PolicyVersion | undefined;
 
   constructor(address: string, pid: number | undefined, policy: PolicyVersion | undefined) {
     this.#pid = pid;
     this.health = new HealthClient(address);
-    this.#connection = connect(ScorerServiceClient, address);
+    this.#connection = connect(ScorerServiceDefinition, address);
     this.#policy = policy;
   }
 
@@ -34,7 +39,7 @@ export class Scorer implements Disposable {
   async score(pairs: readonly PairTokens[]): Promise<void> {
     const items = pairs.map((pair) => ({ id: '', item: { $case: 'tokenPair' as const, value: tokenized(pair) } }));
     const request = { items, policy: undefined, perToken: false, objective: undefined, batch: undefined };
-    await callUnary(this.#connection, 'score', request, CALL);
+    await this.#connection.score(request, CALL);
   }
 
   /** Computes a gradient under the policy that the optimizer starts with. */
@@ -46,7 +51,7 @@ export class Scorer implements Disposable {
       objective: objectiveToWire({ kind: 'simpo', beta: 2.5, gamma: 0, labelSmoothing: 0 }),
       pairs: pairs.map(tokenized),
     };
-    for await (const _part of callServerStream(this.#connection, 'gradient', request, CALL));
+    for await (const _part of this.#connection.gradient(request, CALL));
   }
 
   [Symbol.dispose](): void {
@@ -73,8 +78,8 @@ export async function startScorers(
     ]),
   );
   const optimizerAddress = await optimizer.address();
-  const connection = opened.use(connect(OptimizerServiceClient, optimizerAddress));
-  const { policy } = await callUnary(connection, 'getStatus', {}, CALL);
+  const connection = opened.use(connect(OptimizerServiceDefinition, optimizerAddress));
+  const { policy } = await connection.getStatus({}, CALL);
   const start = async (merging: Merging) => {
     const scorer = opened.use(
       new ServiceProcess([

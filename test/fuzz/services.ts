@@ -4,21 +4,21 @@ import { AlphapoError } from '@alphapo/base';
 import { initModel, TINY_CONFIG } from '@alphapo/cli';
 import {
   GradientRequest,
-  OptimizerServiceClient,
+  OptimizerServiceDefinition,
   type PolicyVersion,
   PreferenceBatch,
   type RunSpecification,
   resolveRunSpecification,
   runSettingsSchema,
   runSpecificationDigest,
-  ScorerServiceClient,
-  TokenizerServiceClient,
+  ScorerServiceDefinition,
+  TokenizerServiceDefinition,
   topicsWithPrefix,
 } from '@alphapo/contracts';
 import { type EventLog, openEmbeddedEventLog } from '@alphapo/messaging';
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { startOptimizer } from '@alphapo/optimizer';
-import { callServerStream, callUnary, connect, HealthClient } from '@alphapo/rpc';
+import { connect, HealthClient, type ProtoService } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
 import { createLogger } from '@alphapo/telemetry';
 import { startTokenizer } from '@alphapo/tokenizer';
@@ -103,9 +103,9 @@ async function start(root: string): Promise<FuzzedServices> {
     logger,
   );
   const clients = {
-    tokenizer: connect(taking(TokenizerServiceClient), tokenizer.address),
-    scorer: connect(taking(ScorerServiceClient), scorer.address),
-    optimizer: connect(taking(OptimizerServiceClient), optimizer.address),
+    tokenizer: connect(taking(TokenizerServiceDefinition), tokenizer.address),
+    scorer: connect(taking(ScorerServiceDefinition), scorer.address),
+    optimizer: connect(taking(OptimizerServiceDefinition), optimizer.address),
   };
   const { policy } = optimizer.trainer;
   const version = { runId: optimizer.trainer.run.id, step: BigInt(policy.step), digest: policy.digest };
@@ -113,16 +113,14 @@ async function start(root: string): Promise<FuzzedServices> {
   const within = (timeoutMs: number) => ({ timeoutMs });
   const unary = within(CALL_TIMEOUT_MS);
   const calls: Record<FuzzedMethod, (request: never) => Promise<unknown>> = {
-    encode: (request) => callUnary(clients.tokenizer, 'encode', request, unary),
-    decode: (request) => callUnary(clients.tokenizer, 'decode', request, unary),
-    applyChatTemplate: (request) => callUnary(clients.tokenizer, 'applyChatTemplate', request, unary),
-    score: (request) => callUnary(clients.scorer, 'score', request, unary),
-    gradient: (request) =>
-      Array.fromAsync(callServerStream(clients.scorer, 'gradient', withPolicy(request, version), unary)),
-    getPolicy: (request) => Array.fromAsync(callServerStream(clients.optimizer, 'getPolicy', request, unary)),
-    watchSteps: (request) =>
-      Array.fromAsync(callServerStream(clients.optimizer, 'watchSteps', request, within(WATCH_TIMEOUT_MS))),
-    export: (request) => callUnary(clients.optimizer, 'export', request, unary),
+    encode: (request) => clients.tokenizer.encode(request, unary),
+    decode: (request) => clients.tokenizer.decode(request, unary),
+    applyChatTemplate: (request) => clients.tokenizer.applyChatTemplate(request, unary),
+    score: (request) => clients.scorer.score(request, unary),
+    gradient: (request) => Array.fromAsync(clients.scorer.gradient(withPolicy(request, version), unary)),
+    getPolicy: (request) => Array.fromAsync(clients.optimizer.getPolicy(request, unary)),
+    watchSteps: (request) => Array.fromAsync(clients.optimizer.watchSteps(request, within(WATCH_TIMEOUT_MS))),
+    export: (request) => clients.optimizer.export(request, unary),
   };
   let runs = 0;
   return {
@@ -168,17 +166,11 @@ async function trainOn(batch: Uint8Array, folder: string, training: Training): P
   }
 }
 
-/** A client that sends bytes as they are. */
-function taking<C extends typeof ScorerServiceClient | typeof TokenizerServiceClient | typeof OptimizerServiceClient>(
-  client: C,
-): C {
-  const service = Object.fromEntries(
-    Object.entries(client.service).map(([name, method]) => [
-      name,
-      { ...method, requestSerialize: (bytes: unknown) => bytes },
-    ]),
-  );
-  return { service, serviceName: client.serviceName } as unknown as C;
+/** A service whose requests are bytes that are sent as they are. */
+function taking<S extends ProtoService>(service: S): S {
+  const requestType = { encode: (bytes: unknown) => ({ finish: () => bytes }), fromPartial: (bytes: unknown) => bytes };
+  const methods = Object.entries(service.methods).map(([name, method]) => [name, { ...method, requestType }]);
+  return { ...service, methods: Object.fromEntries(methods) };
 }
 
 /** The request with this policy behind it: the last one counts. */

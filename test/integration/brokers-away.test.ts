@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OptimizerServiceClient } from '@alphapo/contracts';
+import { OptimizerServiceDefinition } from '@alphapo/contracts';
 import { openKafkaEventLog } from '@alphapo/messaging';
-import { callServerStream, callUnary, connect } from '@alphapo/rpc';
+import { connect } from '@alphapo/rpc';
 import { KAFKA_API } from '../chaos/kafka-requests.ts';
 import { TcpProxy } from '../chaos/tcp-proxy.ts';
 import { type OwnBroker, startOwnKafka } from '../kafka/broker.ts';
@@ -69,10 +69,8 @@ describeBroker(`brokers that go away${missing ? ` (skipped: ${missing})` : ''}`,
     await using run = await OptimizerPlace.open(broker, model, 'lost-');
     await run.tokenizer().address();
     const optimizer = await run.optimizer({ brokers: proxy.address });
-    using connection = connect(OptimizerServiceClient, await optimizer.address());
-    const watching = Array.fromAsync(
-      callServerStream(connection, 'watchSteps', { fromStep: 1n }, { timeoutMs: 120_000 }),
-    );
+    using connection = connect(OptimizerServiceDefinition, await optimizer.address());
+    const watching = Array.fromAsync(connection.watchSteps({ fromStep: 1n }, { timeoutMs: 120_000 }));
     watching.catch(() => {});
     const recoveries = () => optimizer.events.filter(({ event }) => event === 'ledger.recovered').length;
     const disturbances: (readonly [step: number, disturb: () => Promise<unknown>])[] = [
@@ -85,7 +83,7 @@ describeBroker(`brokers that go away${missing ? ` (skipped: ${missing})` : ''}`,
           await proxy.loseReply(KAFKA_API.endTransaction, signal);
           await broker.kill();
           await until(async () => {
-            const { message } = await callUnary(connection, 'getStatus', {}, CALL);
+            const { message } = await connection.getStatus({}, CALL);
             return message.includes('waits for the event log: publishing step 6 failed');
           });
           await sleep(1_000);

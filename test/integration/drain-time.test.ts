@@ -1,6 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
-import { OptimizerServiceService, type ScoreRequest, ScorerServiceClient } from '@alphapo/contracts';
-import { callUnary, connect, Handlers, RpcServer } from '@alphapo/rpc';
+import { OptimizerServiceDefinition, type ScoreRequest, ScorerServiceDefinition } from '@alphapo/contracts';
+import { connect, Handlers, RpcServer } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
 import { scorerConfigFrom } from '@alphapo/scorer/testing';
 import { CALL, LOOPBACK, silent, smallModel } from './services.fixture.ts';
@@ -29,7 +29,7 @@ async function slowOptimizer() {
   });
   const names = ['getStatus', 'pause', 'resume', 'checkpoint', 'export'].map((name) => [name, never]);
   const implementation = { ...Object.fromEntries(names), getPolicy, watchSteps: getPolicy };
-  const services = [{ definition: OptimizerServiceService, implementation }];
+  const services = [{ definition: OptimizerServiceDefinition, implementation }];
   const server = await RpcServer.start({ address: LOOPBACK, services, handlers, drainMs: 0 });
   return { server, asked: asked.promise, answer: answered.resolve };
 }
@@ -45,8 +45,8 @@ async function stopWhileCalled(drainSeconds: string, optimizerAnswers: 'after a 
   };
   const config = scorerConfigFrom({ environment });
   const scorer = await startScorer(config, silent);
-  using connection = connect(ScorerServiceClient, scorer.address);
-  const call = callUnary(connection, 'score', UNDER_POLICY, CALL).catch((error: AlphapoError) => error);
+  using connection = connect(ScorerServiceDefinition, scorer.address);
+  const call = connection.score(UNDER_POLICY, CALL).catch((error: AlphapoError) => error);
   await optimizer.asked;
   const began = performance.now();
   const stopped = scorer[Symbol.asyncDispose]();

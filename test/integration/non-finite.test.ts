@@ -1,5 +1,5 @@
 import { type RunSettings, trainingStepSchema, type WatchStepsResponse } from '@alphapo/contracts';
-import { callServerStream } from '@alphapo/rpc';
+
 import { CALL, pairs, recordsOf, smallModel, startRun, type TestRun, topics } from './services.fixture.ts';
 
 /** A run that diverges for real: the learning rate makes the weights so large that float32 overflows in the next step. */
@@ -50,9 +50,7 @@ describe('where such batches are skipped', () => {
   });
 
   test('who watches sees why', async () => {
-    const seen: WatchStepsResponse[] = await Array.fromAsync(
-      callServerStream(run.connection, 'watchSteps', { fromStep: 2n }, CALL),
-    );
+    const seen: WatchStepsResponse[] = await Array.fromAsync(run.connection.watchSteps({ fromStep: 2n }, CALL));
     expect(seen).toMatchObject([{ step: 2n, skipped: { reason: 'NON_FINITE_LOSS' } }, { step: 3n }, { step: 4n }]);
   });
 

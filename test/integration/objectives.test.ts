@@ -1,5 +1,5 @@
-import { type RunSettings, ScorerServiceClient, type SequenceScore } from '@alphapo/contracts';
-import { callUnary, connect } from '@alphapo/rpc';
+import { type RunSettings, ScorerServiceDefinition, type SequenceScore } from '@alphapo/contracts';
+import { connect } from '@alphapo/rpc';
 import { CALL, pairs, smallModel, startRun } from './services.fixture.ts';
 
 /** Runs with each objective, through tokenizer, optimizer and scorer. */
@@ -15,7 +15,7 @@ interface Scored {
 /** Log-probabilities of pairs under the model before any training. */
 async function scoresBefore(model: string, records: typeof PAIRS): Promise<Scored[]> {
   await using run = await startRun(model);
-  using scorer = connect(ScorerServiceClient, run.scorer.address);
+  using scorer = connect(ScorerServiceDefinition, run.scorer.address);
   const items = records.map(({ id, prompt, chosen, rejected }) => ({
     id,
     item: {
@@ -24,7 +24,7 @@ async function scoresBefore(model: string, records: typeof PAIRS): Promise<Score
     },
   }));
   const request = { items, policy: undefined, perToken: false, objective: undefined, batch: undefined };
-  return (await callUnary(scorer, 'score', request, CALL)).results as Scored[];
+  return (await scorer.score(request, CALL)).results as Scored[];
 }
 
 let model: string;

@@ -1,6 +1,6 @@
 import { RUN_HEADER, RunState, ScorerState, type TrainingStep } from '@alphapo/contracts';
 import { ENGINE_REVISION } from '@alphapo/engine';
-import { callUnary } from '@alphapo/rpc';
+
 import { startScorer } from '@alphapo/scorer';
 import { freePort } from '../support/free-port.ts';
 import {
@@ -48,7 +48,7 @@ test('a scorer with another number of threads than the first one is put aside by
   const training = run.train(pairs(300));
   await until(() => run.optimizer.steps.steps.length > 0);
   run.scorers.splice(0, 1, other.address);
-  const status = () => callUnary(run.connection, 'getStatus', {}, CALL);
+  const status = () => run.connection.getStatus({}, CALL);
   await until(async () => (await status()).scorerStatuses.some(({ state }) => state === ScorerState.QUARANTINED));
   const { scorerStatuses } = await status();
   expect(scorerStatuses.find(({ address }) => address === other.address)).toMatchObject({
@@ -98,7 +98,7 @@ test('so it is after the optimizer was started again', async () => {
   expect(second.trainer.status.state).toBe('waiting-for-scorers');
   stop.abort();
   await training;
-  expect((await callUnary(run.connection, 'getStatus', {}, CALL)).state).toBe(RunState.FINISHED);
+  expect((await run.connection.getStatus({}, CALL)).state).toBe(RunState.FINISHED);
 });
 
 test('a run that another revision of the engine began is refused', async () => {

@@ -1,9 +1,9 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OptimizerServiceClient, PreferenceBatch, RunState, topicsWithPrefix } from '@alphapo/contracts';
+import { OptimizerServiceDefinition, PreferenceBatch, RunState, topicsWithPrefix } from '@alphapo/contracts';
 import { openEmbeddedEventLog } from '@alphapo/messaging';
 import type { OptimizerConfig } from '@alphapo/optimizer';
-import { callServerStream, callUnary, connect } from '@alphapo/rpc';
+import { connect } from '@alphapo/rpc';
 import { ServiceProcess } from '../support/processes.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { LogFile } from './log-file.ts';
@@ -25,12 +25,12 @@ test.each([
   expect(run.optimizer.trainer.policy.step).toBe(2);
   const again = await run.startOptimizer({ checkpointFolder: run.checkpointFolder });
   await again.trainer.train(new AbortController().signal);
-  using connection = connect(OptimizerServiceClient, again.address);
-  expect(await callUnary(connection, 'getStatus', {}, CALL)).toMatchObject({
+  using connection = connect(OptimizerServiceDefinition, again.address);
+  expect(await connection.getStatus({}, CALL)).toMatchObject({
     state: RunState.FINISHED,
     policy: { step: 2n, digest },
   });
-  const seen = await Array.fromAsync(callServerStream(connection, 'watchSteps', { fromStep: 1n }, CALL));
+  const seen = await Array.fromAsync(connection.watchSteps({ fromStep: 1n }, CALL));
   expect(seen.map(({ step }) => step)).toEqual([1n, 2n]);
 });
 
@@ -59,7 +59,7 @@ test('an optimizer that computes steps again does not move its group back, and r
 
 test('who watches from beyond the last step is told that there is none', async () => {
   await using run = await startRun(model);
-  const watching = Array.fromAsync(callServerStream(run.connection, 'watchSteps', { fromStep: 9n }, CALL));
+  const watching = Array.fromAsync(run.connection.watchSteps({ fromStep: 9n }, CALL));
   await run.train(pairs(16));
   expect(await watching).toEqual([]);
 });
@@ -127,7 +127,7 @@ test('an optimizer whose folder another one has taken over writes no checkpoint 
   await run.train(pairs(16));
   await run.startOptimizer({ checkpointFolder: run.checkpointFolder });
   const before = await readdir(run.checkpointFolder);
-  await expect(callUnary(run.connection, 'checkpoint', {}, CALL)).rejects.toMatchObject({
+  await expect(run.connection.checkpoint({}, CALL)).rejects.toMatchObject({
     code: 'failed-precondition',
     reason: 'FENCED',
     message: expect.stringContaining(`process ${process.pid} on`),
@@ -143,16 +143,16 @@ test('after a failure that needs a person the service goes on to say so, and exi
     ...['serve', 'optimizer', '--model', model, '--run', config, '--log', log, '--folder', join(folder, 'state')],
     ...['--scorers', '127.0.0.1:1', '--address', '127.0.0.1:0'],
   ]);
-  using connection = connect(OptimizerServiceClient, await optimizer.address());
+  using connection = connect(OptimizerServiceDefinition, await optimizer.address());
   await using events = openEmbeddedEventLog({ path: log });
   const batch = PreferenceBatch.fromPartial({ pairs: [{ id: 'a' }], runSpecificationDigest: 'sha256:other' });
   const topic = topicsWithPrefix().preferenceBatches;
   await events.append([{ topic, partition: 0, value: PreferenceBatch.encode(batch).finish() }]);
   await optimizer.event(({ event }) => event === 'run.failed');
-  expect(await callUnary(connection, 'getStatus', {}, CALL)).toMatchObject({
+  expect(await connection.getStatus({}, CALL)).toMatchObject({
     state: RunState.FAILED,
     message: expect.stringContaining('batch at offset 0 was made under another run specification'),
   });
-  expect(await Array.fromAsync(callServerStream(connection, 'watchSteps', { fromStep: 1n }, CALL))).toEqual([]);
+  expect(await Array.fromAsync(connection.watchSteps({ fromStep: 1n }, CALL))).toEqual([]);
   expect(await optimizer.stop('SIGTERM')).toBe(1);
 });

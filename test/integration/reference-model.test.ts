@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { objectiveToWire, ScorerServiceClient } from '@alphapo/contracts';
-import { callServerStream, callUnary, connect } from '@alphapo/rpc';
+import { objectiveToWire, ScorerServiceDefinition } from '@alphapo/contracts';
+import { connect } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { alphapo } from './kafka-run.ts';
@@ -43,8 +43,8 @@ test('a scorer that compares with another model is refused, and does not change 
   );
   run.scorers.unshift(other.address);
   expect(await run.train(PAIRS)).toBe(expected);
-  using connection = connect(ScorerServiceClient, other.address);
-  const described = await callUnary(connection, 'describeScorer', {}, CALL);
+  using connection = connect(ScorerServiceDefinition, other.address);
+  const described = await connection.describeScorer({}, CALL);
   expect(described.referenceModelDigest).toBe(described.modelDigest);
   const { trainer } = run.optimizer;
   const request = {
@@ -65,13 +65,13 @@ test('a scorer that compares with another model is refused, and does not change 
     referenceModelDigest: trainer.run.referenceDigest ?? '',
     compute: undefined,
   };
-  await expect(Array.fromAsync(callServerStream(connection, 'gradient', request, CALL))).rejects.toMatchObject({
+  await expect(Array.fromAsync(connection.gradient(request, CALL))).rejects.toMatchObject({
     code: 'failed-precondition',
     reason: 'REFERENCE_MISMATCH',
   });
   const nll = objectiveToWire({ kind: 'cpo', beta: 0.1, nll: { weight: 1, average: 'tokens' } });
   const short = { ...request, objective: nll, batchChosenTokens: 0 };
-  await expect(Array.fromAsync(callServerStream(connection, 'gradient', short, CALL))).rejects.toMatchObject({
+  await expect(Array.fromAsync(connection.gradient(short, CALL))).rejects.toMatchObject({
     code: 'invalid-argument',
     metadata: expect.objectContaining({ field: 'batch_chosen_tokens' }),
   });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { callUnary, HealthClient } from '@alphapo/rpc';
+import { HealthClient } from '@alphapo/rpc';
 import { ServiceProcess } from '../support/processes.ts';
 import { CALL, pairs, smallModel, startRun, type TestRun, until } from './services.fixture.ts';
 
@@ -28,7 +28,7 @@ async function scorerProcess({ optimizer, scorers }: TestRun, preload: string[] 
 
 const statusOf = async (run: TestRun, scorer: ServiceProcess) => {
   const address = await scorer.address();
-  const { scorerStatuses } = await callUnary(run.connection, 'getStatus', {}, CALL);
+  const { scorerStatuses } = await run.connection.getStatus({}, CALL);
   return scorerStatuses.find((one) => one.address === address);
 };
 

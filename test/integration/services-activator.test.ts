@@ -1,7 +1,7 @@
 import { type ActivatorConfig, startActivator } from '@alphapo/autoscaler/testing';
 import { AlphapoError, Secret } from '@alphapo/base';
-import { GradientRequest, type ScoreRequest, ScorerServiceClient, ScorerServiceService } from '@alphapo/contracts';
-import { type CallContext, callServerStream, callUnary, connect, Handlers, RpcSecurity, RpcServer } from '@alphapo/rpc';
+import { GradientRequest, type ScoreRequest, ScorerServiceDefinition } from '@alphapo/contracts';
+import { type CallContext, connect, Handlers, RpcSecurity, RpcServer } from '@alphapo/rpc';
 import { type RunningScorer, startScorer } from '@alphapo/scorer';
 import { MemoryWorkloads } from '../../services/autoscaler/src/cluster.fixture.ts';
 import { freePort } from '../support/free-port.ts';
@@ -40,7 +40,7 @@ async function activator(change: Partial<ActivatorConfig> = {}) {
     workloads,
     silent,
   );
-  const connection = connect(ScorerServiceClient, running.address);
+  const connection = connect(ScorerServiceDefinition, running.address);
   return {
     workloads,
     addresses,
@@ -66,7 +66,7 @@ async function scriptedScorer(
     score: handlers.unary((_request: unknown, context) => score(context)),
     gradient: handlers.serverStream(async function* () {}),
   };
-  const services = [{ definition: ScorerServiceService, implementation }];
+  const services = [{ definition: ScorerServiceDefinition, implementation }];
   return RpcServer.start({ address: LOOPBACK, services, handlers, drainMs: 500, security });
 }
 
@@ -76,14 +76,14 @@ const woken = ({ workloads }: { workloads: MemoryWorkloads }) => workloads.state
 test('a call at zero wakes a scorer, waits for it, and gets its answer', async () => {
   const model = await smallModel();
   await using front = await activator();
-  const answer = callUnary(front.connection, 'score', SCORE, CALL);
+  const answer = front.connection.score(SCORE, CALL);
   await until(() => woken(front));
   await using ready = await scorer(model);
   front.addresses.push(ready.address);
-  using direct = connect(ScorerServiceClient, ready.address);
-  expect(await answer).toEqual(await callUnary(direct, 'score', SCORE, CALL));
-  const description = await callUnary(front.connection, 'describeScorer', {}, CALL);
-  expect(description.modelDigest).toBe((await callUnary(direct, 'describeScorer', {}, CALL)).modelDigest);
+  using direct = connect(ScorerServiceDefinition, ready.address);
+  expect(await answer).toEqual(await direct.score(SCORE, CALL));
+  const description = await front.connection.describeScorer({}, CALL);
+  expect(description.modelDigest).toBe((await direct.describeScorer({}, CALL)).modelDigest);
   const { annotations } = front.workloads.state('scorer');
   expect(annotations['alphapo.dev/last-score.autoscaler-0']).toMatch(/^\d{4}-.*Z 1$/);
   expect(front.workloads.scalings).toEqual([{ component: 'scorer', replicas: 1 }]);
@@ -96,16 +96,11 @@ test('scorers that go lose no call: it is asked again of another one', async () 
   await using second = await scorer(model);
   front.addresses.push(first.address, second.address);
   const calls = Array.from({ length: 40 }, (_, i) =>
-    callUnary(
-      front.connection,
-      'score',
-      { ...SCORE, items: SCORE.items.map((item) => ({ ...item, id: `${i}` })) },
-      CALL,
-    ),
+    front.connection.score({ ...SCORE, items: SCORE.items.map((item) => ({ ...item, id: `${i}` })) }, CALL),
   );
   await Promise.race(calls);
   await first[Symbol.asyncDispose]();
-  const more = Array.from({ length: 5 }, () => callUnary(front.connection, 'score', SCORE, CALL));
+  const more = Array.from({ length: 5 }, () => front.connection.score(SCORE, CALL));
   const answers = await Promise.all([...calls, ...more]);
   const [expected] = answers[0]?.results ?? [];
   for (const [i, { results }] of answers.entries()) {
@@ -123,7 +118,7 @@ test('a call that a stopping scorer has no more time for is asked again of anoth
   await using second = await scriptedScorer(async () => noScores);
   await using front = await activator();
   front.addresses.push(first.address);
-  const answer = callUnary(front.connection, 'score', SCORE, CALL);
+  const answer = front.connection.score(SCORE, CALL);
   await asked.promise;
   front.addresses.splice(0, 1, second.address);
   await first[Symbol.asyncDispose]();
@@ -143,10 +138,10 @@ test('calls are spread over scorers by what each has to do', async () => {
   await using second = await slow(1);
   await using front = await activator();
   front.addresses.push(first.address, second.address);
-  const calls = [callUnary(front.connection, 'score', SCORE, CALL)];
+  const calls = [front.connection.score(SCORE, CALL)];
   await until(() => counts[0] + counts[1] === 1);
   await new Promise((resolve) => setTimeout(resolve, 1_000));
-  for (let i = 0; i < 7; i++) calls.push(callUnary(front.connection, 'score', SCORE, CALL));
+  for (let i = 0; i < 7; i++) calls.push(front.connection.score(SCORE, CALL));
   await until(() => counts[0] + counts[1] === 8);
   expect(counts).toEqual([4, 4]);
   release.resolve();
@@ -157,10 +152,10 @@ test('calls beyond those that may wait are asked to come again', async () => {
   await using front = await activator({ held: { calls: 2, bytes: 4_096 } });
   const leave = new AbortController();
   const held = [1, 2].map(() =>
-    callUnary(front.connection, 'score', SCORE, { ...CALL, signal: leave.signal }).catch((error) => error),
+    front.connection.score(SCORE, { ...CALL, signal: leave.signal }).catch((error) => error),
   );
   await until(() => woken(front));
-  await expect(callUnary(front.connection, 'score', SCORE, CALL)).rejects.toMatchObject({
+  await expect(front.connection.score(SCORE, CALL)).rejects.toMatchObject({
     code: 'resource-exhausted',
     reason: 'SCORERS_STARTING',
     metadata: { retrySeconds: '10' },
@@ -173,8 +168,7 @@ test('large requests leave less room for others', async () => {
   await using front = await activator();
   const leave = new AbortController();
   const large = { id: 'a'.repeat(4_000), item: SCORE.items[0]?.item };
-  const call = () =>
-    callUnary(front.connection, 'score', { ...SCORE, items: [large] }, { ...CALL, signal: leave.signal });
+  const call = () => front.connection.score({ ...SCORE, items: [large] }, { ...CALL, signal: leave.signal });
   const held = call().catch((error) => error);
   await until(() => woken(front));
   await expect(call()).rejects.toMatchObject({ reason: 'SCORERS_STARTING' });
@@ -188,7 +182,7 @@ test('one that waited in vain is told why, each reason once', async () => {
   const obstacle = { name: 'scorer-x', reason: 'Unschedulable', message };
   const another = { name: 'scorer-a', reason: 'ErrImagePull', message: 'not found' };
   front.workloads.change('scorer', { obstacles: [another, { ...obstacle, name: 'scorer-b' }, obstacle] });
-  await expect(callUnary(front.connection, 'score', SCORE, CALL)).rejects.toMatchObject({
+  await expect(front.connection.score(SCORE, CALL)).rejects.toMatchObject({
     code: 'unavailable',
     reason: 'NO_SCORER_READY',
     message: expect.stringContaining(
@@ -203,7 +197,7 @@ test('one that waited in vain for two workloads is told of both, though their re
     const obstacle = { name: `${component}-x`, reason: 'CrashLoopBackOff', message: `${component} ends` };
     front.workloads.change(component, { obstacles: [obstacle] });
   }
-  await expect(callUnary(front.connection, 'score', UNDER_POLICY, CALL)).rejects.toMatchObject({
+  await expect(front.connection.score(UNDER_POLICY, CALL)).rejects.toMatchObject({
     reason: 'NO_SCORER_READY',
     message: expect.stringContaining(
       'pod scorer-x is CrashLoopBackOff (scorer ends); pod optimizer-x is CrashLoopBackOff (optimizer ends);',
@@ -214,9 +208,9 @@ test('one that waited in vain for two workloads is told of both, though their re
 test('a deadline ends the wait', async () => {
   await using front = await activator({ held: { calls: 1, bytes: 4_096 } });
   const late = { code: 'deadline-exceeded' };
-  await expect(callUnary(front.connection, 'score', SCORE, { timeoutMs: 300 })).rejects.toMatchObject(late);
+  await expect(front.connection.score(SCORE, { timeoutMs: 300 })).rejects.toMatchObject(late);
   // Its place is free again.
-  await expect(callUnary(front.connection, 'score', SCORE, { timeoutMs: 300 })).rejects.toMatchObject(late);
+  await expect(front.connection.score(SCORE, { timeoutMs: 300 })).rejects.toMatchObject(late);
 });
 
 test('deadline, cancellation and token of the caller reach the scorer', async () => {
@@ -237,7 +231,7 @@ test('deadline, cancellation and token of the caller reach the scorer', async ()
   await using front = await activator({ security });
   front.addresses.push(behind.address);
   const leave = new AbortController();
-  const call = callUnary(front.connection, 'score', SCORE, {
+  const call = front.connection.score(SCORE, {
     timeoutMs: 20_000,
     signal: leave.signal,
     authorization: new Secret('Bearer theirs'),
@@ -260,7 +254,7 @@ test('what a scorer refuses is refused with its words, and asked of no other', a
   });
   await using front = await activator();
   front.addresses.push(behind.address);
-  await expect(callUnary(front.connection, 'score', SCORE, CALL)).rejects.toMatchObject({
+  await expect(front.connection.score(SCORE, CALL)).rejects.toMatchObject({
     code: 'invalid-argument',
     reason: 'INVALID_ITEM',
     metadata: { field: 'items[0]' },
@@ -277,13 +271,13 @@ test('a scorer that lacks what one call needs stays there for the others', async
   });
   await using front = await activator();
   front.addresses.push(behind.address);
-  expect(await callUnary(front.connection, 'score', UNDER_POLICY, CALL)).toEqual({ results: [], policy: undefined });
+  expect(await front.connection.score(UNDER_POLICY, CALL)).toEqual({ results: [], policy: undefined });
   expect(asked).toBe(4);
 });
 
 test('a replica that stops sends those who wait to another one, at once', async () => {
   const front = await activator();
-  const call = callUnary(front.connection, 'score', SCORE, CALL).catch((error) => error);
+  const call = front.connection.score(SCORE, CALL).catch((error) => error);
   await until(() => woken(front));
   const stopped = performance.now();
   const stopping = front[Symbol.asyncDispose]();
@@ -294,7 +288,7 @@ test('a replica that stops sends those who wait to another one, at once', async 
 
 test('scores under a policy wake the optimizer too', async () => {
   await using front = await activator({ waitMs: 1_200 });
-  const call = callUnary(front.connection, 'score', UNDER_POLICY, CALL).catch(() => {});
+  const call = front.connection.score(UNDER_POLICY, CALL).catch(() => {});
   await until(() => woken(front) && front.workloads.state('optimizer').replicas === 1);
   expect(Object.keys(front.workloads.state('optimizer').annotations)).toEqual(['alphapo.dev/last-score.autoscaler-0']);
   await call;
@@ -315,13 +309,14 @@ test('a scorer is not blamed for an optimizer that is away: others go on with it
   await using front = await activator({ waitMs: 4_000, held: { calls: 1, bytes: 4_096 } });
   front.addresses.push(behind.address);
   let ended = false;
-  const waiting = callUnary(front.connection, 'score', UNDER_POLICY, CALL)
+  const waiting = front.connection
+    .score(UNDER_POLICY, CALL)
     .catch((error: unknown) => error)
     .finally(() => {
       ended = true;
     });
   // There is one place to wait, and it is taken: a call that had to wait for a scorer would be turned away.
-  while (!ended) await callUnary(front.connection, 'score', SCORE, CALL);
+  while (!ended) await front.connection.score(SCORE, CALL);
   expect(await waiting).toMatchObject({
     code: 'unavailable',
     reason: 'NO_SCORER_READY',
@@ -333,7 +328,7 @@ test('an API server that fails for a while is asked again', async () => {
   await using front = await activator({ waitMs: 10_000 });
   front.workloads.failure = new AlphapoError('unavailable', 'API_UNAVAILABLE', 'no route');
   const leave = new AbortController();
-  const call = callUnary(front.connection, 'score', SCORE, { ...CALL, signal: leave.signal }).catch(() => {});
+  const call = front.connection.score(SCORE, { ...CALL, signal: leave.signal }).catch(() => {});
   await new Promise((resolve) => setTimeout(resolve, 500));
   front.workloads.failure = undefined;
   await until(() => woken(front));
@@ -344,7 +339,7 @@ test('an API server that fails for a while is asked again', async () => {
 test('gradients are asked for elsewhere, and the answer says where', async () => {
   await using front = await activator();
   const request = GradientRequest.fromPartial({});
-  await expect(Array.fromAsync(callServerStream(front.connection, 'gradient', request, CALL))).rejects.toMatchObject({
+  await expect(Array.fromAsync(front.connection.gradient(request, CALL))).rejects.toMatchObject({
     code: 'unimplemented',
     message: expect.stringContaining('scorers.example:50052'),
   });

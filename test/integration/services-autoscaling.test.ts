@@ -1,5 +1,5 @@
 import { control, Lags, observe, perComponent } from '@alphapo/autoscaler/testing';
-import { CONTROL_HEADER, END_OF_DATA, OptimizerServiceClient } from '@alphapo/contracts';
+import { CONTROL_HEADER, END_OF_DATA, OptimizerServiceDefinition } from '@alphapo/contracts';
 import { connect } from '@alphapo/rpc';
 import { MemoryWorkloads } from '../../services/autoscaler/src/cluster.fixture.ts';
 import { pairs, produce, silent, smallModel, startRun, type TestRun, topics, until } from './services.fixture.ts';
@@ -20,7 +20,7 @@ function autoscaler(run: TestRun) {
   const stop = new AbortController();
   // The log is the run's, which closes it.
   const lags = new Lags(async () => run.log, silent);
-  const optimizer = connect(OptimizerServiceClient, run.optimizer.address);
+  const optimizer = connect(OptimizerServiceDefinition, run.optimizer.address);
   const parts = { workloads, lags, topics, optimizer, logger: silent };
   const leadership = { signal: stop.signal, assertHeld: () => {} };
   const options = { observe: () => observe(parts), workloads, settings: SETTINGS, pollMs: 20, logger: silent };
@@ -91,7 +91,7 @@ test('a log that does not answer takes nothing away', async () => {
   const workloads = new MemoryWorkloads();
   workloads.change('tokenizer', { replicas: 2 });
   await using lags = new Lags(() => Promise.reject(new Error('no broker')), silent);
-  using optimizer = connect(OptimizerServiceClient, run.optimizer.address);
+  using optimizer = connect(OptimizerServiceDefinition, run.optimizer.address);
   const stop = new AbortController();
   const parts = { workloads, lags, topics, optimizer, logger: silent };
   const looking = { observe: () => observe(parts), workloads, settings: SETTINGS, pollMs: 20, logger: silent };

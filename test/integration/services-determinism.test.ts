@@ -1,5 +1,5 @@
-import { type RunSettings, ScorerServiceClient } from '@alphapo/contracts';
-import { callUnary, connect } from '@alphapo/rpc';
+import { type RunSettings, ScorerServiceDefinition } from '@alphapo/contracts';
+import { connect } from '@alphapo/rpc';
 import { ServiceProcess } from '../support/processes.ts';
 import { CALL, pairs, smallModel, startRun, type TestRun, until } from './services.fixture.ts';
 
@@ -33,8 +33,8 @@ async function train(settings: Partial<RunSettings>, scorers: number): Promise<s
 
 /** Waits until a scorer has computed something under a policy. */
 async function untilItComputes(address: string): Promise<void> {
-  using scorer = connect(ScorerServiceClient, address);
-  await until(async () => (await callUnary(scorer, 'describeScorer', {}, CALL)).policies.length > 1);
+  using scorer = connect(ScorerServiceDefinition, address);
+  await until(async () => (await scorer.describeScorer({}, CALL)).policies.length > 1);
 }
 
 describe.each(METHODS)('%s', (_what, settings) => {
@@ -70,18 +70,18 @@ describe.each(METHODS)('%s', (_what, settings) => {
 
   test('so does one that scores for others all the while', async () => {
     await using run = await startRun(model, settings);
-    using scorer = connect(ScorerServiceClient, run.scorer.address);
+    using scorer = connect(ScorerServiceDefinition, run.scorer.address);
     const item = { $case: 'tokenSequence' as const, value: { prompt: [0, 5], response: [6, 7] } };
     const request = { items: [{ id: '', item }], perToken: false, objective: undefined, batch: undefined };
     let isTraining = true;
     const client = async (policy: 'base' | 'latest') => {
-      while (isTraining) await callUnary(scorer, 'score', { ...request, policy: { $case: policy, value: {} } }, CALL);
+      while (isTraining) await scorer.score({ ...request, policy: { $case: policy, value: {} } }, CALL);
     };
     const clients = [client('base'), client('base'), client('latest'), client('latest')];
     await run.train(RECORDS);
     isTraining = false;
     await Promise.all(clients);
-    const { scoring } = await callUnary(scorer, 'describeScorer', {}, CALL);
+    const { scoring } = await scorer.describeScorer({}, CALL);
     expect(scoring?.executions).toBeGreaterThan(0n);
     expect(digestsOf(run)).toEqual(digests);
   });

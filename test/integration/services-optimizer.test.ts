@@ -6,11 +6,11 @@ import {
   PreferenceBatch,
   RunState,
   type ScoreRequest,
-  ScorerServiceClient,
+  ScorerServiceDefinition,
   trainingStepSchema,
   type WatchStepsResponse,
 } from '@alphapo/contracts';
-import { callServerStream, callUnary, connect, inProcess } from '@alphapo/rpc';
+import { connect, inProcess } from '@alphapo/rpc';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import {
   CALL,
@@ -29,12 +29,12 @@ beforeAll(async () => {
   model = await smallModel();
 });
 
-const status = (run: TestRun) => callUnary(run.connection, 'getStatus', {}, CALL);
+const status = (run: TestRun) => run.connection.getStatus({}, CALL);
 
 /** The steps from `fromStep` to `toStep`, as a client sees them. */
 async function watch(run: TestRun, fromStep: bigint, toStep: bigint): Promise<WatchStepsResponse[]> {
   const seen: WatchStepsResponse[] = [];
-  for await (const step of callServerStream(run.connection, 'watchSteps', { fromStep }, CALL)) {
+  for await (const step of run.connection.watchSteps({ fromStep }, CALL)) {
     seen.push(step);
     if (step.step === toStep) break;
   }
@@ -44,7 +44,7 @@ async function watch(run: TestRun, fromStep: bigint, toStep: bigint): Promise<Wa
 /** The name and digest of what getPolicy sends. */
 async function policyOf(run: TestRun, digest?: string) {
   const version = digest === undefined ? undefined : { runId: 'any', step: 0n, digest };
-  const parts = await Array.fromAsync(callServerStream(run.connection, 'getPolicy', { version }, CALL));
+  const parts = await Array.fromAsync(run.connection.getPolicy({ version }, CALL));
   const [head] = parts;
   if (head?.part?.$case !== 'header') throw new Error('no header comes first');
   return { ...head.part.value.version, tensors: head.part.value.tensorCount, chunks: parts.length - 1 };
@@ -78,7 +78,7 @@ describe('a run from its start to its end', () => {
   });
 
   test('paused, it takes no step', async () => {
-    expect(await callUnary(run.connection, 'pause', {}, CALL)).toEqual({ step: 0n });
+    expect(await run.connection.pause({}, CALL)).toEqual({ step: 0n });
     await produce(run.log, pairs(16));
     await until(async () => (await status(run)).state === RunState.PAUSED);
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -86,16 +86,16 @@ describe('a run from its start to its end', () => {
   });
 
   test('paused, it still writes checkpoints and exports', async () => {
-    const { step, name } = await callUnary(run.connection, 'checkpoint', {}, CALL);
+    const { step, name } = await run.connection.checkpoint({}, CALL);
     expect(step).toBe(0n);
     expect(await readdir(join(run.folder, 'checkpoints-1'))).toContain(name);
-    const exported = await callUnary(run.connection, 'export', { name: '' }, CALL);
+    const exported = await run.connection.export({ name: '' }, CALL);
     expect(exported).toEqual({ step: 0n, path: join(run.folder, 'exports/step-0') });
   });
 
   test('resumed, it goes on, and who watches sees every step', async () => {
     const watching = watch(run, 0n, 4n);
-    expect(await callUnary(run.connection, 'resume', {}, CALL)).toEqual({ step: 0n });
+    expect(await run.connection.resume({}, CALL)).toEqual({ step: 0n });
     const steps = await watching;
     expect(steps.map(({ step, pairs }) => [step, pairs])).toEqual([1n, 2n, 3n, 4n].map((step) => [step, 4]));
     expect(steps.at(-1)?.policyDigest).toBe(run.optimizer.trainer.policy.digest);
@@ -122,14 +122,14 @@ describe('a run from its start to its end', () => {
   });
 
   test('a scorer scores under the latest policy, and the trained pairs by more than the base model does', async () => {
-    using scorer = connect(ScorerServiceClient, run.scorer.address);
+    using scorer = connect(ScorerServiceDefinition, run.scorer.address);
     const items = pairs(16).map(({ id, prompt, ...responses }) => ({
       id,
       item: { $case: 'textPair' as const, value: { prompt: { $case: 'text' as const, value: prompt }, ...responses } },
     }));
     const marginUnder = async (policy: ScoreRequest['policy']) => {
       const request = { items, policy, perToken: false, objective: undefined, batch: undefined };
-      const { results, policy: used } = await callUnary(scorer, 'score', request, CALL);
+      const { results, policy: used } = await scorer.score(request, CALL);
       const margins = results.map(({ chosen, rejected }) => (chosen?.mean as number) - (rejected?.mean as number));
       return { used, margin: margins.reduce((sum, margin) => sum + margin, 0) };
     };
@@ -142,13 +142,13 @@ describe('a run from its start to its end', () => {
   });
 
   test('a checkpoint after the end is that of the last step', async () => {
-    const { step, name } = await callUnary(run.connection, 'checkpoint', {}, CALL);
+    const { step, name } = await run.connection.checkpoint({}, CALL);
     expect(step).toBe(4n);
     expect(await readdir(join(run.folder, 'checkpoints-1'))).toContain(name);
   });
 
   test('an export is an adapter folder below the export folder', async () => {
-    const { step, path } = await callUnary(run.connection, 'export', { name: 'good-1.0' }, CALL);
+    const { step, path } = await run.connection.export({ name: 'good-1.0' }, CALL);
     expect([step, path]).toEqual([4n, join(run.folder, 'exports/good-1.0')]);
     expect((await readdir(path)).sort()).toEqual(
       expect.arrayContaining(['adapter_config.json', 'adapter_model.safetensors']),
@@ -169,7 +169,7 @@ describe('a run from its start to its end', () => {
     'x'.repeat(129),
     'x'.repeat(2 ** 20),
   ])('the export name %j is refused', async (name) => {
-    await expect(callUnary(run.connection, 'export', { name }, CALL)).rejects.toMatchObject({
+    await expect(run.connection.export({ name }, CALL)).rejects.toMatchObject({
       code: 'invalid-argument',
       reason: 'EXPORT_NAME',
     });
@@ -179,7 +179,7 @@ describe('a run from its start to its end', () => {
     const outside = await temporaryFolder();
     await mkdir(join(run.folder, 'exports'), { recursive: true });
     await symlink(outside, join(run.folder, 'exports/linked'));
-    await expect(callUnary(run.connection, 'export', { name: 'linked' }, CALL)).rejects.toMatchObject({
+    await expect(run.connection.export({ name: 'linked' }, CALL)).rejects.toMatchObject({
       code: 'invalid-argument',
       reason: 'EXPORT_NAME',
     });
@@ -191,12 +191,12 @@ test('a pause in the middle of a run finishes the step under way and holds the n
   await using run = await startRun(model, { steps: 30, batchSize: 2 });
   const training = run.train(pairs(60));
   await watch(run, 1n, 3n);
-  const { step } = await callUnary(run.connection, 'pause', {}, CALL);
+  const { step } = await run.connection.pause({}, CALL);
   expect(step).toBeGreaterThanOrEqual(3n);
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect((await status(run)).policy?.step).toBe(step);
   expect(run.optimizer.steps.steps).toHaveLength(Number(step));
-  await callUnary(run.connection, 'resume', {}, CALL);
+  await run.connection.resume({}, CALL);
   await training;
   expect((await status(run)).policy?.step).toBe(30n);
 });
@@ -210,8 +210,8 @@ test('a pause while the last batch that there is is computed does not wait for a
     pairs(2).map((pair) => ({ topic: topics.preferences, partition: 0, value: JSON.stringify(pair) })),
   );
   await until(() => run.optimizer.trainer.status.state === 'waiting-for-scorers');
-  const pausing = callUnary(run.connection, 'pause', {}, CALL);
-  const checkpointing = callUnary(run.connection, 'checkpoint', {}, CALL);
+  const pausing = run.connection.pause({}, CALL);
+  const checkpointing = run.connection.checkpoint({}, CALL);
   run.scorers.push(scorer as string);
   expect(await pausing).toEqual({ step: 1n });
   expect(await checkpointing).toMatchObject({ step: 1n });

@@ -5,11 +5,10 @@ import {
   type GradientRequest,
   type GradientResponse,
   RunState,
-  ScorerServiceClient,
-  ScorerServiceService,
+  ScorerServiceDefinition,
   ScorerState,
 } from '@alphapo/contracts';
-import { type CallContext, callServerStream, callUnary, connect, Handlers, RpcServer } from '@alphapo/rpc';
+import { type CallContext, connect, Handlers, RpcServer } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
 import { createLogger } from '@alphapo/telemetry';
 import { CALL, LOOPBACK, pairs, produce, silent, smallModel, startRun, until } from './services.fixture.ts';
@@ -41,19 +40,19 @@ async function spoilingScorer(
   asked: (request: GradientRequest) => GradientRequest = (request) => request,
 ): Promise<FailingScorer> {
   await using opened = new AsyncDisposableStack();
-  const upstream = opened.use(connect(ScorerServiceClient, good));
+  const upstream = opened.use(connect(ScorerServiceDefinition, good));
   const handlers = new Handlers(silent);
   let failures = 0;
   const gradient = (request: GradientRequest, { signal }: CallContext): Answer => {
     failures++;
-    return spoil(callServerStream(upstream, 'gradient', asked(request), { ...CALL, signal }));
+    return spoil(upstream.gradient(asked(request), { ...CALL, signal }));
   };
   const unasked = handlers.unary(async () => {
     throw new Error('no scores are asked for');
   });
-  const describeScorer = handlers.unary(() => callUnary(upstream, 'describeScorer', {}, CALL));
+  const describeScorer = handlers.unary(() => upstream.describeScorer({}, CALL));
   const implementation = { describeScorer, score: unasked, gradient: handlers.serverStream(gradient) };
-  const services = [{ definition: ScorerServiceService, implementation }];
+  const services = [{ definition: ScorerServiceDefinition, implementation }];
   const server = opened.use(await RpcServer.start({ address: LOOPBACK, services, handlers, drainMs: 1_000 }));
   const owned = opened.move();
   return {
@@ -277,7 +276,7 @@ test('a scorer that answers wrongly again and again is put aside, loudly; the ru
   await using bad = await spoilingScorer(run.scorer.address, summaryWith({ pairs: [] }));
   const [good] = run.scorers.splice(0, 1, bad.address);
   const training = run.train(pairs(48));
-  const status = () => callUnary(run.connection, 'getStatus', {}, CALL);
+  const status = () => run.connection.getStatus({}, CALL);
   await until(async () => (await status()).scorerStatuses[0]?.state === ScorerState.QUARANTINED);
   expect(await status()).toMatchObject({
     state: RunState.WAITING_FOR_SCORERS,

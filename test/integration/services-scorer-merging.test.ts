@@ -4,10 +4,10 @@ import {
   objectiveToWire,
   type ScoreItem,
   type ScoreRequest,
-  ScorerServiceClient,
+  ScorerServiceDefinition,
   type TokenizedPair,
 } from '@alphapo/contracts';
-import { type Connection, callServerStream, callUnary, connect } from '@alphapo/rpc';
+import { type Client, connect } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
 import { CALL, LOOPBACK, silent, smallModel, startRun, type TestRun, until } from './services.fixture.ts';
 
@@ -26,11 +26,11 @@ const UNKNOWN_TOKEN = itemOf(pair([0, 5], [259], [8]));
 
 let model: string;
 let run: TestRun;
-let scorer: Connection<ScorerServiceClient>;
+let scorer: Client<ScorerServiceDefinition>;
 beforeAll(async () => {
   model = await smallModel();
   run = await startRun(model);
-  scorer = connect(ScorerServiceClient, run.scorer.address);
+  scorer = connect(ScorerServiceDefinition, run.scorer.address);
 });
 afterAll(async () => {
   scorer[Symbol.dispose]();
@@ -38,8 +38,8 @@ afterAll(async () => {
 });
 
 const score = (whole: ScoreRequest, options: { signal?: AbortSignal; timeoutMs?: number } = {}) =>
-  callUnary(scorer, 'score', whole, { ...CALL, ...options });
-const scoring = async () => (await callUnary(scorer, 'describeScorer', {}, CALL)).scoring;
+  scorer.score(whole, { ...CALL, ...options });
+const scoring = async () => (await scorer.describeScorer({}, CALL)).scoring;
 
 /** Of hundreds of packs. */
 const LONG_PAIRS = 400;
@@ -60,7 +60,7 @@ function longGradient() {
   let isComputing = true;
   const ended = (async () => {
     try {
-      for await (const _part of callServerStream(scorer, 'gradient', whole, { ...CALL, signal: abort.signal })) break;
+      for await (const _part of scorer.gradient(whole, { ...CALL, signal: abort.signal })) break;
     } finally {
       isComputing = false;
     }
@@ -146,20 +146,18 @@ test('scores beyond what may wait are turned away; gradients are counted apart',
   const waiting = opened.use(
     await startScorer({ model, address: LOOPBACK, optimizerAddress, executionProvider: 'cpu', threads: 1 }, silent),
   );
-  const connection = opened.use(connect(ScorerServiceClient, waiting.address));
+  const connection = opened.use(connect(ScorerServiceDefinition, waiting.address));
   const abort = new AbortController();
   const settings = { ...CALL, signal: abort.signal };
   const latest = request([GOOD], { $case: 'latest', value: {} });
-  const calls = Array.from({ length: 128 + 256 + 5 }, () => callUnary(connection, 'score', latest, settings));
+  const calls = Array.from({ length: 128 + 256 + 5 }, () => connection.score(latest, settings));
   const codes: string[] = [];
   const noted = calls.map((call) => call.catch(({ code }) => void codes.push(code)));
   await until(() => codes.length === 5);
   expect(codes).toEqual(Array(5).fill('resource-exhausted'));
   const policy = { runId: 'any', step: 0n, digest: 'sha256:unknown' };
   const gradient = Array.fromAsync(
-    callServerStream(
-      connection,
-      'gradient',
+    connection.gradient(
       {
         ...{ runId: 'any', step: 1n, shard: 0, policy, referenceModelDigest: '' },
         ...{ batchPairs: 1, batchChosenTokens: 1 },

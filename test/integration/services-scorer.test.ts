@@ -3,9 +3,9 @@ import {
   type ScoreItem,
   type ScoreRequest,
   type ScoreResult,
-  ScorerServiceClient,
+  ScorerServiceDefinition,
 } from '@alphapo/contracts';
-import { callServerStream, callUnary, connect } from '@alphapo/rpc';
+import { connect } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
 import { CALL, LOOPBACK, silent, smallModel } from './services.fixture.ts';
 
@@ -18,11 +18,11 @@ async function start(model: string) {
   const scorer = opened.use(
     await startScorer({ model, address: LOOPBACK, executionProvider: 'cpu', threads: 1 }, silent),
   );
-  const connection = opened.use(connect(ScorerServiceClient, scorer.address));
+  const connection = opened.use(connect(ScorerServiceDefinition, scorer.address));
   const owned = opened.move();
   const score = async (items: ScoreItem[], request: Partial<ScoreRequest> = {}): Promise<ScoreResult[]> => {
     const whole = { items, policy: undefined, perToken: false, objective: undefined, batch: undefined, ...request };
-    return (await callUnary(connection, 'score', whole, CALL)).results;
+    return (await connection.score(whole, CALL)).results;
   };
   return { connection, score, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
@@ -59,7 +59,7 @@ const conversation = (content: string) => ({
 });
 
 test('it describes the model that it has', async () => {
-  expect(await callUnary(scorer.connection, 'describeScorer', {}, CALL)).toMatchObject({
+  expect(await scorer.connection.describeScorer({}, CALL)).toMatchObject({
     modelType: 'llama',
     vocabularySize: 259,
     maxLength: 128,
@@ -216,7 +216,7 @@ function gradientOf(count: number, weight?: number) {
     ...{ pairs: Array.from({ length: count }, () => item.value), batchPairs: count },
     ...{ batchChosenTokens: 0, referenceModelDigest: '', dtype: '', compute: undefined },
   };
-  return Array.fromAsync(callServerStream(scorer.connection, 'gradient', request, CALL));
+  return Array.fromAsync(scorer.connection.gradient(request, CALL));
 }
 
 test('more pairs than a shard may have are refused', async () => {

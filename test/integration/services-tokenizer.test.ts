@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { deadLetterFromHeaders, ORIGIN_HEADER, PreferenceBatch, TokenizerServiceClient } from '@alphapo/contracts';
+import { deadLetterFromHeaders, ORIGIN_HEADER, PreferenceBatch, TokenizerServiceDefinition } from '@alphapo/contracts';
 import { type EventLog, openEmbeddedEventLog } from '@alphapo/messaging';
-import { callUnary, connect, HealthClient } from '@alphapo/rpc';
+import { connect, HealthClient } from '@alphapo/rpc';
 import { startTokenizer } from '@alphapo/tokenizer';
 import { quantile } from '../../bench/load.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -31,7 +31,7 @@ async function start(lingerMs?: number) {
   const specification = await specificationFor(model, { maxLength: 64, maxPromptLength: 48 });
   const config = { model, specification, address: LOOPBACK, topics, preferencesPartitions: 1, lingerMs };
   const tokenizer = opened.use(await startTokenizer(config, log, silent));
-  const connection = opened.use(connect(TokenizerServiceClient, tokenizer.address));
+  const connection = opened.use(connect(TokenizerServiceDefinition, tokenizer.address));
   const owned = opened.move();
   return { log, tokenizer, connection, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
@@ -56,29 +56,29 @@ describe('over gRPC', () => {
 
   test('a text becomes ids and a text again', async () => {
     const texts = ['Hällo 🙂', ''];
-    const { encodings } = await callUnary(service.connection, 'encode', { texts, addSpecialTokens: true }, CALL);
+    const { encodings } = await service.connection.encode({ texts, addSpecialTokens: true }, CALL);
     expect(encodings.map(({ ids }) => ids)).toEqual([[0, ...bytes(texts[0] as string)], [0]]);
-    const back = await callUnary(service.connection, 'decode', { encodings, skipSpecialTokens: true }, CALL);
+    const back = await service.connection.decode({ encodings, skipSpecialTokens: true }, CALL);
     expect(back.texts).toEqual(texts);
-    const whole = await callUnary(service.connection, 'decode', { encodings, skipSpecialTokens: false }, CALL);
+    const whole = await service.connection.decode({ encodings, skipSpecialTokens: false }, CALL);
     expect(whole.texts).toEqual(texts.map((text) => `<s>${text}`));
   });
 
   test('no ids are empty text', async () => {
     const request = { encodings: [{ ids: [] }], skipSpecialTokens: false };
-    expect(await callUnary(service.connection, 'decode', request, CALL)).toEqual({ texts: [''] });
+    expect(await service.connection.decode(request, CALL)).toEqual({ texts: [''] });
   });
 
   test('a conversation becomes the text of the template, and its ids', async () => {
     const messages = [{ role: 'user', content: 'Hi' }];
     const request = { messages, addGenerationPrompt: true };
     const text = '\n\nHuman: Hi\n\nAssistant:';
-    expect(await callUnary(service.connection, 'applyChatTemplate', request, CALL)).toEqual({ text, ids: bytes(text) });
+    expect(await service.connection.applyChatTemplate(request, CALL)).toEqual({ text, ids: bytes(text) });
   });
 
   test('it describes itself', async () => {
     const digest = expect.stringMatching(/^sha256:[0-9a-f]{64}$/);
-    expect(await callUnary(service.connection, 'describe', {}, CALL)).toEqual({
+    expect(await service.connection.describe({}, CALL)).toEqual({
       vocabularySize: 259,
       bosTokenId: 0,
       eosTokenId: 1,
@@ -93,8 +93,7 @@ describe('over gRPC', () => {
   test('while long texts are tokenized health checks are answered, and what is too much is asked to come back', async () => {
     using health = new HealthClient(service.tokenizer.address);
     const texts = ['ab '.repeat(2 ** 12)];
-    const call = () =>
-      callUnary(service.connection, 'encode', { texts, addSpecialTokens: false }, { timeoutMs: 100_000 });
+    const call = () => service.connection.encode({ texts, addSpecialTokens: false }, { timeoutMs: 100_000 });
     const answers = Promise.allSettled(Array.from({ length: 200 }, call));
     let isOver = false;
     void answers.finally(() => {
@@ -123,23 +122,23 @@ describe('over gRPC', () => {
       message: expect.stringContaining(message),
     });
     const texts = Array.from({ length: 1025 }, () => 'a');
-    await expect(
-      callUnary(service.connection, 'encode', { texts, addSpecialTokens: false }, CALL),
-    ).rejects.toMatchObject(refused('texts: 1025 are more than the 1024'));
+    await expect(service.connection.encode({ texts, addSpecialTokens: false }, CALL)).rejects.toMatchObject(
+      refused('texts: 1025 are more than the 1024'),
+    );
     const encodings = [{ ids: [258] }, { ids: [0, 259] }];
+    await expect(service.connection.decode({ encodings, skipSpecialTokens: false }, CALL)).rejects.toMatchObject(
+      refused('encodings[1]: token id 259 is not below the vocabulary size 259'),
+    );
     await expect(
-      callUnary(service.connection, 'decode', { encodings, skipSpecialTokens: false }, CALL),
-    ).rejects.toMatchObject(refused('encodings[1]: token id 259 is not below the vocabulary size 259'));
-    await expect(
-      callUnary(service.connection, 'applyChatTemplate', { messages: [], addGenerationPrompt: true }, CALL),
+      service.connection.applyChatTemplate({ messages: [], addGenerationPrompt: true }, CALL),
     ).rejects.toMatchObject(refused('messages: is empty'));
     const long = 'a'.repeat(2 ** 20 + 1);
     await expect(
-      callUnary(service.connection, 'encode', { texts: ['a', long], addSpecialTokens: false }, CALL),
+      service.connection.encode({ texts: ['a', long], addSpecialTokens: false }, CALL),
     ).rejects.toMatchObject(refused('texts[1]: 1048577 characters are more than the 1048576 of a text'));
     const messages = [{ role: 'user', content: long }];
     await expect(
-      callUnary(service.connection, 'applyChatTemplate', { messages, addGenerationPrompt: true }, CALL),
+      service.connection.applyChatTemplate({ messages, addGenerationPrompt: true }, CALL),
     ).rejects.toMatchObject(refused('messages: 1048577 characters'));
   });
 });

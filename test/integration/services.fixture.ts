@@ -4,7 +4,7 @@ import { initModel, TINY_CONFIG } from '@alphapo/cli';
 import {
   CONTROL_HEADER,
   END_OF_DATA,
-  OptimizerServiceClient,
+  OptimizerServiceDefinition,
   type RunSettings,
   type RunSpecification,
   resolveRunSpecification,
@@ -14,7 +14,7 @@ import {
 import { type EventLog, type LogRecord, openEmbeddedEventLog } from '@alphapo/messaging';
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { type OptimizerConfig, type RunningOptimizer, startOptimizer } from '@alphapo/optimizer';
-import { type Connection, connect } from '@alphapo/rpc';
+import { type Client, connect } from '@alphapo/rpc';
 import { type RunningScorer, startScorer } from '@alphapo/scorer';
 import { createLogger, type Logger } from '@alphapo/telemetry';
 import { type RunningTokenizer, startTokenizer } from '@alphapo/tokenizer';
@@ -91,7 +91,7 @@ export interface TestRun extends AsyncDisposable {
   readonly log: EventLog;
   readonly tokenizer: RunningTokenizer;
   readonly optimizer: RunningOptimizer;
-  readonly connection: Connection<OptimizerServiceClient>;
+  readonly connection: Client<OptimizerServiceDefinition>;
   readonly scorer: RunningScorer;
   /** Addresses that the optimizer finds; the scorer's at first. */
   readonly scorers: string[];
@@ -145,7 +145,7 @@ export async function startRun(
       signal,
     );
   const optimizer = opened.use(await another());
-  const connection = opened.use(connect(OptimizerServiceClient, optimizer.address));
+  const connection = opened.use(connect(OptimizerServiceDefinition, optimizer.address));
   const anotherScorer = (optimizerAddress: string) =>
     startScorer(
       { model, referenceModel, address: LOOPBACK, optimizerAddress, executionProvider: 'cpu', threads: 1 },

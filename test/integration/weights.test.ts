@@ -1,6 +1,6 @@
-import { objectiveToWire, PreferenceBatch, type RunSettings, ScorerServiceClient } from '@alphapo/contracts';
+import { objectiveToWire, PreferenceBatch, type RunSettings, ScorerServiceDefinition } from '@alphapo/contracts';
 import { batchTotals } from '@alphapo/engine';
-import { callUnary, connect } from '@alphapo/rpc';
+import { connect } from '@alphapo/rpc';
 import { CALL, pairs, recordsOf, smallModel, startRun, topics } from './services.fixture.ts';
 
 /** Pairs with weights, through tokenizer, ledger, optimizer and scorer. libs/engine tries all objectives. */
@@ -24,11 +24,9 @@ async function firstStep(weights: readonly (number | undefined)[]) {
     PreferenceBatch.decode(value ?? new Uint8Array()),
   );
   const ledger = batches.flatMap((batch) => batch.pairs);
-  using scorer = connect(ScorerServiceClient, run.scorer.address);
+  using scorer = connect(ScorerServiceDefinition, run.scorer.address);
   const totals = batchTotals(ledger);
-  const { results } = await callUnary(
-    scorer,
-    'score',
+  const { results } = await scorer.score(
     {
       items: ledger.map((pair) => ({
         id: pair.id,

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ScorerServiceClient, topicsWithPrefix } from '@alphapo/contracts';
+import { ScorerServiceDefinition, topicsWithPrefix } from '@alphapo/contracts';
 import { openEmbeddedEventLog } from '@alphapo/messaging';
-import { callUnary, connect } from '@alphapo/rpc';
+import { connect } from '@alphapo/rpc';
 import { until } from '../e2e/kubectl.ts';
 import { ServiceProcess } from '../support/processes.ts';
 import { hasCluster, TestNamespace } from './namespace.ts';
@@ -107,10 +107,10 @@ inCluster('two replicas of the autoscaler', () => {
 
       // A call arrives at a replica that does not lead; it wakes a scorer, and the leader keeps it while the call waits.
       const address = second.events.find(({ event }) => event === 'activator.started')?.address as string;
-      using connection = connect(ScorerServiceClient, address);
+      using connection = connect(ScorerServiceDefinition, address);
       const leave = new AbortController();
       const score = { items: [], policy: undefined, perToken: false, objective: undefined, batch: undefined };
-      const call = callUnary(connection, 'score', score, { timeoutMs: MINUTES, signal: leave.signal }).catch(() => {});
+      const call = connection.score(score, { timeoutMs: MINUTES, signal: leave.signal }).catch(() => {});
       const asked = performance.now();
       await namespace.replicas('deployment/scorer', 1);
       console.log(`a scorer was asked for after ${Math.round(performance.now() - asked)} ms`);

@@ -6,9 +6,9 @@ import {
   openKubernetesApi,
   startActivator,
 } from '@alphapo/autoscaler/testing';
-import { OptimizerServiceClient, ScorerServiceClient, topicsWithPrefix } from '@alphapo/contracts';
+import { OptimizerServiceDefinition, ScorerServiceDefinition, topicsWithPrefix } from '@alphapo/contracts';
 import { openEmbeddedEventLog } from '@alphapo/messaging';
-import { callUnary, connect } from '@alphapo/rpc';
+import { connect } from '@alphapo/rpc';
 import { GPU, GpuNode } from '../e2e/gpu-node.ts';
 import { until } from '../e2e/kubectl.ts';
 import { silent } from '../integration/services.fixture.ts';
@@ -47,7 +47,7 @@ inCluster(
     const workloads = new KubernetesWorkloads(openKubernetesApi(), options);
     await using log = openEmbeddedEventLog({ path: ':memory:' });
     await using lags = new Lags(async () => log, silent);
-    using optimizer = connect(OptimizerServiceClient, '127.0.0.1:1');
+    using optimizer = connect(OptimizerServiceDefinition, '127.0.0.1:1');
     const observer = { workloads, lags, topics: topicsWithPrefix(), optimizer, logger: silent };
     const stop = new AbortController();
     const leadership = { signal: stop.signal, assertHeld: () => {} };
@@ -65,10 +65,8 @@ inCluster(
       workloads,
       silent,
     );
-    using connection = connect(ScorerServiceClient, front.address);
-    const calls = [1, 2].map(() =>
-      callUnary(connection, 'score', SCORE, { timeoutMs: 60_000 }).catch((error: Error) => error),
-    );
+    using connection = connect(ScorerServiceDefinition, front.address);
+    const calls = [1, 2].map(() => connection.score(SCORE, { timeoutMs: 60_000 }).catch((error: Error) => error));
     await namespace.replicas('deployment/scorer', 2);
     const placed = await until('one pod has a node and one has none', 60, async () => {
       const { items } = await kubectl.get('pods', '-l', 'app=scorer');

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError } from '@alphapo/base';
-import { ScoreRequest, ScorerServiceClient } from '@alphapo/contracts';
-import { callUnary, connect } from '@alphapo/rpc';
+import { ScoreRequest, ScorerServiceDefinition } from '@alphapo/contracts';
+import { connect } from '@alphapo/rpc';
 import { performTask } from './child.ts';
 
 /** Many clients of a scorer, each with a connection of its own, which call again and again. */
@@ -48,11 +48,11 @@ await performTask<ClientsTask, ClientsResult>(async ({ port, clients }, stop) =>
     else expected.set(pair, first);
   };
   const client = async (index: number) => {
-    using connection = connect(ScorerServiceClient, addressOf(index, port));
+    using connection = connect(ScorerServiceDefinition, addressOf(index, port));
     for (let call = 0, from = performance.now(); !stop.aborted; ) {
       const pair = (index + call) % PAIRS;
       try {
-        const { results } = await callUnary(connection, 'score', requestOf(pair), { timeoutMs: TIMEOUT_MS });
+        const { results } = await connection.score(requestOf(pair), { timeoutMs: TIMEOUT_MS });
         latenciesMs.push(performance.now() - from);
         check(pair, results[0]?.chosen?.sum);
         from = performance.now();

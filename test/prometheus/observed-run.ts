@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { control, Lags, observe, startActivator } from '@alphapo/autoscaler/testing';
-import { OptimizerServiceClient, ScorerServiceClient } from '@alphapo/contracts';
+import { OptimizerServiceDefinition, ScorerServiceDefinition } from '@alphapo/contracts';
 import { openEmbeddedEventLog } from '@alphapo/messaging';
-import { type Connection, callUnary, connect } from '@alphapo/rpc';
+import { type Client, connect } from '@alphapo/rpc';
 import { serveMetrics } from '@alphapo/telemetry';
 import { MemoryWorkloads } from '../../services/autoscaler/src/cluster.fixture.ts';
 import { CALL, LOOPBACK, pairs, produce, silent, smallModel, topics } from '../integration/services.fixture.ts';
@@ -94,8 +94,8 @@ async function startAutoscaler(
     ),
   );
   const lags = opened.use(new Lags(async () => openEmbeddedEventLog({ path: at.path }), silent));
-  const optimizer = opened.use(connect(OptimizerServiceClient, at.optimizerAddress));
-  const scores = opened.use(connect(ScorerServiceClient, activator.address));
+  const optimizer = opened.use(connect(OptimizerServiceDefinition, at.optimizerAddress));
+  const scores = opened.use(connect(ScorerServiceDefinition, activator.address));
   // The first one wakes the scorer, before anybody scales.
   await askForScore(scores);
   const stop = new AbortController();
@@ -116,9 +116,9 @@ async function startAutoscaler(
   return metrics.address as string;
 }
 
-async function askForScore(scorer: Connection<ScorerServiceClient>): Promise<void> {
+async function askForScore(scorer: Client<ScorerServiceDefinition>): Promise<void> {
   const pair = { prompt: { $case: 'text' as const, value: 'After 1:' }, chosen: ' 2', rejected: ' 1' };
   const items = [{ id: 'one', item: { $case: 'textPair' as const, value: pair } }];
   const request = { items, policy: undefined, perToken: false, objective: undefined, batch: undefined };
-  await callUnary(scorer, 'score', request, CALL);
+  await scorer.score(request, CALL);
 }

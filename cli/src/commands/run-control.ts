@@ -1,5 +1,5 @@
-import { ExportResponse, messageJson, OptimizerServiceClient } from '@alphapo/contracts';
-import { type Connection, callUnary, connect, RpcSecurity, rpcSecuritySettings } from '@alphapo/rpc';
+import { ExportResponse, messageJson, OptimizerServiceDefinition } from '@alphapo/contracts';
+import { type Client, connect, RpcSecurity, rpcSecuritySettings } from '@alphapo/rpc';
 import { createLogger } from '@alphapo/telemetry';
 import { Command } from 'commander';
 import { positive } from '../numbers.ts';
@@ -21,13 +21,13 @@ interface RunOptions {
 /** A command about a run that goes on, with a connection to its optimizer. */
 function runCommand<Options extends RunOptions>(
   command: Command,
-  action: (optimizer: Connection<OptimizerServiceClient>, options: Options) => Promise<void>,
+  action: (optimizer: Client<OptimizerServiceDefinition>, options: Options) => Promise<void>,
 ): Command {
   command.requiredOption('--optimizer <host:port>', 'the run’s optimizer');
   return addSettingOptions(command, rpcSecuritySettings).action(async (options: Options) => {
     const logger = createLogger({ service: 'alphapo', level: 'warn' });
     using security = await RpcSecurity.fromSettings(sourcesOf(options), { logger });
-    using connection = connect(OptimizerServiceClient, options.optimizer, security);
+    using connection = connect(OptimizerServiceDefinition, options.optimizer, security);
     await action(connection, options);
   });
 }
@@ -60,7 +60,7 @@ export function exportCommand(): Command {
     .option('--name <name>', 'name of the folder (default: step-N)', '');
   return runCommand(command, async (optimizer, options: RunOptions & { readonly name: string }) => {
     const settings = { timeoutMs: EXPORT_TIMEOUT_MS };
-    const exported = await callUnary(optimizer, 'export', { name: options.name }, settings);
+    const exported = await optimizer.export({ name: options.name }, settings);
     print(JSON.stringify(messageJson(ExportResponse, exported)));
   });
 }

@@ -1,6 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
-import { ScorerServiceClient } from '@alphapo/contracts';
-import { callUnary, connect, RpcSecurity, rpcSecuritySettings } from '@alphapo/rpc';
+import { ScorerServiceDefinition } from '@alphapo/contracts';
+import { connect, RpcSecurity, rpcSecuritySettings } from '@alphapo/rpc';
 import type { SettingSources } from '@alphapo/settings';
 import { createLogger } from '@alphapo/telemetry';
 import { Command, Option } from 'commander';
@@ -38,10 +38,8 @@ export function scoreResponseCommand(): Command {
 async function scoreResponse(options: ScoreResponseOptions, sources: SettingSources): Promise<void> {
   const logger = createLogger({ service: 'alphapo', level: 'warn' });
   using security = await RpcSecurity.fromSettings(sources, { logger });
-  using connection = connect(ScorerServiceClient, options.scorer, security);
-  const { results } = await callUnary(
-    connection,
-    'score',
+  using connection = connect(ScorerServiceDefinition, options.scorer, security);
+  const { results } = await connection.score(
     {
       items: [
         {

@@ -4,10 +4,10 @@ import {
   type Objective,
   objectiveToWire,
   type ScoreRequest,
-  ScorerServiceClient,
+  ScorerServiceDefinition,
 } from '@alphapo/contracts';
 import { batchTotals } from '@alphapo/engine';
-import { callUnary, connect } from '@alphapo/rpc';
+import { connect } from '@alphapo/rpc';
 import type { DataPair } from './dataset.ts';
 import { nonFiniteScore, type WeightsToCheck } from './non-finite.ts';
 
@@ -48,7 +48,7 @@ export async function evaluate(
   pairs: readonly DataPair[],
   options: EvaluationOptions,
 ): Promise<Evaluation> {
-  using connection = connect(ScorerServiceClient, scorerAddress);
+  using connection = connect(ScorerServiceDefinition, scorerAddress);
   const { batchPairs, batchChosenTokens } = batchTotals(pairs);
   const batch = { pairs: batchPairs, chosenTokens: batchChosenTokens };
   const sums = {
@@ -63,7 +63,7 @@ export async function evaluate(
   for (let start = 0; start < pairs.length; start += CALL_PAIRS) {
     const request = scoreRequest(pairs.slice(start, start + CALL_PAIRS), { ...options, batch });
     const settings = { timeoutMs: CALL_TIMEOUT_MS, signal: options.signal };
-    const { results } = await callUnary(connection, 'score', request, settings);
+    const { results } = await connection.score(request, settings);
     for (const { id, chosen, rejected, reward } of results) {
       if (chosen === undefined || rejected === undefined || reward === undefined) throw noScore(id);
       const numbers = [chosen.mean, rejected.mean, reward.rewardChosen, reward.rewardRejected, reward.loss];

@@ -1,10 +1,4 @@
-import {
-  GetStatusResponse,
-  OptimizerServiceClient,
-  OptimizerServiceService,
-  RunState,
-  WatchStepsResponse,
-} from '@alphapo/contracts';
+import { GetStatusResponse, OptimizerServiceDefinition, RunState, WatchStepsResponse } from '@alphapo/contracts';
 import { connect, Handlers, RpcServer } from '@alphapo/rpc';
 import { createLogger } from '@alphapo/telemetry';
 import { watchRun } from './watch-run.ts';
@@ -26,13 +20,13 @@ async function optimizer(
       if (run.open) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     }),
   };
-  const services = [{ definition: OptimizerServiceService, implementation }];
+  const services = [{ definition: OptimizerServiceDefinition, implementation }];
   return RpcServer.start({ address, services, handlers, drainMs: 100 });
 }
 
 /** Watches until the end; lines as they were printed, what was said, and the error. */
 async function watched(address: string, onLine: (line: string) => void = () => {}, awayMs = 30_000) {
-  using connection = connect(OptimizerServiceClient, address);
+  using connection = connect(OptimizerServiceDefinition, address);
   const [printed, said]: [string[], string[]] = [[], []];
   const print = (line: string) => {
     printed.push(line);

@@ -3,16 +3,16 @@ import { AlphapoError } from '@alphapo/base';
 import {
   GetStatusResponse,
   messageJson,
-  type OptimizerServiceClient,
+  type OptimizerServiceDefinition,
   RunState,
   WatchStepsResponse,
 } from '@alphapo/contracts';
-import { type Connection, callServerStream, callUnary } from '@alphapo/rpc';
+import type { Client } from '@alphapo/rpc';
 import { Absence } from './absence.ts';
 
 /** How a run is followed. */
 export interface WatchParts {
-  readonly optimizer: Connection<OptimizerServiceClient>;
+  readonly optimizer: Client<OptimizerServiceDefinition>;
   /** The first step to show, counted from 1. */
   readonly fromStep: number;
   /** How long the optimizer may be away before that is an error, in milliseconds. */
@@ -40,7 +40,7 @@ export async function watchRun(parts: WatchParts): Promise<void> {
   for (let next = parts.fromStep; !signal.aborted; ) {
     try {
       const request = { fromStep: BigInt(next) };
-      for await (const step of callServerStream(optimizer, 'watchSteps', request, { timeoutMs: 'none', signal })) {
+      for await (const step of optimizer.watchSteps(request, { timeoutMs: 'none', signal })) {
         absence.end();
         print(JSON.stringify(messageJson(WatchStepsResponse, step)));
         next = Number(step.step) + 1;
@@ -79,7 +79,7 @@ function end(status: GetStatusResponse, { print, say }: WatchParts): void {
 const statusLine = (status: GetStatusResponse) => JSON.stringify(messageJson(GetStatusResponse, status));
 
 function runStatus({ optimizer, signal }: Pick<WatchParts, 'optimizer' | 'signal'>): Promise<GetStatusResponse> {
-  return callUnary(optimizer, 'getStatus', {}, { timeoutMs: STATUS_TIMEOUT_MS, signal });
+  return optimizer.getStatus({}, { timeoutMs: STATUS_TIMEOUT_MS, signal });
 }
 
 function otherRun(address: string, runId: string, found: string): AlphapoError {

@@ -1,74 +1,59 @@
-import type { CallOptions, Client, ClientReadableStream, ClientUnaryCall, ServiceError } from '@grpc/grpc-js';
+import type { MessageOf, ProtoService } from './definition.ts';
 import { inProcessAddress, inProcessTransport } from './in-process.ts';
-import { type ClientClass, networkTransport } from './network.ts';
+import { networkTransport } from './network.ts';
 import { RpcSecurity } from './security/rpc-security.ts';
 import type { CallSettings, Transport } from './transport.ts';
 
-/** What calls of a client's methods go through. */
-export interface Connection<C extends Client> extends Disposable {
-  readonly address: string;
-  readonly transport: Transport;
-  /** Only for the compiler: the client's type says which methods there are. */
-  readonly client?: C;
+/** A message of which any field may be left out: it then has its default. */
+export type Partly<T> = T extends Uint8Array | string | number | bigint | boolean | undefined
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly Partly<Item>[]
+    : T extends { $case: infer Case; value: infer Value }
+      ? { readonly $case: Case; readonly value: Partly<Value> }
+      : { readonly [K in keyof T]?: Partly<T[K]> | undefined };
+
+type Method<M, Settings extends readonly unknown[]> = M extends {
+  requestType: infer Request;
+  responseType: infer Response;
+  responseStream: infer Stream;
 }
+  ? (
+      request: Partly<MessageOf<Request>>,
+      ...settings: Settings
+    ) => Stream extends true ? AsyncIterable<MessageOf<Response>> : Promise<MessageOf<Response>>
+  : never;
+
+/**
+ * A service's methods. They throw the server's error, or what became of the connection (`AlphapoError`). Leaving the loop over a
+ * stream cancels its call.
+ */
+export type Client<
+  S extends ProtoService,
+  Settings extends readonly unknown[] = [settings: CallSettings],
+> = Disposable & {
+  readonly address: string;
+  readonly transport: Transport['kind'];
+} & { readonly [K in keyof S['methods']]: Method<S['methods'][K], Settings> };
 
 /** Connects to a host and port, in plaintext unless `security` says otherwise, or within the process to an address of `inProcess`. */
-export function connect<C extends Client>(
-  clientClass: ClientClass<C>,
+export function connect<S extends ProtoService>(
+  service: S,
   address: string,
   security: RpcSecurity = RpcSecurity.none,
-): Connection<C> {
+): Client<S> {
   const local = inProcessAddress(address);
-  const transport = local === undefined ? networkTransport(clientClass, address, security) : inProcessTransport(local);
-  return { address, transport, [Symbol.dispose]: () => transport[Symbol.dispose]() };
-}
-
-/** Names of a client's methods that answer once, and what they take and give. */
-type UnaryNames<C> = { [K in keyof C]: C[K] extends (...args: infer _A) => ClientUnaryCall ? K : never }[keyof C];
-type UnaryRequest<C, K extends keyof C> = C[K] extends {
-  (request: infer Request, callback: (error: ServiceError | null, response: infer _R) => void): ClientUnaryCall;
-  (...args: never): ClientUnaryCall;
-  (...args: never): ClientUnaryCall;
-}
-  ? Request
-  : never;
-type UnaryResponse<C, K extends keyof C> = C[K] extends {
-  (request: infer _Q, callback: (error: ServiceError | null, response: infer Response) => void): ClientUnaryCall;
-  (...args: never): ClientUnaryCall;
-  (...args: never): ClientUnaryCall;
-}
-  ? Response
-  : never;
-
-/** Calls a method that answers once. Throws the server's error, or what became of the connection. */
-export function callUnary<C extends Client, K extends UnaryNames<C> & string>(
-  { transport }: Connection<C>,
-  method: K,
-  request: UnaryRequest<C, K>,
-  settings: CallSettings,
-): Promise<UnaryResponse<C, K>> {
-  return transport.unary(method, request, settings) as Promise<UnaryResponse<C, K>>;
-}
-
-type StreamNames<C> = {
-  [K in keyof C]: C[K] extends (...args: infer _A) => ClientReadableStream<infer _R> ? K : never;
-}[keyof C];
-type StreamRequest<C, K extends keyof C> = C[K] extends {
-  (request: infer Request, options?: Partial<CallOptions>): ClientReadableStream<infer _R>;
-  (...args: never): ClientReadableStream<infer _R>;
-}
-  ? Request
-  : never;
-type StreamResponse<C, K extends keyof C> = C[K] extends (...args: infer _A) => ClientReadableStream<infer Response>
-  ? Response
-  : never;
-
-/** Calls a method that answers with a stream; leaving the loop early cancels the call. */
-export function callServerStream<C extends Client, K extends StreamNames<C> & string>(
-  { transport }: Connection<C>,
-  method: K,
-  request: StreamRequest<C, K>,
-  settings: CallSettings,
-): AsyncIterable<StreamResponse<C, K>> {
-  return transport.serverStream(method, request, settings) as AsyncIterable<StreamResponse<C, K>>;
+  const transport = local === undefined ? networkTransport(service, address, security) : inProcessTransport(local);
+  const methods = Object.entries(service.methods).map(([name, { requestType, responseStream }]) => {
+    const kind = responseStream ? 'serverStream' : 'unary';
+    const call = (request: unknown, settings: CallSettings) =>
+      transport[kind](name, requestType.fromPartial(request as never), settings);
+    return [name, call];
+  });
+  return {
+    ...Object.fromEntries(methods),
+    address,
+    transport: transport.kind,
+    [Symbol.dispose]: () => transport[Symbol.dispose](),
+  };
 }

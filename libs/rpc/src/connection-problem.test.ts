@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { OptimizerServiceClient } from '@alphapo/contracts';
+import { OptimizerServiceDefinition } from '@alphapo/contracts';
 import { status } from '@grpc/grpc-js';
 import { type Authority, certificateAuthority } from '../../../test/support/certificates.ts';
 import { connectionProblem } from './connection-problem.ts';
-import { callUnary, connect, type RpcSecurity } from './index.ts';
+import { connect, type RpcSecurity } from './index.ts';
 import { serve } from './scorer.fixture.ts';
 import { secured } from './security/security.fixture.ts';
 
@@ -120,8 +120,8 @@ test.each<[string, () => Promise<Attempt>, (address: string) => string | RegExp]
   ],
 ])('where %s, the error says so and what to do', async (_what, prepare, expected) => {
   const { address, security } = await prepare();
-  using connection = connect(OptimizerServiceClient, address, security);
-  const call = callUnary(connection, 'getStatus', {}, { timeoutMs: 5_000 });
+  using connection = connect(OptimizerServiceDefinition, address, security);
+  const call = connection.getStatus({}, { timeoutMs: 5_000 });
   const error = await call.then(
     () => ({ message: 'an answer' }),
     (failure: Error) => failure,

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ScorerServiceClient, ScorerServiceService } from '@alphapo/contracts';
+import { ScorerServiceDefinition } from '@alphapo/contracts';
 import { credentials, makeGenericClientConstructor, type ServiceError } from '@grpc/grpc-js';
+import { grpcDefinition } from './definition.ts';
 import { withinTimers } from './grpc-js-repairs.ts';
-import { type CallContext, callServerStream, callUnary, connect, inProcess } from './index.ts';
+import { type CallContext, connect, inProcess } from './index.ts';
 import { chunk, GRADIENT, SCORE, serve } from './scorer.fixture.ts';
 
 /** Deadlines beyond what a timer can hold (24.8 days), which would fire at once. */
@@ -37,7 +38,7 @@ test.each(LONG)('a call of any client with a deadline in %p ms is answered', asy
   await using _ = server;
   using _connection = connection;
   // As grpc-js and others send it: this client knows nothing of ours.
-  const Client = makeGenericClientConstructor(ScorerServiceService, 'Scorer');
+  const Client = makeGenericClientConstructor(grpcDefinition(ScorerServiceDefinition), 'Scorer');
   const client = new Client(server.address, credentials.createInsecure());
   const answer = await new Promise<unknown>((resolve, reject) => {
     const call = client.score as (...args: unknown[]) => void;
@@ -55,9 +56,9 @@ test.each([...LONG, 'none' as const])('our own calls take a limit of %p', async 
   const { server, contexts, ended } = await slowScorer();
   await using _ = server;
   for (const address of [server.address, inProcess(server.address)]) {
-    using connection = connect(ScorerServiceClient, address);
-    expect(await callUnary(connection, 'score', SCORE, { timeoutMs })).toMatchObject({ results: [] });
-    const parts = await Array.fromAsync(callServerStream(connection, 'gradient', GRADIENT, { timeoutMs }));
+    using connection = connect(ScorerServiceDefinition, address);
+    expect(await connection.score(SCORE, { timeoutMs })).toMatchObject({ results: [] });
+    const parts = await Array.fromAsync(connection.gradient(GRADIENT, { timeoutMs }));
     expect(parts).toHaveLength(1);
   }
   expect(ended).toEqual([false, false, false, false]);

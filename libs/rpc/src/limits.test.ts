@@ -3,9 +3,9 @@ import { type ClientHttp2Session, connect as connectHttp2, constants } from 'nod
 import { connect as connectSocket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { seededRandom } from '@alphapo/base';
-import { ScorerServiceClient } from '@alphapo/contracts';
+import { ScorerServiceDefinition } from '@alphapo/contracts';
 import { createLogger } from '@alphapo/telemetry';
-import { callServerStream, callUnary, connect } from './client.ts';
+import { connect } from './client.ts';
 import { HealthClient } from './health-client.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
 import { chunk, GRADIENT, SCORE, type ServeOptions, SOON, serve } from './scorer.fixture.ts';
@@ -64,8 +64,8 @@ async function serveWithHealthPort(limits: ServeOptions['limits'] = {}) {
 }
 
 const answersOthers = async (address: string) => {
-  using connection = connect(ScorerServiceClient, address);
-  await expect(callUnary(connection, 'score', SCORE, SOON)).resolves.toMatchObject({ results: [] });
+  using connection = connect(ScorerServiceDefinition, address);
+  await expect(connection.score(SCORE, SOON)).resolves.toMatchObject({ results: [] });
 };
 
 describe('header bombs', () => {
@@ -183,7 +183,7 @@ describe('floods', () => {
   test('calls beyond the limit are turned away with a time to come back; health is answered', async () => {
     const { server, connection, release } = await busy({ calls: 10 });
     await using _ = server;
-    const calls = Array.from({ length: 14 }, () => callUnary(connection, 'score', SCORE, SOON));
+    const calls = Array.from({ length: 14 }, () => connection.score(SCORE, SOON));
     const settled = Promise.allSettled(calls);
     const refused = await Promise.any(
       calls.map((call) =>
@@ -201,14 +201,14 @@ describe('floods', () => {
     const outcomes = (await settled).map(({ status }) => status);
     expect(outcomes.filter((status) => status === 'fulfilled')).toHaveLength(10);
     // What has ended makes room.
-    await expect(callUnary(connection, 'score', SCORE, SOON)).resolves.toMatchObject({ results: [] });
+    await expect(connection.score(SCORE, SOON)).resolves.toMatchObject({ results: [] });
     connection[Symbol.dispose]();
   });
 
   test('calls beyond the limit of a connection wait at the client', async () => {
     const { server, connection, release } = await busy({ callsPerConnection: 3, calls: 3 });
     await using _ = server;
-    const calls = Array.from({ length: 9 }, () => callUnary(connection, 'score', SCORE, SOON));
+    const calls = Array.from({ length: 9 }, () => connection.score(SCORE, SOON));
     setTimeout(release, 200);
     await expect(Promise.all(calls)).resolves.toHaveLength(9);
     connection[Symbol.dispose]();
@@ -226,12 +226,12 @@ describe('floods', () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     const items = Array.from({ length: 4_000 }, () => ({ content: undefined, id: '' }) as never);
     const more = { ...SCORE, items };
-    await expect(callUnary(connection, 'score', more, SOON)).rejects.toMatchObject({ reason: 'TOO_MANY_BYTES' });
+    await expect(connection.score(more, SOON)).rejects.toMatchObject({ reason: 'TOO_MANY_BYTES' });
     using health = new HealthClient(server.address);
     expect(await health.check()).toBe('SERVING');
     unfinished.destroy();
     await new Promise((resolve) => setTimeout(resolve, 100));
-    for (let i = 0; i < 10; i++) await callUnary(connection, 'score', more, SOON);
+    for (let i = 0; i < 10; i++) await connection.score(more, SOON);
     connection[Symbol.dispose]();
   });
 
@@ -241,7 +241,7 @@ describe('floods', () => {
     const [host, port] = server.address.split(':');
     const sockets = Array.from({ length: 3 }, () => connectSocket(Number(port), host));
     await Promise.all(sockets.map((socket) => once(socket, 'connect')));
-    await expect(callUnary(connection, 'score', SCORE, { timeoutMs: 500 })).rejects.toMatchObject({
+    await expect(connection.score(SCORE, { timeoutMs: 500 })).rejects.toMatchObject({
       code: expect.stringMatching('unavailable|deadline-exceeded'),
     });
     connection[Symbol.dispose]();
@@ -320,7 +320,7 @@ describe('slow clients', () => {
     const { server, connection } = await serve({ gradient }, { limits: { stallMs: 1_000 } });
     await using _ = server;
     let read = 0;
-    for await (const _part of callServerStream(connection, 'gradient', GRADIENT, SOON)) {
+    for await (const _part of connection.gradient(GRADIENT, SOON)) {
       if (++read % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 300));
     }
     expect(read).toBe(30);

@@ -1,28 +1,19 @@
 import {
   type CallOptions,
-  type ChannelCredentials,
   type ChannelOptions,
-  type Client,
   type ClientReadableStream,
   type ClientUnaryCall,
   type Metadata,
   makeGenericClientConstructor,
-  type ServiceDefinition,
   type ServiceError,
 } from '@grpc/grpc-js';
 import { peerOf } from './connection-problem.ts';
+import { grpcDefinition, type ProtoService } from './definition.ts';
 import { FLOW_CONTROL_WINDOW_BYTES, KEEPALIVE, MAX_MESSAGE_BYTES } from './limits.ts';
 import type { RpcSecurity } from './security/rpc-security.ts';
 import { fromServiceError } from './status.ts';
 import { withTensorCodec } from './tensor-codec.ts';
 import { type CallSettings, cancelled, type Transport, timeLimit } from './transport.ts';
-
-/** A generated client's class. */
-export interface ClientClass<C extends Client> {
-  new (address: string, channelCredentials: ChannelCredentials): C;
-  readonly service: ServiceDefinition;
-  readonly serviceName: string;
-}
 
 type Invoke<Call> = (
   request: unknown,
@@ -32,13 +23,9 @@ type Invoke<Call> = (
 ) => Call;
 
 /** gRPC over HTTP/2. Connects by itself, again and again, when calls are made. */
-export function networkTransport(
-  { service, serviceName }: ClientClass<Client>,
-  address: string,
-  security: RpcSecurity,
-): Transport {
-  const peer = peerOf(serviceName);
-  const ClientOfService = makeGenericClientConstructor(withTensorCodec(service), serviceName);
+export function networkTransport(service: ProtoService, address: string, security: RpcSecurity): Transport {
+  const peer = peerOf(service.fullName);
+  const ClientOfService = makeGenericClientConstructor(withTensorCodec(grpcDefinition(service)), service.fullName);
   const client = new ClientOfService(address, security.channelCredentials(), {
     ...nameOverride(security),
     ...KEEPALIVE,

@@ -1,10 +1,16 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fromBinary } from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { credentials, loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { serve } from './scorer.fixture.ts';
 
 const folder = join(dirname(createRequire(import.meta.url).resolve('@grpc/reflection')), '../proto');
+
+interface Described {
+  readonly fileDescriptorResponse: { readonly fileDescriptorProto: readonly [Buffer] };
+}
 
 interface Reflection {
   close(): void;
@@ -29,8 +35,12 @@ test('reflection lists the services of a server, that for health checks too, and
   expect(await ask({ listServices: '' })).toMatchObject({
     listServicesResponse: { service: [{ name: 'alphapo.v1.ScorerService' }, { name: 'grpc.health.v1.Health' }] },
   });
-  expect(await ask({ fileContainingSymbol: 'grpc.health.v1.Health' })).toMatchObject({
-    fileDescriptorResponse: { fileDescriptorProto: [expect.any(Buffer)] },
-  });
+  const { fileDescriptorResponse } = (await ask({ fileContainingSymbol: 'grpc.health.v1.Health' })) as Described;
+  const [bytes] = fileDescriptorResponse.fileDescriptorProto;
+  const { messageType } = fromBinary(FileDescriptorProtoSchema, bytes);
+  const list = messageType.find(({ name }) => name === 'HealthListResponse');
+  // Clients in Go reject the file where the name of a map's entries is another one.
+  expect(list?.field.map(({ typeName }) => typeName)).toEqual(['.grpc.health.v1.HealthListResponse.StatusesEntry']);
+  expect(list?.nestedType.map(({ name }) => name)).toEqual(['StatusesEntry']);
   client.close();
 });

@@ -1,13 +1,11 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError, type FloatTensor, Secret, seededRandom } from '@alphapo/base';
-import { ScorerServiceClient } from '@alphapo/contracts';
+import { ScorerServiceDefinition } from '@alphapo/contracts';
 import { createLogger, meter } from '@alphapo/telemetry';
 import { status } from '@grpc/grpc-js';
 import {
   type CallContext,
-  callServerStream,
-  callUnary,
   connect,
   Handlers,
   HealthClient,
@@ -31,7 +29,7 @@ describe.each<TransportKind>(['network', 'in-process'])('calls by %s', (kind) =>
       { kind },
     );
     await using _ = server;
-    await expect(callUnary(connection, 'score', SCORE, SOON)).rejects.toMatchObject({
+    await expect(connection.score(SCORE, SOON)).rejects.toMatchObject({
       code: 'invalid-argument',
       reason: 'INVALID_ITEM',
       message: expect.stringContaining('items[3]: is empty'),
@@ -43,7 +41,7 @@ describe.each<TransportKind>(['network', 'in-process'])('calls by %s', (kind) =>
   test('an unexpected error is INTERNAL and keeps its text to itself', async () => {
     const { server, connection } = await serve({}, { kind });
     await using _ = server;
-    const error = await callUnary(connection, 'describeScorer', {}, SOON).catch((caught: AlphapoError) => caught);
+    const error = await connection.describeScorer({}, SOON).catch((caught: AlphapoError) => caught);
     expect(error).toMatchObject({ code: 'internal' });
     expect((error as AlphapoError).message).not.toContain('secret');
     connection[Symbol.dispose]();
@@ -67,7 +65,7 @@ describe.each<TransportKind>(['network', 'in-process'])('calls by %s', (kind) =>
       { kind },
     );
     await using _ = server;
-    await expect(callUnary(connection, 'score', SCORE, settings())).rejects.toMatchObject({ code });
+    await expect(connection.score(SCORE, settings())).rejects.toMatchObject({ code });
     await stopped.promise;
     connection[Symbol.dispose]();
   });
@@ -85,7 +83,7 @@ describe.each<TransportKind>(['network', 'in-process'])('calls by %s', (kind) =>
       { kind },
     );
     await using _ = server;
-    for await (const { part } of callServerStream(connection, 'gradient', GRADIENT, SOON)) {
+    for await (const { part } of connection.gradient(GRADIENT, SOON)) {
       expect(part?.$case).toBe('chunk');
       await new Promise((resolve) => setTimeout(resolve, 300));
       break;
@@ -105,7 +103,7 @@ describe.each<TransportKind>(['network', 'in-process'])('calls by %s', (kind) =>
       },
       { kind },
     );
-    const answer = callUnary(connection, 'score', SCORE, SOON);
+    const answer = connection.score(SCORE, SOON);
     await new Promise((resolve) => setTimeout(resolve, 100));
     await server[Symbol.asyncDispose]();
     await expect(answer).resolves.toMatchObject({ results: [] });
@@ -130,7 +128,7 @@ describe.each<TransportKind>(['network', 'in-process'])('calls by %s', (kind) =>
     );
     await using _ = server;
     const assembler = new TensorAssembler({ maxBytes: 2 ** 24 });
-    for await (const { part } of callServerStream(connection, 'gradient', GRADIENT, SOON)) {
+    for await (const { part } of connection.gradient(GRADIENT, SOON)) {
       if (part?.$case === 'chunk') assembler.push(part.value);
     }
     const arrived = assembler.finish(3);
@@ -167,8 +165,8 @@ test('a port in use is a clear error', async () => {
 });
 
 test('a server that is not there is UNAVAILABLE with its address', async () => {
-  using connection = connect(ScorerServiceClient, '127.0.0.1:1');
-  await expect(callUnary(connection, 'score', SCORE, SOON)).rejects.toMatchObject({
+  using connection = connect(ScorerServiceDefinition, '127.0.0.1:1');
+  await expect(connection.score(SCORE, SOON)).rejects.toMatchObject({
     code: 'unavailable',
     message: expect.stringContaining('127.0.0.1:1'),
   });
@@ -176,9 +174,9 @@ test('a server that is not there is UNAVAILABLE with its address', async () => {
 
 test('an address of this process that no server has is UNAVAILABLE', async () => {
   const { server, connection } = await serve({}, { kind: 'in-process' });
-  await expect(callUnary(connection, 'score', SCORE, SOON)).resolves.toMatchObject({ results: [] });
+  await expect(connection.score(SCORE, SOON)).resolves.toMatchObject({ results: [] });
   await server[Symbol.asyncDispose]();
-  await expect(callUnary(connection, 'score', SCORE, SOON)).rejects.toMatchObject({
+  await expect(connection.score(SCORE, SOON)).rejects.toMatchObject({
     code: 'unavailable',
     message: expect.stringContaining(server.address),
   });
@@ -195,7 +193,7 @@ test('within the process messages are the handler’s own', async () => {
     { kind: 'in-process' },
   );
   await using _ = server;
-  const [response] = await Array.fromAsync(callServerStream(connection, 'gradient', GRADIENT, SOON));
+  const [response] = await Array.fromAsync(connection.gradient(GRADIENT, SOON));
   expect(response?.part?.value).toBe(sent);
 });
 
@@ -209,8 +207,8 @@ test('a handler knows when its client stops waiting, and on whose authority it c
   });
   await using _ = server;
   const before = Date.now();
-  await callUnary(connection, 'score', SCORE, { timeoutMs: 5_000, authorization: new Secret('Bearer theirs') });
-  await callUnary(connection, 'score', SCORE, { timeoutMs: 5_000, authorization: 'none' });
+  await connection.score(SCORE, { timeoutMs: 5_000, authorization: new Secret('Bearer theirs') });
+  await connection.score(SCORE, { timeoutMs: 5_000, authorization: 'none' });
   const [passedOn, anonymous] = contexts;
   expect((passedOn?.deadline ?? 0) - before).toBeGreaterThan(4_000);
   expect((passedOn?.deadline ?? 0) - before).toBeLessThan(10_000);
@@ -236,8 +234,8 @@ test('calls are counted by method and code, those that their client ends too', a
     return Number(series.exec(text)?.[1] ?? 0);
   };
   const [cancelled, failed] = [await value('Score', 'CANCELLED'), await value('DescribeScorer', 'INTERNAL')];
-  await callUnary(connection, 'describeScorer', {}, SOON).catch(() => {});
-  await callUnary(connection, 'score', SCORE, { timeoutMs: 300 }).catch(() => {});
+  await connection.describeScorer({}, SOON).catch(() => {});
+  await connection.score(SCORE, { timeoutMs: 300 }).catch(() => {});
   for (let tries = 0; tries < 50 && (await value('Score', 'CANCELLED')) === cancelled; tries++) await sleep(20);
   expect(await value('Score', 'CANCELLED')).toBe(cancelled + 1);
   expect(await value('DescribeScorer', 'INTERNAL')).toBe(failed + 1);

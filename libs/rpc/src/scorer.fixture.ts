@@ -1,10 +1,4 @@
-import {
-  GradientRequest,
-  type ScoreRequest,
-  ScorerServiceClient,
-  ScorerServiceService,
-  type TensorChunk,
-} from '@alphapo/contracts';
+import { GradientRequest, type ScoreRequest, ScorerServiceDefinition, type TensorChunk } from '@alphapo/contracts';
 import { createLogger } from '@alphapo/telemetry';
 import { type CallContext, connect, Handlers, inProcess, type RpcSecurity, RpcServer } from './index.ts';
 import type { ServerLimits } from './limits.ts';
@@ -58,9 +52,9 @@ export async function serve(
       for await (const value of gradient?.(context) ?? []) yield { part: { $case: 'chunk', value } } as const;
     }),
   };
-  const services = [{ definition: ScorerServiceService, implementation }];
+  const services = [{ definition: ScorerServiceDefinition, implementation }];
   const options = { address: '127.0.0.1:0', services, handlers, drainMs: 1000, security, limits };
   const server = await RpcServer.start(options);
   const address = kind === 'network' ? server.address : inProcess(server.address);
-  return { server, connection: connect(ScorerServiceClient, address, security) };
+  return { server, connection: connect(ScorerServiceDefinition, address, security) };
 }

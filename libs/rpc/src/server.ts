@@ -1,23 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { within } from '@alphapo/base';
-import { descriptorSetFile } from '@alphapo/contracts';
-import {
-  logVerbosity,
-  Server,
-  type ServiceDefinition,
-  setLogVerbosity,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
-import { protoPath } from 'grpc-health-check';
+import { logVerbosity, Server, setLogVerbosity, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { countingCalls } from './call-metrics.ts';
+import { grpcDefinition, type ProtoService } from './definition.ts';
 import type { Handlers, Method } from './handlers.ts';
 import { Health } from './health.ts';
 import { offerInProcess } from './in-process.ts';
 import { DEFAULT_LIMITS, KEEPALIVE, MAX_MESSAGE_BYTES, type ServerLimits } from './limits.ts';
 import { Listener } from './listener.ts';
 import { sheddingLoad } from './load-shedding.ts';
+import { addReflection } from './reflection.ts';
 import { withBoundedRequests } from './request-decoder.ts';
 import { authorizing } from './security/authorization.ts';
 import { RpcSecurity } from './security/rpc-security.ts';
@@ -25,7 +16,7 @@ import { withTensorCodec } from './tensor-codec.ts';
 
 /** A service of a server: its definition from the generated code, and its methods by their names there. */
 export interface Service {
-  readonly definition: ServiceDefinition;
+  readonly definition: ProtoService;
   readonly implementation: Readonly<Record<string, Method>>;
 }
 
@@ -90,18 +81,17 @@ export class RpcServer implements AsyncDisposable {
         ...(security.access === undefined ? [] : [authorizing(security.access)]),
       ],
     });
-    const names = options.services.map(({ definition }) => serviceName(definition));
+    const names = options.services.map(({ definition }) => definition.fullName);
     for (const { definition, implementation } of options.services) {
       const methods = Object.entries(implementation).map(([name, { serve }]) => [name, serve]);
       server.addService(
-        withBoundedRequests(withTensorCodec(definition)),
+        withBoundedRequests(withTensorCodec(grpcDefinition(definition))),
         Object.fromEntries(methods) as UntypedServiceImplementation,
       );
     }
     const health = opened.use(await Health.open(names, security.healthAddress, limits));
     health.addTo(server);
-    const described = { ...loadFileDescriptorSetFromBuffer(readFileSync(descriptorSetFile)), ...loadSync(protoPath) };
-    new ReflectionService(described, { services: [...names, HEALTH_SERVICE] }).addToServer(server);
+    addReflection(server, [...names, HEALTH_SERVICE]);
     const credentials = security.serverCredentials();
     const { connections } = limits;
     const listener = opened.use(await Listener.open(options.address, server, { credentials, connections }));
@@ -129,9 +119,4 @@ export class RpcServer implements AsyncDisposable {
     this.#listener[Symbol.dispose]();
     this.#health[Symbol.dispose]();
   }
-}
-
-function serviceName(definition: ServiceDefinition): string {
-  const [method] = Object.values(definition);
-  return method?.path.split('/')[1] ?? '';
 }

@@ -1,5 +1,11 @@
-import { GetPolicyResponse, GradientResponse, OptimizerServiceService, ScorerServiceService } from '@alphapo/contracts';
+import {
+  GetPolicyResponse,
+  GradientResponse,
+  OptimizerServiceDefinition,
+  ScorerServiceDefinition,
+} from '@alphapo/contracts';
 import type { MethodDefinition } from '@grpc/grpc-js';
+import { grpcDefinition } from './definition.ts';
 import { withTensorCodec } from './tensor-codec.ts';
 
 const chunk = (bytes: number) => ({
@@ -21,9 +27,10 @@ const summary = {
 };
 const header = { version, method: undefined, tensorCount: 2, modelDigest: 'sha256:1' };
 
+const SCORER = grpcDefinition(ScorerServiceDefinition);
 const METHODS = {
-  gradient: { service: ScorerServiceService, message: GradientResponse },
-  getPolicy: { service: OptimizerServiceService, message: GetPolicyResponse },
+  gradient: { service: SCORER, message: GradientResponse },
+  getPolicy: { service: grpcDefinition(OptimizerServiceDefinition), message: GetPolicyResponse },
 };
 const ANSWERS = [
   ['gradient', 'a chunk', { part: { $case: 'chunk', value: chunk(100_000) } }],
@@ -46,7 +53,7 @@ test.each(ANSWERS)('%s: %s has the bytes of the generated code, and is read back
 });
 
 test('data before the name, as other languages may write it, is read as well', () => {
-  const { responseDeserialize } = withTensorCodec(ScorerServiceService).gradient as MethodDefinition<unknown, unknown>;
+  const { responseDeserialize } = withTensorCodec(SCORER).gradient as MethodDefinition<unknown, unknown>;
   const chunkBytes = Buffer.from([0x2a, 2, 7, 8, 0x0a, 1, 0x77]);
   const answer = Buffer.concat([Buffer.from([0x12, chunkBytes.length]), chunkBytes]);
   expect(responseDeserialize(answer)).toEqual({
@@ -58,5 +65,5 @@ test('data before the name, as other languages may write it, is read as well', (
 });
 
 test('other methods are left alone', () => {
-  expect(withTensorCodec(ScorerServiceService).score).toBe(ScorerServiceService.score);
+  expect(withTensorCodec(SCORER).score).toBe(SCORER.score);
 });

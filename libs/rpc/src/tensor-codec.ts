@@ -1,12 +1,13 @@
 import {
   type GetPolicyResponse,
   type GradientResponse,
-  OptimizerServiceService,
-  ScorerServiceService,
+  OptimizerServiceDefinition,
+  ScorerServiceDefinition,
   TensorChunk,
 } from '@alphapo/contracts';
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
+import { methodPath } from './definition.ts';
 
 /**
  * The generated code copies the data of a tensor's chunk about five times into a message, and once out of it. Here the
@@ -20,8 +21,8 @@ type TensorResponse = GradientResponse | GetPolicyResponse;
 const CHUNK_FIELD = 2;
 const DATA_FIELD = 5;
 const TENSOR_STREAMS: ReadonlySet<string> = new Set([
-  ScorerServiceService.gradient.path,
-  OptimizerServiceService.getPolicy.path,
+  methodPath(ScorerServiceDefinition, 'gradient'),
+  methodPath(OptimizerServiceDefinition, 'getPolicy'),
 ]);
 
 /** The service with this way of writing and reading for the methods that answer with tensors. */

@@ -1,4 +1,4 @@
-import { OptimizerServiceClient } from '@alphapo/contracts';
+import { OptimizerServiceDefinition } from '@alphapo/contracts';
 import { openConfiguredLog } from '@alphapo/messaging';
 import { connect, RpcSecurity } from '@alphapo/rpc';
 import type { SettingSources } from '@alphapo/settings';
@@ -31,7 +31,7 @@ export async function runAutoscaler(sources: SettingSources, logger: Logger, sig
       logger: (level, event, fields) => logger[level](event, fields),
     });
   await using lags = new Lags(openLog, logger);
-  using optimizer = connect(OptimizerServiceClient, config.optimizer, security);
+  using optimizer = connect(OptimizerServiceDefinition, config.optimizer, security);
   const observer = { workloads, lags, topics, optimizer, logger };
   const controller = { observe: () => observe(observer), workloads, settings, pollMs, logger };
   await standForElection(

@@ -1,6 +1,6 @@
 import { AlphapoError, Backoff, messageOf } from '@alphapo/base';
-import { type DescribeScorerResponse, ScorerServiceClient } from '@alphapo/contracts';
-import { type Connection, callUnary, connect, type RpcSecurity } from '@alphapo/rpc';
+import { type DescribeScorerResponse, ScorerServiceDefinition } from '@alphapo/contracts';
+import { type Client, connect, type RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 
 /** Longest time for a scorer to be connected to and to say what it is: it does so beside its computation. */
@@ -35,7 +35,7 @@ export interface ShardPlace {
  */
 export class Scorer implements Disposable {
   readonly address: string;
-  readonly connection: Connection<ScorerServiceClient>;
+  readonly connection: Client<ScorerServiceDefinition>;
   readonly #logger: Logger;
   #phase: ScorerPhase = 'connecting';
   #message = '';
@@ -49,7 +49,7 @@ export class Scorer implements Disposable {
 
   constructor(address: string, logger: Logger, security: RpcSecurity | undefined) {
     this.address = address;
-    this.connection = connect(ScorerServiceClient, address, security);
+    this.connection = connect(ScorerServiceDefinition, address, security);
     this.#logger = logger;
   }
 
@@ -100,7 +100,7 @@ export class Scorer implements Disposable {
 
   /** What the scorer says it is. Errors: those of the call, after five seconds at the latest. */
   describe(signal: AbortSignal): Promise<DescribeScorerResponse> {
-    return callUnary(this.connection, 'describeScorer', {}, { timeoutMs: DESCRIBE_TIMEOUT_MS, signal });
+    return this.connection.describeScorer({}, { timeoutMs: DESCRIBE_TIMEOUT_MS, signal });
   }
 
   begin(): void {

@@ -1,6 +1,6 @@
 import { AlphapoError, type FloatTensors } from '@alphapo/base';
-import { computeToWire, type GradientSummary, objectiveToWire, type ScorerServiceClient } from '@alphapo/contracts';
-import { type CallSettings, type Connection, callServerStream, TensorAssembler } from '@alphapo/rpc';
+import { computeToWire, type GradientSummary, objectiveToWire, type ScorerServiceDefinition } from '@alphapo/contracts';
+import { type CallSettings, type Client, TensorAssembler } from '@alphapo/rpc';
 import { nonFiniteIn } from './non-finite.ts';
 import type { ComputedShard, Shard, ShardWork } from './shards.ts';
 
@@ -10,7 +10,7 @@ import type { ComputedShard, Shard, ShardWork } from './shards.ts';
  * Errors: WRONG_ANSWER, and those of the call.
  */
 export async function computeShard(
-  scorer: Connection<ScorerServiceClient>,
+  scorer: Client<ScorerServiceDefinition>,
   { run, step, policy, batch, runner }: ShardWork,
   { shard, gradient }: { readonly shard: Shard; readonly gradient: FloatTensors },
   settings: CallSettings,
@@ -39,7 +39,7 @@ export async function computeShard(
       'WRONG_ANSWER',
       `${scorer.address} answered step ${step}, shard ${shard.index} ${problem}`,
     );
-  for await (const { part } of callServerStream(scorer, 'gradient', request, settings)) {
+  for await (const { part } of scorer.gradient(request, settings)) {
     if (part?.$case === 'chunk') tensors.push(part.value);
     else if (summary === undefined) summary = part?.value;
     else throw wrong('with two summaries');

@@ -2,7 +2,7 @@ import { AlphapoError } from '@alphapo/base';
 import { type Checkpoint, type CheckpointRetention, CheckpointStore } from '@alphapo/checkpoints';
 import {
   type ComputeFingerprint,
-  OptimizerServiceService,
+  OptimizerServiceDefinition,
   type RunSpecification,
   type Topics,
 } from '@alphapo/contracts';
@@ -158,7 +158,7 @@ export async function startOptimizer(
     checkpoint: handlers.unary(service.checkpoint.bind(service)),
     export: handlers.unary(service.export.bind(service)),
   };
-  const services = [{ definition: OptimizerServiceService, implementation }];
+  const services = [{ definition: OptimizerServiceDefinition, implementation }];
   const server = opened.use(
     await RpcServer.start({
       ...{ address: config.address, services, handlers, security: config.security },

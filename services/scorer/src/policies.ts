@@ -2,13 +2,13 @@ import { AlphapoError, type FloatTensors, unlessAborted } from '@alphapo/base';
 import { policyDigest } from '@alphapo/checkpoints';
 import {
   OPTIMIZER_UNAVAILABLE,
-  type OptimizerServiceClient,
+  type OptimizerServiceDefinition,
   type PolicyHeader,
   type PolicyVersion,
   trainingMethodFromWire,
 } from '@alphapo/contracts';
 import type { Engine } from '@alphapo/engine';
-import { type Connection, callServerStream, TensorAssembler } from '@alphapo/rpc';
+import { type Client, TensorAssembler } from '@alphapo/rpc';
 
 /** Largest policy that is accepted, in bytes: a guard against a broken or hostile peer, not a limit of the design. */
 const MAX_POLICY_BYTES = 2 ** 40;
@@ -17,7 +17,7 @@ const FETCH_TIMEOUT_MS = 10 * 60_000;
 /** The policies of the engine, fetched from the optimizer when they are first asked for. */
 export class PolicySource implements Disposable {
   readonly #engine: Engine;
-  readonly #optimizer: Connection<OptimizerServiceClient> | undefined;
+  readonly #optimizer: Client<OptimizerServiceDefinition> | undefined;
   /** Fetches under way, by digest (or "latest"): whoever asks meanwhile waits for the same one. */
   readonly #fetching = new Map<string, Promise<PolicyVersion>>();
   #loaded: PolicyVersion[] = [];
@@ -25,7 +25,7 @@ export class PolicySource implements Disposable {
   #spare: FloatTensors | undefined;
   readonly #closing = new AbortController();
 
-  constructor(engine: Engine, optimizer: Connection<OptimizerServiceClient> | undefined) {
+  constructor(engine: Engine, optimizer: Client<OptimizerServiceDefinition> | undefined) {
     this.#engine = engine;
     this.#optimizer = optimizer;
   }
@@ -72,7 +72,7 @@ export class PolicySource implements Disposable {
     this.#spare = undefined;
     const tensors = new TensorAssembler({ maxBytes: MAX_POLICY_BYTES, into });
     const settings = { timeoutMs: FETCH_TIMEOUT_MS, signal: this.#closing.signal };
-    const stream = callServerStream(this.#optimizer, 'getPolicy', { version }, settings);
+    const stream = this.#optimizer.getPolicy({ version }, settings);
     for await (const { part } of namingOptimizer(stream)) {
       if (part?.$case === 'header') {
         header = part.value;
@@ -92,7 +92,7 @@ export class PolicySource implements Disposable {
     if (!this.#engine.hasPolicy(found.digest)) {
       const assembled = tensors.finish(header.tensorCount);
       // What never left the process has not been damaged on the way.
-      const travelled = this.#optimizer.transport.kind === 'network';
+      const travelled = this.#optimizer.transport === 'network';
       if (travelled && (await policyDigest(assembled)) !== found.digest) {
         throw broken(`does not have the digest ${found.digest}`);
       }

@@ -1,4 +1,9 @@
-import { type Dtype, type ExecutionProvider, OptimizerServiceClient, ScorerServiceService } from '@alphapo/contracts';
+import {
+  type Dtype,
+  type ExecutionProvider,
+  OptimizerServiceDefinition,
+  ScorerServiceDefinition,
+} from '@alphapo/contracts';
 import { type EngineOptions, openEngine } from '@alphapo/engine';
 import { connect, Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
@@ -43,7 +48,7 @@ export async function startScorer(config: ScorerConfig, logger: Logger): Promise
   const optimizer =
     config.optimizerAddress === undefined
       ? undefined
-      : opened.use(connect(OptimizerServiceClient, config.optimizerAddress, config.security));
+      : opened.use(connect(OptimizerServiceDefinition, config.optimizerAddress, config.security));
   const text = { tokenizer, maxLength: engine.model.maxPositions };
   const policies = opened.use(new PolicySource(engine, optimizer));
   const service = new ScorerService(engine, policies, text);
@@ -56,7 +61,7 @@ export async function startScorer(config: ScorerConfig, logger: Logger): Promise
   const server = opened.use(
     await RpcServer.start({
       address: config.address,
-      services: [{ definition: ScorerServiceService, implementation }],
+      services: [{ definition: ScorerServiceDefinition, implementation }],
       handlers,
       security: config.security,
       drainMs: config.drainMs,

@@ -1,7 +1,7 @@
 import {
   type RunSpecification,
   runSpecificationDigest,
-  TokenizerServiceService,
+  TokenizerServiceDefinition,
   type Topics,
 } from '@alphapo/contracts';
 import { type EventLog, partitionsFor } from '@alphapo/messaging';
@@ -70,7 +70,7 @@ export async function startTokenizer(
     decode: handlers.unary(service.decode.bind(service)),
     applyChatTemplate: handlers.unary(service.applyChatTemplate.bind(service)),
   };
-  const services = [{ definition: TokenizerServiceService, implementation }];
+  const services = [{ definition: TokenizerServiceDefinition, implementation }];
   const { address, security, drainMs } = config;
   const server = opened.use(await RpcServer.start({ address, services, handlers, security, drainMs }));
   const batchOptions: BatchOptions = {

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
-import { ScorerServiceClient } from '@alphapo/contracts';
+import { ScorerServiceDefinition } from '@alphapo/contracts';
 import { createLogger } from '@alphapo/telemetry';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { type Authority, certificateAuthority } from '../../../../test/support/certificates.ts';
-import { callServerStream, callUnary, connect } from '../client.ts';
+import { connect } from '../client.ts';
 import { HealthClient } from '../health-client.ts';
 import { GRADIENT, SCORE, SOON, serve } from '../scorer.fixture.ts';
 import { AccessList } from './access-list.ts';
@@ -24,12 +24,12 @@ const guarded = async (options: SecuredOptions = {}) =>
 const caller = async (shown?: string) =>
   (await secured({ ...PLAINTEXT, ...(shown !== undefined && { token: shown }) })).security;
 const score = async (address: string, security: RpcSecurity) => {
-  using connection = connect(ScorerServiceClient, address, security);
-  return await callUnary(connection, 'score', SCORE, SOON);
+  using connection = connect(ScorerServiceDefinition, address, security);
+  return await connection.score(SCORE, SOON);
 };
 const gradient = async (address: string, security: RpcSecurity) => {
-  using connection = connect(ScorerServiceClient, address, security);
-  return await Array.fromAsync(callServerStream(connection, 'gradient', GRADIENT, SOON));
+  using connection = connect(ScorerServiceDefinition, address, security);
+  return await Array.fromAsync(connection.gradient(GRADIENT, SOON));
 };
 
 describe('with an access list', () => {
@@ -108,7 +108,7 @@ test('token and list come from variables as well as from files', async () => {
   const { security } = await secured({ more });
   const { server, connection } = await serve({}, { security });
   await using _ = server;
-  await expect(callUnary(connection, 'score', SCORE, SOON)).resolves.toMatchObject({ results: [] });
+  await expect(connection.score(SCORE, SOON)).resolves.toMatchObject({ results: [] });
   connection[Symbol.dispose]();
   await expect(secured({ more, token: token('a') })).rejects.toThrow(/ALPHAPO_TOKEN_FILE/);
 });

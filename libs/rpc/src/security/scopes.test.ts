@@ -1,9 +1,10 @@
-import { OptimizerServiceService, ScorerServiceService, TokenizerServiceService } from '@alphapo/contracts';
+import { OptimizerServiceDefinition, ScorerServiceDefinition, TokenizerServiceDefinition } from '@alphapo/contracts';
+import { grpcDefinition } from '../definition.ts';
 import { requirementOf, SCOPES } from './scopes.ts';
 
 test('every method of every service needs a scope', () => {
-  for (const service of [TokenizerServiceService, ScorerServiceService, OptimizerServiceService]) {
-    for (const { path } of Object.values(service)) expect(SCOPES).toContain(requirementOf(path));
+  for (const service of [TokenizerServiceDefinition, ScorerServiceDefinition, OptimizerServiceDefinition]) {
+    for (const { path } of Object.values(grpcDefinition(service))) expect(SCOPES).toContain(requirementOf(path));
   }
 });
 

@@ -1,5 +1,5 @@
-import { OptimizerServiceService, ScorerServiceService, TokenizerServiceService } from '@alphapo/contracts';
-import type { ServiceDefinition } from '@grpc/grpc-js';
+import { OptimizerServiceDefinition, ScorerServiceDefinition, TokenizerServiceDefinition } from '@alphapo/contracts';
+import { methodPath, type ProtoService } from '../definition.ts';
 
 /**
  * What a caller may do. `score`: have text tokenized and scored. `read`: see what there is, follow a run and fetch its
@@ -12,22 +12,22 @@ export type Scope = (typeof SCOPES)[number];
 export type Requirement = Scope | 'none';
 
 /** The scope of each method: one that is forgotten here does not compile. */
-type MethodScopes<S> = { readonly [Method in keyof S]: Scope };
+type MethodScopes<S extends ProtoService> = { readonly [Method in keyof S['methods']]: Scope };
 
-const TOKENIZER: MethodScopes<TokenizerServiceService> = {
+const TOKENIZER: MethodScopes<TokenizerServiceDefinition> = {
   describe: 'read',
   encode: 'score',
   decode: 'score',
   applyChatTemplate: 'score',
 };
 
-const SCORER: MethodScopes<ScorerServiceService> = {
+const SCORER: MethodScopes<ScorerServiceDefinition> = {
   describeScorer: 'read',
   score: 'score',
   gradient: 'control',
 };
 
-const OPTIMIZER: MethodScopes<OptimizerServiceService> = {
+const OPTIMIZER: MethodScopes<OptimizerServiceDefinition> = {
   getStatus: 'read',
   watchSteps: 'read',
   getPolicy: 'read',
@@ -38,9 +38,9 @@ const OPTIMIZER: MethodScopes<OptimizerServiceService> = {
 };
 
 const BY_PATH: ReadonlyMap<string, Scope> = new Map([
-  ...byPath(TokenizerServiceService, TOKENIZER),
-  ...byPath(ScorerServiceService, SCORER),
-  ...byPath(OptimizerServiceService, OPTIMIZER),
+  ...byPath(TokenizerServiceDefinition, TOKENIZER),
+  ...byPath(ScorerServiceDefinition, SCORER),
+  ...byPath(OptimizerServiceDefinition, OPTIMIZER),
 ]);
 
 /** Services that every server has beside its own. */
@@ -56,6 +56,6 @@ export function requirementOf(path: string): Requirement | undefined {
   return BY_PATH.get(path) ?? BY_SERVICE.get(path.split('/')[1] ?? '');
 }
 
-function byPath<S extends ServiceDefinition>(definition: S, scopes: MethodScopes<S>): [string, Scope][] {
-  return Object.entries(definition).map(([name, { path }]) => [path, scopes[name as keyof S]]);
+function byPath<S extends ProtoService>(service: S, scopes: MethodScopes<S>): [string, Scope][] {
+  return Object.entries<Scope>(scopes).map(([name, scope]) => [methodPath(service, name), scope]);
 }

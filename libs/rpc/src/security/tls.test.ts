@@ -1,8 +1,8 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { ScorerServiceClient } from '@alphapo/contracts';
+import { ScorerServiceDefinition } from '@alphapo/contracts';
 import { type Authority, certificateAuthority } from '../../../../test/support/certificates.ts';
-import { callUnary, connect } from '../client.ts';
+import { connect } from '../client.ts';
 import { HealthClient } from '../health-client.ts';
 import { SCORE, SOON, serve } from '../scorer.fixture.ts';
 import type { RpcSecurity } from './rpc-security.ts';
@@ -15,8 +15,8 @@ beforeAll(async () => {
 });
 
 const score = async (address: string, security?: RpcSecurity) => {
-  using connection = connect(ScorerServiceClient, address, security);
-  return await callUnary(connection, 'score', SCORE, SOON);
+  using connection = connect(ScorerServiceDefinition, address, security);
+  return await connection.score(SCORE, SOON);
 };
 const server = async (tls: 'on' | 'mutual' = 'on', identity = authority.issue()) =>
   (await secured({ tls, identity: await identity, authority })).security;

@@ -6,9 +6,9 @@ import {
   OPTIMIZER_UNAVAILABLE,
   ScoreRequest,
   type ScoreResponse,
-  type ScorerServiceClient,
+  type ScorerServiceDefinition,
 } from '@alphapo/contracts';
-import { type CallContext, type CallSettings, type Connection, callUnary } from '@alphapo/rpc';
+import type { CallContext, CallSettings, Client } from '@alphapo/rpc';
 import { meter, SECONDS_BUCKETS } from '@alphapo/telemetry';
 import { COME_AGAIN_SECONDS, type HeldCalls } from './held-calls.ts';
 import type { ChosenScorer, ReadyScorers } from './ready-scorers.ts';
@@ -56,12 +56,12 @@ export class ActivatorService {
 
   describeScorer(request: DescribeScorerRequest, context: CallContext): Promise<DescribeScorerResponse> {
     const demand = { needed: ['scorer'], bytes: () => 0 } as const;
-    return this.#forward(demand, context, (scorer, settings) => callUnary(scorer, 'describeScorer', request, settings));
+    return this.#forward(demand, context, (scorer, settings) => scorer.describeScorer(request, settings));
   }
 
   score(request: ScoreRequest, context: CallContext): Promise<ScoreResponse> {
     const demand = { needed: neededFor(request), bytes: () => ScoreRequest.encode(request).finish().length };
-    return this.#forward(demand, context, (scorer, settings) => callUnary(scorer, 'score', request, settings));
+    return this.#forward(demand, context, (scorer, settings) => scorer.score(request, settings));
   }
 
   /** Gradients are the optimizer's, which spreads them over all scorers by itself. */
@@ -78,7 +78,7 @@ export class ActivatorService {
   async #forward<T>(
     demand: Demand,
     context: CallContext,
-    ask: (scorer: Connection<ScorerServiceClient>, settings: CallSettings) => Promise<T>,
+    ask: (scorer: Client<ScorerServiceDefinition>, settings: CallSettings) => Promise<T>,
   ): Promise<T> {
     const { wakers, waitMs, trustsCallers } = this.#parts;
     using uses = new DisposableStack();

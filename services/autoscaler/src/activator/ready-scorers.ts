@@ -1,5 +1,5 @@
-import { ScorerServiceClient } from '@alphapo/contracts';
-import { type Connection, connect, HealthClient, type RpcSecurity } from '@alphapo/rpc';
+import { ScorerServiceDefinition } from '@alphapo/contracts';
+import { type Client, connect, HealthClient, type RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 
 /** Scorers are looked up, and asked how they are, no more often than this. */
@@ -7,7 +7,7 @@ const LOOK_EVERY_MS = 500;
 const HEALTH_MS = 2_000;
 
 interface Scorer {
-  readonly connection: Connection<ScorerServiceClient>;
+  readonly connection: Client<ScorerServiceDefinition>;
   readonly health: HealthClient;
   /** It said that it serves, when it was asked last. */
   serving: boolean;
@@ -18,7 +18,7 @@ interface Scorer {
 
 /** A scorer for one call. */
 export interface ChosenScorer extends Disposable {
-  readonly connection: Connection<ScorerServiceClient>;
+  readonly connection: Client<ScorerServiceDefinition>;
   /** It failed: it is asked how it is, and gets further calls if it says that it serves. */
   failed(): Promise<void>;
 }
@@ -97,7 +97,7 @@ export class ReadyScorers implements Disposable {
     }
     for (const address of addresses) {
       if (this.#scorers.has(address)) continue;
-      const connection = connect(ScorerServiceClient, address, this.#security);
+      const connection = connect(ScorerServiceDefinition, address, this.#security);
       const health = new HealthClient(address, this.#security);
       this.#scorers.set(address, { connection, health, serving: false, calls: 0, gone: false });
     }

@@ -1,4 +1,4 @@
-import { ScorerServiceService } from '@alphapo/contracts';
+import { ScorerServiceDefinition } from '@alphapo/contracts';
 import { Handlers, type RpcSecurity, RpcServer, resolveAddresses } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import type { Workloads } from '../workloads.ts';
@@ -55,7 +55,7 @@ export async function startActivator(
     score: handlers.unary(service.score.bind(service)),
     gradient: handlers.serverStream(service.gradient.bind(service)),
   };
-  const services = [{ definition: ScorerServiceService, implementation }];
+  const services = [{ definition: ScorerServiceDefinition, implementation }];
   const server = opened.use(
     await RpcServer.start({ address: config.address, services, handlers, security, drainMs: config.drainMs }),
   );

@@ -1,5 +1,5 @@
 import { keda } from '@alphapo/contracts';
-import { callUnary, connect } from '@alphapo/rpc';
+import { connect } from '@alphapo/rpc';
 import { createLogger } from '@alphapo/telemetry';
 import { Waker } from '../activator/waker.ts';
 import { MemoryWorkloads } from '../cluster.fixture.ts';
@@ -14,7 +14,7 @@ async function place() {
   const cluster = new MemoryWorkloads();
   const workloads = new AnnotatedWorkloads(cluster);
   const server = opened.use(await startExternalScaler('127.0.0.1:0', workloads, silent));
-  const client = opened.use(connect(keda.ExternalScalerClient, server.address));
+  const client = opened.use(connect(keda.ExternalScalerDefinition, server.address));
   const objectFor = (component: string) => ({
     name: `run-${component}`,
     namespace: 'here',
@@ -27,10 +27,10 @@ async function place() {
     /** What KEDA learns of a component in one round. */
     async ask(component: string) {
       const scaledObjectRef = objectFor(component);
-      const { metricSpecs } = await callUnary(client, 'getMetricSpec', scaledObjectRef, CALL);
+      const { metricSpecs } = await client.getMetricSpec(scaledObjectRef, CALL);
       const metricName = metricSpecs[0]?.metricName ?? '';
-      const { metricValues } = await callUnary(client, 'getMetrics', { scaledObjectRef, metricName }, CALL);
-      const { result } = await callUnary(client, 'isActive', scaledObjectRef, CALL);
+      const { metricValues } = await client.getMetrics({ scaledObjectRef, metricName }, CALL);
+      const { result } = await client.isActive(scaledObjectRef, CALL);
       const pods = (metricValues[0]?.metricValueFloat ?? Number.NaN) / (metricSpecs[0]?.targetSizeFloat ?? Number.NaN);
       return { active: result, pods };
     },

@@ -26,7 +26,7 @@ export async function startExternalScaler(
       metricValues: [{ metricName: METRIC, metricValueFloat: await desired(scaledObjectRef) }],
     })),
   };
-  const services = [{ definition: keda.ExternalScalerService, implementation }];
+  const services = [{ definition: keda.ExternalScalerDefinition, implementation }];
   const server = await RpcServer.start({ address, services, handlers });
   logger.info('external_scaler.started', { address: server.address });
   return server;

@@ -1,12 +1,12 @@
 import { parseHostAndPort } from '@alphapo/base';
 import {
   type GetStatusResponse,
-  type OptimizerServiceClient,
+  type OptimizerServiceDefinition,
   runStateFromWire,
   ScorerState,
   type Topics,
 } from '@alphapo/contracts';
-import { type Connection, callUnary } from '@alphapo/rpc';
+import type { Client } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { type PerComponent, perComponent, type WorkloadState, type Workloads } from '../workloads.ts';
 import type { Observation } from './decide.ts';
@@ -20,7 +20,7 @@ export interface ObserverParts {
   readonly workloads: Workloads;
   readonly lags: Lags;
   readonly topics: Topics;
-  readonly optimizer: Connection<OptimizerServiceClient>;
+  readonly optimizer: Client<OptimizerServiceDefinition>;
   readonly logger: Logger;
 }
 
@@ -69,11 +69,11 @@ function busyAddress(address: string, doing: ScorerState): string[] {
 }
 
 async function statusOf(
-  optimizer: Connection<OptimizerServiceClient>,
+  optimizer: Client<OptimizerServiceDefinition>,
   logger: Logger,
 ): Promise<GetStatusResponse | undefined> {
   try {
-    return await callUnary(optimizer, 'getStatus', {}, { timeoutMs: STATUS_MS });
+    return await optimizer.getStatus({}, { timeoutMs: STATUS_MS });
   } catch (error) {
     logger.warn('optimizer.silent', { error });
     return undefined;

@@ -6,18 +6,6 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import {
-  type CallOptions,
-  type ChannelCredentials,
-  Client,
-  type ClientOptions,
-  type ClientUnaryCall,
-  type handleUnaryCall,
-  makeGenericClientConstructor,
-  type Metadata,
-  type ServiceError,
-  type UntypedServiceImplementation,
-} from "@grpc/grpc-js";
 
 /** The ScaledObject that KEDA asks for. */
 export interface ScaledObjectRef {
@@ -805,109 +793,40 @@ export const MetricValue: MessageFns<MetricValue, "externalscaler.MetricValue"> 
   },
 };
 
-export type ExternalScalerService = typeof ExternalScalerService;
-export const ExternalScalerService = {
-  /** Whether there should be any pods. */
-  isActive: {
-    path: "/externalscaler.ExternalScaler/IsActive" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: ScaledObjectRef): Buffer => Buffer.from(ScaledObjectRef.encode(value).finish()),
-    requestDeserialize: (value: Buffer): ScaledObjectRef => ScaledObjectRef.decode(value),
-    responseSerialize: (value: IsActiveResponse): Buffer => Buffer.from(IsActiveResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): IsActiveResponse => IsActiveResponse.decode(value),
-  },
-  /** The metrics, and how much of each one pod takes. */
-  getMetricSpec: {
-    path: "/externalscaler.ExternalScaler/GetMetricSpec" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: ScaledObjectRef): Buffer => Buffer.from(ScaledObjectRef.encode(value).finish()),
-    requestDeserialize: (value: Buffer): ScaledObjectRef => ScaledObjectRef.decode(value),
-    responseSerialize: (value: GetMetricSpecResponse): Buffer =>
-      Buffer.from(GetMetricSpecResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): GetMetricSpecResponse => GetMetricSpecResponse.decode(value),
-  },
-  /** What the metrics are now. */
-  getMetrics: {
-    path: "/externalscaler.ExternalScaler/GetMetrics" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: GetMetricsRequest): Buffer => Buffer.from(GetMetricsRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): GetMetricsRequest => GetMetricsRequest.decode(value),
-    responseSerialize: (value: GetMetricsResponse): Buffer => Buffer.from(GetMetricsResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): GetMetricsResponse => GetMetricsResponse.decode(value),
+export type ExternalScalerDefinition = typeof ExternalScalerDefinition;
+export const ExternalScalerDefinition = {
+  name: "ExternalScaler",
+  fullName: "externalscaler.ExternalScaler",
+  methods: {
+    /** Whether there should be any pods. */
+    isActive: {
+      name: "IsActive",
+      requestType: ScaledObjectRef as typeof ScaledObjectRef,
+      requestStream: false,
+      responseType: IsActiveResponse as typeof IsActiveResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** The metrics, and how much of each one pod takes. */
+    getMetricSpec: {
+      name: "GetMetricSpec",
+      requestType: ScaledObjectRef as typeof ScaledObjectRef,
+      requestStream: false,
+      responseType: GetMetricSpecResponse as typeof GetMetricSpecResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** What the metrics are now. */
+    getMetrics: {
+      name: "GetMetrics",
+      requestType: GetMetricsRequest as typeof GetMetricsRequest,
+      requestStream: false,
+      responseType: GetMetricsResponse as typeof GetMetricsResponse,
+      responseStream: false,
+      options: {},
+    },
   },
 } as const;
-
-export interface ExternalScalerServer extends UntypedServiceImplementation {
-  /** Whether there should be any pods. */
-  isActive: handleUnaryCall<ScaledObjectRef, IsActiveResponse>;
-  /** The metrics, and how much of each one pod takes. */
-  getMetricSpec: handleUnaryCall<ScaledObjectRef, GetMetricSpecResponse>;
-  /** What the metrics are now. */
-  getMetrics: handleUnaryCall<GetMetricsRequest, GetMetricsResponse>;
-}
-
-export interface ExternalScalerClient extends Client {
-  /** Whether there should be any pods. */
-  isActive(
-    request: ScaledObjectRef,
-    callback: (error: ServiceError | null, response: IsActiveResponse) => void,
-  ): ClientUnaryCall;
-  isActive(
-    request: ScaledObjectRef,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: IsActiveResponse) => void,
-  ): ClientUnaryCall;
-  isActive(
-    request: ScaledObjectRef,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: IsActiveResponse) => void,
-  ): ClientUnaryCall;
-  /** The metrics, and how much of each one pod takes. */
-  getMetricSpec(
-    request: ScaledObjectRef,
-    callback: (error: ServiceError | null, response: GetMetricSpecResponse) => void,
-  ): ClientUnaryCall;
-  getMetricSpec(
-    request: ScaledObjectRef,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: GetMetricSpecResponse) => void,
-  ): ClientUnaryCall;
-  getMetricSpec(
-    request: ScaledObjectRef,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: GetMetricSpecResponse) => void,
-  ): ClientUnaryCall;
-  /** What the metrics are now. */
-  getMetrics(
-    request: GetMetricsRequest,
-    callback: (error: ServiceError | null, response: GetMetricsResponse) => void,
-  ): ClientUnaryCall;
-  getMetrics(
-    request: GetMetricsRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: GetMetricsResponse) => void,
-  ): ClientUnaryCall;
-  getMetrics(
-    request: GetMetricsRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: GetMetricsResponse) => void,
-  ): ClientUnaryCall;
-}
-
-export const ExternalScalerClient = makeGenericClientConstructor(
-  ExternalScalerService,
-  "externalscaler.ExternalScaler",
-) as unknown as {
-  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): ExternalScalerClient;
-  service: typeof ExternalScalerService;
-  serviceName: string;
-};
 
 function floatToJson(value: number | null | undefined): number | string | null | undefined {
   return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;

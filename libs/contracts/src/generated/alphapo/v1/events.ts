@@ -7,46 +7,62 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** A preference pair as token ids; what the model sees, nothing added later. */
+/** A preference pair as token ids, exactly as the model sees it. */
 export interface TokenizedPair {
-  /** The record's own id, or "<topic>/<partition>/<offset>" of where it came from. */
+  /** The record's own id, or "<topic>/<partition>/<offset>" of the record. */
   id: string;
+  /** Token ids of the prompt, special tokens included. */
   prompt: number[];
+  /** Token ids of the preferred response. */
   chosen: number[];
+  /** Token ids of the other response. */
   rejected: number[];
-  /** Offset of the record in the source partition. */
+  /** Offset of the record in its partition. */
   sourceOffset: bigint;
-  /** Tokens cut off by the configured limits; 0 when the pair is whole. */
+  /** Prompt tokens removed by the length limits; 0: the prompt is whole. */
   truncatedPromptTokens: number;
+  /** Tokens of the chosen response removed by the length limits. */
   truncatedChosenTokens: number;
+  /** Tokens of the rejected response removed by the length limits. */
   truncatedRejectedTokens: number;
-  /** What the pair counts in the loss and its gradient: finite and at least 0. Absent: 1. */
+  /** Factor of the pair's loss and gradient: finite and at least 0. Absent: 1. */
   weight?: number | undefined;
 }
 
 /**
  * The contiguous range [first_offset, next_offset) of one input partition that a batch accounts for. Every offset in it
- * is a pair of the batch, a dead letter, a control record, or one of the log's own markers.
+ * is a pair of the batch, a dead letter, a control record, or a marker of the log itself.
  */
 export interface SourceRange {
+  /** Topic of the records, `preferences` with its prefix. */
   topic: string;
+  /** Partition of the topic. */
   partition: number;
+  /** First offset of the range. */
   firstOffset: bigint;
+  /** First offset after the range. */
   nextOffset: bigint;
+  /** Records of the range that were written to `dead-letters`. */
   deadLetters: number;
 }
 
-/** The value of a record in `preference-batches`. Its place in that topic is the order of training. */
+/** The value of a record in `preference-batches`. Batches are trained on in the order of that topic. */
 export interface PreferenceBatch {
-  source: SourceRange | undefined;
+  /** Records that this batch accounts for. */
+  source:
+    | SourceRange
+    | undefined;
+  /** In the order of their offsets. */
   pairs: TokenizedPair[];
+  /** As in DescribeResponse. */
   tokenizerDigest: string;
+  /** As in DescribeResponse. */
   chatTemplateDigest: string;
   /** Digest of the run specification that the batch was made under. */
   runSpecificationDigest: string;
-  /** The producer of the pairs said that no more follow in the source's partition. The run ends when all partitions have ended. */
+  /** The producer said that no more pairs follow in the source's partition. The run ends when all partitions have ended. */
   endOfData: boolean;
-  /** Where end_of_data is set: the partitions of the source's topic. 0: one. */
+  /** Number of partitions of the source's topic; set with end_of_data. 0: one. */
   sourcePartitions: number;
 }
 

@@ -6,36 +6,26 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import {
-  type CallOptions,
-  type ChannelCredentials,
-  Client,
-  type ClientOptions,
-  type ClientReadableStream,
-  type ClientUnaryCall,
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  makeGenericClientConstructor,
-  type Metadata,
-  type ServiceError,
-  type UntypedServiceImplementation,
-} from "@grpc/grpc-js";
 import { Objective, PolicyVersion, TrainingMethod } from "./policy.ts";
 import { TensorChunk } from "./tensor.ts";
 
+/** What a run is doing. */
 export const RunState = {
+  /** UNSPECIFIED - Never sent. */
   UNSPECIFIED: 0,
-  /** STARTING - Reading the checkpoint and the ledger. */
+  /** STARTING - Reads the checkpoint and the ledger. */
   STARTING: 1,
-  /** WAITING_FOR_BATCHES - No batch to work on. */
+  /** WAITING_FOR_BATCHES - Has no batch to train on. */
   WAITING_FOR_BATCHES: 2,
-  /** WAITING_FOR_SCORERS - A batch, but no scorer to compute it. */
+  /** WAITING_FOR_SCORERS - Has a batch, but no scorer for it. */
   WAITING_FOR_SCORERS: 3,
+  /** TRAINING - Takes a step. */
   TRAINING: 4,
+  /** PAUSED - Waits for Resume. */
   PAUSED: 5,
-  /** FINISHED - The last step is taken: all steps of the run, or those that its data was enough for; see `message`. */
+  /** FINISHED - Took its last step: the last planned one, or the last that its data sufficed for (see `message`). */
   FINISHED: 6,
-  /** FAILED - Stopped by an error that needs a person; see `message`. */
+  /** FAILED - Stopped by an error that needs an operator; see `message`. */
   FAILED: 7,
 } as const;
 
@@ -106,16 +96,19 @@ export function runStateToJSON(object: RunState): string {
   }
 }
 
+/** What a scorer is doing for the run. */
 export const ScorerState = {
+  /** UNSPECIFIED - Never sent. */
   UNSPECIFIED: 0,
-  /** CONNECTING - It has been found, and is being asked what it is. */
+  /** CONNECTING - Found; its description is requested. */
   CONNECTING: 1,
+  /** READY - Takes shards. */
   READY: 2,
-  /** COMPUTING - It computes a shard. */
+  /** COMPUTING - Computes a shard. */
   COMPUTING: 3,
-  /** BACKING_OFF - It failed or did not answer, and is asked again soon. */
+  /** BACKING_OFF - Failed or did not answer; retried soon. */
   BACKING_OFF: 4,
-  /** QUARANTINED - It answered wrongly again and again, or does not compute as the run does. It gets no shards until it is asked again. */
+  /** QUARANTINED - Gave wrong answers repeatedly, or computes differently from the run. Gets no shards until it is described again. */
   QUARANTINED: 5,
 } as const;
 
@@ -178,77 +171,102 @@ export interface GetStatusRequest {
 }
 
 export interface GetStatusResponse {
+  /** Identifier of the run. */
   runId: string;
+  /** What the run is doing. */
   state: RunState;
   /**
-   * Why an operator is needed where the run has failed; why it has fewer steps than planned where its data ended early; what is
-   * waited for where the event log is away.
+   * The error of a failed run; why a finished run has fewer steps than planned; what a run waits for while the event log is
+   * away.
    */
   message: string;
+  /** The current weights. */
   policy:
     | PolicyVersion
     | undefined;
-  /** Steps of the whole run where known, else 0. */
+  /** Planned steps of the run; 0 where unknown. */
   totalSteps: bigint;
-  /** Offset in preference-batches that is read next. */
+  /** Offset in `preference-batches` of the next batch. */
   nextBatchOffset: bigint;
-  /** Shards of the step under way that wait for a scorer or are being computed. */
+  /** Shards of the current step that are queued or being computed. */
   pendingShards: number;
+  /** Number of scorers that are ready or computing. */
   scorers: number;
+  /** Digest of the settings that decide the result of the run. */
   runSpecificationDigest: string;
   /** Step of the newest checkpoint. */
   checkpointStep: bigint;
-  method: TrainingMethod | undefined;
+  /** The weights that are trained. */
+  method:
+    | TrainingMethod
+    | undefined;
+  /** The loss that is minimized. */
   objective:
     | Objective
     | undefined;
-  /** The scorers that were found, and what became of each. */
+  /** Every scorer that was found, with its state. */
   scorerStatuses: ScorerStatus[];
 }
 
+/** One scorer as the optimizer sees it. */
 export interface ScorerStatus {
+  /** Host and port. */
   address: string;
+  /** What it is doing. */
   state: ScorerState;
-  /** Why it gets no shards. */
+  /** Why it gets no shards; empty where it does. */
   message: string;
 }
 
 export interface WatchStepsRequest {
-  /** The first step to report, counted from 1. */
+  /** First step to report, counted from 1. */
   fromStep: bigint;
 }
 
 /**
- * One optimizer step; the same facts as a record of `training-steps`. Means are over the pairs of the batch and were
- * taken before the update. The loss counts each pair by its weight; all other means count each pair once.
+ * One optimizer step, with the numbers of its record in `training-steps`. Means are over the pairs of the batch, before the
+ * update. The loss weights each pair by its weight; all other means count each pair once.
  */
 export interface WatchStepsResponse {
+  /** Counted from 1. */
   step: bigint;
+  /** Offset of the batch in `preference-batches`. */
   batchOffset: bigint;
+  /** Pairs of the batch. */
   pairs: number;
+  /** Learning rate of this step. */
   learningRate: number;
+  /** Mean loss. */
   loss: number;
-  /** Global L2 norm before clipping. */
+  /** Global L2 norm of the gradient before clipping. */
   gradNorm: number;
-  /** Share of pairs whose chosen response has the higher reward. */
+  /** Share of pairs whose chosen response has the higher reward, in [0, 1]; a tie counts as wrong. */
   accuracy: number;
+  /** Mean reward of the chosen responses. */
   rewardChosen: number;
+  /** Mean reward of the rejected responses. */
   rewardRejected: number;
+  /** Mean of reward_chosen - reward_rejected. */
   margin: number;
+  /** Mean over pairs of the mean token log-probability of the chosen response, in nats. */
   meanLogProbChosen: number;
+  /** Mean over pairs of the mean token log-probability of the rejected response, in nats. */
   meanLogProbRejected: number;
+  /** Prompt and response tokens of the batch; a pair's prompt counts once. */
   tokens: bigint;
+  /** Duration of the step, in milliseconds. */
   durationMs: number;
+  /** Digest of the weights after the update, as in PolicyVersion. */
   policyDigest: string;
-  /** Absent where the weights were updated. Numbers that are not finite are NaN in a skipped step. */
+  /** Absent where the weights were updated. In a skipped step, numbers that are not finite are NaN. */
   skipped: SkippedStep | undefined;
 }
 
-/** Why a step left the weights as they were. */
+/** Why a step left the weights unchanged. */
 export interface SkippedStep {
   /** NON_FINITE_LOSS or NON_FINITE_GRADIENT. */
   reason: string;
-  /** Pairs whose numbers are not finite, as far as they can be told from the others. */
+  /** Pairs whose numbers are not finite, as far as they can be identified. */
   pairIds: string[];
 }
 
@@ -256,6 +274,7 @@ export interface PauseRequest {
 }
 
 export interface PauseResponse {
+  /** Steps taken so far. */
   step: bigint;
 }
 
@@ -263,40 +282,59 @@ export interface ResumeRequest {
 }
 
 export interface ResumeResponse {
+  /** Steps taken so far. */
   step: bigint;
 }
 
 export interface GetPolicyRequest {
-  /** The version wanted; the current one when absent. */
+  /** The version wanted; the current one where absent. */
   version: PolicyVersion | undefined;
 }
 
+/** The first message of GetPolicy. */
 export interface PolicyHeader {
-  version: PolicyVersion | undefined;
-  method: TrainingMethod | undefined;
+  /** The version of the tensors that follow. */
+  version:
+    | PolicyVersion
+    | undefined;
+  /** The weights that are trained. */
+  method:
+    | TrainingMethod
+    | undefined;
+  /** Number of tensors that follow. */
   tensorCount: number;
   /** Digest of the base model that the policy belongs to. */
   modelDigest: string;
 }
 
 export interface GetPolicyResponse {
-  part: { $case: "header"; value: PolicyHeader } | { $case: "chunk"; value: TensorChunk } | undefined;
+  part:
+    | //
+    /** Comes first. */
+    { $case: "header"; value: PolicyHeader }
+    | //
+    /** Every other message. */
+    { $case: "chunk"; value: TensorChunk }
+    | undefined;
 }
 
 export interface CheckpointRequest {
 }
 
 export interface CheckpointResponse {
+  /** Step of the checkpoint. */
   step: bigint;
+  /** Name of its folder below the optimizer's checkpoint folder. */
   name: string;
 }
 
 export interface ExportRequest {
-  /** Name of the folder below the export folder; "step-<step>" when empty. */
+  /** Name of the folder below the export folder: letters, digits, dots, dashes and underscores. "step-<step>" where empty. */
   name: string;
 }
 
 export interface ExportResponse {
+  /** Step of the exported policy. */
   step: bigint;
   /** Path on the optimizer's volume. */
   path: string;
@@ -2191,206 +2229,83 @@ export const ExportResponse: MessageFns<ExportResponse, "alphapo.v1.ExportRespon
   },
 };
 
-/** Follow and control a training run, and fetch its policy. */
-export type OptimizerServiceService = typeof OptimizerServiceService;
-export const OptimizerServiceService = {
-  getStatus: {
-    path: "/alphapo.v1.OptimizerService/GetStatus" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: GetStatusRequest): Buffer => Buffer.from(GetStatusRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): GetStatusRequest => GetStatusRequest.decode(value),
-    responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
-  },
-  /** Every step from `from_step` on: those already taken, then each as it happens. Ends after the run's last step. */
-  watchSteps: {
-    path: "/alphapo.v1.OptimizerService/WatchSteps" as const,
-    requestStream: false as const,
-    responseStream: true as const,
-    requestSerialize: (value: WatchStepsRequest): Buffer => Buffer.from(WatchStepsRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): WatchStepsRequest => WatchStepsRequest.decode(value),
-    responseSerialize: (value: WatchStepsResponse): Buffer => Buffer.from(WatchStepsResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): WatchStepsResponse => WatchStepsResponse.decode(value),
-  },
-  /** Finishes the step under way and takes no further one until Resume. */
-  pause: {
-    path: "/alphapo.v1.OptimizerService/Pause" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: PauseRequest): Buffer => Buffer.from(PauseRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): PauseRequest => PauseRequest.decode(value),
-    responseSerialize: (value: PauseResponse): Buffer => Buffer.from(PauseResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): PauseResponse => PauseResponse.decode(value),
-  },
-  resume: {
-    path: "/alphapo.v1.OptimizerService/Resume" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: ResumeRequest): Buffer => Buffer.from(ResumeRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): ResumeRequest => ResumeRequest.decode(value),
-    responseSerialize: (value: ResumeResponse): Buffer => Buffer.from(ResumeResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): ResumeResponse => ResumeResponse.decode(value),
-  },
-  /**
-   * The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named;
-   * RESOURCE_EXHAUSTED with POLICY_READERS where slow readers keep the weights of too many earlier steps in memory.
-   */
-  getPolicy: {
-    path: "/alphapo.v1.OptimizerService/GetPolicy" as const,
-    requestStream: false as const,
-    responseStream: true as const,
-    requestSerialize: (value: GetPolicyRequest): Buffer => Buffer.from(GetPolicyRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): GetPolicyRequest => GetPolicyRequest.decode(value),
-    responseSerialize: (value: GetPolicyResponse): Buffer => Buffer.from(GetPolicyResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): GetPolicyResponse => GetPolicyResponse.decode(value),
-  },
-  /** Writes a checkpoint now, between two steps. */
-  checkpoint: {
-    path: "/alphapo.v1.OptimizerService/Checkpoint" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: CheckpointRequest): Buffer => Buffer.from(CheckpointRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): CheckpointRequest => CheckpointRequest.decode(value),
-    responseSerialize: (value: CheckpointResponse): Buffer => Buffer.from(CheckpointResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): CheckpointResponse => CheckpointResponse.decode(value),
-  },
-  /** Writes the policy as a PEFT adapter or Hugging Face model folder below the optimizer's export folder. */
-  export: {
-    path: "/alphapo.v1.OptimizerService/Export" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: ExportRequest): Buffer => Buffer.from(ExportRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): ExportRequest => ExportRequest.decode(value),
-    responseSerialize: (value: ExportResponse): Buffer => Buffer.from(ExportResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): ExportResponse => ExportResponse.decode(value),
+/** Follows and controls a training run, and serves its policy. */
+export type OptimizerServiceDefinition = typeof OptimizerServiceDefinition;
+export const OptimizerServiceDefinition = {
+  name: "OptimizerService",
+  fullName: "alphapo.v1.OptimizerService",
+  methods: {
+    /** The state of the run. */
+    getStatus: {
+      name: "GetStatus",
+      requestType: GetStatusRequest as typeof GetStatusRequest,
+      requestStream: false,
+      responseType: GetStatusResponse as typeof GetStatusResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Every step from `from_step` on: past steps at once, later ones as they are taken. Ends after the run's last step, or when the
+     * optimizer stops.
+     */
+    watchSteps: {
+      name: "WatchSteps",
+      requestType: WatchStepsRequest as typeof WatchStepsRequest,
+      requestStream: false,
+      responseType: WatchStepsResponse as typeof WatchStepsResponse,
+      responseStream: true,
+      options: {},
+    },
+    /** Finishes the current step; takes no further one until Resume. */
+    pause: {
+      name: "Pause",
+      requestType: PauseRequest as typeof PauseRequest,
+      requestStream: false,
+      responseType: PauseResponse as typeof PauseResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Continues a paused run. */
+    resume: {
+      name: "Resume",
+      requestType: ResumeRequest as typeof ResumeRequest,
+      requestStream: false,
+      responseType: ResumeResponse as typeof ResumeResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * The trainable tensors of the current policy: a header, then chunks. NOT_FOUND with POLICY_GONE for any other version;
+     * RESOURCE_EXHAUSTED with POLICY_READERS when slow readers hold too many earlier versions in memory.
+     */
+    getPolicy: {
+      name: "GetPolicy",
+      requestType: GetPolicyRequest as typeof GetPolicyRequest,
+      requestStream: false,
+      responseType: GetPolicyResponse as typeof GetPolicyResponse,
+      responseStream: true,
+      options: {},
+    },
+    /** Writes a checkpoint after the current step. */
+    checkpoint: {
+      name: "Checkpoint",
+      requestType: CheckpointRequest as typeof CheckpointRequest,
+      requestStream: false,
+      responseType: CheckpointResponse as typeof CheckpointResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Writes the policy as a PEFT adapter or Hugging Face model folder below the optimizer's export folder. */
+    export: {
+      name: "Export",
+      requestType: ExportRequest as typeof ExportRequest,
+      requestStream: false,
+      responseType: ExportResponse as typeof ExportResponse,
+      responseStream: false,
+      options: {},
+    },
   },
 } as const;
-
-export interface OptimizerServiceServer extends UntypedServiceImplementation {
-  getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
-  /** Every step from `from_step` on: those already taken, then each as it happens. Ends after the run's last step. */
-  watchSteps: handleServerStreamingCall<WatchStepsRequest, WatchStepsResponse>;
-  /** Finishes the step under way and takes no further one until Resume. */
-  pause: handleUnaryCall<PauseRequest, PauseResponse>;
-  resume: handleUnaryCall<ResumeRequest, ResumeResponse>;
-  /**
-   * The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named;
-   * RESOURCE_EXHAUSTED with POLICY_READERS where slow readers keep the weights of too many earlier steps in memory.
-   */
-  getPolicy: handleServerStreamingCall<GetPolicyRequest, GetPolicyResponse>;
-  /** Writes a checkpoint now, between two steps. */
-  checkpoint: handleUnaryCall<CheckpointRequest, CheckpointResponse>;
-  /** Writes the policy as a PEFT adapter or Hugging Face model folder below the optimizer's export folder. */
-  export: handleUnaryCall<ExportRequest, ExportResponse>;
-}
-
-export interface OptimizerServiceClient extends Client {
-  getStatus(
-    request: GetStatusRequest,
-    callback: (error: ServiceError | null, response: GetStatusResponse) => void,
-  ): ClientUnaryCall;
-  getStatus(
-    request: GetStatusRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: GetStatusResponse) => void,
-  ): ClientUnaryCall;
-  getStatus(
-    request: GetStatusRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: GetStatusResponse) => void,
-  ): ClientUnaryCall;
-  /** Every step from `from_step` on: those already taken, then each as it happens. Ends after the run's last step. */
-  watchSteps(request: WatchStepsRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchStepsResponse>;
-  watchSteps(
-    request: WatchStepsRequest,
-    metadata?: Metadata,
-    options?: Partial<CallOptions>,
-  ): ClientReadableStream<WatchStepsResponse>;
-  /** Finishes the step under way and takes no further one until Resume. */
-  pause(
-    request: PauseRequest,
-    callback: (error: ServiceError | null, response: PauseResponse) => void,
-  ): ClientUnaryCall;
-  pause(
-    request: PauseRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: PauseResponse) => void,
-  ): ClientUnaryCall;
-  pause(
-    request: PauseRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: PauseResponse) => void,
-  ): ClientUnaryCall;
-  resume(
-    request: ResumeRequest,
-    callback: (error: ServiceError | null, response: ResumeResponse) => void,
-  ): ClientUnaryCall;
-  resume(
-    request: ResumeRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: ResumeResponse) => void,
-  ): ClientUnaryCall;
-  resume(
-    request: ResumeRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ResumeResponse) => void,
-  ): ClientUnaryCall;
-  /**
-   * The trainable tensors of the current policy. NOT_FOUND with POLICY_GONE where another one is named;
-   * RESOURCE_EXHAUSTED with POLICY_READERS where slow readers keep the weights of too many earlier steps in memory.
-   */
-  getPolicy(request: GetPolicyRequest, options?: Partial<CallOptions>): ClientReadableStream<GetPolicyResponse>;
-  getPolicy(
-    request: GetPolicyRequest,
-    metadata?: Metadata,
-    options?: Partial<CallOptions>,
-  ): ClientReadableStream<GetPolicyResponse>;
-  /** Writes a checkpoint now, between two steps. */
-  checkpoint(
-    request: CheckpointRequest,
-    callback: (error: ServiceError | null, response: CheckpointResponse) => void,
-  ): ClientUnaryCall;
-  checkpoint(
-    request: CheckpointRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: CheckpointResponse) => void,
-  ): ClientUnaryCall;
-  checkpoint(
-    request: CheckpointRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: CheckpointResponse) => void,
-  ): ClientUnaryCall;
-  /** Writes the policy as a PEFT adapter or Hugging Face model folder below the optimizer's export folder. */
-  export(
-    request: ExportRequest,
-    callback: (error: ServiceError | null, response: ExportResponse) => void,
-  ): ClientUnaryCall;
-  export(
-    request: ExportRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: ExportResponse) => void,
-  ): ClientUnaryCall;
-  export(
-    request: ExportRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ExportResponse) => void,
-  ): ClientUnaryCall;
-}
-
-export const OptimizerServiceClient = makeGenericClientConstructor(
-  OptimizerServiceService,
-  "alphapo.v1.OptimizerService",
-) as unknown as {
-  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): OptimizerServiceClient;
-  service: typeof OptimizerServiceService;
-  serviceName: string;
-};
 
 function floatToJson(value: number | null | undefined): number | string | null | undefined {
   return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;

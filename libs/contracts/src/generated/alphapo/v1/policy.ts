@@ -9,6 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
 /** A response's log-probability as one number. */
 export const ResponseLogProb = {
+  /** UNSPECIFIED - Rejected. */
   UNSPECIFIED: 0,
   /** MEAN - Mean over its tokens. */
   MEAN: 1,
@@ -55,6 +56,7 @@ export function responseLogProbToJSON(object: ResponseLogProb): string {
 
 /** What log-probabilities are compared with. */
 export const Reference = {
+  /** UNSPECIFIED - Rejected. */
   UNSPECIFIED: 0,
   /** NONE - Nothing. */
   NONE: 1,
@@ -99,9 +101,11 @@ export function referenceToJSON(object: Reference): string {
   }
 }
 
+/** How a negative log-likelihood is averaged over a batch. */
 export const NllAverage = {
+  /** UNSPECIFIED - Taken as NLL_AVERAGE_PAIRS by sft, rejected elsewhere. */
   UNSPECIFIED: 0,
-  /** PAIRS - Mean over the pairs of each one's mean over its tokens. */
+  /** PAIRS - Mean over tokens of each pair, then mean over pairs. */
   PAIRS: 1,
   /** TOKENS - Mean over all chosen tokens of the batch. */
   TOKENS: 2,
@@ -144,13 +148,11 @@ export function nllAverageToJSON(object: NllAverage): string {
   }
 }
 
-/**
- * Names the weights of a run after a number of optimizer steps. `digest` is over the weights themselves, so two
- * versions with the same digest are the same to the bit.
- */
+/** The weights of a run after a number of optimizer steps. Versions with the same digest are identical to the bit. */
 export interface PolicyVersion {
+  /** Identifier of the run. */
   runId: string;
-  /** Optimizer steps taken: 0 is the start. */
+  /** Optimizer steps taken; 0 at the start. */
   step: bigint;
   /**
    * "sha256:…" of one line per trainable tensor, in the order of their names, each ended by a line feed:
@@ -163,7 +165,9 @@ export interface PolicyVersion {
 
 /** Low-rank adaptation: W' = W + (alpha / rank) B A on the targeted linear layers. */
 export interface LoraMethod {
+  /** Columns of B and rows of A. */
   rank: number;
+  /** Scale, as in PEFT: lora_alpha. */
   alpha: number;
   /** Module names as in PEFT's target_modules, e.g. "q_proj". */
   targets: string[];
@@ -173,9 +177,16 @@ export interface LoraMethod {
 export interface FullMethod {
 }
 
-/** What is trained. */
+/** The weights that are trained. */
 export interface TrainingMethod {
-  method: { $case: "lora"; value: LoraMethod } | { $case: "full"; value: FullMethod } | undefined;
+  method:
+    | //
+    /** Low-rank factors; the weights of the model stay as they are. */
+    { $case: "lora"; value: LoraMethod }
+    | //
+    /** All weights. */
+    { $case: "full"; value: FullMethod }
+    | undefined;
 }
 
 /**
@@ -183,16 +194,19 @@ export interface TrainingMethod {
  * arXiv:2501.03884.
  */
 export interface AlphaPoObjective {
+  /** Shape of the reward; 0: as SimPO. */
   alpha: number;
+  /** Scale of the reward. */
   beta: number;
   /** Absolute target margin (not the ratio gamma / beta). */
   gamma: number;
-  /** Share of labels that are taken to be wrong, in [0, 0.5): loss (1 - e) softplus(-z) + e softplus(z). 0: none. */
+  /** Assumed share e of wrong labels, in [0, 0.5): loss (1 - e) softplus(-z) + e softplus(z). 0: none. */
   labelSmoothing: number;
 }
 
 /** AlphaPO with alpha = 0: r(l) = beta l. arXiv:2405.14734. */
 export interface SimPoObjective {
+  /** Scale of the reward. */
   beta: number;
   /** Absolute target margin (not the ratio gamma / beta). */
   gamma: number;
@@ -205,6 +219,7 @@ export interface SimPoObjective {
  * arXiv:2305.18290.
  */
 export interface DpoObjective {
+  /** Scale of the log-ratio. */
   beta: number;
   /** As in AlphaPoObjective. */
   labelSmoothing: number;
@@ -217,7 +232,9 @@ export interface DpoObjective {
 export interface IpoObjective {
   /** The paper's tau. */
   beta: number;
+  /** Required: mean or sum. */
   logProb: ResponseLogProb;
+  /** Required: none or base. */
   reference: Reference;
 }
 
@@ -232,6 +249,7 @@ export interface OrpoObjective {
 
 /** softplus(-beta (S_w - S_l)) of summed log-probabilities. The paper's second term is Objective.nll. arXiv:2401.08417. */
 export interface CpoObjective {
+  /** Scale of the difference. */
   beta: number;
   /** As in AlphaPoObjective. */
   labelSmoothing: number;
@@ -244,33 +262,53 @@ export interface CpoObjective {
 export interface HingeObjective {
   /** 1 / delta of SLiC. */
   beta: number;
+  /** Required: none or base. */
   reference: Reference;
 }
 
 /** Negative log-likelihood of the chosen responses. */
 export interface SftObjective {
-  /** Over the pairs where unspecified. */
+  /** NLL_AVERAGE_PAIRS where unspecified. */
   average: NllAverage;
 }
 
-/** weight times the negative log-likelihood of the chosen responses. */
+/** A loss term: weight times the negative log-likelihood of the chosen responses. */
 export interface NllTerm {
+  /** Factor of the term. */
   weight: number;
+  /** Required. */
   average: NllAverage;
 }
 
+/** The loss that is minimized. */
 export interface Objective {
   objective:
-    | { $case: "alphapo"; value: AlphaPoObjective }
-    | { $case: "simpo"; value: SimPoObjective }
-    | { $case: "dpo"; value: DpoObjective }
-    | { $case: "sft"; value: SftObjective }
-    | { $case: "ipo"; value: IpoObjective }
-    | { $case: "orpo"; value: OrpoObjective }
-    | { $case: "cpo"; value: CpoObjective }
-    | { $case: "hinge"; value: HingeObjective }
+    | //
+    /** AlphaPO. */
+    { $case: "alphapo"; value: AlphaPoObjective }
+    | //
+    /** SimPO. */
+    { $case: "simpo"; value: SimPoObjective }
+    | //
+    /** DPO. */
+    { $case: "dpo"; value: DpoObjective }
+    | //
+    /** Supervised fine-tuning. */
+    { $case: "sft"; value: SftObjective }
+    | //
+    /** IPO. */
+    { $case: "ipo"; value: IpoObjective }
+    | //
+    /** ORPO. */
+    { $case: "orpo"; value: OrpoObjective }
+    | //
+    /** CPO. */
+    { $case: "cpo"; value: CpoObjective }
+    | //
+    /** SLiC. */
+    { $case: "hinge"; value: HingeObjective }
     | undefined;
-  /** Beside any objective but sft; absent: no such term. */
+  /** Added to any objective but sft. Absent: no such term. */
   nll: NllTerm | undefined;
 }
 

@@ -6,20 +6,6 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import {
-  type CallOptions,
-  type ChannelCredentials,
-  Client,
-  type ClientOptions,
-  type ClientReadableStream,
-  type ClientUnaryCall,
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  makeGenericClientConstructor,
-  type Metadata,
-  type ServiceError,
-  type UntypedServiceImplementation,
-} from "@grpc/grpc-js";
 import { TokenizedPair } from "./events.ts";
 import { Objective, PolicyVersion } from "./policy.ts";
 import { TensorChunk } from "./tensor.ts";
@@ -29,27 +15,31 @@ export interface DescribeScorerRequest {
 }
 
 export interface DescribeScorerResponse {
-  /** Hugging Face's model_type, e.g. "llama". */
+  /** model_type of Hugging Face's config.json, e.g. "llama". */
   modelType: string;
   /** Digest over config.json and the layout of the weights. */
   modelDigest: string;
+  /** Parameters of the base model. */
   parameterCount: bigint;
+  /** Token ids are below this number. */
   vocabularySize: number;
   /** Longest prompt + response, in tokens. */
   maxLength: number;
   /** "cpu", "cuda" ("cuda:1" for the second GPU) or "webgpu". */
   executionProvider: string;
+  /** CPU threads of one computation. */
   threads: number;
-  /** Policy versions that are loaded. */
+  /** Policy versions in memory. */
   policies: PolicyVersion[];
+  /** What Score has computed since the start. */
   scoring:
     | ScoringStatistics
     | undefined;
-  /** Digest of the model that objectives with a reference compare with: the model's own where no other was given. */
+  /** Digest of the reference model of objectives that have one; model_digest where no other model was given. */
   referenceModelDigest: string;
   /** Element type of frozen weights and activations: "float32", "bfloat16" or "float16". */
   dtype: string;
-  /** Grows whenever the engine's code computes other bits than before. Scorers of one run have the same. */
+  /** Increases whenever the engine computes other bits than before. All scorers of a run must have the same. */
   engineRevision: number;
   /** Library that executes graphs, its version and the platform, e.g. "onnxruntime-1.30.0 linux-x64". */
   runtime: string;
@@ -57,7 +47,10 @@ export interface DescribeScorerResponse {
 
 /** What Score has computed since the scorer was started. */
 export interface ScoringStatistics {
-  /** A Score call makes one for its pairs, one for its sequences, and one for the reference of its objective. */
+  /**
+   * Groups of items computed for calls: a Score call has one for its pairs, one for its sequences, and one for the reference of its
+   * objective.
+   */
   calls: bigint;
   /** Runs of the model. */
   executions: bigint;
@@ -65,189 +58,274 @@ export interface ScoringStatistics {
   mergedExecutions: bigint;
 }
 
+/** A preference pair as text. */
 export interface TextPair {
-  /** A prompt as plain text, or as a conversation that the chat template renders. */
-  prompt: { $case: "text"; value: string } | { $case: "conversation"; value: Conversation } | undefined;
+  prompt:
+    | //
+    /** Prompt as plain text. */
+    { $case: "text"; value: string }
+    | //
+    /** Prompt as a conversation, rendered with the chat template. */
+    { $case: "conversation"; value: Conversation }
+    | undefined;
+  /** The preferred response. */
   chosen: string;
+  /** The other response. */
   rejected: string;
   /** As in TokenizedPair. */
   weight?: number | undefined;
 }
 
+/** A prompt of several messages. */
 export interface Conversation {
+  /** Oldest message first. */
   messages: ChatMessage[];
 }
 
+/** A prompt and one response as token ids. */
 export interface TokenSequence {
+  /** Token ids of the prompt, special tokens included. */
   prompt: number[];
+  /** Token ids of the response. */
   response: number[];
 }
 
+/** A prompt and one response as text. */
 export interface TextSequence {
-  prompt: { $case: "text"; value: string } | { $case: "conversation"; value: Conversation } | undefined;
+  prompt:
+    | //
+    /** Prompt as plain text. */
+    { $case: "text"; value: string }
+    | //
+    /** Prompt as a conversation, rendered with the chat template. */
+    { $case: "conversation"; value: Conversation }
+    | undefined;
+  /** The response. */
   response: string;
 }
 
+/** A pair or a single response to score. */
 export interface ScoreItem {
-  /** Returned as it is. */
+  /** Returned unchanged. */
   id: string;
   item:
-    | { $case: "tokenPair"; value: TokenizedPair }
-    | { $case: "textPair"; value: TextPair }
-    | { $case: "tokenSequence"; value: TokenSequence }
-    | { $case: "textSequence"; value: TextSequence }
+    | //
+    /** A pair as token ids. */
+    { $case: "tokenPair"; value: TokenizedPair }
+    | //
+    /** A pair as text. */
+    { $case: "textPair"; value: TextPair }
+    | //
+    /** One response as token ids. */
+    { $case: "tokenSequence"; value: TokenSequence }
+    | //
+    /** One response as text. */
+    { $case: "textSequence"; value: TextSequence }
     | undefined;
 }
 
-/** The weights as the model folder has them, without any training. */
+/** The weights of the model folder, untrained. */
 export interface BasePolicy {
 }
 
-/** Whatever the optimizer has published last. */
+/** The newest policy of the optimizer. */
 export interface LatestPolicy {
 }
 
 export interface ScoreRequest {
+  /** At most 1024. */
   items: ScoreItem[];
   policy:
-    | { $case: "base"; value: BasePolicy }
-    | { $case: "latest"; value: LatestPolicy }
-    | { $case: "version"; value: PolicyVersion }
+    | //
+    /** Scores under the base model. */
+    { $case: "base"; value: BasePolicy }
+    | //
+    /** Scores under the newest policy of the optimizer. */
+    { $case: "latest"; value: LatestPolicy }
+    | //
+    /** Scores under this version. */
+    { $case: "version"; value: PolicyVersion }
     | undefined;
   /** Returns the log-probability of every response token. */
   perToken: boolean;
   /**
-   * Computes rewards, margin and loss of pairs. Objectives with a reference use the scorer's reference model, which is the
-   * base model where no other was given.
+   * Returns rewards, margin and loss of pairs under this objective. An objective with a reference uses the scorer's reference
+   * model, by default the base model.
    */
   objective:
     | Objective
     | undefined;
-  /** The batch that the pairs are a part of, for losses that average over its tokens; absent: the pairs of this request. */
+  /** Totals of the batch that the pairs belong to, for losses that average over its tokens. Absent: the pairs of this request. */
   batch: BatchTotals | undefined;
 }
 
+/** Sizes of a whole batch. */
 export interface BatchTotals {
+  /** Pairs of the batch. */
   pairs: number;
-  /** Tokens of the chosen responses of all its pairs. */
+  /** Tokens of the chosen responses of all pairs. */
   chosenTokens: number;
 }
 
 /** Log-probabilities of one response given its prompt, in nats. */
 export interface SequenceScore {
+  /** Sum over the response tokens. */
   sum: number;
+  /** Mean over the response tokens. */
   mean: number;
+  /** Number of response tokens. */
   tokens: number;
-  /** One per response token where asked for. */
+  /** One per response token; empty unless per_token is set. */
   logProbs: number[];
 }
 
+/** A pair under an objective. */
 export interface PairReward {
+  /** Reward of the chosen response. */
   rewardChosen: number;
+  /** Reward of the rejected response. */
   rewardRejected: number;
   /** reward_chosen - reward_rejected. */
   margin: number;
   /**
-   * The pair's loss times its weight; rewards and margin do not depend on the weight. The mean of these losses over a batch
-   * is the batch's loss. Where that averages over tokens, a pair's share of that part is
-   * -weight S_w batch_pairs / batch_chosen_tokens.
+   * Loss of the pair times its weight; rewards and margin do not depend on the weight. The mean of these losses over a batch is
+   * the batch's loss. Where that averages over tokens, a pair's share of that part is
+   * -weight S_w batch_pairs / batch_chosen_tokens, with S_w the sum of the chosen log-probabilities.
    */
   loss: number;
 }
 
+/** The result of one item. */
 export interface ScoreResult {
+  /** As in the item. */
   id: string;
   /** The chosen response of a pair, or the only response. */
-  chosen: SequenceScore | undefined;
-  rejected: SequenceScore | undefined;
+  chosen:
+    | SequenceScore
+    | undefined;
+  /** The rejected response; absent for single responses. */
+  rejected:
+    | SequenceScore
+    | undefined;
+  /** Present for pairs where the request has an objective. */
   reward: PairReward | undefined;
 }
 
 export interface ScoreResponse {
+  /** One per item, in the order of the request. */
   results: ScoreResult[];
   /** The policy that was used; absent for the base model. */
   policy: PolicyVersion | undefined;
 }
 
-/** How a gradient is computed, as far as it may decide its bits. */
+/** Settings of the computation that may change the bits of a gradient. */
 export interface ComputeSettings {
-  /** Most tokens that are computed at once, unless one pair alone has more; 0: 1024. */
+  /** Tokens computed at once, unless a single pair has more; 0: 1024. */
   packTokens: number;
-  /** Computes what layers have on the way again when the gradient arrives, instead of keeping it. */
+  /** Recomputes activations in the backward pass instead of keeping them. */
   recomputeActivations: boolean;
-  /** Packs copies of frozen weights, which products go through faster, instead of using them as they lie in their files. */
+  /** Uses packed copies of frozen weights: faster, with more memory. */
   packWeights: boolean;
 }
 
 export interface GradientRequest {
-  /** Results are keyed by (run, step, shard): asking twice gives the same answer twice. */
+  /** Identifier of the run. Results are keyed by run, step and shard: a repeated request gets the same answer. */
   runId: string;
+  /** The step that the gradient is for, counted from 1. */
   step: bigint;
+  /** Index of the shard within the batch, from 0. */
   shard: number;
   /** The weights to differentiate at. */
-  policy: PolicyVersion | undefined;
-  objective: Objective | undefined;
+  policy:
+    | PolicyVersion
+    | undefined;
+  /** The loss to differentiate. */
+  objective:
+    | Objective
+    | undefined;
+  /** The pairs of the shard, at most 4096. */
   pairs: TokenizedPair[];
   /**
-   * Pairs in the whole batch, whatever their weights. The batch's loss is the sum of weight x loss over its pairs, divided by
-   * this number, and so is each shard's part of it.
+   * Pairs in the whole batch, whatever their weights. The batch's loss is the sum of weight x loss over its pairs, divided by this
+   * number; a shard's part of it likewise.
    */
   batchPairs: number;
   /**
-   * Tokens of all chosen responses in the whole batch, whatever the weights of the pairs: losses that average over tokens
-   * divide by this number, so that the result does not depend on the shards. Needed by such objectives only.
+   * Tokens of all chosen responses in the whole batch, whatever the weights. Losses that average over tokens divide by this
+   * number, so that the result does not depend on the shards; other losses ignore it.
    */
   batchChosenTokens: number;
-  /**
-   * Digest of the model that the run's objective compares with; a scorer with another one refuses. Empty: whichever the
-   * scorer has.
-   */
+  /** Digest of the run's reference model; scorers with another one refuse. Empty: any. */
   referenceModelDigest: string;
-  /** Refuses to compute in another element type than this (see DescribeScorerResponse); empty: whichever the scorer has. */
+  /** Element type (see DescribeScorerResponse); scorers with another one refuse. Empty: any. */
   dtype: string;
-  /** The same for all shards of a run. Absent: all fields have their defaults. */
+  /** The same for all shards of a run. Absent: defaults. */
   compute: ComputeSettings | undefined;
 }
 
-/** What one pair did in the forward pass, before the update. */
+/** Forward pass of one pair, before the update. */
 export interface PairResult {
+  /** As in the pair. */
   id: string;
-  chosen: SequenceScore | undefined;
-  rejected: SequenceScore | undefined;
+  /** The chosen response. */
+  chosen:
+    | SequenceScore
+    | undefined;
+  /** The rejected response. */
+  rejected:
+    | SequenceScore
+    | undefined;
+  /** Rewards, margin and loss. */
   reward:
     | PairReward
     | undefined;
-  /** The weight that the pair was counted with, as it came in the request. Scorers that know no weights leave it out. */
+  /** The weight that was used. Absent: the scorer is of a release without weights. */
   weight?: number | undefined;
 }
 
-/** What decides the bits of a gradient besides the model and the request; the fields are those of DescribeScorerResponse. */
+/** What decides the bits of a gradient besides the model and the request; fields as in DescribeScorerResponse. */
 export interface Computation {
-  /** The execution provider, whichever of its devices: "cpu", "cuda" or "webgpu". */
+  /** Execution provider without the index of the device: "cpu", "cuda" or "webgpu". */
   device: string;
+  /** Element type of frozen weights and activations. */
   dtype: string;
+  /** CPU threads. */
   threads: number;
+  /** Revision of the engine. */
   engineRevision: number;
+  /** Library that executes graphs, its version and the platform. */
   runtime: string;
 }
 
+/** The first message of Gradient. */
 export interface GradientSummary {
-  policy: PolicyVersion | undefined;
+  /** The weights that were differentiated at. */
+  policy:
+    | PolicyVersion
+    | undefined;
+  /** One per pair, in the order of the request. */
   pairs: PairResult[];
   /** Sum of the pairs' losses, each times its weight, divided by batch_pairs. */
   loss: number;
-  /** Tensors that follow. */
+  /** Number of tensors that follow. */
   tensorCount: number;
-  /** Time spent computing, in milliseconds. */
+  /** Time of the computation, in milliseconds. */
   computeMs: number;
-  /** Time until the policy was there, in milliseconds: fetched, checked and loaded where it was not. */
+  /** Time until the policy was loaded, in milliseconds: near 0 where it was already in memory, else the time to fetch and check it. */
   policyMs: number;
   /** What this gradient was computed with. DescribeScorer may have been answered by another process at the same address. */
   computation: Computation | undefined;
 }
 
 export interface GradientResponse {
-  part: { $case: "summary"; value: GradientSummary } | { $case: "chunk"; value: TensorChunk } | undefined;
+  part:
+    | //
+    /** Comes first. */
+    { $case: "summary"; value: GradientSummary }
+    | //
+    /** Every other message. */
+    { $case: "chunk"; value: TensorChunk }
+    | undefined;
 }
 
 function createBaseDescribeScorerRequest(): DescribeScorerRequest {
@@ -3191,114 +3269,47 @@ export const GradientResponse: MessageFns<GradientResponse, "alphapo.v1.Gradient
   },
 };
 
-/** Log-probabilities and gradients: a pure function of a policy version and token ids. Nothing is kept that must survive. */
-export type ScorerServiceService = typeof ScorerServiceService;
-export const ScorerServiceService = {
-  /** Which model, device and limits this scorer has. */
-  describeScorer: {
-    path: "/alphapo.v1.ScorerService/DescribeScorer" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: DescribeScorerRequest): Buffer =>
-      Buffer.from(DescribeScorerRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): DescribeScorerRequest => DescribeScorerRequest.decode(value),
-    responseSerialize: (value: DescribeScorerResponse): Buffer =>
-      Buffer.from(DescribeScorerResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): DescribeScorerResponse => DescribeScorerResponse.decode(value),
-  },
-  /**
-   * Log-probabilities of responses under the base model or a policy version; rewards and margins for pairs. Calls that wait
-   * at the same time are computed together, unless the scorer was started with merging off: then the last bits of the
-   * numbers depend on the call alone.
-   */
-  score: {
-    path: "/alphapo.v1.ScorerService/Score" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: ScoreRequest): Buffer => Buffer.from(ScoreRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): ScoreRequest => ScoreRequest.decode(value),
-    responseSerialize: (value: ScoreResponse): Buffer => Buffer.from(ScoreResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): ScoreResponse => ScoreResponse.decode(value),
-  },
-  /** Forward, objective and backward for one shard of a batch. The summary comes first, then the gradient's tensors. */
-  gradient: {
-    path: "/alphapo.v1.ScorerService/Gradient" as const,
-    requestStream: false as const,
-    responseStream: true as const,
-    requestSerialize: (value: GradientRequest): Buffer => Buffer.from(GradientRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): GradientRequest => GradientRequest.decode(value),
-    responseSerialize: (value: GradientResponse): Buffer => Buffer.from(GradientResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): GradientResponse => GradientResponse.decode(value),
+/**
+ * Log-probabilities and gradients: a pure function of a policy version and token ids. A scorer keeps no state that must
+ * survive it.
+ */
+export type ScorerServiceDefinition = typeof ScorerServiceDefinition;
+export const ScorerServiceDefinition = {
+  name: "ScorerService",
+  fullName: "alphapo.v1.ScorerService",
+  methods: {
+    /** Model, device and limits of this scorer. */
+    describeScorer: {
+      name: "DescribeScorer",
+      requestType: DescribeScorerRequest as typeof DescribeScorerRequest,
+      requestStream: false,
+      responseType: DescribeScorerResponse as typeof DescribeScorerResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Log-probabilities of responses under the base model or a policy version; rewards and margins of pairs. Concurrent calls are
+     * computed together, which may change the last bits of the numbers, unless the scorer was started with merging off.
+     */
+    score: {
+      name: "Score",
+      requestType: ScoreRequest as typeof ScoreRequest,
+      requestStream: false,
+      responseType: ScoreResponse as typeof ScoreResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Forward, objective and backward pass of one shard of a batch: a summary, then the tensors of the gradient. */
+    gradient: {
+      name: "Gradient",
+      requestType: GradientRequest as typeof GradientRequest,
+      requestStream: false,
+      responseType: GradientResponse as typeof GradientResponse,
+      responseStream: true,
+      options: {},
+    },
   },
 } as const;
-
-export interface ScorerServiceServer extends UntypedServiceImplementation {
-  /** Which model, device and limits this scorer has. */
-  describeScorer: handleUnaryCall<DescribeScorerRequest, DescribeScorerResponse>;
-  /**
-   * Log-probabilities of responses under the base model or a policy version; rewards and margins for pairs. Calls that wait
-   * at the same time are computed together, unless the scorer was started with merging off: then the last bits of the
-   * numbers depend on the call alone.
-   */
-  score: handleUnaryCall<ScoreRequest, ScoreResponse>;
-  /** Forward, objective and backward for one shard of a batch. The summary comes first, then the gradient's tensors. */
-  gradient: handleServerStreamingCall<GradientRequest, GradientResponse>;
-}
-
-export interface ScorerServiceClient extends Client {
-  /** Which model, device and limits this scorer has. */
-  describeScorer(
-    request: DescribeScorerRequest,
-    callback: (error: ServiceError | null, response: DescribeScorerResponse) => void,
-  ): ClientUnaryCall;
-  describeScorer(
-    request: DescribeScorerRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: DescribeScorerResponse) => void,
-  ): ClientUnaryCall;
-  describeScorer(
-    request: DescribeScorerRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: DescribeScorerResponse) => void,
-  ): ClientUnaryCall;
-  /**
-   * Log-probabilities of responses under the base model or a policy version; rewards and margins for pairs. Calls that wait
-   * at the same time are computed together, unless the scorer was started with merging off: then the last bits of the
-   * numbers depend on the call alone.
-   */
-  score(
-    request: ScoreRequest,
-    callback: (error: ServiceError | null, response: ScoreResponse) => void,
-  ): ClientUnaryCall;
-  score(
-    request: ScoreRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: ScoreResponse) => void,
-  ): ClientUnaryCall;
-  score(
-    request: ScoreRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ScoreResponse) => void,
-  ): ClientUnaryCall;
-  /** Forward, objective and backward for one shard of a batch. The summary comes first, then the gradient's tensors. */
-  gradient(request: GradientRequest, options?: Partial<CallOptions>): ClientReadableStream<GradientResponse>;
-  gradient(
-    request: GradientRequest,
-    metadata?: Metadata,
-    options?: Partial<CallOptions>,
-  ): ClientReadableStream<GradientResponse>;
-}
-
-export const ScorerServiceClient = makeGenericClientConstructor(
-  ScorerServiceService,
-  "alphapo.v1.ScorerService",
-) as unknown as {
-  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): ScorerServiceClient;
-  service: typeof ScorerServiceService;
-  serviceName: string;
-};
 
 function floatToJson(value: number | null | undefined): number | string | null | undefined {
   return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;

@@ -7,8 +7,19 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** The element type of a tensor. Elements are little-endian and row-major. */
-export const DataType = { UNSPECIFIED: 0, F32: 1, F64: 2, F16: 3, BF16: 4 } as const;
+/** Element type of a tensor. Elements are little-endian and row-major. */
+export const DataType = {
+  /** UNSPECIFIED - Never sent. */
+  UNSPECIFIED: 0,
+  /** F32 - IEEE 754, 4 bytes. */
+  F32: 1,
+  /** F64 - IEEE 754, 8 bytes. */
+  F64: 2,
+  /** F16 - IEEE 754, 2 bytes. */
+  F16: 3,
+  /** BF16 - bfloat16, 2 bytes. */
+  BF16: 4,
+} as const;
 
 export type DataType = typeof DataType[keyof typeof DataType];
 
@@ -60,17 +71,19 @@ export function dataTypeToJSON(object: DataType): string {
 }
 
 /**
- * A piece of a tensor. Tensors travel as runs of chunks small enough for gRPC's default message limit of 4 MiB; the
- * chunks of one tensor follow each other with growing offsets, and every chunk repeats what is needed to place it.
+ * A piece of a tensor, small enough for gRPC's default message limit of 4 MiB. The chunks of a tensor follow each other with
+ * increasing offsets; each repeats name, type and shape.
  */
 export interface TensorChunk {
-  /** The parameter's name, as in the checkpoint (or as PEFT names LoRA factors). */
+  /** The parameter's name as in the checkpoint, or PEFT's name of a LoRA factor. */
   name: string;
+  /** Type of the elements. */
   dataType: DataType;
-  /** The shape of the whole tensor; empty for a scalar. */
+  /** Shape of the whole tensor; empty for a scalar. */
   shape: bigint[];
-  /** Where `data` starts within the whole tensor, in bytes. */
+  /** Position of `data` in the whole tensor, in bytes. */
   byteOffset: bigint;
+  /** Little-endian elements. */
   data: Buffer;
 }
 

@@ -6,70 +6,84 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import {
-  type CallOptions,
-  type ChannelCredentials,
-  Client,
-  type ClientOptions,
-  type ClientUnaryCall,
-  type handleUnaryCall,
-  makeGenericClientConstructor,
-  type Metadata,
-  type ServiceError,
-  type UntypedServiceImplementation,
-} from "@grpc/grpc-js";
 
 export interface DescribeRequest {
 }
 
 export interface DescribeResponse {
+  /** Token ids are below this number. */
   vocabularySize: number;
-  bosTokenId?: number | undefined;
-  eosTokenId?: number | undefined;
-  padTokenId?: number | undefined;
+  /** Beginning-of-sequence token; absent where the tokenizer has none. */
+  bosTokenId?:
+    | number
+    | undefined;
+  /** End-of-sequence token; absent where the tokenizer has none. */
+  eosTokenId?:
+    | number
+    | undefined;
+  /** Padding token; absent where the tokenizer has none. */
+  padTokenId?:
+    | number
+    | undefined;
+  /** "sha256:…" over the files that decide on ids. */
   tokenizerDigest: string;
+  /** "sha256:…" over the chat template. */
   chatTemplateDigest: string;
+  /** Longest prompt + response of the run, in tokens. */
   maxLength: number;
+  /** Longest prompt of the run, in tokens. */
   maxPromptLength: number;
 }
 
 export interface EncodeRequest {
+  /** At most 1024 texts, each of at most 1,048,576 characters. */
   texts: string[];
-  /** Adds what the tokenizer's post-processor adds (such as a beginning-of-sequence token). */
+  /** Adds the tokens of the tokenizer's post-processor, such as a beginning-of-sequence token. */
   addSpecialTokens: boolean;
 }
 
+/** The tokens of one text. */
 export interface TokenIds {
+  /** In the order of the text. */
   ids: number[];
 }
 
 export interface EncodeResponse {
+  /** One per text, in the order of the request. */
   encodings: TokenIds[];
 }
 
 export interface DecodeRequest {
+  /** One per text. */
   encodings: TokenIds[];
+  /** Leaves special tokens, such as the end-of-sequence token, out of the text. */
   skipSpecialTokens: boolean;
 }
 
 export interface DecodeResponse {
+  /** One per encoding, in the order of the request. */
   texts: string[];
 }
 
+/** One message of a conversation. */
 export interface ChatMessage {
   /** "system", "user", "assistant" or another role that the template knows. */
   role: string;
+  /** Text of the message. */
   content: string;
 }
 
 export interface ApplyChatTemplateRequest {
+  /** The conversation, oldest message first. */
   messages: ChatMessage[];
   /** Ends the text where the assistant's reply begins. */
   addGenerationPrompt: boolean;
 }
 
 export interface ApplyChatTemplateResponse {
+  /** The rendered conversation. */
   text: string;
+  /** Token ids of the text; the template adds all special tokens. */
   ids: number[];
 }
 
@@ -1042,139 +1056,50 @@ export const ApplyChatTemplateResponse: MessageFns<ApplyChatTemplateResponse, "a
     },
   };
 
-/** Text to token ids and back, exactly as training does it. */
-export type TokenizerServiceService = typeof TokenizerServiceService;
-export const TokenizerServiceService = {
-  /** What this tokenizer is: vocabulary, special tokens, limits, digests. */
-  describe: {
-    path: "/alphapo.v1.TokenizerService/Describe" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: DescribeRequest): Buffer => Buffer.from(DescribeRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): DescribeRequest => DescribeRequest.decode(value),
-    responseSerialize: (value: DescribeResponse): Buffer => Buffer.from(DescribeResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): DescribeResponse => DescribeResponse.decode(value),
-  },
-  /** Texts to token ids. */
-  encode: {
-    path: "/alphapo.v1.TokenizerService/Encode" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: EncodeRequest): Buffer => Buffer.from(EncodeRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): EncodeRequest => EncodeRequest.decode(value),
-    responseSerialize: (value: EncodeResponse): Buffer => Buffer.from(EncodeResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): EncodeResponse => EncodeResponse.decode(value),
-  },
-  /** Token ids to texts. */
-  decode: {
-    path: "/alphapo.v1.TokenizerService/Decode" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: DecodeRequest): Buffer => Buffer.from(DecodeRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): DecodeRequest => DecodeRequest.decode(value),
-    responseSerialize: (value: DecodeResponse): Buffer => Buffer.from(DecodeResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): DecodeResponse => DecodeResponse.decode(value),
-  },
-  /** A conversation to the prompt that the model was trained on. */
-  applyChatTemplate: {
-    path: "/alphapo.v1.TokenizerService/ApplyChatTemplate" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: ApplyChatTemplateRequest): Buffer =>
-      Buffer.from(ApplyChatTemplateRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): ApplyChatTemplateRequest => ApplyChatTemplateRequest.decode(value),
-    responseSerialize: (value: ApplyChatTemplateResponse): Buffer =>
-      Buffer.from(ApplyChatTemplateResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): ApplyChatTemplateResponse => ApplyChatTemplateResponse.decode(value),
+/** Text to token ids and back, as training does it. */
+export type TokenizerServiceDefinition = typeof TokenizerServiceDefinition;
+export const TokenizerServiceDefinition = {
+  name: "TokenizerService",
+  fullName: "alphapo.v1.TokenizerService",
+  methods: {
+    /** Vocabulary, special tokens, length limits and digests of this tokenizer. */
+    describe: {
+      name: "Describe",
+      requestType: DescribeRequest as typeof DescribeRequest,
+      requestStream: false,
+      responseType: DescribeResponse as typeof DescribeResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Encodes texts as token ids. */
+    encode: {
+      name: "Encode",
+      requestType: EncodeRequest as typeof EncodeRequest,
+      requestStream: false,
+      responseType: EncodeResponse as typeof EncodeResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Decodes token ids into texts. */
+    decode: {
+      name: "Decode",
+      requestType: DecodeRequest as typeof DecodeRequest,
+      requestStream: false,
+      responseType: DecodeResponse as typeof DecodeResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Renders a conversation with the chat template of the run. */
+    applyChatTemplate: {
+      name: "ApplyChatTemplate",
+      requestType: ApplyChatTemplateRequest as typeof ApplyChatTemplateRequest,
+      requestStream: false,
+      responseType: ApplyChatTemplateResponse as typeof ApplyChatTemplateResponse,
+      responseStream: false,
+      options: {},
+    },
   },
 } as const;
-
-export interface TokenizerServiceServer extends UntypedServiceImplementation {
-  /** What this tokenizer is: vocabulary, special tokens, limits, digests. */
-  describe: handleUnaryCall<DescribeRequest, DescribeResponse>;
-  /** Texts to token ids. */
-  encode: handleUnaryCall<EncodeRequest, EncodeResponse>;
-  /** Token ids to texts. */
-  decode: handleUnaryCall<DecodeRequest, DecodeResponse>;
-  /** A conversation to the prompt that the model was trained on. */
-  applyChatTemplate: handleUnaryCall<ApplyChatTemplateRequest, ApplyChatTemplateResponse>;
-}
-
-export interface TokenizerServiceClient extends Client {
-  /** What this tokenizer is: vocabulary, special tokens, limits, digests. */
-  describe(
-    request: DescribeRequest,
-    callback: (error: ServiceError | null, response: DescribeResponse) => void,
-  ): ClientUnaryCall;
-  describe(
-    request: DescribeRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: DescribeResponse) => void,
-  ): ClientUnaryCall;
-  describe(
-    request: DescribeRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: DescribeResponse) => void,
-  ): ClientUnaryCall;
-  /** Texts to token ids. */
-  encode(
-    request: EncodeRequest,
-    callback: (error: ServiceError | null, response: EncodeResponse) => void,
-  ): ClientUnaryCall;
-  encode(
-    request: EncodeRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: EncodeResponse) => void,
-  ): ClientUnaryCall;
-  encode(
-    request: EncodeRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: EncodeResponse) => void,
-  ): ClientUnaryCall;
-  /** Token ids to texts. */
-  decode(
-    request: DecodeRequest,
-    callback: (error: ServiceError | null, response: DecodeResponse) => void,
-  ): ClientUnaryCall;
-  decode(
-    request: DecodeRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: DecodeResponse) => void,
-  ): ClientUnaryCall;
-  decode(
-    request: DecodeRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: DecodeResponse) => void,
-  ): ClientUnaryCall;
-  /** A conversation to the prompt that the model was trained on. */
-  applyChatTemplate(
-    request: ApplyChatTemplateRequest,
-    callback: (error: ServiceError | null, response: ApplyChatTemplateResponse) => void,
-  ): ClientUnaryCall;
-  applyChatTemplate(
-    request: ApplyChatTemplateRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: ApplyChatTemplateResponse) => void,
-  ): ClientUnaryCall;
-  applyChatTemplate(
-    request: ApplyChatTemplateRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ApplyChatTemplateResponse) => void,
-  ): ClientUnaryCall;
-}
-
-export const TokenizerServiceClient = makeGenericClientConstructor(
-  TokenizerServiceService,
-  "alphapo.v1.TokenizerService",
-) as unknown as {
-  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): TokenizerServiceClient;
-  service: typeof TokenizerServiceService;
-  serviceName: string;
-};
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
