@@ -1,6 +1,7 @@
 export { resolveAddresses } from './addresses.ts';
 export { Admission } from './admission.ts';
 export { type Connection, callServerStream, callUnary, connect } from './client.ts';
+export type { RpcEvents } from './events.ts';
 export { type CallContext, Handlers } from './handlers.ts';
 export { HealthClient } from './health-client.ts';
 export { inProcess } from './in-process.ts';

@@ -8,6 +8,7 @@ import {
 } from '@alphapo/contracts';
 import { type Connection, callUnary } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
+import type { AutoscalerEvents } from '../events.ts';
 import { type PerComponent, perComponent, type WorkloadState, type Workloads } from '../workloads.ts';
 import type { Observation, RunState } from './decide.ts';
 import type { Lags } from './lags.ts';
@@ -31,7 +32,7 @@ export interface ObserverParts {
   readonly lags: Lags;
   readonly topics: Topics;
   readonly optimizer: Connection<OptimizerServiceClient>;
-  readonly logger: Logger;
+  readonly logger: Logger<AutoscalerEvents>;
 }
 
 /** What is seen at a moment, and the workloads as they were then. */
@@ -80,7 +81,7 @@ function busyAddress(address: string, doing: ScorerState): string[] {
 
 async function statusOf(
   optimizer: Connection<OptimizerServiceClient>,
-  logger: Logger,
+  logger: Logger<AutoscalerEvents>,
 ): Promise<GetStatusResponse | undefined> {
   try {
     return await callUnary(optimizer, 'getStatus', {}, { timeoutMs: STATUS_MS });
