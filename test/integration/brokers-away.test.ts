@@ -39,7 +39,7 @@ describeBroker(`brokers that go away${missing ? ` (skipped: ${missing})` : ''}`,
   beforeEach(() => proxy.retarget(behindProxy));
 
   const { signal } = new AbortController();
-  const awaited = ({ event }: { readonly event: string }) => event === 'log.awaited';
+  const awaited = ({ event }: { readonly event: string }) => event === 'event-log.awaited';
 
   test('services that start before their broker wait for it, say so, and can be stopped meanwhile', async () => {
     await using run = await OptimizerPlace.open(broker, model, 'early-');
@@ -55,7 +55,8 @@ describeBroker(`brokers that go away${missing ? ` (skipped: ${missing})` : ''}`,
       });
     }
     // What the client library says of each attempt would hide it.
-    for (const { events } of services) expect(events.filter(({ event }) => event === 'kafka.client')).toEqual([]);
+    for (const { events } of services)
+      expect(events.filter(({ event }) => event === 'kafka-client.logged')).toEqual([]);
     for (const service of stopped) expect(await service.stop('SIGTERM')).toBe(0);
     await broker.restart();
     for (const service of services) await service.address();

@@ -90,7 +90,7 @@ test('where each is damaged the run is computed again from the start of the ledg
   expect(events()).toContainEqual(
     expect.objectContaining({
       level: 'error',
-      event: 'checkpoint.none_intact',
+      event: 'checkpoint.none-intact',
       damaged: expect.arrayContaining(['step-00000002']),
     }),
   );

@@ -126,7 +126,7 @@ describeKafka('the lineage of a run over Kafka that was killed and resumed', () 
     ]);
     expect(await optimizer.exited()).not.toBe(0);
     expect(optimizer.events.filter(({ event }) => event === 'checkpoint.damaged')).toHaveLength(3);
-    expect(optimizer.events).toContainEqual(expect.objectContaining({ event: 'checkpoint.none_intact' }));
+    expect(optimizer.events).toContainEqual(expect.objectContaining({ event: 'checkpoint.none-intact' }));
     expect(JSON.stringify(optimizer.events) + optimizer.output).toContain('LEDGER_CUT_OFF');
   });
 });

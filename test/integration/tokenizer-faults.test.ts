@@ -128,7 +128,7 @@ describeKafka('tokenizers over a topic of several partitions', () => {
     process.kill(zombie.pid as number, 'SIGCONT');
     await sleep(2_000);
     expectOnce(await fed.end(), fed.sent);
-    expect(zombie.events.some(({ event }) => event === 'transform.task_interrupted')).toBe(true);
+    expect(zombie.events.some(({ event }) => event === 'partition-task.interrupted')).toBe(true);
   });
 
   test('a broker that dies and comes back costs nothing and doubles nothing', async () => {

@@ -19,7 +19,7 @@ const MINUTES = 60_000;
 /** One replica, with what it says of itself. */
 class Replica extends ServiceProcess {
   metricsAddress(): string | undefined {
-    return this.events.find(({ event }) => event === 'metrics.served')?.address as string | undefined;
+    return this.events.find(({ event }) => event === 'metrics-server.started')?.address as string | undefined;
   }
 
   /** Whether it says that it leads; a process that does not answer says nothing. */

@@ -55,7 +55,7 @@ export async function startObservedRun(): Promise<ObservedRun> {
   const optimizer = serve('optimizer', ...ofRun, ...state, '--address', optimizerAddress, '--scorers', scorerAddress);
   const addresses = new Map<string, string>();
   for (const [name, service] of Object.entries({ tokenizer, scorer, optimizer })) {
-    addresses.set(name, (await service.event(({ event }) => event === 'metrics.served')).address as string);
+    addresses.set(name, (await service.event(({ event }) => event === 'metrics-server.started')).address as string);
   }
   const log = opened.use(openEmbeddedEventLog({ path }));
   const bad = Array.from({ length: BAD_RECORDS }, (_, i) => ({ id: `bad-${i}` }));

@@ -4,7 +4,7 @@ import { AlphapoError } from '@alphapo/base';
 import { CheckpointStore, checkpointName } from '@alphapo/checkpoints';
 import type { ExecutionProvider, RunSpecification, TrainingStep } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
-import { identifyRun, type RunningOptimizer, startOptimizer } from '@alphapo/optimizer';
+import { identifyRun, type OptimizerEvents, type RunningOptimizer, startOptimizer } from '@alphapo/optimizer';
 import { inProcess } from '@alphapo/rpc';
 import { startScorer } from '@alphapo/scorer';
 import type { Logger } from '@alphapo/telemetry';
@@ -204,7 +204,12 @@ async function claimFolder(folder: string): Promise<void> {
 }
 
 /** Copies the checkpoint to begin from. Where none is intact, the replay begins at the run's start. */
-async function copyCheckpoint(from: string | undefined, to: string, step: number, logger: Logger): Promise<void> {
+async function copyCheckpoint(
+  from: string | undefined,
+  to: string,
+  step: number,
+  logger: Logger<OptimizerEvents>,
+): Promise<void> {
   if (from === undefined) return;
   const onDamaged = (name: string, reason: string) => logger.error('checkpoint.damaged', { name, reason });
   const checkpoint = await new CheckpointStore(from, { onDamaged }).newest(step);

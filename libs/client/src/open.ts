@@ -11,7 +11,7 @@ import type { ValuesOf } from '@alphapo/settings';
 import { createLogger } from '@alphapo/telemetry';
 
 /** TLS and the token, by the names of the command line's options: `{ tls: 'on', tlsCa: 'ca.pem', tokenFile: 'operator.token' }`. */
-export type SecurityOptions = Partial<ValuesOf<typeof rpcSecuritySettings>>;
+type SecurityOptions = Partial<ValuesOf<typeof rpcSecuritySettings>>;
 
 export interface OpenOptions {
   /** Absent: plaintext. */

@@ -37,7 +37,7 @@ export async function openConfiguredLog(sources: SettingSources, options: Config
 
 /**
  * As `openConfiguredLog`, for services: where no broker answers it waits for one, and so do all questions that are asked of
- * the log later, until the signal. Says so in the logger as `log.awaited`. Errors: STOPPED (cancelled) by the signal, and
+ * the log later, until the signal. Says so in the logger as `event-log.awaited`. Errors: STOPPED (cancelled) by the signal, and
  * those of `openConfiguredLog` that waiting does not cure.
  */
 export async function awaitConfiguredLog(
@@ -45,7 +45,7 @@ export async function awaitConfiguredLog(
   { signal, ...options }: ConfiguredLogOptions & { readonly signal: AbortSignal },
 ): Promise<EventLog> {
   const { logger } = options;
-  const patience = { signal, onWaiting: (waiting: Waiting) => logger('warn', 'log.awaited', { ...waiting }) };
+  const patience = { signal, onWaiting: (waiting: Waiting) => logger('warn', 'event-log.awaited', { ...waiting }) };
   const log = await patiently('opening the event log', () => openConfiguredLog(sources, options), patience);
   return patientLog(log, patience);
 }

@@ -16,6 +16,7 @@ export type {
   TransformOptions,
 } from './event-log.ts';
 export { eventLogSettings } from './event-log-settings.ts';
+export type { MessagingEvents } from './events.ts';
 export { openKafkaEventLog } from './kafka/kafka-event-log.ts';
 export type { KafkaCredentials, KafkaOptions } from './kafka/options.ts';
 export { type EventLogger, silentLogger } from './logger.ts';

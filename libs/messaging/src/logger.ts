@@ -1,8 +1,11 @@
-/** Receives structured events with stable names; the service maps it onto its own logger. */
-export type EventLogger = (
-  level: 'debug' | 'info' | 'warn' | 'error',
-  event: string,
-  fields: Readonly<Record<string, unknown>>,
-) => void;
+import type { MessagingEvents } from './events.ts';
+
+/** An event's name and its fields. */
+type MessagingEvent = {
+  [Name in keyof MessagingEvents]: [event: Name, fields: MessagingEvents[Name]];
+}[keyof MessagingEvents];
+
+/** Receives events; the `log` of a telemetry logger is one. */
+export type EventLogger = (level: 'debug' | 'info' | 'warn' | 'error', ...event: MessagingEvent) => void;
 
 export const silentLogger: EventLogger = () => {};

@@ -1,6 +1,7 @@
 import { AlphapoError, Secret } from '@alphapo/base';
 import type { Logger } from '@alphapo/telemetry';
 import type { ServerUnaryCall, ServerWritableStream, ServiceError, sendUnaryData } from '@grpc/grpc-js';
+import type { RpcEvents } from './events.ts';
 import { accepted } from './request-decoder.ts';
 import { toServiceError } from './status.ts';
 
@@ -30,11 +31,11 @@ type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown,
 
 /** Turns async functions into methods; errors become statuses, those that are not ours are logged. */
 export class Handlers {
-  readonly #logger: Logger;
+  readonly #logger: Logger<RpcEvents>;
   /** Calls that have not ended; a graceful stop waits for them. */
   readonly #running = new Set<Promise<void>>();
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger<RpcEvents>) {
     this.#logger = logger;
   }
 

@@ -2,6 +2,7 @@ export { resolveAddresses } from './addresses.ts';
 export { Admission } from './admission.ts';
 export { type Client, connect, type Partly } from './client.ts';
 export type { ProtoService } from './definition.ts';
+export type { RpcEvents } from './events.ts';
 export { type CallContext, Handlers } from './handlers.ts';
 export { HealthClient } from './health-client.ts';
 export { inProcess } from './in-process.ts';

@@ -1,5 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
-import { createLogger } from './logger.ts';
+import type { TelemetryEvents } from './events.ts';
+import { createLogger, type Logger, type NoFields } from './logger.ts';
 
 function capture() {
   const lines: string[] = [];
@@ -47,4 +48,45 @@ test('no field of a line comes twice, whatever a logger, those made of it and an
     { level: 'warn', service: 'tokenizer', event: 'bound' },
     { level: 'error', service: 'inner', event: 'bound.twice', run: 'b', step: 2 },
   ]);
+});
+
+type CupEvents = { 'cup.filled': { readonly volumeMl: number; readonly tea?: string }; 'cup.emptied': NoFields };
+
+test('handlers get the fields of their events, at every level, until they are disposed of', () => {
+  const logger = createLogger<CupEvents>({ service: 'test', level: 'silent' });
+  const seen: unknown[] = [];
+  const subscription = logger.on({
+    'cup.filled': ({ volumeMl }) => void seen.push(volumeMl),
+    'cup.emptied': () => void seen.push('emptied'),
+  });
+  logger.info('cup.filled', { volumeMl: 200 });
+  logger.with({ table: 3 }).debug('cup.emptied');
+  logger.log('warn', 'cup.filled', { volumeMl: 300 });
+  subscription[Symbol.dispose]();
+  logger.info('cup.emptied');
+  expect(seen).toEqual([200, 'emptied', 300]);
+});
+
+test('the compiler rejects an event that is not declared, and fields that are missing, unknown or of another type', () => {
+  const logger = createLogger<CupEvents & TelemetryEvents>({ service: 'test', level: 'silent' });
+  // @ts-expect-error: no such event
+  logger.info('cup.fillled', { volumeMl: 200 });
+  // @ts-expect-error: a required field is missing
+  logger.info('cup.filled');
+  // @ts-expect-error: a required field is missing
+  logger.info('cup.filled', { tea: 'green' });
+  // @ts-expect-error: an unknown field
+  logger.info('cup.filled', { volumeMl: 200, volumeLitres: 0.2 });
+  // @ts-expect-error: an event without fields
+  logger.info('cup.emptied', { volumeMl: 200 });
+  // @ts-expect-error: another type
+  logger.log('info', 'cup.filled', { volumeMl: '200' });
+  // @ts-expect-error: no such event
+  logger.on({ 'cup.spilled': () => {} });
+  // @ts-expect-error: no such field
+  logger.on({ 'cup.filled': ({ volumeLitres }) => volumeLitres });
+  const fewer: Logger<CupEvents> = logger;
+  // @ts-expect-error: fewer events are not more
+  const more: typeof logger = fewer;
+  expect(more).toBe(logger);
 });

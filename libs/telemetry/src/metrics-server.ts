@@ -2,21 +2,22 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AlphapoError, formatHostAndPort, type HostAndPort, messageOf, parseHostAndPort } from '@alphapo/base';
 import { resolveSettings, type SettingSources } from '@alphapo/settings';
+import type { TelemetryEvents } from './events.ts';
 import type { Logger } from './logger.ts';
 import { meter } from './meter.ts';
 import { metricsSettings } from './metrics-settings.ts';
 
 /** Makes a service's metrics: keeps them up to date from the events of its log until it is disposed of. */
-export type Measuring = (logger: Logger) => Disposable;
+export type Measuring<Events> = (logger: Logger<Events>) => Disposable;
 
 /**
  * Serves the metrics of this process over HTTP at /metrics, in Prometheus' format, where `metricsAddress` says so.
  * Errors: INVALID_CONFIGURATION and CANNOT_LISTEN with the address.
  */
-export async function serveMetrics(
+export async function serveMetrics<Events extends TelemetryEvents>(
   sources: SettingSources,
-  logger: Logger,
-  measure?: Measuring,
+  logger: Logger<Events>,
+  measure?: Measuring<Events>,
 ): Promise<AsyncDisposable & { readonly address: string | undefined }> {
   const { metricsAddress: address } = resolveSettings(metricsSettings, sources);
   await using opened = new AsyncDisposableStack();
@@ -26,8 +27,9 @@ export async function serveMetrics(
   const { host, port } = parseHostAndPort(address);
   const server = await listen({ host, port });
   opened.defer(() => close(server));
+  const own: Logger<TelemetryEvents> = logger;
   const listening = formatHostAndPort({ host, port: (server.address() as AddressInfo).port });
-  logger.info('metrics.served', { address: listening });
+  own.info('metrics-server.started', { address: listening });
   const owned = opened.move();
   return { address: listening, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

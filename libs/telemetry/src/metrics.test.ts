@@ -1,6 +1,11 @@
-import { createLogger, type Logger, meter, serveMetrics } from './index.ts';
+import { createLogger, type Logger, meter, type NoFields, serveMetrics, type TelemetryEvents } from './index.ts';
 
-const silent = createLogger({ service: 'test', level: 'silent' });
+type TeaEvents = TelemetryEvents & {
+  'cup.drunk': { readonly tea: string };
+  'cup.broken': NoFields;
+};
+
+const silent = createLogger<TeaEvents>({ service: 'test', level: 'silent' });
 const ANY_PORT = { environment: { ALPHAPO_METRICS_ADDRESS: '127.0.0.1:0' } };
 
 async function scrape(address: string | undefined): Promise<string> {
@@ -10,11 +15,9 @@ async function scrape(address: string | undefined): Promise<string> {
 }
 
 test('events become metrics, served in the format of Prometheus beside those of the process', async () => {
-  const measure = (logger: Logger) => {
+  const measure = (logger: Logger<TeaEvents>) => {
     const taken = meter.counter({ name: 'test_cups_total', help: 'Cups drunk.', labels: ['tea'] });
-    return logger.subscribe((event, { tea }) => {
-      if (event === 'cup.drunk') taken.add(1, { tea: `${tea}` });
-    });
+    return logger.on({ 'cup.drunk': ({ tea }) => taken.add(1, { tea }) });
   };
   await using metrics = await serveMetrics(ANY_PORT, silent, measure);
   silent.info('cup.drunk', { tea: 'green' });
@@ -38,11 +41,13 @@ test('an observed gauge has the value of the moment, and none while there is non
 
 test('a service that stopped counts no more, and its port is free', async () => {
   const seen: string[] = [];
-  const metrics = await serveMetrics(ANY_PORT, silent, (logger) => logger.subscribe((event) => void seen.push(event)));
-  silent.info('one');
+  const metrics = await serveMetrics(ANY_PORT, silent, (logger) =>
+    logger.on({ 'cup.drunk': ({ tea }) => void seen.push(tea) }),
+  );
+  silent.info('cup.drunk', { tea: 'green' });
   await metrics[Symbol.asyncDispose]();
-  silent.info('two');
-  expect(seen).toEqual(['metrics.served', 'one']);
+  silent.info('cup.drunk', { tea: 'black' });
+  expect(seen).toEqual(['green']);
   await expect(fetch(`http://${metrics.address}/metrics`)).rejects.toThrow();
 });
 

@@ -46,7 +46,7 @@ test('a service that fails exits with 1 and says why', async () => {
 
 test.each([
   ['a file', async () => join(await temporaryFolder(), 'message'), ['process.failed']],
-  ['a folder that is not there', async () => '/nowhere/message', ['process.failed', 'termination_message.not_written']],
+  ['a folder that is not there', async () => '/nowhere/message', ['process.failed', 'termination-message.not-written']],
 ])('why a service failed is left as one line in %s', async (_, place, expected) => {
   const events: string[] = [];
   const stream = { write: (line: string) => void events.push(JSON.parse(line).event) };

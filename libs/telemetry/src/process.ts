@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { AlphapoError, messageOf } from '@alphapo/base';
+import type { TelemetryEvents } from './events.ts';
 import type { Logger } from './logger.ts';
 
 /** Ctrl-C under npx reaches a service twice, from the terminal and from npx: signals this close together are one request. */
@@ -9,7 +10,10 @@ const ONE_REQUEST_MS = 500;
  * Runs a service until it ends by itself or the process is asked to stop (SIGTERM, SIGINT), and sets the exit code: 0
  * after a graceful stop, also of its start (`cancelled`), 1 after an error, which is logged. A second signal ends the process at once.
  */
-export async function runUntilSignal(logger: Logger, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
+export async function runUntilSignal(
+  logger: Logger<TelemetryEvents>,
+  run: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
   const stop = new AbortController();
   let stoppedAt: number | undefined;
   const onSignal = (name: NodeJS.Signals) => {
@@ -44,14 +48,14 @@ export async function runUntilSignal(logger: Logger, run: (signal: AbortSignal) 
  * Why the process ends, for whoever keeps it running: the first line of the message, in the file that ALPHAPO_TERMINATION_MESSAGE names. Kubernetes
  * shows it in the pod's status.
  */
-function leaveMessage(error: unknown, logger: Logger): void {
+function leaveMessage(error: unknown, logger: Logger<TelemetryEvents>): void {
   const { ALPHAPO_TERMINATION_MESSAGE: file } = process.env;
   if (file === undefined) return;
   const [line = ''] = messageOf(error).split('\n', 1);
   try {
     writeFileSync(file, line);
   } catch (cause) {
-    logger.warn('termination_message.not_written', { file, error: cause });
+    logger.warn('termination-message.not-written', { file, error: cause });
   }
 }
 

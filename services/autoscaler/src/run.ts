@@ -5,6 +5,7 @@ import type { SettingSources } from '@alphapo/settings';
 import { type Logger, serveMetrics } from '@alphapo/telemetry';
 import { startActivator } from './activator/start.ts';
 import { autoscalerConfigFrom } from './config.ts';
+import type { AutoscalerEvents } from './events.ts';
 import { AnnotatedWorkloads } from './keda/annotated-workloads.ts';
 import { startExternalScaler } from './keda/external-scaler.ts';
 import { KubernetesWorkloads, kubernetesLease, openKubernetesApi } from './kubernetes/index.ts';
@@ -14,7 +15,11 @@ import { Lags } from './scaling/lags.ts';
 import { observe } from './scaling/observer.ts';
 
 /** The whole service: as its settings say, until the signal. Every replica takes calls, one of them decides. */
-export async function runAutoscaler(sources: SettingSources, logger: Logger, signal: AbortSignal): Promise<void> {
+export async function runAutoscaler(
+  sources: SettingSources,
+  logger: Logger<AutoscalerEvents>,
+  signal: AbortSignal,
+): Promise<void> {
   const config = autoscalerConfigFrom(sources);
   const { namespace, references, pod, topics, settings, pollMs, kedaAddress } = config;
   const api = openKubernetesApi();
@@ -28,7 +33,7 @@ export async function runAutoscaler(sources: SettingSources, logger: Logger, sig
   const openLog = () =>
     openConfiguredLog(sources, {
       clientId: 'alphapo-autoscaler',
-      logger: (level, event, fields) => logger[level](event, fields),
+      logger: logger.log,
     });
   await using lags = new Lags(openLog, logger);
   using optimizer = connect(OptimizerServiceDefinition, config.optimizer, security);

@@ -3,6 +3,7 @@ import type { CheckpointRetention, CheckpointStore } from '@alphapo/checkpoints'
 import { runSpecificationDigest } from '@alphapo/contracts';
 import type { Logger } from '@alphapo/telemetry';
 import type { BatchDigests } from './batch-agreement.ts';
+import type { OptimizerEvents } from './events.ts';
 import type { Lease } from './lease.ts';
 import type { Run } from './run.ts';
 import type { TrainingState } from './training-state.ts';
@@ -15,7 +16,7 @@ export interface CheckpointingParts {
   readonly checkpointsKept: CheckpointRetention;
   /** The right to write checkpoints. */
   readonly lease: Lease;
-  readonly logger: Logger;
+  readonly logger: Logger<OptimizerEvents>;
 }
 
 /** What a checkpoint is made of. */

@@ -1,3 +1,4 @@
+export type { OptimizerEvents } from './events.ts';
 export type { SavedDtype } from './exporter.ts';
 export { identifyRun } from './run.ts';
 export { runOptimizer } from './run-service.ts';

@@ -2,6 +2,7 @@ import { AlphapoError } from '@alphapo/base';
 import type { Topics } from '@alphapo/contracts';
 import { type EventLog, type FencedWriter, type OutgoingRecord, patiently, type Waiting } from '@alphapo/messaging';
 import type { Logger } from '@alphapo/telemetry';
+import type { OptimizerEvents } from './events.ts';
 import type { Lease } from './lease.ts';
 import type { PublishedSteps } from './published-steps.ts';
 
@@ -13,7 +14,7 @@ export interface LedgerParts {
   readonly published: PublishedSteps;
   /** Is asked before the writer is opened again: whoever took it must not be fenced. */
   readonly lease: Lease;
-  readonly logger: Logger;
+  readonly logger: Logger<OptimizerEvents>;
 }
 
 /** One transaction: records, and how far the optimizer's group has come with them. */

@@ -1,19 +1,24 @@
 import { AlphapoError, messageOf } from '@alphapo/base';
 import type { EventLog, TopicRetention } from '@alphapo/messaging';
 import type { Logger } from '@alphapo/telemetry';
+import type { OptimizerEvents } from './events.ts';
 
 /**
  * Refuses topics of the ledger whose records the log may remove: a run could then neither be resumed nor rebuilt. Where
  * the settings may not be read, it says so and goes on. Errors: LEDGER_NOT_KEPT with each topic and setting.
  */
-export async function requireKeptLedger(log: EventLog, topics: readonly string[], logger: Logger): Promise<void> {
+export async function requireKeptLedger(
+  log: EventLog,
+  topics: readonly string[],
+  logger: Logger<OptimizerEvents>,
+): Promise<void> {
   const wrong: string[] = [];
   for (const topic of topics) {
     try {
       wrong.push(...limitsOf(await log.retention(topic)).map((limit) => `${topic} has ${limit}`));
     } catch (error) {
       if (!(error instanceof AlphapoError) || error.reason !== 'KAFKA_REFUSED') throw error;
-      logger.warn('ledger.retention_unknown', { topic, error: messageOf(error) });
+      logger.warn('retention.unknown', { topic, error: messageOf(error) });
     }
   }
   if (wrong.length === 0) return;

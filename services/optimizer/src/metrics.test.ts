@@ -1,5 +1,6 @@
-import { serveMetrics } from '@alphapo/telemetry';
+import { type Logger, serveMetrics } from '@alphapo/telemetry';
 import { pairs, silent, smallModel, startRun } from '../../../test/integration/services.fixture.ts';
+import type { OptimizerEvents } from './events.ts';
 import { optimizerMetrics } from './metrics.ts';
 
 test('skipped steps and scorers that fail at shards are counted', async () => {
@@ -12,8 +13,10 @@ test('skipped steps and scorers that fail at shards are counted', async () => {
     optimizerMetrics(run.optimizer),
   );
   await run.train(pairs(12));
-  silent.warn('scorer.failed', { scorer: 'a', step: 1, shard: 0 });
-  silent.warn('scorer.failed', { scorer: 'a' });
+  const logger: Logger<OptimizerEvents> = silent;
+  const failure = { scorer: 'a', retryMs: 1_000, error: new Error('gone') };
+  logger.warn('scorer.failed', { ...failure, step: 1, shard: 0 });
+  logger.warn('scorer.failed', failure);
   const text = await (await fetch(`http://${metrics.address}/metrics`)).text();
   expect(text).toMatch(/^alphapo_steps_skipped_total 2$/m);
   expect(text).toMatch(/^alphapo_shard_failures_total 1$/m);

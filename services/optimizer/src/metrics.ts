@@ -1,6 +1,8 @@
 import type { TrainingStep } from '@alphapo/contracts';
 import { type Measuring, meter, SECONDS_BUCKETS } from '@alphapo/telemetry';
+import type { OptimizerEvents } from './events.ts';
 import type { RunningOptimizer } from './start.ts';
+import { SHARD_PHASES, STEP_PHASES } from './step-times.ts';
 
 /** Facts of the last step, each as a gauge. All are means over the pairs of its batch, taken before the update. */
 const STEP_GAUGES = {
@@ -15,14 +17,8 @@ const STEP_GAUGES = {
   learningRate: ['alphapo_step_learning_rate', 'Learning rate of the last step.'],
 } as const satisfies Partial<Record<keyof TrainingStep, readonly [name: string, help: string]>>;
 
-/** Parts of a step, by the fields of `step.taken` that say how long they took. */
-const PHASES = ['wait', 'gradients', 'sum', 'norm', 'update', 'digest', 'publish', 'policy', 'compute', 'transfer'];
-
-/** Events about a scorer; where they name a shard, it was lost. */
-const SCORER_FAILURES = ['scorer.failed', 'scorer.quarantined'];
-
 /** The optimizer's metrics: where the run is, what its last step was like, and where the time goes. */
-export function optimizerMetrics({ trainer, steps }: RunningOptimizer): Measuring {
+export function optimizerMetrics({ trainer, steps }: RunningOptimizer): Measuring<OptimizerEvents> {
   return (logger) => {
     const stepSeconds = meter.histogram({
       name: 'alphapo_step_duration_seconds',
@@ -67,16 +63,25 @@ export function optimizerMetrics({ trainer, steps }: RunningOptimizer): Measurin
     for (const [fact, [name, help]] of Object.entries(STEP_GAUGES)) {
       meter.observed({ name, help }, () => steps.steps.at(-1)?.[fact as keyof typeof STEP_GAUGES]);
     }
-    return logger.subscribe((event, fields) => {
-      if (event === 'checkpoint.written') checkpoints.add(1);
-      if (event === 'shard.hedged') hedgedShards.add(1);
-      if (event === 'step.skipped') skippedSteps.add(1);
-      if (SCORER_FAILURES.includes(event) && fields.shard !== undefined) failedShards.add(1);
-      if (event !== 'step.taken') return;
-      stepSeconds.observe(seconds(fields.durationMs));
-      for (const phase of PHASES) phaseSeconds.add(seconds(fields[`${phase}Ms`]), { phase });
+    // Without a shard, the scorer failed when it was asked what it is.
+    const countLostShard = ({ shard }: OptimizerEvents['scorer.failed']) => {
+      if (shard !== undefined) failedShards.add(1);
+    };
+    return logger.on({
+      'checkpoint.written': () => checkpoints.add(1),
+      'shard.hedged': () => hedgedShards.add(1),
+      'step.skipped': () => skippedSteps.add(1),
+      'scorer.failed': countLostShard,
+      'scorer.quarantined': countLostShard,
+      'step.taken': (step) => {
+        stepSeconds.observe(step.durationMs / 1000);
+        for (const phase of [...STEP_PHASES, ...SHARD_PHASES]) {
+          phaseSeconds.add(seconds(step[`${phase}Ms` as const]), { phase });
+        }
+      },
     });
   };
 }
 
-const seconds = (ms: unknown) => (typeof ms === 'number' && ms > 0 ? ms / 1000 : 0);
+/** Parts of a call are measured by two processes; what is left of it may be below zero, which a counter cannot add. */
+const seconds = (ms: number) => Math.max(0, ms) / 1000;

@@ -5,6 +5,7 @@ import { RpcSecurity } from '@alphapo/rpc';
 import type { SettingSources } from '@alphapo/settings';
 import { type Logger, serveMetrics } from '@alphapo/telemetry';
 import { optimizerConfigFrom } from './config.ts';
+import type { OptimizerEvents } from './events.ts';
 import { optimizerMetrics } from './metrics.ts';
 import { startOptimizer } from './start.ts';
 
@@ -22,13 +23,17 @@ const LASTING: readonly ErrorCode[] = [
  * exit. So it does after a failure that needs a person, with the state FAILED: whoever starts it again would do so in vain. Other
  * failures, and being fenced, end it at once.
  */
-export async function runOptimizer(sources: SettingSources, logger: Logger, signal: AbortSignal): Promise<void> {
+export async function runOptimizer(
+  sources: SettingSources,
+  logger: Logger<OptimizerEvents>,
+  signal: AbortSignal,
+): Promise<void> {
   const { whenFinished, adjustments, ...config } = await optimizerConfigFrom(sources);
   for (const { message } of adjustments) logger.warn('setting.adjusted', { message });
   using security = await RpcSecurity.fromSettings(sources, { logger });
   await using log = await awaitConfiguredLog(sources, {
     clientId: 'alphapo-optimizer',
-    logger: (level, event, fields) => logger[level](event, fields),
+    logger: logger.log,
     signal,
   });
   await using optimizer = await startOptimizer({ ...config, security }, log, logger, signal);

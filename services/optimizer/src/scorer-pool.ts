@@ -1,6 +1,7 @@
 import type { ComputeFingerprint, ReportedFingerprint } from '@alphapo/contracts';
 import type { RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
+import type { OptimizerEvents } from './events.ts';
 import type { Run } from './run.ts';
 import { Scorer, type ScorerStatus } from './scorer.ts';
 import { checkComputation, checkScorer, type ScorerNeeds } from './scorer-match.ts';
@@ -21,7 +22,7 @@ export interface ScorerPoolOptions {
   readonly security: RpcSecurity | undefined;
   /** Longest time for one shard. */
   readonly shardTimeoutMs: number;
-  readonly logger: Logger;
+  readonly logger: Logger<OptimizerEvents>;
 }
 
 /** The scorers of a run: found, asked what they are, and given shards. */
@@ -132,7 +133,7 @@ export class ScorerPool implements Scorers, AsyncDisposable {
     try {
       found = await discover();
     } catch (error) {
-      return logger.warn('scorers.not-found', { error });
+      return logger.warn('scorer-discovery.failed', { error });
     }
     if (this.#closing.signal.aborted) return;
     const addresses = new Set(found);

@@ -2,6 +2,7 @@ import { AlphapoError, Backoff, messageOf } from '@alphapo/base';
 import { type DescribeScorerResponse, ScorerServiceDefinition } from '@alphapo/contracts';
 import { type Client, connect, type RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
+import type { OptimizerEvents } from './events.ts';
 
 /** Longest time for a scorer to be connected to and to say what it is: it does so beside its computation. */
 const DESCRIBE_TIMEOUT_MS = 5_000;
@@ -36,7 +37,7 @@ export interface ShardPlace {
 export class Scorer implements Disposable {
   readonly address: string;
   readonly connection: Client<ScorerServiceDefinition>;
-  readonly #logger: Logger;
+  readonly #logger: Logger<OptimizerEvents>;
   #phase: ScorerPhase = 'connecting';
   #message = '';
   #asking = false;
@@ -47,7 +48,7 @@ export class Scorer implements Disposable {
   #wrongAnswers = 0;
   readonly #quarantine = new Backoff(FIRST_QUARANTINE_MS, MAX_QUARANTINE_MS);
 
-  constructor(address: string, logger: Logger, security: RpcSecurity | undefined) {
+  constructor(address: string, logger: Logger<OptimizerEvents>, security: RpcSecurity | undefined) {
     this.address = address;
     this.connection = connect(ScorerServiceDefinition, address, security);
     this.#logger = logger;

@@ -1,6 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
 import type { ReportedFingerprint } from '@alphapo/contracts';
 import type { Logger } from '@alphapo/telemetry';
+import type { OptimizerEvents } from './events.ts';
 import { isMismatch, type Scorer } from './scorer.ts';
 import { computeShard } from './shard-call.ts';
 import type { ShardPace } from './shard-pace.ts';
@@ -29,7 +30,7 @@ export interface SpreadOptions {
   readonly pace: ShardPace;
   /** Longest time for one shard. */
   readonly shardTimeoutMs: number;
-  readonly logger: Logger;
+  readonly logger: Logger<OptimizerEvents>;
   readonly onWaiting: (waiting: boolean) => void;
   /** A scorer's optimizer no longer has this policy: perhaps another one has taken over. Throws where it has. */
   readonly onPolicyGone: () => Promise<void>;

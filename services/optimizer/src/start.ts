@@ -12,6 +12,7 @@ import { ThreadPool } from '@alphapo/optim';
 import { Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { baseModelName } from './base-model.ts';
+import type { OptimizerEvents } from './events.ts';
 import { Exporter, type SavedDtype } from './exporter.ts';
 import { FolderLease } from './folder-lease.ts';
 import { initialParameters } from './initial-parameters.ts';
@@ -75,7 +76,7 @@ const DRAIN_MS = 5_000;
 export async function startOptimizer(
   config: OptimizerConfig,
   log: EventLog,
-  logger: Logger,
+  logger: Logger<OptimizerEvents>,
   signal: AbortSignal,
 ): Promise<RunningOptimizer> {
   await using opened = new AsyncDisposableStack();
@@ -196,10 +197,10 @@ function checkSameRun(checkpoint: Checkpoint, run: Run, folder: string): void {
 }
 
 /** The run's start and its ledger give the same weights again, so nothing is lost but time. */
-async function sayWhereNoneIsIntact(checkpoints: CheckpointStore, logger: Logger): Promise<void> {
+async function sayWhereNoneIsIntact(checkpoints: CheckpointStore, logger: Logger<OptimizerEvents>): Promise<void> {
   const damaged = await checkpoints.list();
   if (damaged.length === 0) return;
-  logger.error('checkpoint.none_intact', {
+  logger.error('checkpoint.none-intact', {
     folder: checkpoints.directory,
     damaged: damaged.map(({ name }) => name),
     consequence: 'every step is computed again from the start of the ledger and compared with the published one',

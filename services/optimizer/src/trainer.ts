@@ -246,7 +246,7 @@ export class Trainer {
       loss,
       margin,
       durationMs,
-      ...times.fields(computed.map((shard) => shard.times)),
+      ...times.durations(computed.map((shard) => shard.times)),
     });
     // A failure is told when the state is to be changed.
     if (this.#checkpoints.isDue(step)) this.#beginCheckpoint().catch(() => {});
@@ -285,7 +285,7 @@ export class Trainer {
     this.#runState = 'finished';
     if (step < totalSteps) {
       this.#message = `the data ended at step ${step} of ${totalSteps}: its producer said that no more will come`;
-      this.#parts.logger.warn('run.ended_early', { step, totalSteps });
+      this.#parts.logger.warn('run.ended-early', { step, totalSteps });
     }
     this.#ended.abort();
     this.#parts.logger.info('run.finished', { step: this.policy.step, policyDigest: this.policy.digest });

@@ -8,6 +8,7 @@ import { type EngineOptions, openEngine } from '@alphapo/engine';
 import { connect, Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { TokenizerPool } from '@alphapo/tokenization';
+import type { ScorerEvents } from './events.ts';
 import { PolicySource } from './policies.ts';
 import { ScorerService } from './service.ts';
 
@@ -41,7 +42,7 @@ export interface RunningScorer extends AsyncDisposable {
 }
 
 /** Opens the model and serves it. */
-export async function startScorer(config: ScorerConfig, logger: Logger): Promise<RunningScorer> {
+export async function startScorer(config: ScorerConfig, logger: Logger<ScorerEvents>): Promise<RunningScorer> {
   await using opened = new AsyncDisposableStack();
   const engine = opened.use(await openEngine(config.model, config));
   const tokenizer = opened.use(await TokenizerPool.open(config.model, { chatTemplate: config.chatTemplate }));

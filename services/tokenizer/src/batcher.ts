@@ -33,7 +33,7 @@ const IDLE_WAIT_MS = 1_000;
 const RECORDS_AT_A_TIME = 64;
 
 /** What was committed, for logs and metrics. */
-interface CommittedBatch {
+export interface CommittedBatch {
   readonly pairs: number;
   readonly deadLetters: number;
   readonly nextOffset: bigint;

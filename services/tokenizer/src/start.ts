@@ -11,6 +11,7 @@ import { TokenizerPool } from '@alphapo/tokenization';
 import { accountedTo } from './accounted.ts';
 import { BackPressure } from './back-pressure.ts';
 import { type BatchOptions, makeBatches } from './batcher.ts';
+import type { TokenizerEvents } from './events.ts';
 import { TokenizerService } from './service.ts';
 
 export interface TokenizerConfig {
@@ -47,7 +48,7 @@ export interface RunningTokenizer extends AsyncDisposable {
 export async function startTokenizer(
   config: TokenizerConfig,
   log: EventLog,
-  logger: Logger,
+  logger: Logger<TokenizerEvents>,
 ): Promise<RunningTokenizer> {
   await using opened = new AsyncDisposableStack();
   const { specification, topics, chatTemplate, processes } = config;
@@ -55,7 +56,7 @@ export async function startTokenizer(
   const { description } = tokenizer;
   const partitions = await partitionsFor(log, topics.preferences, config.preferencesPartitions);
   if (partitions !== config.preferencesPartitions) {
-    logger.info('topic.partitions_kept', { topic: topics.preferences, partitions });
+    logger.info('partition-count.kept', { topic: topics.preferences, partitions });
   }
   await log.ensureTopics([
     { name: topics.preferences, partitions },
@@ -88,7 +89,7 @@ export async function startTokenizer(
     batchesTopic: topics.preferenceBatches,
     group: topics.optimizerGroup,
     maxBatchesAhead: config.maxBatchesAhead,
-    onHeld: (batchesAhead) => logger.info('batches.held_back', { batchesAhead }),
+    onHeld: (batchesAhead) => logger.info('batch.held-back', { batchesAhead }),
   });
   const sourcePartitions = () => log.partitions(topics.preferences);
   logger.info('tokenizer.started', {

@@ -191,7 +191,7 @@ export class KafkaAdmin implements AsyncDisposable {
         if (failure.code !== 'unavailable' || performance.now() > deadline) throw failure;
         // A topic that was just made has no leader for a moment.
         const passing = hasType(error, ...NEW_TOPIC_TYPES) && performance.now() < deadline - PATIENCE_MS / 2;
-        this.#clients.logger(passing ? 'debug' : 'warn', 'kafka.admin_retried', { doing, error: messageOf(error) });
+        this.#clients.logger(passing ? 'debug' : 'warn', 'kafka-request.retried', { doing, error: messageOf(error) });
       }
       await sleep(RETRY_DELAY_MS);
     }

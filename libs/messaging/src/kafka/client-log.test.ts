@@ -5,7 +5,7 @@ function capture() {
   const levels: string[] = [];
   const clock = { ms: 0 };
   const log = new ClientLog(
-    (level) => void levels.push(level),
+    (level, ..._event) => void levels.push(level),
     () => clock.ms,
   );
   const write = (message: string, error?: string, level = logLevel.ERROR) => {

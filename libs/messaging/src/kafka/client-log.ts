@@ -35,7 +35,7 @@ interface Sighting {
 }
 
 /**
- * Hands on what kafkajs logs as the event `kafka.client`. What passes by itself is a matter for debugging, until it has lasted for half
+ * Hands on what kafkajs logs as the event `kafka-client.logged`. What passes by itself is a matter for debugging, until it has lasted for half
  * a minute: then it is a warning, once a minute. All else is a warning at once.
  */
 export class ClientLog {
@@ -50,7 +50,7 @@ export class ClientLog {
 
   write({ namespace, level, log }: LogEntry): void {
     const { message, timestamp: _timestamp, logger: _logger, ...fields } = log;
-    this.#logger(this.#severity(level, message, fields), 'kafka.client', { namespace, message, ...fields });
+    this.#logger(this.#severity(level, message, fields), 'kafka-client.logged', { namespace, message, ...fields });
   }
 
   #severity(level: logLevel, message: string, { error }: Readonly<Record<string, unknown>>): 'debug' | 'info' | 'warn' {

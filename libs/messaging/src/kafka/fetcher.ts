@@ -68,7 +68,7 @@ export class Fetcher implements AsyncDisposable {
         this.#reconnect();
         if (!isPassing(error, attempt)) throw error;
         const { topic, partition } = position;
-        this.#clients.logger('warn', 'kafka.fetch_retried', { topic, partition, error: messageOf(error), attempt });
+        this.#clients.logger('warn', 'kafka-fetch.retried', { topic, partition, error: messageOf(error), attempt });
       }
       await sleep(backoff.failed(), undefined, { signal }).catch(() => {});
     }

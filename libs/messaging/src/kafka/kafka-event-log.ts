@@ -101,7 +101,7 @@ async function openWriter(
  */
 async function requireReachable(options: KafkaOptions): Promise<void> {
   const { brokers, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS, logger = silentLogger } = options;
-  const clients = new KafkaClients({ ...options, logger: (_level, event, fields) => logger('debug', event, fields) });
+  const clients = new KafkaClients({ ...options, logger: (_level, ...event) => logger('debug', ...event) });
   const admin = clients.kafka({ initialRetryTime: 50, maxRetryTime: 200, retries: 2 + brokers.length }).admin();
   const late = (): never => {
     throw new Error(`no answer within ${connectTimeoutMs} ms`);

@@ -34,7 +34,7 @@ export async function joinGroup(
     if (!left) listener.assigned(payload.memberAssignment[topic] ?? []);
   });
   consumer.on(consumer.events.CRASH, ({ payload }) => {
-    clients.logger('warn', 'kafka.membership_lost', {
+    clients.logger('warn', 'membership.lost', {
       group,
       topic,
       restart: payload.restart,

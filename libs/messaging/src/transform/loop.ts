@@ -85,7 +85,7 @@ async function keepMembership(
     } catch (error) {
       if (signal.aborted) return;
       if (!isPassing(error)) throw error;
-      logger('warn', 'transform.membership_interrupted', { group, topic, error: messageOf(error) });
+      logger('warn', 'membership.interrupted', { group, topic, error: messageOf(error) });
       await sleep(backoff.failed(), undefined, { signal }).catch(() => {});
     }
   }
@@ -106,14 +106,14 @@ async function runPartition(
       await using session = await backend.open(partition, signal);
       if (signal.aborted) return;
       task = new SessionTask(topic, partition, session, signal);
-      logger('debug', 'transform.task_started', { group, topic, partition, offset: session.startOffset });
+      logger('debug', 'partition-task.started', { group, topic, partition, offset: session.startOffset });
       await handle(task);
       backoff.succeeded();
     } catch (error) {
       if (signal.aborted) return;
       const cause = task === undefined ? error : task.interruption;
       if (cause === undefined || !isPassing(cause)) throw cause ?? error;
-      logger('warn', 'transform.task_interrupted', { group, topic, partition, error: messageOf(cause) });
+      logger('warn', 'partition-task.interrupted', { group, topic, partition, error: messageOf(cause) });
       if (task?.progressed) backoff.succeeded();
     }
     await sleep(backoff.failed(), undefined, { signal }).catch(() => {});

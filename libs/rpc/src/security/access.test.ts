@@ -209,7 +209,7 @@ test('no secret is in what is logged or thrown while tokens are opened, reloaded
   await writeFile(environment.ALPHAPO_TOKEN_FILE as string, `${token('z')} ${token('y')}`);
   await new Promise((resolve) => setTimeout(resolve, 20 * RELOAD_MS));
   const logged = lines.join('');
-  expect(logged).toContain('security.reload-failed');
+  expect(logged).toContain('security.not-reloaded');
   expect(logged).toContain('TOKEN_UNKNOWN');
   for (const digit of ['a', 'b', 'c', 'd', 'y', 'z']) expect(logged).not.toContain(token(digit));
 });

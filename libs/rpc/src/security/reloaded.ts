@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { AlphapoError, messageOf } from '@alphapo/base';
 import type { Logger } from '@alphapo/telemetry';
+import type { RpcEvents } from '../events.ts';
 
 /** How often files are looked at. */
 const RELOAD_MS = 10_000;
@@ -8,7 +9,7 @@ const RELOAD_MS = 10_000;
 const MAX_FILE_BYTES = 2 ** 20;
 
 export interface ReloadOptions {
-  readonly logger: Logger;
+  readonly logger: Logger<RpcEvents>;
   readonly reloadMs?: number | undefined;
 }
 
@@ -19,7 +20,7 @@ export interface ReloadOptions {
 export class Reloaded<T> implements Disposable {
   readonly #files: readonly string[];
   readonly #make: (contents: readonly Buffer[]) => T;
-  readonly #logger: Logger;
+  readonly #logger: Logger<RpcEvents>;
   readonly #listeners = new Set<(value: T) => void>();
   readonly #timer: NodeJS.Timeout;
   #contents: readonly Buffer[];
@@ -75,7 +76,7 @@ export class Reloaded<T> implements Disposable {
       for (const listener of this.#listeners) listener(this.#current);
       this.#logger.info('security.reloaded', { files: this.#files });
     } catch (error) {
-      this.#logger.warn('security.reload-failed', { files: this.#files, error });
+      this.#logger.warn('security.not-reloaded', { files: this.#files, error });
     } finally {
       this.#reloading = false;
     }

@@ -1,6 +1,7 @@
 import { ScorerServiceDefinition } from '@alphapo/contracts';
 import { type Client, connect, HealthClient, type RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
+import type { AutoscalerEvents } from '../events.ts';
 
 /** Scorers are looked up, and asked how they are, no more often than this. */
 const LOOK_EVERY_MS = 500;
@@ -27,12 +28,16 @@ export interface ChosenScorer extends Disposable {
 export class ReadyScorers implements Disposable {
   readonly #discover: () => Promise<readonly string[]>;
   readonly #security: RpcSecurity | undefined;
-  readonly #logger: Logger;
+  readonly #logger: Logger<AutoscalerEvents>;
   readonly #scorers = new Map<string, Scorer>();
   #looking: Promise<void> | undefined;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(discover: () => Promise<readonly string[]>, security: RpcSecurity | undefined, logger: Logger) {
+  constructor(
+    discover: () => Promise<readonly string[]>,
+    security: RpcSecurity | undefined,
+    logger: Logger<AutoscalerEvents>,
+  ) {
     this.#discover = discover;
     this.#security = security;
     this.#logger = logger;
@@ -83,7 +88,7 @@ export class ReadyScorers implements Disposable {
     try {
       this.#keep(new Set(await this.#discover()));
     } catch (error) {
-      this.#logger.warn('scorers.not-found', { error });
+      this.#logger.warn('scorer-discovery.failed', { error });
     }
     await Promise.all([...this.#scorers.values()].map((scorer) => this.#ask(scorer)));
   }

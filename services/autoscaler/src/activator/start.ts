@@ -1,6 +1,7 @@
 import { ScorerServiceDefinition } from '@alphapo/contracts';
 import { Handlers, type RpcSecurity, RpcServer, resolveAddresses } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
+import type { AutoscalerEvents } from '../events.ts';
 import type { Workloads } from '../workloads.ts';
 import { ActivatorService } from './activator-service.ts';
 import { HeldCalls, type HeldLimits } from './held-calls.ts';
@@ -28,7 +29,7 @@ export interface ActivatorConfig {
 export async function startActivator(
   config: ActivatorConfig,
   workloads: Workloads,
-  logger: Logger,
+  logger: Logger<AutoscalerEvents>,
 ): Promise<AsyncDisposable & { readonly address: string }> {
   const { scorers: scorerPods, discover = () => resolveAddresses(scorerPods), security, waitMs } = config;
   await using opened = new AsyncDisposableStack();

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError } from '@alphapo/base';
 import { type Logger, meter } from '@alphapo/telemetry';
+import type { AutoscalerEvents } from '../events.ts';
 import { MARK_EVERY_MS, markName, markValue } from '../scaling/score-marks.ts';
 import type { Component, Obstacle, Workloads } from '../workloads.ts';
 
@@ -24,14 +25,18 @@ export class Waker {
   readonly #workloads: Workloads;
   readonly #component: Needed;
   readonly #mark: string;
-  readonly #logger: Logger;
+  readonly #logger: Logger<AutoscalerEvents>;
   #calls = 0;
   #marking: Promise<void> | undefined;
   #waking: Promise<void> | undefined;
   #markedAtMs = Number.NEGATIVE_INFINITY;
   #obstacles: readonly Obstacle[] = [];
 
-  constructor(workloads: Workloads, component: Needed, options: { readonly pod: string; readonly logger: Logger }) {
+  constructor(
+    workloads: Workloads,
+    component: Needed,
+    options: { readonly pod: string; readonly logger: Logger<AutoscalerEvents> },
+  ) {
     this.#workloads = workloads;
     this.#component = component;
     this.#mark = markName(options.pod);
@@ -70,7 +75,7 @@ export class Waker {
     if (this.#markedAtMs === Number.NEGATIVE_INFINITY) return;
     await this.#workloads
       .annotate(this.#component, { [this.#mark]: null })
-      .catch((error: unknown) => this.#logger.warn('activator.mark_failed', { component: this.#component, error }));
+      .catch((error: unknown) => this.#logger.warn('workload.not-marked', { component: this.#component, error }));
   }
 
   async #wake(): Promise<void> {
@@ -85,7 +90,7 @@ export class Waker {
       }
     } catch (error) {
       const changed = error instanceof AlphapoError && error.reason === 'CONFLICT';
-      if (!changed) this.#logger.warn('activator.wake_failed', { component, error });
+      if (!changed) this.#logger.warn('workload.not-woken', { component, error });
     }
     await sleep(LOOK_EVERY_MS);
   }
@@ -100,7 +105,7 @@ export class Waker {
       this.#markedAtMs = performance.now();
       await this.#workloads
         .annotate(this.#component, { [this.#mark]: markValue(this.#calls, Date.now()) })
-        .catch((error: unknown) => this.#logger.warn('activator.mark_failed', { component: this.#component, error }));
+        .catch((error: unknown) => this.#logger.warn('workload.not-marked', { component: this.#component, error }));
     }
   }
 }

@@ -2,6 +2,7 @@ import { AlphapoError } from '@alphapo/base';
 import { keda } from '@alphapo/contracts';
 import { Handlers, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
+import type { AutoscalerEvents } from '../events.ts';
 import { COMPONENTS, type Component, type Workloads } from '../workloads.ts';
 
 /** Of the metric, one pod takes one: KEDA then has as many pods as the metric says. */
@@ -14,7 +15,7 @@ const METRIC = 'desired-replicas';
 export async function startExternalScaler(
   address: string,
   workloads: Workloads,
-  logger: Logger,
+  logger: Logger<AutoscalerEvents>,
 ): Promise<AsyncDisposable & { readonly address: string }> {
   const desired = async (object: keda.ScaledObjectRef | undefined) =>
     (await workloads.read(componentOf(object))).replicas;
@@ -28,7 +29,7 @@ export async function startExternalScaler(
   };
   const services = [{ definition: keda.ExternalScalerDefinition, implementation }];
   const server = await RpcServer.start({ address, services, handlers });
-  logger.info('external_scaler.started', { address: server.address });
+  logger.info('external-scaler.started', { address: server.address });
   return server;
 }
 

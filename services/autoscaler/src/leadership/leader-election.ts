@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError, unlessAborted } from '@alphapo/base';
 import type { Logger } from '@alphapo/telemetry';
+import type { AutoscalerEvents } from '../events.ts';
 import type { LeaseRecord, LeaseStore, StoredLease } from './lease-store.ts';
 
 /**
@@ -33,7 +34,7 @@ export interface ElectionOptions {
   /** Names this candidate; no two have the same. */
   readonly identity: string;
   readonly timing?: ElectionTiming;
-  readonly logger: Logger;
+  readonly logger: Logger<AutoscalerEvents>;
 }
 
 /**
@@ -82,7 +83,7 @@ async function term(
   const held = candidate.isLeading;
   await leading.finally(async () => {
     if (held) await candidate.giveBack();
-    logger.info(held ? 'leadership.given_back' : 'leadership.lost', { identity });
+    logger.info(held ? 'leadership.given-back' : 'leadership.lost', { identity });
   });
 }
 
@@ -114,7 +115,7 @@ class Candidate {
       await unlessAborted(this.#takeOrRenew(identity), signal);
     } catch (error) {
       const conflict = error instanceof AlphapoError && error.reason === 'CONFLICT';
-      if (!conflict && !signal?.aborted) logger.warn('leadership.attempt_failed', { identity, error });
+      if (!conflict && !signal?.aborted) logger.warn('leadership.not-confirmed', { identity, error });
     }
     return this.isLeading;
   }
@@ -129,7 +130,7 @@ class Candidate {
       await store.write({ ...lease, holder: '', renewedAt: new Date() }, lease.version);
     } catch (error) {
       // It runs out by itself.
-      logger.warn('leadership.not_given_back', { identity, error });
+      logger.warn('leadership.not-given-back', { identity, error });
     }
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError, Backoff } from '@alphapo/base';
 import type { Logger } from '@alphapo/telemetry';
+import type { AutoscalerEvents } from '../events.ts';
 import type { Leadership } from '../leadership/leader-election.ts';
 import { COMPONENTS, type Component, type WorkloadEvent, type WorkloadState, type Workloads } from '../workloads.ts';
 import { decide, type History, type ScalingSettings, type Target } from './decide.ts';
@@ -16,7 +17,7 @@ export interface ControllerParts {
   readonly settings: ScalingSettings;
   /** Between two rounds, in milliseconds. */
   readonly pollMs: number;
-  readonly logger: Logger;
+  readonly logger: Logger<AutoscalerEvents>;
 }
 
 /** The wait after a round that failed doubles up to this. */
@@ -86,7 +87,7 @@ class Rounds {
       await workloads.scale(component, target.replicas, version);
     } catch (error) {
       if (!(error instanceof AlphapoError && error.reason === 'CONFLICT')) throw error;
-      logger.info('workload.changed_meanwhile', { component });
+      logger.info('workload.changed-meanwhile', { component });
       return;
     }
     scalingMetrics.changed(component, replicas, target);
@@ -99,7 +100,7 @@ class Rounds {
     const { workloads, logger } = this.#parts;
     await workloads
       .report(component, event)
-      .catch((error: unknown) => logger.warn('event.not_reported', { component, error }));
+      .catch((error: unknown) => logger.warn('kubernetes-event.not-reported', { component, error }));
   }
 
   async #keepNotes({ observation, optimizerMessage, states: { scorer, optimizer } }: ClusterSnapshot): Promise<void> {

@@ -1,6 +1,7 @@
 import { AlphapoError, within } from '@alphapo/base';
 import type { EventLog } from '@alphapo/messaging';
 import type { Logger } from '@alphapo/telemetry';
+import type { AutoscalerEvents } from '../events.ts';
 import type { Lag } from './decide.ts';
 
 /** How long the answer is waited for: a broker that is away must not hold up the rest. */
@@ -9,10 +10,10 @@ const ANSWER_MS = 10_000;
 /** What groups have not read, from a log that may be away: it is opened when it can be, and again when it was lost. */
 export class Lags implements AsyncDisposable {
   readonly #open: () => Promise<EventLog>;
-  readonly #logger: Logger;
+  readonly #logger: Logger<AutoscalerEvents>;
   #log: Promise<EventLog> | undefined;
 
-  constructor(open: () => Promise<EventLog>, logger: Logger) {
+  constructor(open: () => Promise<EventLog>, logger: Logger<AutoscalerEvents>) {
     this.#open = open;
     this.#logger = logger;
   }

@@ -8,6 +8,7 @@ import {
 } from '@alphapo/contracts';
 import type { Client } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
+import type { AutoscalerEvents } from '../events.ts';
 import { type PerComponent, perComponent, type WorkloadState, type Workloads } from '../workloads.ts';
 import type { Observation } from './decide.ts';
 import type { Lags } from './lags.ts';
@@ -21,7 +22,7 @@ export interface ObserverParts {
   readonly lags: Lags;
   readonly topics: Topics;
   readonly optimizer: Client<OptimizerServiceDefinition>;
-  readonly logger: Logger;
+  readonly logger: Logger<AutoscalerEvents>;
 }
 
 /** What is seen at a moment, and the workloads as they were then. */
@@ -70,7 +71,7 @@ function busyAddress(address: string, doing: ScorerState): string[] {
 
 async function statusOf(
   optimizer: Client<OptimizerServiceDefinition>,
-  logger: Logger,
+  logger: Logger<AutoscalerEvents>,
 ): Promise<GetStatusResponse | undefined> {
   try {
     return await optimizer.getStatus({}, { timeoutMs: STATUS_MS });

@@ -1,4 +1,5 @@
 import type { Logger } from '@alphapo/telemetry';
+import type { AutoscalerEvents } from '../events.ts';
 import {
   COMPONENTS,
   type Component,
@@ -17,11 +18,11 @@ const AGAIN_MS = 10 * 60_000;
  */
 export class ObstacleReports {
   readonly #workloads: Workloads;
-  readonly #logger: Logger;
+  readonly #logger: Logger<AutoscalerEvents>;
   /** When each obstacle was told, on the clock of `performance`. */
   readonly #told = new Map<string, number>();
 
-  constructor(workloads: Workloads, logger: Logger) {
+  constructor(workloads: Workloads, logger: Logger<AutoscalerEvents>) {
     this.#workloads = workloads;
     this.#logger = logger;
   }
@@ -44,10 +45,10 @@ export class ObstacleReports {
   async #tellOne(component: Component, reason: string, obstacles: readonly Obstacle[]): Promise<void> {
     const [first] = obstacles;
     const message = `${obstacles.length} of its pods cannot run, ${first?.name} for one: ${first?.message}`;
-    this.#logger.warn('pods.blocked', { component, reason, pods: obstacles.length, message: first?.message });
+    this.#logger.warn('workload.blocked', { component, reason, pods: obstacles.length, message: first?.message });
     await this.#workloads
       .report(component, { type: 'Warning', reason: `Pods${reason}`, message })
-      .catch((error: unknown) => this.#logger.warn('event.not_reported', { component, error }));
+      .catch((error: unknown) => this.#logger.warn('kubernetes-event.not-reported', { component, error }));
   }
 }
 
