@@ -7,14 +7,14 @@ import { requireWritablePlaces } from './places.ts';
 export function configureCommands(command: Command): void {
   configureHelp(command);
   if (command.commands.length === 0) {
-    command.option('--debug', 'show where an error came from');
+    command.option('--debug', 'print stack traces');
     command.options.at(-1)?.helpGroup('Other options:');
     command.helpOption('-h, --help', 'show this help');
     configureErrors(command);
     command.hook('preAction', (_, action) => requireWritablePlaces(action));
   } else configureErrors(command);
   for (const subcommand of command.commands) configureCommands(subcommand);
-  command.showHelpAfterError(`(alphapo ${pathOf(command)}--help shows all there is)`);
+  command.showHelpAfterError(`(alphapo ${pathOf(command)}--help shows all options)`);
 }
 
 /** `serve scorer ` of a command below others; empty of the program. */

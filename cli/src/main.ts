@@ -29,7 +29,7 @@ import { stoppedExitCode } from './stop-signal.ts';
 export function alphapoProgram(): Command {
   const program = new Command('alphapo')
     .description(
-      'Preference optimization (AlphaPO, SimPO, DPO, IPO, ORPO, CPO, SLiC): preference pairs in, a better model out.',
+      'Train language models on preference pairs: AlphaPO, SimPO, DPO, IPO, ORPO, CPO, SLiC.',
     )
     .version('0.1.0')
     .helpCommand(false)
@@ -58,7 +58,7 @@ export function alphapoProgram(): Command {
     .addCommand(lineageCommand())
     .addCommand(replayCommand());
   configureCommands(program);
-  return program.addHelpText('after', '\nalphapo <command> --help explains a command.');
+  return program.addHelpText('after', '\nHelp on a command: alphapo <command> --help');
 }
 
 /** The `alphapo` program: errors are one line on standard error, and exit code 1; 130 after Ctrl-C. */

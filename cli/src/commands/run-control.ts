@@ -23,7 +23,7 @@ function runCommand<Options extends RunOptions>(
   command: Command,
   action: (optimizer: Connection<OptimizerServiceClient>, options: Options) => Promise<void>,
 ): Command {
-  command.requiredOption('--optimizer <host:port>', 'the run’s optimizer');
+  command.requiredOption('--optimizer <host:port>', 'address of the optimizer');
   return addSettingOptions(command, rpcSecuritySettings).action(async (options: Options) => {
     const logger = createLogger({ service: 'alphapo', level: 'warn' });
     using security = await RpcSecurity.fromSettings(sourcesOf(options), { logger });
@@ -41,8 +41,8 @@ export function watchCommand(): Command {
   const command = new Command('watch')
     .summary('follow a run')
     .description(
-      'Follow a run. Prints lines of JSON: its status, every step, and its status at the end. Waits up to ten minutes for an\n' +
-        'optimizer that is restarted. Exit code 0: the run is finished; 1: it failed, or the optimizer is gone',
+      'Follow a run. Prints JSON lines: the status, each step, and the final status. Waits up to ten minutes for an ' +
+        'optimizer to restart. Exit code 0: finished; 1: failed, or the optimizer is gone',
     )
     .option('--from-step <n>', 'first step to show', positive, 1)
     .option('--status', 'show the status and stop');

@@ -16,7 +16,7 @@ export const referenceModelSettings = {
   referenceModel: {
     schema: z.string().optional(),
     description:
-      'folder of the model that dpo, ipo and hinge compare with, the same for optimizer and scorers; without it: the model',
+      'folder of the reference model of dpo, ipo and hinge, the same for optimizer and scorers (default: the model)',
     placeholder: 'folder',
     variable: 'ALPHAPO_REFERENCE_MODEL',
   },

@@ -38,7 +38,7 @@ test.each([
   [
     'model: ./m\nsteps: 1',
     [
-      'b.yaml:1: model: is for alphapo train alone. Leave it out here: a service has options of its own (alphapo serve --help)',
+      'b.yaml:1: model: is an option of alphapo train only; remove it. Service options: alphapo serve --help',
     ],
   ],
 ])('%j is told with its line', async (text, mistakes) => expect(await mistakesOf(text)).toEqual(mistakes));

@@ -134,7 +134,7 @@ describe('a run that would train nothing', () => {
     });
     expect(adjustments.map(({ message }) => message)).toEqual([
       'batch-size: 1 instead of the default 128, because there are 10 pairs to train on; give --batch-size to choose it',
-      'warmup-steps: 1 warm-up step instead of 1000, because the run has 2 steps, and the last one needs the full learning rate',
+      'warmup-steps: 1 warm-up step instead of 1000, because the run has 2 steps, and the last one needs the peak learning rate',
     ]);
   });
 });
