@@ -32,13 +32,13 @@ test.each([
   [['train', '--eval-fraction', '7'], ['--eval-fraction: "7" is not a share between 0 and 1, such as 0.05']],
   [['train', '--threads', '1_0'], ['--threads: "1_0" is no number; write 10']],
   [['train', '--threads', '0.5'], ['--threads: "0.5" is not a whole number, 1 or more']],
-  [['train', '--memory-limit', 'much'], ['--memory-limit: "much" is no size; write 16GB, 12Gi or 800M']],
+  [['train', '--memory-limit', 'much'], ['--memory-limit: "much" is not a size; write 16GB, 12Gi or 800M']],
   [
     ['train', '--threads', 'x', '--eval-every', '', '--memory-limit', '0'],
     [
-      '--threads: "x" is no number',
+      '--threads: "x" is not a number',
       '--eval-every: "" is empty; give a whole number, 0 or more',
-      '--memory-limit: "0" is no size; write 16GB, 12Gi or 800M',
+      '--memory-limit: "0" is not a size; write 16GB, 12Gi or 800M',
     ],
   ],
 ])('%j is told as a person needs it', async (args, mistakes) => {

@@ -18,11 +18,7 @@ export const DATA_PLACES =
 /** Adds --columns, --winner, --min-margin, --weight, --ignore-fields, and the options of hubs. */
 export function addDataOptions(command: Command): Command {
   return addHubOptions(command)
-    .option(
-      '--columns <field=column,…>',
-      'map columns to fields: prompt=question,chosen=answer_a',
-      parseColumns,
-    )
+    .option('--columns <field=column,…>', 'map columns to fields: prompt=question,chosen=answer_a', parseColumns)
     .option(
       '--winner <column>',
       'column with the better response; --columns maps the first to chosen and the second to rejected. For values other than 1, 2, a, b, model_a, model_b, tie: COLUMN=FIRST,SECOND,TIE',

@@ -40,7 +40,7 @@ async function* recordsOfHub(
   const { repository, revision = 'main', part } = HUB_PLACE.exec(place)?.groups ?? {};
   if (repository === undefined) {
     const form = 'write hf:owner/name, hf:owner/name@revision or hf:owner/name:config/split';
-    throw new AlphapoError('invalid-argument', 'INVALID_DATA_PLACE', `${place} names no data set of a hub: ${form}`);
+    throw new AlphapoError('invalid-argument', 'INVALID_DATA_PLACE', `${place} is not a data set on a hub: ${form}`);
   }
   const onNote = options.onNote ?? (() => {});
   const named = revision === 'main' ? `${SCHEME}${repository}` : `${SCHEME}${repository}@${revision}`;

@@ -28,9 +28,7 @@ import { stoppedExitCode } from './stop-signal.ts';
 /** The whole command line. */
 export function alphapoProgram(): Command {
   const program = new Command('alphapo')
-    .description(
-      'Train language models on preference pairs: AlphaPO, SimPO, DPO, IPO, ORPO, CPO, SLiC.',
-    )
+    .description('Train language models on preference pairs: AlphaPO, SimPO, DPO, IPO, ORPO, CPO, SLiC.')
     .version('0.1.0')
     .helpCommand(false)
     .commandsGroup('On this machine:')

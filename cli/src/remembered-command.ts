@@ -48,7 +48,7 @@ export async function completeCommand<Options extends Record<string, unknown>>(
     throw new AlphapoError(
       'invalid-argument',
       'INVALID_SETTING',
-      `${missing.map(flagOf).join(', ')}: missing; give them, or set them in the file of --config`,
+      `${missing.map(flagOf).join(', ')}: missing; set them as options or in the --config file`,
     );
   }
   const remembered = Object.entries({ ...before, ...inFile?.options, ...fromLine, ...all.values });

@@ -133,7 +133,7 @@ async function mistakes(cluster: Cluster, install: (mistake: Mistake) => void, t
   refused('wrong-password', 'check KAFKA_SASL_MECHANISM, KAFKA_USERNAME, the password');
   for (const [mistake, part] of [
     ['wrong-hub-token', 'check the token'],
-    ['wrong-digest', `and should be ${'ab'.repeat(32)}`],
+    ['wrong-digest', `but should be ${'ab'.repeat(32)}`],
   ] as const) {
     install(mistake);
     for (const service of SERVICES) await told(cluster, service, part);

@@ -71,7 +71,7 @@ test.each<[string, (place: Place) => Promise<string[]>, RegExp]>([
   ],
   ['a missing model', async ({ folder }) => ['--model', join(folder, 'nowhere')], /nowhere: no such folder/],
   ['missing data', async ({ folder }) => ['--data', join(folder, 'nowhere.jsonl')], /cannot read .*nowhere\.jsonl/],
-  ['an unknown LoRA target', async () => ['--lora-targets', 'qproj'], /"qproj" is no linear layer.*q_proj/],
+  ['an unknown LoRA target', async () => ['--lora-targets', 'qproj'], /"qproj" is not a linear layer.*q_proj/],
   ['a wrong number', async () => ['--alpha', 'big'], /--alpha/],
   ['both margins', async () => ['--gamma', '1', '--gamma-ratio', '0.5'], /give gamma or gamma-ratio, not both/],
   ['a length beyond the model', async () => ['--max-length', '100000'], /max-length: 100000 is more than the 512/],
@@ -130,7 +130,7 @@ test('a record that the log cannot carry is left out with its reason, and stops 
     record: expect.stringMatching(/^\{"prompt":"aaa/),
   });
   const produced = await alphapo('produce', '--log', join(folder, 'log.sqlite'), '--data', data);
-  expect(produced.output).toMatch(/left out .*pairs\.jsonl:5: it has more than the 16777216 bytes of a record/);
+  expect(produced.output).toMatch(/left out .*pairs\.jsonl:5: larger than the record limit of 16777216 bytes/);
   expect(produced.output).toMatch(/sent 8 records to preferences, left out 1/);
   expect(produced.code).toBe(0);
 });
@@ -138,7 +138,7 @@ test('a record that the log cannot carry is left out with its reason, and stops 
 test('a folder in use is refused, and --resume takes up the same run only', async () => {
   const { data, train } = await place();
   expect((await train()).code).toBe(0);
-  expect((await train()).output).toMatch(/holds a run already: go on with it by --resume/);
+  expect((await train()).output).toMatch(/already has a run; continue it with --resume/);
   expect((await train('--resume')).code).toBe(0);
   expect((await train('--resume', '--alpha', '0.5')).output).toMatch(/a run with other model or settings/);
   await writeFile(data, GOOD.repeat(9));

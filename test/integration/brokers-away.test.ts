@@ -165,7 +165,7 @@ describeBroker(`brokers that go away${missing ? ` (skipped: ${missing})` : ''}`,
   }
 
   test.each([
-    ['in its folder', { folder: 'state' }, 4, /took the folder/],
+    ['in its folder', { folder: 'state' }, 4, /took over folder/],
     ['in another folder', { folder: 'other' }, 6, /another optimizer published step 6/],
   ])(
     'an optimizer that was replaced meanwhile, %s, ends fenced and leaves its successor alone',

@@ -104,7 +104,7 @@ test('a reference model is checked against objective, lengths and model', async 
   const given = (name: string) => ['--model', model, '--reference-model', name];
   const dpo = 'objective: dpo\nsteps: 4\n';
   await validate(dpo, ...given(await makeModel('same')));
-  await expect(validate('steps: 4\n', ...given(model))).rejects.toThrow('alphapo compares with no reference');
+  await expect(validate('steps: 4\n', ...given(model))).rejects.toThrow('alphapo has no reference');
   const short = await makeModel('short', { max_position_embeddings: 100 });
   await expect(validate(dpo, ...given(short))).rejects.toThrow('it has 100 positions, fewer than max-length 512');
   const other = await makeModel('other', { vocab_size: 1000 });

@@ -69,10 +69,7 @@ export function replayCommand(): Command {
     .option('--config <file>', 'YAML file with the run settings (default: those of the run or its checkpoints)')
     .option('--reference-model <folder>', "the run's reference model, if any")
     .option('--init-adapter <folder>', 'PEFT adapter that the run started from, if any')
-    .option(
-      '--scorers <host:port,…>',
-      'scorers whose --optimizer is this --address (default: one in this process)',
-    )
+    .option('--scorers <host:port,…>', 'scorers whose --optimizer is this --address (default: one in this process)')
     .option('--address <host:port>', 'address that scorers fetch policies from', '127.0.0.1:50053')
     .addOption(device)
     .option('--threads <n>', "number of CPU threads (default: the run's, else all cores)", positive)

@@ -61,14 +61,14 @@ async function scoreResponse(options: ScoreResponseOptions, sources: SettingSour
   );
   const score = results[0]?.chosen;
   if (score === undefined) {
-    throw new AlphapoError('internal', 'NO_SCORE', `${options.scorer} answered without a score`);
+    throw new AlphapoError('internal', 'NO_SCORE', `${options.scorer} returned no score`);
   }
   const { sum, mean, tokens } = score;
   if (!Number.isFinite(sum)) {
     throw new AlphapoError(
       'failed-precondition',
       'NON_FINITE_SCORE',
-      `${options.scorer} answered with a log-probability of ${sum}: its weights or its dtype give no finite number; alphapo score names the weights`,
+      `${options.scorer} returned a log-probability of ${sum}, because of its weights or its dtype; alphapo score names the weights that are not finite`,
     );
   }
   process.stdout.write(`${JSON.stringify({ sum, mean, tokens })}\n`);

@@ -38,11 +38,7 @@ export function topicsCommand(): Command {
     .option('--partitions <n>', 'partitions of the preferences topic', positive, 1)
     .option('--retention-hours <n>', "retention of preferences and dead letters (default: the broker's)", positive)
     .option('--replication-factor <n>', "replicas of each record (default: the brokers')", positive)
-    .option(
-      '--min-insync-replicas <n>',
-      "replicas that must acknowledge a record (default: the brokers')",
-      positive,
-    )
+    .option('--min-insync-replicas <n>', "replicas that must acknowledge a record (default: the brokers')", positive)
     .option('--wait-seconds <n>', 'time to wait for brokers that do not answer yet', count, 0);
   return addSettingOptions(command, eventLogSettings).action((options: TopicsOptions) =>
     awaitingBrokers(options.waitSeconds, () => makeTopics(options, sourcesOf(options))),

@@ -80,10 +80,7 @@ export function trainCommand(): Command {
     .option('--resume', 'continue the run in --out; needs no other option')
     .option('--chat-template <name>', CHAT_TEMPLATE_CHOICES)
     .option('--init-adapter <folder>', 'PEFT adapter to start from; sets rank, alpha and targets')
-    .option(
-      '--reference-model <folder>',
-      'reference model of dpo, ipo and hinge (default: the model before training)',
-    )
+    .option('--reference-model <folder>', 'reference model of dpo, ipo and hinge (default: the model before training)')
     .optionsGroup('How records are read:')
     .option('--no-shuffle', 'keep the order of the files')
     .option('--strict', 'stop at the first record that cannot be trained on');

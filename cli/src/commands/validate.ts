@@ -68,10 +68,7 @@ function withAnyModel(settings: RunSettings): ReturnType<typeof resolveRun> {
 
 function requireReferenceWanted({ objective }: RunSpecification): void {
   if (needsReference(objective)) return;
-  throw referenceError(
-    'NO_REFERENCE',
-    `the objective ${objective.kind} has no reference; remove the reference model`,
-  );
+  throw referenceError('NO_REFERENCE', `the objective ${objective.kind} has no reference; remove the reference model`);
 }
 
 function requireFitting(

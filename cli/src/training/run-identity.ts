@@ -43,7 +43,7 @@ export async function runIdentityOf(folder: string): Promise<RunIdentity | undef
     throw new AlphapoError(
       'failed-precondition',
       'RUN_FILE_INVALID',
-      `${file} does not describe a run of this version: ${messageOf(error)}; train into a new folder`,
+      `${file} does not describe a run of this version: ${messageOf(error)}; use a new folder`,
       { cause: error },
     );
   }

@@ -86,6 +86,6 @@ function otherRun(address: string, runId: string, found: string): AlphapoError {
   return new AlphapoError(
     'failed-precondition',
     'OTHER_RUN',
-    `the optimizer at ${address} now has run ${found} instead of ${runId}; watch that one with another alphapo watch`,
+    `the optimizer at ${address} now has run ${found} instead of ${runId}; start alphapo watch again to follow it`,
   );
 }

@@ -58,7 +58,7 @@ function unsupported(file: string, field: string, value: unknown): AlphapoError 
   return new AlphapoError(
     'unimplemented',
     'UNSUPPORTED_ADAPTER',
-    `${file}: ${field} is ${JSON.stringify(value) ?? 'missing'}, which AlphaPO does not honour: ${hint}`,
+    `${file}: ${field} is ${JSON.stringify(value) ?? 'missing'}, which AlphaPO does not support: ${hint}`,
     { metadata: { field } },
   );
 }

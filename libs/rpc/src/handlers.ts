@@ -129,7 +129,7 @@ function written<Response>(
 function contextOf(call: AnyCall): CallContext {
   const abort = new AbortController();
   const cancel = () =>
-    abort.abort(new AlphapoError('cancelled', 'CANCELLED', 'the client cancelled the call or its deadline passed'));
+    abort.abort(new AlphapoError('cancelled', 'CANCELLED', 'the client canceled the call or its deadline passed'));
   if (call.cancelled) cancel();
   call.on('cancelled', cancel);
   const [authorization] = call.metadata.get('authorization');

@@ -22,7 +22,7 @@ class BoundedReader extends BinaryReader {
       throw new AlphapoError(
         'resource-exhausted',
         'TOO_MANY_MESSAGES',
-        `the request holds more than ${MAX_MESSAGES} messages: send fewer items at a time`,
+        `the request has more than ${MAX_MESSAGES} messages; send fewer items at a time`,
       );
     }
     this.#depth = depth;
@@ -71,7 +71,7 @@ function malformed(cause: unknown): AlphapoError {
   return new AlphapoError(
     'invalid-argument',
     'MALFORMED_REQUEST',
-    `the request is not a message of the method's type (${messageOf(cause)}); make it with the published proto files`,
+    `the request is not a message of the method's type (${messageOf(cause)}); generate it from the published proto files`,
     { cause },
   );
 }

@@ -101,7 +101,7 @@ export async function readFully<T extends ArrayBufferView>(
       throw new AlphapoError(
         'data-loss',
         'TRUNCATED_FILE',
-        `${path} ends at offset ${position + done} instead of ${position + bytes.length}: it became shorter while it was read`,
+        `${path} was truncated while it was read: it ends at offset ${position + done} instead of ${position + bytes.length}`,
       );
     }
     done += bytesRead;

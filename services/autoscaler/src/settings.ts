@@ -11,10 +11,7 @@ const positive = z.int().positive();
 
 const workload = z
   .string()
-  .regex(
-    /^(deployment|statefulset)\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/,
-    'must be deployment/NAME or statefulset/NAME',
-  );
+  .regex(/^(deployment|statefulset)\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be deployment/NAME or statefulset/NAME');
 
 /** The settings of the autoscaler. */
 export const autoscalerSettings = {

@@ -55,7 +55,7 @@ export class LedgerWriter implements AsyncDisposable {
   /** What a write waits for, and why; undefined where none does. */
   get waiting(): string | undefined {
     if (this.#waiting === undefined) return undefined;
-    return `waits for the event log: ${this.#waiting.doing} failed and is tried again: ${this.#waiting.error}`;
+    return `waiting for the event log: ${this.#waiting.doing} failed and is retried: ${this.#waiting.error}`;
   }
 
   /**
@@ -147,6 +147,6 @@ function takenOver(step: number): AlphapoError {
   return new AlphapoError(
     'failed-precondition',
     'FENCED',
-    `another optimizer published step ${step} while this one waited for the event log, so this one must stop: one at a time may write the steps of a run`,
+    `another optimizer published step ${step} while this one waited for the event log; this one stops, because only one may write a run's steps`,
   );
 }

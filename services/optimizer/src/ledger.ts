@@ -41,7 +41,7 @@ export async function requireBatchesFrom(log: EventLog, topic: string, offset: b
   const { first } = await log.bounds(topic, 0);
   if (offset >= first) return;
   const from = offset === 0n ? 'there is no intact checkpoint, and the run' : 'the newest intact checkpoint';
-  throw ledgerCutOff(`${from} goes on from offset ${offset} of ${topic}, which begins at ${first}`, topic);
+  throw ledgerCutOff(`${from} continues from offset ${offset} of ${topic}, which begins at ${first}`, topic);
 }
 
 /** Records of the ledger's beginning are gone. */

@@ -105,7 +105,7 @@ export class OptimizerService {
       throw new AlphapoError(
         'not-found',
         'POLICY_GONE',
-        `policy ${version.digest} of step ${version.step} is not held: ask for the current one, of step ${policy.step}`,
+        `policy ${version.digest} of step ${version.step} is gone; the current one is of step ${policy.step}`,
       );
     }
     const header = {

@@ -66,7 +66,7 @@ export class StepLedger implements AsyncDisposable {
     throw new AlphapoError(
       'data-loss',
       'NOT_REPRODUCED',
-      `step ${step.step} was computed again and gave ${step.policyDigest} instead of ${published?.policyDigest}: the hardware, the threads or a library has changed; go back to the old ones, or start a new run. The checkpoints are as they were`,
+      `step ${step.step} was recomputed and gave ${step.policyDigest} instead of ${published?.policyDigest}: the hardware, the threads or a library has changed; restore the old ones, or start a new run. The checkpoints are unchanged`,
     );
   }
 

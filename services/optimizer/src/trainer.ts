@@ -293,7 +293,7 @@ export class Trainer {
     const { totalSteps } = this.#parts.run.specification.schedule;
     this.#runState = 'finished';
     if (step < totalSteps) {
-      this.#message = `the data ended at step ${step} of ${totalSteps}: its producer said that no more will come`;
+      this.#message = `the data ended at step ${step} of ${totalSteps}: the producer marked its end`;
       this.#parts.logger.warn('run.ended_early', { step, totalSteps });
     }
     this.#ended.abort();
@@ -312,7 +312,7 @@ export class Trainer {
 
   #beginCheckpoint(): Promise<WrittenCheckpoint> {
     return this.#checkpoints.begin(() => {
-      if (this.#torn) throw stepFailed('nothing whole to write');
+      if (this.#torn) throw stepFailed('no complete state to write');
       return { state: this.#state, digests: this.#agreement.digests };
     });
   }
@@ -326,6 +326,6 @@ function stepFailed(consequence: string): AlphapoError {
   return new AlphapoError(
     'failed-precondition',
     'STEP_FAILED',
-    `the last step failed half-way, so there is ${consequence}: restart the optimizer, it goes on from its last checkpoint`,
+    `the last step failed midway, so there is ${consequence}; restart the optimizer to continue from its last checkpoint`,
   );
 }

@@ -38,8 +38,7 @@ export const scorerSettings = {
   },
   scoreMerging: {
     schema: z.boolean().default(DEFAULT_SCORING.merging === 'on'),
-    description:
-      "merge waiting Score calls; off: a score's bits depend only on its own call",
+    description: "merge waiting Score calls; off: a score's bits depend only on its own call",
   },
   scoreLingerMs: {
     schema: z.number().nonnegative().max(MAX_LINGER_MS).default(DEFAULT_SCORING.lingerMs),

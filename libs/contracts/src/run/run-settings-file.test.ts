@@ -33,13 +33,11 @@ test.each([
   ['lora-targets: []', ['b.yaml:1: lora-targets: the list is empty']],
   ['scheduler: cosin', ['b.yaml:1: scheduler: "cosin" is none of cosine, linear, constant. Did you mean cosine?']],
   ['steps: 1\nsteps: 2', ['b.yaml:2: Map keys must be unique']],
-  ['max-length: 1\nmaxLength: 2', ['b.yaml:2: maxLength is set before, as max-length: leave one of them out']],
+  ['max-length: 1\nmaxLength: 2', ['b.yaml:2: maxLength is already set as max-length; remove one of them']],
   ['- 1', ['b.yaml: must be a mapping of settings, such as "learning-rate: 5e-6"']],
   [
     'model: ./m\nsteps: 1',
-    [
-      'b.yaml:1: model: is an option of alphapo train only; remove it. Service options: alphapo serve --help',
-    ],
+    ['b.yaml:1: model: is an option of alphapo train only; remove it. Service options: alphapo serve --help'],
   ],
 ])('%j is told with its line', async (text, mistakes) => expect(await mistakesOf(text)).toEqual(mistakes));
 
@@ -66,8 +64,8 @@ test.each([
   ['1,000', '"1,000" is no number; write 1000 or 1.000'],
   ['1,000,000', '"1,000,000" is no number; write 1000000'],
   ['1 000', '"1 000" is no number; write 1000'],
-  ['0x10', '"0x10" is no number'],
-  ['1e999', '"1e999" is no number'],
-  ['Infinity', '"Infinity" is no number'],
+  ['0x10', '"0x10" is not a number'],
+  ['1e999', '"1e999" is not a number'],
+  ['Infinity', '"Infinity" is not a number'],
   [' ', 'needs a number'],
 ])('%j is none', (text, problem) => expect(readNumber(text)).toEqual({ ok: false, problem }));

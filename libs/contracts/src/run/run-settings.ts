@@ -32,7 +32,10 @@ export const runSettingsSchema = z.strictObject({
   steps: z.int().positive().optional().describe('optimizer steps; not with epochs'),
   warmupRatio: z.number().min(0).max(1).optional().describe('fraction of steps for warm-up (default: 0.1)'),
   warmupSteps: z.int().nonnegative().optional().describe('warm-up steps; not with warmup-ratio'),
-  scheduler: z.enum(['cosine', 'linear', 'constant']).default('cosine').describe('learning rate schedule after the warm-up'),
+  scheduler: z
+    .enum(['cosine', 'linear', 'constant'])
+    .default('cosine')
+    .describe('learning rate schedule after the warm-up'),
   weightDecay: z.number().nonnegative().default(0).describe('decoupled weight decay'),
   maxGradNorm: z.number().nonnegative().default(1).describe('clip the global gradient norm to this; 0: off'),
   adamBeta1: z.number().min(0).lt(1).default(0.9).describe("decay of AdamW's first moment"),
@@ -42,7 +45,11 @@ export const runSettingsSchema = z.strictObject({
   loraRank: z.int().positive().default(16).describe('rank of the LoRA factors'),
   loraAlpha: z.number().positive().optional().describe('LoRA alpha; the scale is alpha / rank (default: 2 rank)'),
   loraTargets: z.array(z.string().min(1)).min(1).optional().describe('modules with LoRA (default: all linear layers)'),
-  maxLength: z.int().min(2).optional().describe("maximum tokens of prompt + response (default: 2048 or the model's limit)"),
+  maxLength: z
+    .int()
+    .min(2)
+    .optional()
+    .describe("maximum tokens of prompt + response (default: 2048 or the model's limit)"),
   maxPromptLength: z.int().positive().optional().describe('maximum tokens of the prompt (default: 1800 of 2048)'),
   packTokens: z
     .int()
@@ -60,9 +67,7 @@ export const runSettingsSchema = z.strictObject({
   onNonFinite: z
     .enum(['stop', 'skip'])
     .default('stop')
-    .describe(
-      'if a loss or gradient is not finite: stop the run, or skip the step',
-    ),
+    .describe('if a loss or gradient is not finite: stop the run, or skip the step'),
   dtype: dtypeSchema.default('float32').describe('data type of frozen weights and activations'),
   seed: z.int().nonnegative().default(42).describe('random seed of the shuffle and of new LoRA factors'),
 });
@@ -161,10 +166,7 @@ export function resolveRun(settings: RunSettings, facts: RunFacts): ResolvedRun 
     return { specification: specification.data, adjustments };
   }
   const [issue] = specification.error.issues;
-  return settingError(
-    issue?.path.join('.') ?? '',
-    `the resolved value is not valid: ${issue?.message ?? 'not valid'}`,
-  );
+  return settingError(issue?.path.join('.') ?? '', `the resolved value is not valid: ${issue?.message ?? 'not valid'}`);
 }
 
 function packsWeights({ packWeights, full }: RunSettings, { parameterCount }: RunFacts): boolean {

@@ -211,7 +211,7 @@ describe('what holds no records is named, with what to do', () => {
     ['a.jsonl.gz', gzipSync(gzipSync('{}')), FORMAT, /packed once more/],
     ['a.jsonl', bytes('<!DOCTYPE html><html>'), FORMAT, /web page.*hf:owner\/name/],
     ['a.parquet', bytes('version https://git-lfs.github.com/spec/v1\n'), FORMAT, /Git LFS pointer.*git lfs pull/],
-    ['b.parquet', bytes('{"a":1}\n'), FORMAT, /no Parquet file/],
+    ['b.parquet', bytes('{"a":1}\n'), FORMAT, /not a Parquet file/],
     ['a.py', bytes('import datasets\n'), FORMAT, /Python script/],
     ['run.yaml', bytes('steps: 1\n'), FORMAT, /settings.*--config/],
     ['a.txt', bytes('Hello\n'), FORMAT, /\.jsonl, \.json, \.csv/],
@@ -231,7 +231,7 @@ describe('what holds no records is named, with what to do', () => {
   });
 
   test.each<[string, readonly string[], string, RegExp]>([
-    ['a model folder', ['config.json', 'model.safetensors', 'vocab.json'], FORMAT, /is a model: give it with --model/],
+    ['a model folder', ['config.json', 'model.safetensors', 'vocab.json'], FORMAT, /is a model; pass it with --model/],
     [
       'a folder of save_to_disk',
       ['dataset_info.json', 'state.json', 'data-00000-of-00001.arrow'],

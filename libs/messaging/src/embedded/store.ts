@@ -30,7 +30,7 @@ export class Store {
       throw new AlphapoError(
         'invalid-argument',
         'TOPIC_PARTITIONS_INVALID',
-        `topic "${name}" can't have ${partitions} partitions`,
+        `topic "${name}" cannot have ${partitions} partitions`,
       );
     }
     this.database.transaction(() => {

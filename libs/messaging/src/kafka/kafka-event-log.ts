@@ -115,8 +115,8 @@ async function requireReachable(options: KafkaOptions): Promise<void> {
       'unavailable',
       'KAFKA_UNREACHABLE',
       `no Kafka broker can be reached at ${brokers.join(', ')} (${messageOf(error)}); check that Kafka runs, that ` +
-        'KAFKA_BROKERS names its addresses, that the addresses it advertises can be reached from here, and whether it wants TLS (KAFKA_TLS) ' +
-        'and has a certificate of an authority that is trusted (KAFKA_TLS_CA)',
+        'KAFKA_BROKERS names its addresses, that its advertised addresses can be reached from here, and whether it requires TLS (KAFKA_TLS) ' +
+        'and has a certificate from a trusted authority (KAFKA_TLS_CA)',
       { cause: error, metadata: { brokers: brokers.join(',') } },
     );
   } finally {

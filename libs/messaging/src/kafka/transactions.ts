@@ -108,8 +108,8 @@ export class Transactions implements AsyncDisposable {
     return new AlphapoError(
       'unavailable',
       'WRITE_OUTCOME_UNKNOWN',
-      `Kafka was lost while "${this.id}" committed (${messageOf(error)}); read the end of the topics to learn whether ` +
-        'the records are there',
+      `Kafka became unreachable while "${this.id}" committed (${messageOf(error)}); read the end of the topics to learn whether ` +
+        'the records were written',
       { cause: error },
     );
   }

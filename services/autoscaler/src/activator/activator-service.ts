@@ -24,7 +24,7 @@ const LONGEST_CALL_MS = 24 * 60 * 60_000;
 
 const waited = meter.histogram({
   name: 'alphapo_activator_wait_seconds',
-  help: 'Time from the arrival of a call to its being handed to a ready scorer.',
+  help: 'Time from the arrival of a call until it is forwarded to a ready scorer.',
   buckets: SECONDS_BUCKETS,
 });
 
@@ -70,7 +70,7 @@ export class ActivatorService {
     throw new AlphapoError(
       'unimplemented',
       'GRADIENT_NOT_FORWARDED',
-      `gradients are not passed on here: ask the scorers themselves, at ${this.#parts.scorerPods}`,
+      `this service does not forward Gradient; call the scorers at ${this.#parts.scorerPods}`,
     );
   }
 
@@ -148,7 +148,7 @@ export class ActivatorService {
   }
 
   #isStopping(): AlphapoError {
-    return new AlphapoError('unavailable', 'ACTIVATOR_STOPPING', 'this replica stops; another one waits with you', {
+    return new AlphapoError('unavailable', 'ACTIVATOR_STOPPING', 'this replica is stopping; retry with another one', {
       metadata: { retrySeconds: '1' },
     });
   }
@@ -162,11 +162,11 @@ export class ActivatorService {
       ).values(),
     ]);
     const why = told.length === 0 ? '' : `: ${told.join('; ')}`;
-    const last = failure === undefined ? '' : `; the last one that was asked said: ${failure.message}`;
+    const last = failure === undefined ? '' : `; the last scorer's error: ${failure.message}`;
     return new AlphapoError(
       'unavailable',
       'NO_SCORER_READY',
-      `no scorer answered within ${waitMs / 1000} s${why}${last}; try again later`,
+      `no scorer answered within ${waitMs / 1000} s${why}${last}; retry later`,
       { cause: failure, metadata: { retrySeconds: `${COME_AGAIN_SECONDS}` } },
     );
   }

@@ -28,7 +28,7 @@ export class HeldCalls {
       throw new AlphapoError(
         'resource-exhausted',
         'SCORERS_STARTING',
-        `no scorer is ready yet, and ${this.#calls} calls wait for one already; try again later`,
+        `no scorer is ready and ${this.#calls} calls are waiting; retry later`,
         { metadata: { retrySeconds: `${COME_AGAIN_SECONDS}` } },
       );
     }

@@ -9,7 +9,7 @@ const LOOK_EVERY_MS = 1_000;
 
 const wakes = meter.counter({
   name: 'alphapo_activator_wakes_total',
-  help: 'Workloads that a Score call brought from zero to one.',
+  help: 'Workloads that a Score call scaled from zero to one.',
   labels: ['component'],
 });
 

@@ -43,7 +43,7 @@ export class ObstacleReports {
 
   async #tellOne(component: Component, reason: string, obstacles: readonly Obstacle[]): Promise<void> {
     const [first] = obstacles;
-    const message = `${obstacles.length} of its pods cannot run, ${first?.name} for one: ${first?.message}`;
+    const message = `${obstacles.length} pods cannot run; for example ${first?.name}: ${first?.message}`;
     this.#logger.warn('pods.blocked', { component, reason, pods: obstacles.length, message: first?.message });
     await this.#workloads
       .report(component, { type: 'Warning', reason: `Pods${reason}`, message })
