@@ -27,10 +27,10 @@ test.each([
   [[...PLAN, '--config'], ['--config needs a value: <file>']],
   [[...PLAN, '--device', 'gpu'], ['--device: "gpu" must be cpu, cuda (or cuda:1 for the second GPU) or webgpu']],
   [[...PLAN, '--stored', 'f8'], ['--stored: "f8": Allowed choices are bf16, f16, f32.']],
-  [['train', '--eval-fraction', '0,5'], ['--eval-fraction: "0,5" is no number; write 0.5']],
-  [['train', '--eval-fraction', '5%'], ['--eval-fraction: "5%" is no number; write 0.05']],
+  [['train', '--eval-fraction', '0,5'], ['--eval-fraction: "0,5" is not a number; write 0.5']],
+  [['train', '--eval-fraction', '5%'], ['--eval-fraction: "5%" is not a number; write 0.05']],
   [['train', '--eval-fraction', '7'], ['--eval-fraction: "7" is not a share between 0 and 1, such as 0.05']],
-  [['train', '--threads', '1_0'], ['--threads: "1_0" is no number; write 10']],
+  [['train', '--threads', '1_0'], ['--threads: "1_0" is not a number; write 10']],
   [['train', '--threads', '0.5'], ['--threads: "0.5" is not a whole number, 1 or more']],
   [['train', '--memory-limit', 'much'], ['--memory-limit: "much" is not a size; write 16GB, 12Gi or 800M']],
   [

@@ -106,13 +106,7 @@ const DAMAGES: [string, (file: LogFile) => void, [code: string, place: string, m
   [
     'the ranges of two batches overlap',
     (file) => editBatch(file, 3, ({ source }) => Object.assign(source ?? {}, { firstOffset: 14n })),
-    [
-      [
-        'BATCH_RANGES_OVERLAP',
-        'preference-batches offset 3',
-        /offsets 14 to 19 .exclusive.*at offset 2, ends at 15/,
-      ],
-    ],
+    [['BATCH_RANGES_OVERLAP', 'preference-batches offset 3', /offsets 14 to 19 .exclusive.*at offset 2, ends at 15/]],
   ],
   [
     'a pair is missing in a batch',

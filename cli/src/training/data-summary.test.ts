@@ -50,7 +50,7 @@ test('forms, implicit prompts, ignored fields, duplicates and refusals are count
 test('the lines say each of them once', () => {
   expect(describeData(summarizeData(data))).toEqual([
     'data: 3 pairs (conversations with implicit prompt 2, alpaca 1)',
-    '2 pairs without a prompt field: the prompt is what both responses begin with',
+    '2 pairs without a prompt field: the prompt is the common beginning of both responses',
     'ignored fields, with the number of records that have them: source (3), score (1)',
     '1 pair repeats an earlier one',
     'refused 2 records: MISSING_FIELD, such as a.jsonl:5: has no chosen',

@@ -6,7 +6,7 @@ import { CHAT_TEMPLATE_CHOICES } from './chat-template.ts';
 export const chatTemplateSettings = {
   chatTemplate: {
     schema: z.string().optional(),
-    description: `chat template: ${CHAT_TEMPLATE_CHOICES}`,
+    description: CHAT_TEMPLATE_CHOICES,
     placeholder: 'name',
     variable: 'ALPHAPO_CHAT_TEMPLATE',
   },

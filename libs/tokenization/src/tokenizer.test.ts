@@ -8,9 +8,7 @@ const reason = (name: string, message: RegExp) => ({ reason: name, message: expe
 
 test('a missing tokenizer and a missing template are clear errors', async () => {
   const folder = await temporaryFolder();
-  await expect(openTokenizer(folder)).rejects.toMatchObject(
-    reason('TOKENIZER_NOT_FOUND', /use a model folder/),
-  );
+  await expect(openTokenizer(folder)).rejects.toMatchObject(reason('TOKENIZER_NOT_FOUND', /use a model folder/));
   await writeByteTokenizer(folder);
   await expect(openTokenizer(folder, { chatTemplate: 'nowhere.jinja' })).rejects.toMatchObject(
     reason('TEMPLATE_NOT_FOUND', /nowhere\.jinja.*plain, chatml/),
