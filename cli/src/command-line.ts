@@ -3,7 +3,7 @@ import { configureErrors } from './command-errors.ts';
 import { configureHelp } from './help.ts';
 import { requireWritablePlaces } from './places.ts';
 
-/** What all commands have in common: how they tell mistakes, what their help looks like, what is checked before they begin. */
+/** Common parts of all commands: error messages, help, and checks before they start. */
 export function configureCommands(command: Command): void {
   configureHelp(command);
   if (command.commands.length === 0) {

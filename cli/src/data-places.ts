@@ -52,7 +52,7 @@ async function* recordsOfHub(
     const files = await dataset.fetch(paths);
     return new Map(files.map((file, i) => [file, `${SCHEME}${repository}@${dataset.commit}/${paths[i]}`]));
   });
-  // By the commit: the same on every machine, and for good.
+  // By commit: the same on every machine, permanently.
   const records = readFiles([...names.keys()], options);
   for await (const record of records) yield { ...record, file: names.get(record.file) ?? record.file };
 }

@@ -26,7 +26,7 @@ function optionOf(value: string, argv: readonly string[]): string | undefined {
 }
 
 /**
- * What a person reads of an error, one line where it is no fault of the program. `--debug` among `argv` adds where it came from.
+ * The text of an error for the user: one line, unless it is a bug of the program. `--debug` in `argv` adds the stack trace.
  */
 export function describeError(error: unknown, argv: readonly string[] = []): string {
   const stack = argv.includes('--debug') && error instanceof Error ? `\n${describeStack(error)}` : '';

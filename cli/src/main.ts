@@ -68,7 +68,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** The process of the program: whatever fails in it is reported in one way. */
+/** The process of the program: reports every failure in one way. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
   // Whoever reads our output may stop reading (`alphapo watch … | head`): that is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -86,7 +86,7 @@ function reportFailure(error: unknown, argv: readonly string[]): void {
   const stopped = stoppedExitCode();
   process.exitCode = stopped ?? 1;
   if (stopped !== undefined) {
-    // What is still open after a stop is nobody's concern any more.
+    // Handles that are still open after a stop do not matter.
     endSoon();
     const said = error instanceof AlphapoError && error.reason === 'STOPPED' ? error.message : 'stopped';
     process.stderr.write(`alphapo: ${said}\n`);

@@ -78,7 +78,7 @@ async function rememberedOptions({ resume, out }: Record<string, unknown>): Prom
   );
 }
 
-/** Paths begin where the run was started; whatever is no path stays. */
+/** Resolves paths against the folder where the run was started; other values are unchanged. */
 function fromFolder(folder: string, value: unknown): unknown {
   if (Array.isArray(value)) return value.map((one) => fromFolder(folder, one));
   if (typeof value !== 'string') return value;

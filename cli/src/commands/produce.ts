@@ -36,7 +36,7 @@ export function produceCommand(): Command {
   );
 }
 
-/** Sends raw records, good or bad: the tokenizer decides, and keeps what it refuses as dead letters. */
+/** Sends raw records, valid or not: the tokenizer validates them, and writes rejected ones to dead letters. */
 async function produce(options: ProduceOptions, sources: SettingSources): Promise<void> {
   await using log = await openConfiguredLog(sources, { clientId: 'alphapo-produce', logger: () => {} });
   const { topic } = options;
@@ -85,7 +85,7 @@ async function* recordsInOrder(
 ): AsyncGenerator<SourceRecord> {
   if (!shuffle) {
     yield* sendable(readPlaces(data, source), onLeftOut);
-    // What was said of the data once holds for all epochs.
+    // Notes about the data are printed for the first epoch only.
     for (let epoch = 1; epoch < epochs; epoch++)
       yield* sendable(
         readPlaces(data, source, () => {}),
@@ -97,7 +97,7 @@ async function* recordsInOrder(
   yield* trainingOrder(records, records.length * epochs, { seed, shuffle });
 }
 
-/** Records, apart from those that are larger than brokers take. */
+/** Records within the size limit of brokers. */
 async function* sendable(
   records: AsyncIterable<FileRecord>,
   onLeftOut: (origin: string) => void,

@@ -8,7 +8,7 @@ import { stopSignal } from '../terminal.ts';
 import { printedStatus, watchRun } from '../watching/watch-run.ts';
 
 const EXPORT_TIMEOUT_MS = 3_600_000;
-/** A pod that is moved to another node is back within minutes. */
+/** A rescheduled pod is back within minutes. */
 const AWAY_MS = 10 * 60_000;
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
@@ -18,7 +18,7 @@ interface RunOptions {
   readonly optimizer: string;
 }
 
-/** A command about a run that goes on, with a connection to its optimizer. */
+/** A command about a running run, with a connection to its optimizer. */
 function runCommand<Options extends RunOptions>(
   command: Command,
   action: (optimizer: Connection<OptimizerServiceClient>, options: Options) => Promise<void>,

@@ -93,7 +93,7 @@ function requireWritable({ replicationFactor, minInsyncReplicas }: Replication):
 }
 
 /**
- * What a topic has less of than is wanted: it was there before, and is left as it is. Errors: TOPIC_NOT_WRITABLE where it
+ * What an existing topic has less of than configured; the topic is not changed. Errors: TOPIC_NOT_WRITABLE where it
  * has fewer replicas than a record needs.
  */
 async function shortfallsOf(

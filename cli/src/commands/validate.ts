@@ -60,7 +60,7 @@ function withModel(settings: RunSettings, definition: ModelDefinition): ReturnTy
   return resolveRun(settings, runFacts(definition, undefined));
 }
 
-/** For what of the settings can be wrong whatever the model and the data. */
+/** Finds mistakes in the settings that do not depend on model or data. */
 function withAnyModel(settings: RunSettings): ReturnType<typeof resolveRun> {
   const facts = { maxPositions: Number.MAX_SAFE_INTEGER, linearLayers: ['q_proj'], parameterCount: 1 };
   return resolveRun(settings, { ...facts, pairs: settings.steps === undefined ? 1 : undefined });

@@ -97,7 +97,7 @@ export async function replay(
     );
     scorers.push(inProcess(scorer.address));
   }
-  // One that computes otherwise than the run did would be waited for in vain.
+  // Do not wait for a scorer that computes other bits than the run did.
   for (const address of scorers) await optimizer.checkScorer(address);
   return await takeSteps(optimizer, wanted, listener, plan, signal);
 }

@@ -119,7 +119,7 @@ export class StepChain {
     this.#onStep(value);
   }
 
-  /** The next step of the run that is no repetition; undefined where there is none. */
+  /** The run's next step that is not a repetition; undefined if there is none. */
   async #peek(): Promise<StepRecord | undefined> {
     while (this.#next === undefined && !this.#ended) {
       const { done, value } = await this.#steps.next();

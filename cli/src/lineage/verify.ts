@@ -31,7 +31,7 @@ export interface VerifyOptions {
   readonly onProgress: (read: number, total: number, topic: string) => void;
 }
 
-/** What a run's ledger comes to. */
+/** The result of checking a run's ledger. */
 export interface VerifyReport {
   readonly verdict: 'clean' | 'problems';
   /** Undefined where no step has been taken. */
@@ -86,8 +86,8 @@ class Verification {
   }
 
   /**
-   * The order matters where the run goes on meanwhile: what depends on other records is read before them. Checkpoints
-   * depend on steps, steps on batches, committed positions on batches and dead letters, all on records.
+   * The order matters if the run continues meanwhile: dependents are read before what they depend on. Checkpoints depend on
+   * steps, steps on batches, committed offsets on batches and dead letters, all on records.
    */
   async run(): Promise<VerifyReport> {
     const { log, topics, checkpointFolder } = this.#ledger;

@@ -55,7 +55,7 @@ export interface TrainRequest {
 export async function planTraining(request: TrainRequest, settings: RunSettings): Promise<TrainPlan> {
   if (request.savedDtype !== undefined && !settings.full) throw adapterDtype();
   const model = await ModelFolder.open(request.model);
-  // A run goes on as it began, whatever the defaults are now.
+  // A run continues with its original settings, even if defaults have changed.
   const begun = request.resume ? (await runIdentityOf(request.out))?.specification : undefined;
   const withAdapter = resumedSettings(await adapterSettings(settings, request.initAdapter), begun);
   const { lengths } = resolveRun(withAdapter, runFacts(model.definition, 1)).specification;

@@ -4,7 +4,7 @@ import { AlphapoError, messageOf } from '@alphapo/base';
 import { executionProviderSchema, runSpecificationSchema } from '@alphapo/contracts';
 import { z } from 'zod';
 
-/** The options and settings that a person gave, and the folder where relative paths among them begin. */
+/** The options and settings that the user gave, and the folder that their relative paths refer to. */
 const givenCommandSchema = z.object({ from: z.string(), given: z.record(z.string(), z.unknown()) });
 
 export type GivenCommand = z.infer<typeof givenCommandSchema>;

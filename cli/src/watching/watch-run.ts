@@ -48,7 +48,7 @@ export async function watchRun(parts: WatchParts): Promise<void> {
       const status = await runStatus(parts);
       absence.end();
       if (status.runId !== runId) throw otherRun(optimizer.address, runId, status.runId);
-      // Otherwise the optimizer is being stopped: the next one goes on with the run.
+      // Otherwise the optimizer is being stopped, and the next one continues the run.
       if (OVER.has(status.state)) return end(status, parts);
     } catch (error) {
       if (signal.aborted) return;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const file = z.string().optional();
 
-/** Where records are, and how to get at them. */
+/** The event log and how to connect to it. */
 export const eventLogSettings = {
   brokers: {
     schema: z.array(z.string()).min(1).optional(),

@@ -57,8 +57,8 @@ export class Handlers {
   }
 
   /**
-   * Sends what the handler yields, no faster than the client reads it. The handler goes on when a message has been taken
-   * off it: what the message pointed to may be changed then.
+   * Sends what the handler yields, no faster than the client reads it. Resumes the handler once the message is serialized; it
+   * may then reuse the buffer.
    */
   serverStream<Request, Response>(handle: (request: Request, context: CallContext) => AsyncIterable<Response>): Method {
     return {

@@ -47,7 +47,7 @@ export function withBoundedRequests(service: ServiceDefinition): ServiceDefiniti
 }
 
 function withBoundedRequest(method: MethodDefinition<unknown, unknown>): MethodDefinition<unknown, unknown> {
-  // The generated functions take bytes or a reader, whatever their types say.
+  // The generated functions accept bytes or a reader, although their types say otherwise.
   const decode = method.requestDeserialize as unknown as (reader: BinaryReader) => unknown;
   return {
     ...method,

@@ -16,7 +16,7 @@ export function* tensorsToChunks(tensors: FloatTensors): Generator<TensorChunk> 
   }
 }
 
-/** Puts chunks together again, and refuses whatever is not a run of whole tensors. */
+/** Reassembles chunks, and rejects anything but a sequence of complete tensors. */
 export class TensorAssembler {
   readonly #maxBytes: number;
   readonly #into: FloatTensors;

@@ -107,7 +107,7 @@ export class LedgerWriter implements AsyncDisposable {
   async #takeOver(signal: AbortSignal): Promise<void> {
     const { log, topics, runId, published } = this.#parts;
     const places = { partitions: [{ topic: topics.trainingSteps, partition: 0 }], groups: [this.#group] };
-    // With the topic's name: the same run under another prefix has a ledger of its own.
+    // With the topic's name, because the same run under another prefix has its own ledger.
     this.#writer = await log.writer(`optimizer-${topics.trainingSteps}-${runId}`, places);
     await this.#use(() => published.readOn(signal));
   }

@@ -3,8 +3,8 @@ import type { EventLog, TopicRetention } from '@alphapo/messaging';
 import type { Logger } from '@alphapo/telemetry';
 
 /**
- * Refuses topics of the ledger whose records the log may remove: a run could then neither be resumed nor rebuilt. Where
- * the settings may not be read, it says so and goes on. Errors: LEDGER_NOT_KEPT with each topic and setting.
+ * Rejects ledger topics whose records the log may remove, because a run could then be neither resumed nor rebuilt. If the
+ * settings may not be read, it logs that and continues. Errors: LEDGER_NOT_KEPT with each topic and setting.
  */
 export async function requireKeptLedger(log: EventLog, topics: readonly string[], logger: Logger): Promise<void> {
   const wrong: string[] = [];

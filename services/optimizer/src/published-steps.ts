@@ -94,7 +94,7 @@ export function requireSameWeights(
   );
 }
 
-/** Refuses a ledger that lacks steps before the checkpoint's: later ones could not be told from them. Errors: LEDGER_BROKEN. */
+/** Rejects a ledger that lacks steps before the checkpoint's: later steps could not be distinguished from them. Errors: LEDGER_BROKEN. */
 export function requireStepsUpTo({ steps }: PublishedSteps, step: number, topic: string): void {
   if (steps.length >= step) return;
   throw otherLedger(

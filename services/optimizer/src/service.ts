@@ -84,7 +84,7 @@ export class OptimizerService {
       yield stepMessage(step);
       next = step.step + 1;
     }
-    // The end may have come between two steps that are still to be told.
+    // The run may have ended while there are still steps to send.
     for (const step of this.#steps.steps.slice(next - 1)) yield stepMessage(step);
   }
 

@@ -42,7 +42,7 @@ export interface TrainerParts extends CheckpointingParts {
 
 /**
  * The training loop: one step per batch of the ledger, in its order. Its state after a step depends on the start, the
- * specification and the batches alone, so a crash anywhere is mended by going on from the last checkpoint.
+ * specification and the batches alone, so after any crash the run continues from the last checkpoint.
  */
 export class Trainer {
   readonly #parts: TrainerParts;
@@ -54,9 +54,9 @@ export class Trainer {
   #runState: RunState = 'starting';
   #message = '';
   readonly #ended = new AbortController();
-  /** A step failed half-way: what is in memory must not become a checkpoint. */
+  /** A step failed midway: the state in memory must not become a checkpoint. */
   #torn = false;
-  /** Ends when the state is whole again, or torn for good; while it is being changed, nobody may read the policy. */
+  /** Settles when the state is complete again, or permanently torn; the policy must not be read while it changes. */
   #changing: Promise<unknown> = Promise.resolve();
   /** On the clock of `performance`. */
   #stepEnded = performance.now();
@@ -125,8 +125,8 @@ export class Trainer {
 
   /**
    * Takes steps until the run's last, or until the signal. `afterStep` is waited for after each, before the next one changes
-   * the policy. Throws what needs a person, after saying so in the status; STOPPED where the signal aborts while the log does not
-   * say whether the last step is in it: that step and those since the last checkpoint are computed again.
+   * the policy. Throws errors that need an operator, after recording them in the status; STOPPED if the signal aborts while it is
+   * unknown whether the log has the last step: that step and those since the last checkpoint are then recomputed.
    */
   async train(signal: AbortSignal, afterStep: (step: number) => Promise<void> = async () => {}): Promise<void> {
     try {
@@ -257,7 +257,7 @@ export class Trainer {
       durationMs,
       ...times.fields(computed.map((shard) => shard.times)),
     });
-    // A failure is told when the state is to be changed.
+    // A failure is thrown when the state is about to change.
     if (this.#checkpoints.isDue(step)) this.#beginCheckpoint().catch(() => {});
   }
 

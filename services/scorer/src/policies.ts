@@ -35,8 +35,8 @@ export class PolicySource implements Disposable {
   }
 
   /**
-   * Takes over tensors that nobody needs any more: the next policy is put into them where names and shapes are the same,
-   * as a gradient's are. New memory for all weights would cost more time than filling it.
+   * Takes tensors that are no longer needed. The next policy is written into them if names and shapes match, as a gradient's do:
+   * allocating memory for all weights takes longer than filling it.
    */
   reuse(tensors: FloatTensors): void {
     this.#spare = tensors;

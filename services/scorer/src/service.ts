@@ -27,7 +27,7 @@ const SCORE_LIMITS = { concurrency: 128, queue: 256 };
 /** Gradients are computed one after the other; while one is, the policy of the next can be fetched. */
 const GRADIENT_LIMITS = { concurrency: 4, queue: 64 };
 
-/** The scorer's methods. Stateless: whatever it holds can be fetched again. */
+/** The scorer's methods. Stateless: everything in memory can be fetched again. */
 export class ScorerService {
   readonly #engine: Engine;
   readonly #policies: PolicySource;

@@ -26,7 +26,7 @@ const SCHEMA = `
 
 /** One connection to the log's file, with its statements prepared once and transactions that can't be left open. */
 export class Database implements Disposable {
-  /** The file's real path, the same for all instances on it; ':memory:' has an identity of its own. */
+  /** The file's real path, the same for all instances on it; each ':memory:' is unique. */
   readonly identity: string;
   #connection: DatabaseSync;
   #statements = new Map<string, StatementSync>();

@@ -72,7 +72,7 @@ export class Store {
     return { first: BigInt(first), next: BigInt(next) };
   }
 
-  /** Records from an offset on, as many as fit a reading. */
+  /** Records from an offset on, up to the limit of one read. */
   read(topic: string, partition: number, from: bigint, end?: bigint): LogRecord[] {
     const { id } = this.#partition(topic, partition);
     const sql = `SELECT offset, timestamp_ms, key, value, headers FROM records

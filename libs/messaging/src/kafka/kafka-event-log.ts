@@ -96,8 +96,8 @@ async function openWriter(
 }
 
 /**
- * One round trip to a bootstrap address and one to the address that the cluster names for itself. What kafkajs says of each
- * attempt is of interest to nobody: the error says it once, and whoever waits for brokers tries for hours.
+ * One round trip to a bootstrap address and one to the address that the cluster advertises. kafkajs's log of each attempt is
+ * dropped: the error says it once, and waiting for brokers may take hours.
  */
 async function requireReachable(options: KafkaOptions): Promise<void> {
   const { brokers, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS, logger = silentLogger } = options;

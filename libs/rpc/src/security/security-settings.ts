@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const file = z.string().optional();
 
-/** Security of gRPC. Secrets are named by their files: what stands in a command line can be read by everybody. */
+/** Security of gRPC. Secrets are given as files, because command lines are visible to other users. */
 export const rpcSecuritySettings = {
   tls: {
     schema: z.enum(['off', 'on', 'mutual']).default('off'),
@@ -47,7 +47,7 @@ export const rpcSecuritySettings = {
   },
 } as const satisfies Settings;
 
-/** Nobody waits longer than a day for a pod. */
+/** One day; more is a mistake. */
 const MAX_DRAIN_SECONDS = 86_400;
 
 /** Of a server: where it listens, who may call it, how it stops. */
@@ -78,7 +78,7 @@ export const rpcServerSettings = {
   },
 } as const satisfies Settings;
 
-/** A server's settings, where its service has a port of its own. */
+/** A server's settings, with the service's default port. */
 export const rpcServerSettingsAt = (port: number) =>
   ({
     ...rpcServerSettings,

@@ -18,11 +18,11 @@ interface IdentityFiles {
 
 export interface TlsSettings {
   readonly mode: 'on' | 'mutual';
-  /** What this process shows: as a server always, as a client where the server asks. */
+  /** This process's certificate: as a server always, as a client if the server requires one. */
   readonly identity: IdentityFiles | undefined;
-  /** Authorities that peers' certificates must come from; the system's where undefined. */
+  /** Trusted certificate authorities of peers; undefined: the system's. */
   readonly authorities: string | undefined;
-  /** Name that a server's certificate must have, where it is not the host that was connected to. */
+  /** Name expected in a server's certificate, if it is not the host of the address. */
   readonly serverName: string | undefined;
 }
 
@@ -31,7 +31,7 @@ export interface SecuritySettings {
   readonly tls: TlsSettings | undefined;
   /** The token that is sent with calls. */
   readonly token: SecretSource | undefined;
-  /** The list of who may do what. */
+  /** The access list. */
   readonly access: SecretSource | undefined;
   /** Host and port for health checks in plaintext. */
   readonly healthAddress: string | undefined;

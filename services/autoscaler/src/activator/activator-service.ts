@@ -31,21 +31,21 @@ const waited = meter.histogram({
 export interface ActivatorParts {
   readonly scorers: ReadyScorers;
   readonly wakers: Readonly<Record<Needed, Waker>>;
-  /** Where calls wait for a scorer. */
+  /** Calls that wait for a scorer. */
   readonly held: HeldCalls;
   /** How long a call waits for a scorer, in milliseconds. */
   readonly waitMs: number;
-  /** Where gradients are to be asked for. */
+  /** Address for gradients: the scorers themselves. */
   readonly scorerPods: string;
-  /** Aborts when this replica is to end: who waits here is to wait at another one. */
+  /** Aborts when this replica is to end: waiting calls should retry with another one. */
   readonly stopping: AbortSignal;
   /** Calls are made with this replica's own token, because it has checked the caller's. */
   readonly trustsCallers: boolean;
 }
 
 /**
- * The scorer's methods for other systems, whether there is a scorer or not: calls go to a ready one, and where there is
- * none, one is woken and they wait for it.
+ * The scorer's methods for applications: calls are forwarded to a ready scorer; if there is none, one is started and they wait
+ * for it.
  */
 export class ActivatorService {
   readonly #parts: ActivatorParts;
@@ -64,7 +64,7 @@ export class ActivatorService {
     return this.#forward(demand, context, (scorer, settings) => callUnary(scorer, 'score', request, settings));
   }
 
-  /** Gradients are the optimizer's, which spreads them over all scorers by itself. */
+  /** Only the optimizer requests gradients, directly from the scorers. */
   // biome-ignore lint/correctness/useYield: it has nothing to yield
   async *gradient(): AsyncGenerator<never> {
     throw new AlphapoError(
@@ -74,7 +74,7 @@ export class ActivatorService {
     );
   }
 
-  /** Has a ready scorer answer; where it turns out not to be there, another one, as long as the call may wait. */
+  /** Forwards to a ready scorer; retries another if that one is gone, as long as the call may wait. */
   async #forward<T>(
     demand: Demand,
     context: CallContext,

@@ -57,7 +57,7 @@ export class Waker {
     return { [Symbol.dispose]: () => void this.#calls-- };
   }
 
-  /** Asks for a pod where there is none. Returns after one look; call it again while it is needed. */
+  /** Requests a pod if there is none. Checks once; call it again while the pod is needed. */
   wake(): Promise<void> {
     this.#waking ??= this.#wake().finally(() => {
       this.#waking = undefined;

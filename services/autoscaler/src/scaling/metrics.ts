@@ -93,7 +93,7 @@ export const scalingMetrics = {
     changes.add(1, { component, direction: to > from ? 'up' : 'down', reason });
   },
 
-  /** A round ended with an error: whatever else is away is seen as missing. */
+  /** A round ended with an error: values not yet observed count as missing. */
   failed(): void {
     failures.add(1, { peer: 'kubernetes' });
   },

@@ -8,7 +8,7 @@ import {
   type Workloads,
 } from '../workloads.ts';
 
-/** An obstacle that stays is told again after this. */
+/** A lasting obstacle is reported again after this time. */
 const AGAIN_MS = 10 * 60_000;
 
 /**
@@ -18,7 +18,7 @@ const AGAIN_MS = 10 * 60_000;
 export class ObstacleReports {
   readonly #workloads: Workloads;
   readonly #logger: Logger;
-  /** When each obstacle was told, on the clock of `performance`. */
+  /** When each obstacle was reported, on the clock of `performance`. */
   readonly #told = new Map<string, number>();
 
   constructor(workloads: Workloads, logger: Logger) {
