@@ -86,7 +86,7 @@ describeBroker(`brokers that go away${missing ? ` (skipped: ${missing})` : ''}`,
           await broker.kill();
           await until(async () => {
             const { message } = await callUnary(connection, 'getStatus', {}, CALL);
-            return message.includes('waits for the event log: publishing step 6 failed');
+            return message.includes('waiting for the event log: publishing step 6 failed');
           });
           await sleep(1_000);
           await broker.restart();

@@ -63,7 +63,7 @@ const DAMAGES: [string, (file: LogFile) => void, [code: string, place: string, m
       [
         'STEP_WITHOUT_BATCH',
         'training-steps offset 2',
-        /step 3 was taken with a batch at offset 2, where there is none/,
+        /step 3 was taken with a batch at offset 2, but no batch is there/,
       ],
       [
         'RECORD_LOST',

@@ -126,7 +126,7 @@ test('a checkpoint in the folder of another step is damage', async () => {
   await store.write(someCheckpoint(1));
   await rename(join(directory, 'step-00000001'), join(directory, 'step-00000009'));
   expect(await store.newest()).toBeUndefined();
-  expect(damaged).toEqual([expect.stringContaining('manifest.json: it is of step 1, not of step-00000009')]);
+  expect(damaged).toEqual([expect.stringContaining('manifest.json: it belongs to step 1, not to step-00000009')]);
 });
 
 test('the newest one up to a step is found', async () => {

@@ -96,7 +96,7 @@ function implicitPrompt(record: RecordFields, before: BeforeResponses, responses
   const empty = PROMPTS.find((name) => record.has(name));
   const alone = [...SYSTEMS, 'history', 'tools'].find((name) => record.says(name));
   if (empty !== undefined || alone !== undefined) {
-    const why = empty === undefined ? `${alone} needs a prompt after it` : `${empty} is empty`;
+    const why = empty === undefined ? `${alone} needs a prompt after it` : `${empty} has no text`;
     refuse('EMPTY_PROMPT', `the prompt is empty: ${why}; add the prompt, or drop the record`, empty ?? 'prompt');
   }
   if ('messages' in chosen || 'messages' in rejected) {

@@ -25,7 +25,7 @@ test('chunks that do not make whole tensors are refused by the name of the tenso
     [[chunk({ dataType: 2 })], /w: its type is not float32/],
     [[chunk({ shape: [2n ** 40n] })], /w: its .* bytes exceed the limit/],
     [[chunk(), chunk({ name: 'v' })], /w: v begins before it is complete/],
-    [[], /0 tensors came, 1 were announced/],
+    [[], /received 0 tensors, but 1 were announced/],
   ];
   for (const [chunks, message] of cases) expect(() => assemble(...chunks)).toThrow(message);
 });

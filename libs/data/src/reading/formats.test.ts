@@ -170,7 +170,7 @@ describe('JSON that is damaged is an error with its byte, after the records befo
     ['[,{"a":1}]', /comma without a record before it at byte 1/, 0],
     ['[{"a":1}{"a":2}]', /without a comma between them at byte 8/, 1],
     ['[{"a":1}] x', /at byte 10/, 1],
-    ['[{"a":1}][{"a":2}]', /goes on after its end, at byte 9/, 1],
+    ['[{"a":1}][{"a":2}]', /has data after its end, at byte 9/, 1],
     ['[{"a":[1}]', /brackets that do not match at byte 8, in record 1/, 0],
     ['{"train":[{"a":1}],"test":[{"a":', /ends in the middle of record 1/, 0],
     ['{"a":1}}', /\} where a record should begin|brackets that do not match|"}"/, 1],
