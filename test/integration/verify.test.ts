@@ -209,7 +209,7 @@ const DAMAGES: [string, (file: LogFile) => void, [code: string, place: string, m
   [
     'a step has another policy than its checkpoint',
     (file) => editStep(file, 3, (step) => Object.assign(step, { policyDigest: 'sha256:other' })),
-    [['CHECKPOINT_DIFFERS', 'step-00000004', /holds policy sha256:[0-9a-f]+, but step 4 published sha256:other/]],
+    [['CHECKPOINT_DIFFERS', 'step-00000004', /contains policy sha256:[0-9a-f]+, but step 4 published sha256:other/]],
   ],
   [
     'a step that was skipped has a new policy',

@@ -11,7 +11,7 @@ const HUGGING_FACE = 'https://huggingface.co';
 type RepositoryKind = 'model' | 'dataset';
 
 export interface HubOptions {
-  /** `organisation/name`. */
+  /** `owner/name`. */
   readonly repository: string;
   /** `model` where absent. */
   readonly kind?: RepositoryKind | undefined;

@@ -16,8 +16,8 @@ async function problemOf(path: string, files: readonly string[]): Promise<string
 }
 
 test.each([
-  ['/absent', [], '/absent: no such folder;  holds nothing'],
-  ['/m/1/model', ['m/a/config.json', 'm/b'], '/m/1/model: no such folder; /m holds a/, b'],
+  ['/absent', [], '/absent: no such folder;  contains nothing'],
+  ['/m/1/model', ['m/a/config.json', 'm/b'], '/m/1/model: no such folder; /m contains a/, b'],
   ['/m', ['m/readme'], '/m: has no config.json; use the folder of a Hugging Face model. It contains readme'],
   [
     '/m/model.safetensors',

@@ -4,7 +4,7 @@ import { AlphapoError, type DataType } from '@alphapo/base';
 import { onFile, regularFile } from './durable-files.ts';
 import { type HeaderEntry, LENGTH_BYTES, MAX_HEADER_BYTES, parseHeader } from './header.ts';
 
-/** Where a tensor lies: what an ONNX initialiser with external data needs, too. */
+/** Where a tensor lies: what an ONNX initializer with external data needs, too. */
 export interface TensorEntry {
   readonly name: string;
   readonly dtype: DataType;
