@@ -160,7 +160,7 @@ async function calls(cluster: Cluster, caller: Caller): Promise<void> {
   const score = scoreAt(scorer);
   const answer = await caller.alphapo(score, 'clients');
   expectThat(JSON.parse(answer).tokens > 0, `a score came back: ${answer.trim()}`);
-  expectIn(await caller.refusal(score, 'nobody'), 'there is no token');
+  expectIn(await caller.refusal(score, 'nobody'), 'no token');
   const exporting = ['export', '--optimizer', optimizer.address];
   expectIn(await caller.refusal(exporting, 'clients'), 'needs the scope control');
 }

@@ -140,9 +140,9 @@ test('a folder in use is refused, and --resume takes up the same run only', asyn
   expect((await train()).code).toBe(0);
   expect((await train()).output).toMatch(/already has a run; continue it with --resume/);
   expect((await train('--resume')).code).toBe(0);
-  expect((await train('--resume', '--alpha', '0.5')).output).toMatch(/a run with other model or settings/);
+  expect((await train('--resume', '--alpha', '0.5')).output).toMatch(/a run with different model or settings/);
   await writeFile(data, GOOD.repeat(9));
-  expect((await train('--resume')).output).toMatch(/a run with other (data|model or settings)/);
+  expect((await train('--resume')).output).toMatch(/a run with different (data|model or settings)/);
 });
 
 test('a broker that is not there is a clear error within seconds', async () => {
@@ -167,6 +167,6 @@ test('a port in use is a clear error', async () => {
 
 test('a service without its settings names the variable', async () => {
   const { code, output } = await alphapo('serve', 'optimizer');
-  expect(output).toMatch(/ALPHAPO_MODEL \(folder of a Hugging Face model\)/);
+  expect(output).toMatch(/ALPHAPO_MODEL \(Hugging Face model folder\)/);
   expect(code).toBe(1);
 });

@@ -83,7 +83,7 @@ test.each<[string, (places: Places) => string[], RegExp]>([
   [
     'train on an empty file',
     ({ model, file, folder }) => ['train', '--model', model, '--data', file, '--out', join(folder, 'run')],
-    /is no file of records/,
+    /is not a file of records/,
   ],
   [
     'train on absent data',

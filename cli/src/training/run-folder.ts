@@ -29,7 +29,7 @@ export async function claimRunFolder(folder: string, identity: RunIdentity, resu
     throw new AlphapoError(
       'failed-precondition',
       'OTHER_RUN',
-      `${folder} has a run with another ${what}; resume it with the same command line, or choose another --out`,
+      `${folder} has a run with different ${what}; resume it with the same command line, or choose another --out`,
     );
   }
 }
