@@ -3,18 +3,18 @@ import { configureErrors } from './command-errors.ts';
 import { configureHelp } from './help.ts';
 import { requireWritablePlaces } from './places.ts';
 
-/** What all commands have in common: how they tell mistakes, what their help looks like, what is checked before they begin. */
+/** Common parts of all commands: error messages, help, and checks before they start. */
 export function configureCommands(command: Command): void {
   configureHelp(command);
   if (command.commands.length === 0) {
-    command.option('--debug', 'show where an error came from');
+    command.option('--debug', 'print stack traces');
     command.options.at(-1)?.helpGroup('Other options:');
     command.helpOption('-h, --help', 'show this help');
     configureErrors(command);
     command.hook('preAction', (_, action) => requireWritablePlaces(action));
   } else configureErrors(command);
   for (const subcommand of command.commands) configureCommands(subcommand);
-  command.showHelpAfterError(`(alphapo ${pathOf(command)}--help shows all there is)`);
+  command.showHelpAfterError(`(alphapo ${pathOf(command)}--help shows all options)`);
 }
 
 /** `serve scorer ` of a command below others; empty of the program. */

@@ -52,7 +52,7 @@ test('mistakes in options and settings are told together', async () => {
       'run.yaml:4: eval-fraction: "7" is not a share between 0 and 1, such as 0.05',
       'run.yaml:5: device: "gpu" must be cpu, cuda (or cuda:1 for the second GPU) or webgpu',
       'run.yaml:6: strict: 1 is neither true nor false',
-      '--alpha: "0,5" is no number; write 0.5',
+      '--alpha: "0,5" is not a number; write 0.5',
       'run.yaml:7: stpes: no such setting. Did you mean steps?',
       'run.yaml:8: modle: no such setting. Did you mean model?',
     ].sort((a, b) => message.indexOf(a.slice(a.indexOf(' '))) - message.indexOf(b.slice(b.indexOf(' ')))),

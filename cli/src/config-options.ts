@@ -53,7 +53,7 @@ function optionValue(option: Option, value: unknown, asWritten: boolean): unknow
     return option.negate && asWritten ? !value : value;
   }
   const texts = (Array.isArray(value) ? value : [value]).map(textOf);
-  if (!option.variadic && texts.length !== 1) throw new InvalidArgumentError('takes one value, and no list');
+  if (!option.variadic && texts.length !== 1) throw new InvalidArgumentError('takes one value, not a list');
   const parse = parserOf(option);
   if (parse === undefined) return option.variadic ? texts : texts[0];
   return texts.reduce<unknown>((previous, text) => parse(text, previous), undefined);
@@ -61,7 +61,7 @@ function optionValue(option: Option, value: unknown, asWritten: boolean): unknow
 
 function textOf(value: unknown): string {
   if (typeof value === 'string' || typeof value === 'number') return String(value);
-  throw new InvalidArgumentError(`${JSON.stringify(value)} is no text`);
+  throw new InvalidArgumentError(`${JSON.stringify(value)} is not text`);
 }
 
 /** Options as people write them, for messages: `--eval-data <files...>`. */

@@ -18,19 +18,15 @@ export const DATA_PLACES =
 /** Adds --columns, --winner, --min-margin, --weight, --ignore-fields, and the options of hubs. */
 export function addDataOptions(command: Command): Command {
   return addHubOptions(command)
-    .option(
-      '--columns <field=column,…>',
-      'columns by the fields they become: prompt=question,chosen=answer_a',
-      parseColumns,
-    )
+    .option('--columns <field=column,…>', 'map columns to fields: prompt=question,chosen=answer_a', parseColumns)
     .option(
       '--winner <column>',
-      'the column that says which response is better; --columns names the first as chosen, the second as rejected. Other values than 1, 2, a, b, model_a, model_b, tie: COLUMN=FIRST,SECOND,TIE',
+      'column with the better response; --columns maps the first to chosen and the second to rejected. For values other than 1, 2, a, b, model_a, model_b, tie: COLUMN=FIRST,SECOND,TIE',
       parseWinner,
     )
-    .option('--min-margin <number>', 'leave out pairs whose scores are closer than this', parseMargin)
-    .option('--weight <column>', "the column that becomes the pair's weight in the loss")
-    .option('--ignore-fields <names>', 'further fields that are ignored, separated by commas', parseNames);
+    .option('--min-margin <number>', 'drop pairs whose scores differ by less than this', parseMargin)
+    .option('--weight <column>', "column with the pair's weight in the loss")
+    .option('--ignore-fields <names>', 'more fields to ignore, separated by commas', parseNames);
 }
 
 /** How records become pairs, and how hubs are reached. Errors: NO_TOKEN_FILE. */

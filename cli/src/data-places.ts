@@ -40,7 +40,7 @@ async function* recordsOfHub(
   const { repository, revision = 'main', part } = HUB_PLACE.exec(place)?.groups ?? {};
   if (repository === undefined) {
     const form = 'write hf:owner/name, hf:owner/name@revision or hf:owner/name:config/split';
-    throw new AlphapoError('invalid-argument', 'INVALID_DATA_PLACE', `${place} names no data set of a hub: ${form}`);
+    throw new AlphapoError('invalid-argument', 'INVALID_DATA_PLACE', `${place} is not a data set on a hub: ${form}`);
   }
   const onNote = options.onNote ?? (() => {});
   const named = revision === 'main' ? `${SCHEME}${repository}` : `${SCHEME}${repository}@${revision}`;
@@ -52,7 +52,7 @@ async function* recordsOfHub(
     const files = await dataset.fetch(paths);
     return new Map(files.map((file, i) => [file, `${SCHEME}${repository}@${dataset.commit}/${paths[i]}`]));
   });
-  // By the commit: the same on every machine, and for good.
+  // By commit: the same on every machine, permanently.
   const records = readFiles([...names.keys()], options);
   for await (const record of records) yield { ...record, file: names.get(record.file) ?? record.file };
 }

@@ -3,7 +3,7 @@ import { InvalidArgumentError, Option } from 'commander';
 
 /** `--device`: where to compute. */
 export const deviceOption = (): Option =>
-  new Option('--device <cpu|cuda|webgpu>', 'where to compute; cuda:1 is the second NVIDIA GPU')
+  new Option('--device <cpu|cuda|webgpu>', 'device to compute on; cuda:1 is the second NVIDIA GPU')
     .default('cpu')
     .argParser((text) => {
       const parsed = executionProviderSchema.safeParse(text);

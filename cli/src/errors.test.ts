@@ -7,14 +7,14 @@ import { describeError } from './errors.ts';
 describe('what the system says within an error', () => {
   const failures: readonly [string, (folder: string) => Promise<unknown>, string][] = [
     ['a file that is not there', (folder) => readFile(join(folder, 'nowhere')), 'no such file or folder'],
-    ['a folder as a file', (folder) => readFile(folder), 'is a folder, where a file is needed'],
+    ['a folder as a file', (folder) => readFile(folder), 'is a folder, but a file is needed'],
     [
       'a file as a folder',
       async (folder) => {
         await writeFile(join(folder, 'file'), '');
         return stat(join(folder, 'file', 'below'));
       },
-      'a part of the path is a file, where a folder is needed',
+      'part of the path is a file, but a folder is needed',
     ],
     [
       'a link that is there already',

@@ -4,15 +4,15 @@ import { AlphapoError, messageOf } from '@alphapo/base';
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EADDRINUSE: 'the address is in use: choose another port',
-  EADDRNOTAVAIL: 'the address is none of this machine',
+  EADDRNOTAVAIL: 'the address does not belong to this machine',
   EEXIST: 'exists already',
-  EISDIR: 'is a folder, where a file is needed',
-  ELOOP: 'symbolic links lead in a circle',
+  EISDIR: 'is a folder, but a file is needed',
+  ELOOP: 'symbolic links form a loop',
   EMFILE: 'too many open files: raise the limit (ulimit -n)',
   ENAMETOOLONG: 'the name is too long',
   ENOENT: 'no such file or folder',
   ENOSPC: 'no space is left on the device',
-  ENOTDIR: 'a part of the path is a file, where a folder is needed',
+  ENOTDIR: 'part of the path is a file, but a folder is needed',
   ENOTEMPTY: 'the folder is not empty',
   EPERM: 'operation not permitted',
   EROFS: 'the file system is read-only',
@@ -26,7 +26,7 @@ function optionOf(value: string, argv: readonly string[]): string | undefined {
 }
 
 /**
- * What a person reads of an error, one line where it is no fault of the program. `--debug` among `argv` adds where it came from.
+ * The text of an error for the user: one line, unless it is a bug of the program. `--debug` in `argv` adds the stack trace.
  */
 export function describeError(error: unknown, argv: readonly string[] = []): string {
   const stack = argv.includes('--debug') && error instanceof Error ? `\n${describeStack(error)}` : '';
@@ -36,7 +36,7 @@ export function describeError(error: unknown, argv: readonly string[] = []): str
   }
   const system = systemError(error);
   if (system !== undefined) return `${system}${stack}`;
-  return `unexpected error: ${messageOf(error)}${stack || '\nThis is a fault of AlphaPO. Run the command again with --debug, and report what it prints.'}`;
+  return `unexpected error: ${messageOf(error)}${stack || '\nThis is a bug in AlphaPO. Run the command again with --debug and report its output.'}`;
 }
 
 /** What Node.js writes for a failed call of the system, within a longer message: `ENOENT: no such file …, stat '/a/b'`. */

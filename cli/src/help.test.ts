@@ -35,7 +35,7 @@ test('the help of train is in groups, the most used first', () => {
     'LoRA:',
     'Memory and speed:',
     'Schedule and optimizer:',
-    'Computer:',
+    'Machine and output:',
     'Other options:',
     'Examples:',
   ]);

@@ -13,8 +13,8 @@ export interface HubValues {
 
 export function addHubOptions(command: Command): Command {
   return command
-    .option('--endpoint <url>', "the hub, where it isn't Hugging Face's (HF_ENDPOINT)")
-    .option('--token-file <file>', 'file with an access token of the hub (or HF_TOKEN)');
+    .option('--endpoint <url>', 'URL of another hub (HF_ENDPOINT)')
+    .option('--token-file <file>', 'file with an access token for the hub (or HF_TOKEN)');
 }
 
 /** Where a hub is, and what opens it: from options, else from the environment. Errors: NO_TOKEN_FILE. */
@@ -71,12 +71,12 @@ export async function fromHub<T>(
       offline: SAID_YES.test(process.env.HF_HUB_OFFLINE ?? ''),
       signal: interrupted.signal,
       onNote,
-      onWait: () => onNote('another process is fetching the same, waiting for it'),
+      onWait: () => onNote('waiting for another process that is fetching the same files'),
       onProgress: ({ file, fetchedBytes, totalBytes }) => progress.update(fetchedBytes, totalBytes, file),
     });
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;
-    throw new AlphapoError('cancelled', 'STOPPED', 'stopped; the same command goes on where it was', { cause: error });
+    throw new AlphapoError('cancelled', 'STOPPED', 'stopped; run the same command to resume', { cause: error });
   } finally {
     progress.stop();
     for (const signal of SIGNALS) process.off(signal, onInterrupt);

@@ -32,9 +32,7 @@ const { version: VERSION } = JSON.parse(readFileSync(join(import.meta.dirname, '
 /** The whole command line. */
 export function alphapoProgram(): Command {
   const program = new Command('alphapo')
-    .description(
-      'Preference optimization (AlphaPO, SimPO, DPO, IPO, ORPO, CPO, SLiC): preference pairs in, a better model out.',
-    )
+    .description('Train language models on preference pairs: AlphaPO, SimPO, DPO, IPO, ORPO, CPO, SLiC.')
     .version(VERSION)
     .helpCommand(false)
     .commandsGroup('On this machine:')
@@ -62,7 +60,7 @@ export function alphapoProgram(): Command {
     .addCommand(lineageCommand())
     .addCommand(replayCommand());
   configureCommands(program);
-  return program.addHelpText('after', '\nalphapo <command> --help explains a command.');
+  return program.addHelpText('after', '\nHelp on a command: alphapo <command> --help');
 }
 
 /** The `alphapo` program: errors are one line on standard error, and exit code 1; 130 after Ctrl-C. */
@@ -74,7 +72,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** The process of the program: whatever fails in it is reported in one way. */
+/** The process of the program: reports every failure in one way. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
   // Whoever reads our output may stop reading (`alphapo watch … | head`): that is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -92,7 +90,7 @@ function reportFailure(error: unknown, argv: readonly string[]): void {
   const stopped = stoppedExitCode();
   process.exitCode = stopped ?? 1;
   if (stopped !== undefined) {
-    // What is still open after a stop is nobody's concern any more.
+    // Handles that are still open after a stop do not matter.
     endSoon();
     const said = error instanceof AlphapoError && error.reason === 'STOPPED' ? error.message : 'stopped';
     process.stderr.write(`alphapo: ${said}\n`);

@@ -38,7 +38,7 @@ export async function modelFolder(
     throw new AlphapoError(
       error.code,
       'MODEL_NOT_FOUND',
-      `${option} ${place}: no such folder; ${way}. It was looked for on the hub: ${messageOf(error)}`,
+      `${option} ${place}: no such folder; ${way}. Looked for it on the hub: ${messageOf(error)}`,
       { cause: error },
     );
   }

@@ -37,5 +37,5 @@ export function bytes(text: string): number {
   const match = /^(\d+(?:\.\d+)?) *([kMGT]i?)?B?$/.exec(text);
   const size = Number(match?.[1]) * (UNITS[match?.[2] ?? ''] ?? Number.NaN);
   if (size > 0) return size;
-  throw new InvalidArgumentError(`${JSON.stringify(text)} is no size; write 16GB, 12Gi or 800M`);
+  throw new InvalidArgumentError(`${JSON.stringify(text)} is not a size; write 16GB, 12Gi or 800M`);
 }

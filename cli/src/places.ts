@@ -50,7 +50,7 @@ async function missingFolders(folder: string, option: string): Promise<string[]>
       throw error;
     });
     if (found?.isDirectory()) return missing.reverse();
-    if (found !== undefined) throw notWritable(option, `${path} is a file: give a folder`);
+    if (found !== undefined) throw notWritable(option, `${path} is a file, but a folder is needed`);
     missing.push(path);
   }
 }
@@ -65,7 +65,7 @@ async function requireWritable(folder: string): Promise<void> {
 async function requireWritableFile(file: string, option: string): Promise<void> {
   try {
     const before = await stat(file).catch(() => undefined);
-    if (before?.isDirectory()) throw notWritable(option, `${file} is a folder: give a file`);
+    if (before?.isDirectory()) throw notWritable(option, `${file} is a folder, but a file is needed`);
     // Devices and pipes are written to as they are.
     if (before !== undefined && !before.isFile()) return;
     await (await open(file, 'a')).close();
@@ -80,11 +80,11 @@ function asNotWritable(cause: unknown, option: string, path: string, kind: 'file
   const { code } = cause as NodeJS.ErrnoException;
   const why =
     code === 'ENOENT' && kind === 'file'
-      ? 'there is no such folder to write to'
+      ? 'the folder to write to does not exist'
       : describeError(cause).split(': ').at(-1);
   return notWritable(
     option,
-    `cannot write ${path}: ${code === 'ENOENT' && kind === 'folder' ? 'no folder can be made there' : why}`,
+    `cannot write ${path}: ${code === 'ENOENT' && kind === 'folder' ? 'the folder cannot be created' : why}`,
     cause,
   );
 }

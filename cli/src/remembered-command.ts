@@ -48,7 +48,7 @@ export async function completeCommand<Options extends Record<string, unknown>>(
     throw new AlphapoError(
       'invalid-argument',
       'INVALID_SETTING',
-      `${missing.map(flagOf).join(', ')}: missing; give them, or set them in the file of --config`,
+      `${missing.map(flagOf).join(', ')}: missing; set them as options or in the --config file`,
     );
   }
   const remembered = Object.entries({ ...before, ...inFile?.options, ...fromLine, ...all.values });
@@ -78,7 +78,7 @@ async function rememberedOptions({ resume, out }: Record<string, unknown>): Prom
   );
 }
 
-/** Paths begin where the run was started; whatever is no path stays. */
+/** Resolves paths against the folder where the run was started; other values are unchanged. */
 function fromFolder(folder: string, value: unknown): unknown {
   if (Array.isArray(value)) return value.map((one) => fromFolder(folder, one));
   if (typeof value !== 'string') return value;

@@ -6,7 +6,7 @@
 /** What is shown, at most `columns` wide. */
 export type RenderLine = (columns: number) => string;
 
-/** Faster than this nobody reads. */
+/** Faster updates cannot be read. */
 const DRAW_INTERVAL_MS = 100;
 /** A window that is being dragged changes its size many times; the line is drawn once it rests. */
 const RESIZE_REST_MS = 200;

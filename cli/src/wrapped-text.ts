@@ -32,7 +32,7 @@ interface Wrapping {
   readonly first: string;
   readonly next: string;
   readonly width: number;
-  /** What a line that goes on ends with. */
+  /** End of a line that continues on the next. */
   readonly goesOn?: string;
 }
 

@@ -50,7 +50,7 @@ describeHelm('the notes', () => {
     const text = notes();
     const [command] = /kubectl [^\n]* run produce .*?(?= <pairs)/s.exec(text) as RegExpExecArray;
     expect(command).not.toContain('--end');
-    expect(text).toMatch(/Only when no more will come.*add --end/s);
+    expect(text).toMatch(/If no more pairs will come.*add --end/s);
   });
 
   test('wait for the optimizer’s pod before they forward its port', async () => {

@@ -3,7 +3,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { describeHelm, helm, NAMESPACE, one, type Resource, render, type Values } from './helm.ts';
 
-/** Numbers as Helm hands them over: what is no whole number is text. */
+/** Numbers as Helm hands them over: what is not an integer is text. */
 
 type Schema = { readonly type?: string };
 

@@ -36,7 +36,7 @@ async function trial(settings: Settings): Promise<void> {
       await times.of('a wrong path on the claim is refused, with what the claim holds', async () =>
         expectIn(
           refusalOfPath(settings, 'wrong'),
-          `/models/model/wrong: no such folder; /models/model holds ${MODEL_PATH}/`,
+          `/models/model/wrong: no such folder; /models/model contains ${MODEL_PATH}/`,
         ),
       );
     }

@@ -133,7 +133,7 @@ async function mistakes(cluster: Cluster, install: (mistake: Mistake) => void, t
   refused('wrong-password', 'check KAFKA_SASL_MECHANISM, KAFKA_USERNAME, the password');
   for (const [mistake, part] of [
     ['wrong-hub-token', 'check the token'],
-    ['wrong-digest', `and should be ${'ab'.repeat(32)}`],
+    ['wrong-digest', `but should be ${'ab'.repeat(32)}`],
   ] as const) {
     install(mistake);
     for (const service of SERVICES) await told(cluster, service, part);
@@ -160,7 +160,7 @@ async function calls(cluster: Cluster, caller: Caller): Promise<void> {
   const score = scoreAt(scorer);
   const answer = await caller.alphapo(score, 'clients');
   expectThat(JSON.parse(answer).tokens > 0, `a score came back: ${answer.trim()}`);
-  expectIn(await caller.refusal(score, 'nobody'), 'there is no token');
+  expectIn(await caller.refusal(score, 'nobody'), 'no token');
   const exporting = ['export', '--optimizer', optimizer.address];
   expectIn(await caller.refusal(exporting, 'clients'), 'needs the scope control');
 }

@@ -71,10 +71,10 @@ test.each<[string, (place: Place) => Promise<string[]>, RegExp]>([
   ],
   ['a missing model', async ({ folder }) => ['--model', join(folder, 'nowhere')], /nowhere: no such folder/],
   ['missing data', async ({ folder }) => ['--data', join(folder, 'nowhere.jsonl')], /cannot read .*nowhere\.jsonl/],
-  ['an unknown LoRA target', async () => ['--lora-targets', 'qproj'], /"qproj" is no linear layer.*q_proj/],
+  ['an unknown LoRA target', async () => ['--lora-targets', 'qproj'], /"qproj" is not a linear layer.*q_proj/],
   ['a wrong number', async () => ['--alpha', 'big'], /--alpha/],
   ['both margins', async () => ['--gamma', '1', '--gamma-ratio', '0.5'], /give gamma or gamma-ratio, not both/],
-  ['a length beyond the model', async () => ['--max-length', '100000'], /max-length: 100000 is more than the 512/],
+  ['a length beyond the model', async () => ['--max-length', '100000'], /max-length: 100000 exceeds the 512/],
   ['an adapter that is none', async ({ folder }) => ['--init-adapter', folder], /adapter_config\.json/],
 ])('%s: a clear error and nothing else', async (_what, prepare, message) => {
   const here = await place();
@@ -130,7 +130,7 @@ test('a record that the log cannot carry is left out with its reason, and stops 
     record: expect.stringMatching(/^\{"prompt":"aaa/),
   });
   const produced = await alphapo('produce', '--log', join(folder, 'log.sqlite'), '--data', data);
-  expect(produced.output).toMatch(/left out .*pairs\.jsonl:5: it has more than the 16777216 bytes of a record/);
+  expect(produced.output).toMatch(/left out .*pairs\.jsonl:5: larger than the record limit of 16777216 bytes/);
   expect(produced.output).toMatch(/sent 8 records to preferences, left out 1/);
   expect(produced.code).toBe(0);
 });
@@ -138,11 +138,11 @@ test('a record that the log cannot carry is left out with its reason, and stops 
 test('a folder in use is refused, and --resume takes up the same run only', async () => {
   const { data, train } = await place();
   expect((await train()).code).toBe(0);
-  expect((await train()).output).toMatch(/holds a run already: go on with it by --resume/);
+  expect((await train()).output).toMatch(/already has a run; continue it with --resume/);
   expect((await train('--resume')).code).toBe(0);
-  expect((await train('--resume', '--alpha', '0.5')).output).toMatch(/a run with other model or settings/);
+  expect((await train('--resume', '--alpha', '0.5')).output).toMatch(/a run with different model or settings/);
   await writeFile(data, GOOD.repeat(9));
-  expect((await train('--resume')).output).toMatch(/a run with other (data|model or settings)/);
+  expect((await train('--resume')).output).toMatch(/a run with different (data|model or settings)/);
 });
 
 test('a broker that is not there is a clear error within seconds', async () => {
@@ -167,6 +167,6 @@ test('a port in use is a clear error', async () => {
 
 test('a service without its settings names the variable', async () => {
   const { code, output } = await alphapo('serve', 'optimizer');
-  expect(output).toMatch(/ALPHAPO_MODEL \(folder of a Hugging Face model\)/);
+  expect(output).toMatch(/ALPHAPO_MODEL \(Hugging Face model folder\)/);
   expect(code).toBe(1);
 });

@@ -51,9 +51,9 @@ const WRITERS: readonly (readonly [string, (places: Places, out: string) => stri
 ];
 
 const BAD_FOLDERS: readonly (readonly [string, (places: Places) => string, string])[] = [
-  ['a file', ({ file }) => file, 'is a file: give a folder'],
-  ['below a file', ({ file }) => join(file, 'run'), 'is a file: give a folder'],
-  ['in /proc', () => '/proc/alphapo/run', 'no folder can be made there'],
+  ['a file', ({ file }) => file, 'is a file, but a folder is needed'],
+  ['below a file', ({ file }) => join(file, 'run'), 'is a file, but a folder is needed'],
+  ['in /proc', () => '/proc/alphapo/run', 'the folder cannot be created'],
   ['/proc itself', () => '/proc', 'cannot write /proc'],
 ];
 
@@ -73,17 +73,17 @@ test.each<[string, (places: Places) => string[], RegExp]>([
   [
     'score into a folder',
     ({ model, data, folder }) => ['score', '--model', model, '--data', data, '--out', folder],
-    /is a folder: give a file/,
+    /is a folder, but a file is needed/,
   ],
   [
     'score into no folder',
     ({ model, data, folder }) => ['score', '--model', model, '--data', data, '--out', `${folder}/a/b`],
-    /no such folder to write to/,
+    /the folder to write to does not exist/,
   ],
   [
     'train on an empty file',
     ({ model, file, folder }) => ['train', '--model', model, '--data', file, '--out', join(folder, 'run')],
-    /is no file of records/,
+    /is not a file of records/,
   ],
   [
     'train on absent data',
@@ -98,14 +98,14 @@ test.each<[string, (places: Places) => string[], RegExp]>([
   [
     'train a file',
     ({ data, folder }) => ['train', '--model', data, '--data', data, '--out', join(folder, 'run')],
-    /--model .*belongs to --data/,
+    /--model .*pass it with --data/,
   ],
   [
     'train an absent model',
     ({ data, folder }) => ['train', '--model', 'nobody/none', '--data', data, '--out', join(folder, 'run')],
     /^alphapo: --model nobody\/none: no such folder; fetch it: alphapo fetch-model/,
   ],
-  ['plan a data set', ({ data }) => ['plan', '--model', data], /belongs to --data/],
+  ['plan a data set', ({ data }) => ['plan', '--model', data], /pass it with --data/],
   ['verify no run', ({ file }) => ['verify', '--run', file], /there is no/],
   ['lineage of no run', ({ folder }) => ['lineage', '--run', folder, '--step', '1'], /there is no/],
   ['validate a folder', ({ folder }) => ['validate', '--config', folder], /EISDIR|folder/],
@@ -130,7 +130,7 @@ test('an error nobody expected asks to report it, and --debug shows where it cam
     console.log(describeError(error)); console.log('---'); console.log(describeError(error, ['--debug']));`;
   const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' });
   const [plain = '', debugged = ''] = stdout.split('---');
-  expect(plain).toContain('unexpected error: x is not a function\nThis is a fault of AlphaPO.');
+  expect(plain).toContain('unexpected error: x is not a function\nThis is a bug in AlphaPO.');
   expect(plain).not.toContain(' at ');
   expect(debugged).toContain('    at ');
 });

@@ -85,7 +85,7 @@ describeBroker(`brokers that go away${missing ? ` (skipped: ${missing})` : ''}`,
           await broker.kill();
           await until(async () => {
             const { message } = await connection.getStatus({}, CALL);
-            return message.includes('waits for the event log: publishing step 6 failed');
+            return message.includes('waiting for the event log: publishing step 6 failed');
           });
           await sleep(1_000);
           await broker.restart();
@@ -164,7 +164,7 @@ describeBroker(`brokers that go away${missing ? ` (skipped: ${missing})` : ''}`,
   }
 
   test.each([
-    ['in its folder', { folder: 'state' }, 4, /took the folder/],
+    ['in its folder', { folder: 'state' }, 4, /took over folder/],
     ['in another folder', { folder: 'other' }, 6, /another optimizer published step 6/],
   ])(
     'an optimizer that was replaced meanwhile, %s, ends fenced and leaves its successor alone',

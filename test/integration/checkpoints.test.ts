@@ -145,7 +145,7 @@ test.each([
     'a record is no step',
     (file: LogFile) => file.edit(topics.trainingSteps, 1, () => Buffer.from('{}')),
     'LEDGER_BROKEN',
-    'offset 1 of training-steps is no training step',
+    'offset 1 of training-steps is not a training step',
   ],
 ])('training-steps where %s are refused by name', async (_what, change, reason, message) => {
   await using run = await trained();
@@ -183,7 +183,7 @@ test('a step that comes out otherwise fails the run: memory has no policy then, 
   const { optimizer, train } = await start(run);
   await expect(train()).rejects.toMatchObject({
     reason: 'NOT_REPRODUCED',
-    message: expect.stringContaining('The checkpoints are as they were'),
+    message: expect.stringContaining('The checkpoints are unchanged'),
   });
   await expect(optimizer.trainer.readPolicy()).rejects.toMatchObject({ reason: 'STEP_FAILED' });
   expect((await start(run)).optimizer.trainer.policy.step).toBe(3);

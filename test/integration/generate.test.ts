@@ -81,12 +81,12 @@ test('a model without a tokenizer continues token ids, and says what it cannot d
   const { code, output } = await run('--model', bare, '--prompt', 'Hi');
   expect([code, output]).toEqual([
     1,
-    expect.stringMatching(/the model has no tokenizer; give token ids as prompt_ids/),
+    expect.stringMatching(/the model has no tokenizer; use token ids \(prompt_ids\)/),
   ]);
 });
 
 test.each([
-  ['nothing to answer', [], /give --prompt or --data/],
+  ['nothing to answer', [], /give either --prompt or --data/],
   ['a temperature below zero', ['--prompt', 'a', '--temperature', '-1'], /--temperature/],
 ])('%s is refused in one line', async (_what, args, message) => {
   const { code, output } = await run(...args);

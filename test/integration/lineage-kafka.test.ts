@@ -78,7 +78,7 @@ describeKafka('the lineage of a run over Kafka that was killed and resumed', () 
 
   test('gives the weights of the run again', async () => {
     const { code, output, out } = await replay('--step', `${STEPS}`, '--from-start');
-    expect([code, output]).toEqual([0, expect.stringContaining(`step ${STEPS} came out as it was published`)]);
+    expect([code, output]).toEqual([0, expect.stringContaining(`step ${STEPS} matches the published digest`)]);
     expect((await readFile(join(out, 'adapter/adapter_model.safetensors'))).equals(adapter)).toBe(true);
     expect((await replay('--step', '7')).output).toContain('from the checkpoint of step 6: 1 steps');
   });
@@ -99,7 +99,7 @@ describeKafka('the lineage of a run over Kafka that was killed and resumed', () 
   test('cannot be replayed, nor the run resumed, from batches that are gone', async () => {
     await deleteRecordsBefore(broker.brokers, topics.preferenceBatches, 2n);
     const { code, output } = await replay('--step', '2', '--from-start', '--config', place.config);
-    expect([code, output]).toEqual([1, expect.stringMatching(/goes on from offset 0 of .*, which begins at 2/)]);
+    expect([code, output]).toEqual([1, expect.stringMatching(/continues from offset 0 of .*, which begins at 2/)]);
   });
 
   test('is refused by an optimizer where no checkpoint is intact and the first batches are gone', async () => {

@@ -142,7 +142,7 @@ describe('the command', () => {
     const output = await run('--pair', 'pair-9');
     for (const line of [
       `preferences/0 offset ${BAD + 9}, from ${data}:13`,
-      'batch   at preference-batches offset 2, position 1 of 4; it accounts for offsets 11 to 14, 0 of them dead letters',
+      'batch   at preference-batches offset 2, position 1 of 4; it covers offsets 11 to 14, 0 of them dead letters',
       'shard   1 of 4, position 0',
       'step    3',
     ]) {

@@ -25,7 +25,7 @@ test('by default the run stops and names the pairs', async () => {
   await expect(run.train(RECORDS)).rejects.toMatchObject({
     code: 'failed-precondition',
     reason: 'NON_FINITE_LOSS',
-    message: expect.stringMatching(/^step 2: the loss is not finite for pair-4, pair-5, pair-6, pair-7: look at these/),
+    message: expect.stringMatching(/^step 2: the loss is not finite for pair-4, pair-5, pair-6, pair-7; check these/),
   });
   expect(run.optimizer.trainer.status).toMatchObject({ state: 'failed', message: expect.stringContaining('pair-4') });
   expect(await publishedSteps(run)).toHaveLength(1);

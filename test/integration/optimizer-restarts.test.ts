@@ -151,7 +151,7 @@ test('after a failure that needs a person the service goes on to say so, and exi
   await optimizer.event(({ event }) => event === 'run.failed');
   expect(await connection.getStatus({}, CALL)).toMatchObject({
     state: RunState.FAILED,
-    message: expect.stringContaining('batch at offset 0 was made under another run specification'),
+    message: expect.stringContaining('batch at offset 0 was made with another run specification'),
   });
   expect(await Array.fromAsync(connection.watchSteps({ fromStep: 1n }, CALL))).toEqual([]);
   expect(await optimizer.stop('SIGTERM')).toBe(1);

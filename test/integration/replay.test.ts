@@ -33,15 +33,15 @@ async function digestOf(run: string, step: number): Promise<string> {
 test('the last step from the start gives the adapter that the run gave, to the bit', async () => {
   const { code, output, out } = await replay(clean, STEPS, '--from-start');
   expect(code).toBe(0);
-  expect(output).toContain(`from the run's start: ${STEPS} steps are taken again`);
+  expect(output).toContain(`from the run's start: ${STEPS} steps to repeat`);
   expect((await readFile(join(out, ADAPTER))).equals(await readFile(join(clean, ADAPTER)))).toBe(true);
 });
 
 test('a step between two checkpoints comes from the one before, and leaves a checkpoint that a run goes on from', async () => {
   const { code, output, out } = await replay(clean, 5);
   expect(code).toBe(0);
-  expect(output).toContain('from the checkpoint of step 4: 1 steps are taken again');
-  expect(output).toContain(`step 5 came out as it was published: policy ${await digestOf(clean, 5)}`);
+  expect(output).toContain('from the checkpoint of step 4: 1 steps to repeat');
+  expect(output).toContain(`step 5 matches the published digest: policy ${await digestOf(clean, 5)}`);
   expect(await checkpointsIn(join(out, 'checkpoints'))).toEqual(['step-00000005']);
   const run = await copyOf(clean);
   await cp(join(out, 'checkpoints/step-00000005'), join(run, 'checkpoints/step-00000005'), { recursive: true });
@@ -89,7 +89,7 @@ test('the first step that comes out otherwise than it was published ends the rep
   const { code, output, out } = await replay(run, 5, '--from-start');
   expect(code).toBe(1);
   expect(output).toContain(
-    `NOT REPRODUCED: steps 1 to 2 came out as they were published, but step 3 was computed again and gave ${await digestOf(clean, 3)} instead of ${forged}`,
+    `NOT REPRODUCED: steps 1 to 2 match the published digests, but step 3 was recomputed and gave ${await digestOf(clean, 3)} instead of ${forged}`,
   );
   expect(await readdir(out)).not.toContain('adapter');
 });
@@ -124,7 +124,7 @@ test('other settings than the run’s are refused before anything is computed', 
   const { code, output } = await replay(clean, 5, '--config', config);
   expect([code, output]).toEqual([
     1,
-    expect.stringMatching(/the steps are of run [0-9a-f]{16}, but .* of run [0-9a-f]{16}/),
+    expect.stringMatching(/the steps belong to run [0-9a-f]{16}, the given .* to run [0-9a-f]{16}/),
   ]);
 });
 

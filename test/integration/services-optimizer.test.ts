@@ -234,7 +234,7 @@ test('a batch made under another run specification is refused, and the status sa
   });
   expect(await status(run)).toMatchObject({
     state: RunState.FAILED,
-    message: expect.stringMatching(/batch at offset 0 was made under another run specification/),
+    message: expect.stringMatching(/batch at offset 0 was made with another run specification/),
     policy: { step: 0n },
   });
 });
@@ -244,7 +244,7 @@ test('bytes that are no batch are refused with their offset', async () => {
   await run.log.append([{ topic: topics.preferenceBatches, partition: 0, value: Buffer.from([0xff, 0xff]) }]);
   await expect(run.optimizer.trainer.train(new AbortController().signal)).rejects.toMatchObject({
     reason: 'BATCH_REFUSED',
-    message: expect.stringContaining('batch at offset 0 is no PreferenceBatch'),
+    message: expect.stringContaining('batch at offset 0 is not a PreferenceBatch'),
   });
 });
 

@@ -195,7 +195,7 @@ test.each<[string, (answer: Answer) => Answer]>([
   [
     'asks an optimizer that has taken further steps',
     () => {
-      throw new AlphapoError('not-found', 'POLICY_GONE', 'policy of step 0 is not held');
+      throw new AlphapoError('not-found', 'POLICY_GONE', 'policy of step 0 is gone');
     },
   ],
 ])('a scorer that %s does not change the weights', async (_what, spoil) => {

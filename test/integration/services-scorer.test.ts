@@ -179,8 +179,8 @@ const NO_WEIGHTS = [-1, Number.NaN, Number.POSITIVE_INFINITY];
 
 test.each<[string, ScoreItem, RegExp]>([
   ...NO_WEIGHTS.flatMap((weight): [string, ScoreItem, RegExp][] => [
-    [`the weight ${weight}`, tokenPair([BOS, 5], [6], [7], weight), /is no weight/],
-    [`the weight ${weight} of texts`, textPair('a', 'b', 'c', weight), /is no weight/],
+    [`the weight ${weight}`, tokenPair([BOS, 5], [6], [7], weight), /is not a weight/],
+    [`the weight ${weight} of texts`, textPair('a', 'b', 'c', weight), /is not a weight/],
   ]),
   ['no kind', { id: 'x', item: undefined }, /set one of token_pair/],
   [
@@ -202,7 +202,7 @@ test('more items than a call may have are refused', async () => {
   const items = Array.from({ length: 1025 }, () => tokenSequence([BOS], [5]));
   await expect(scorer.score(items)).rejects.toMatchObject({
     code: 'invalid-argument',
-    message: expect.stringContaining('items: 1025 items are more than the 1024'),
+    message: expect.stringContaining('items: 1025 items exceed the limit of 1024'),
   });
 });
 
@@ -229,7 +229,7 @@ test('more pairs than a shard may have are refused', async () => {
 test.each(NO_WEIGHTS)('a shard with the weight %p is refused', async (weight) => {
   await expect(gradientOf(2, weight)).rejects.toMatchObject({
     code: 'invalid-argument',
-    message: expect.stringContaining(`pairs[0].weight: ${weight} is no weight`),
+    message: expect.stringContaining(`pairs[0].weight: ${weight} is not a weight`),
   });
 });
 

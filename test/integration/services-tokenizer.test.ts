@@ -135,7 +135,7 @@ describe('over gRPC', () => {
     const long = 'a'.repeat(2 ** 20 + 1);
     await expect(
       service.connection.encode({ texts: ['a', long], addSpecialTokens: false }, CALL),
-    ).rejects.toMatchObject(refused('texts[1]: 1048577 characters are more than the 1048576 of a text'));
+    ).rejects.toMatchObject(refused('texts[1]: 1048577 characters exceed the limit of 1048576 per text'));
     const messages = [{ role: 'user', content: long }];
     await expect(
       service.connection.applyChatTemplate({ messages, addGenerationPrompt: true }, CALL),

@@ -63,7 +63,7 @@ const DAMAGES: [string, (file: LogFile) => void, [code: string, place: string, m
       [
         'STEP_WITHOUT_BATCH',
         'training-steps offset 2',
-        /step 3 was taken with a batch at offset 2, where there is none/,
+        /step 3 was taken with a batch at offset 2, but no batch is there/,
       ],
       [
         'RECORD_LOST',
@@ -90,7 +90,7 @@ const DAMAGES: [string, (file: LogFile) => void, [code: string, place: string, m
       [
         'BATCH_RANGES_OVERLAP',
         'preference-batches offset 7',
-        /offsets 11 to 15.*the batch before, at offset 6, goes up to 28/,
+        /offsets 11 to 15.*the previous batch, at offset 6, ends at 28/,
       ],
       ['PAIR_REPEATED', 'preference-batches offset 7', /4 of its 4 records/],
     ],
@@ -106,13 +106,7 @@ const DAMAGES: [string, (file: LogFile) => void, [code: string, place: string, m
   [
     'the ranges of two batches overlap',
     (file) => editBatch(file, 3, ({ source }) => Object.assign(source ?? {}, { firstOffset: 14n })),
-    [
-      [
-        'BATCH_RANGES_OVERLAP',
-        'preference-batches offset 3',
-        /offsets 14 to 19 .exclusive.*at offset 2, goes up to 15/,
-      ],
-    ],
+    [['BATCH_RANGES_OVERLAP', 'preference-batches offset 3', /offsets 14 to 19 .exclusive.*at offset 2, ends at 15/]],
   ],
   [
     'a pair is missing in a batch',
@@ -143,7 +137,7 @@ const DAMAGES: [string, (file: LogFile) => void, [code: string, place: string, m
     'a batch is unreadable',
     (file) => file.edit(preferenceBatches, LAST_BATCH, () => Buffer.from([0xff, 0xff])),
     [
-      ['BATCH_UNREADABLE', 'preference-batches offset 6', /no PreferenceBatch/],
+      ['BATCH_UNREADABLE', 'preference-batches offset 6', /not a PreferenceBatch/],
       ['RECORD_LOST', 'preferences/0 offset 27', /1 record/],
     ],
   ],
@@ -209,13 +203,13 @@ const DAMAGES: [string, (file: LogFile) => void, [code: string, place: string, m
     [
       ['STEP_WITHOUT_BATCH', 'training-steps offset 3', /step 4 was taken with a batch at offset 2/],
       ['BATCH_WITHOUT_STEP', 'preference-batches offset 3', /but step 5 with the batch at offset 4/],
-      ['CHECKPOINT_DIFFERS', 'step-00000004', /goes on from batch offset 4, but step 4 ended before 3/],
+      ['CHECKPOINT_DIFFERS', 'step-00000004', /continues from batch offset 4, but step 4 ended before 3/],
     ],
   ],
   [
     'a step has another policy than its checkpoint',
     (file) => editStep(file, 3, (step) => Object.assign(step, { policyDigest: 'sha256:other' })),
-    [['CHECKPOINT_DIFFERS', 'step-00000004', /holds policy sha256:[0-9a-f]+, but step 4 published sha256:other/]],
+    [['CHECKPOINT_DIFFERS', 'step-00000004', /contains policy sha256:[0-9a-f]+, but step 4 published sha256:other/]],
   ],
   [
     'a step that was skipped has a new policy',
@@ -237,7 +231,7 @@ const DAMAGES: [string, (file: LogFile) => void, [code: string, place: string, m
     'a step is unreadable',
     (file) => file.edit(trainingSteps, STEPS - 1, () => Buffer.from('{}')),
     [
-      ['STEP_UNREADABLE', 'training-steps offset 5', /no training step/],
+      ['STEP_UNREADABLE', 'training-steps offset 5', /not a training step/],
       ['CHECKPOINT_DIFFERS', 'step-00000006', /last published step is 5/],
     ],
   ],

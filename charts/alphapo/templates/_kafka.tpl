@@ -1,4 +1,4 @@
-{{/* How a pod gets at Kafka. Secrets are readable by the pod’s group: mode 288 is 0440. */}}
+{{/* Kafka access of a pod. Secrets are readable by the pod’s group: mode 288 is 0440. */}}
 
 {{- define "alphapo.brokers" -}}
 {{- if .Values.kafka.trial.enabled -}}

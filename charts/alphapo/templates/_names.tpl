@@ -46,7 +46,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* The image of a component: what its own `image` says, else the common one. */}}
+{{/* The image of a component: its own `image`, else the common one. */}}
 {{- define "alphapo.image" -}}
 {{- $common := .root.Values.image -}}
 {{- $own := dict -}}
@@ -60,7 +60,7 @@ image: {{ include "alphapo.imageReference" (dict "image" $image "defaultTag" .ro
 imagePullPolicy: {{ $image.pullPolicy }}
 {{- end -}}
 
-{{/* "true" where the release has an autoscaler, which scales or tells KEDA what to scale; else empty. */}}
+{{/* "true" if the release has an autoscaler (modes builtin and keda); else empty. */}}
 {{- define "alphapo.hasAutoscaler" -}}
 {{- if has .Values.autoscaling.mode (list "builtin" "keda") -}}true{{- end -}}
 {{- end -}}

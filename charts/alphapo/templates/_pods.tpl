@@ -1,4 +1,4 @@
-{{/* What the pods of all components have in common. Each takes (dict "root" $ "component" "scorer"). */}}
+{{/* Common parts of all components' pods. Each takes (dict "root" $ "component" "scorer"). */}}
 
 {{- define "alphapo.podMetadata" -}}
 {{- /* Without the version: another one of the chart alone is no reason to start pods anew in the middle of a step. */}}
@@ -17,7 +17,7 @@ annotations:
   {{- end }}
 {{- end -}}
 
-{{/* Where pods run, and as whom. */}}
+{{/* Scheduling, service account and security context. */}}
 {{- define "alphapo.podPlacement" -}}
 {{- $values := index .root.Values .component -}}
 serviceAccountName: {{ include "alphapo.name" . }}
@@ -65,7 +65,7 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
-{{/* Ports. Health has one of its own: without TLS, which a kubelet's gRPC probes do not speak, and answered however busy the service is. */}}
+{{/* Ports. Health has its own: without TLS, which kubelet's gRPC probes do not support, and answered under any load. */}}
 {{- define "alphapo.containerPorts" -}}
 ports:
   - { name: grpc, containerPort: {{ .port }} }
@@ -89,9 +89,8 @@ ports:
 {{- end -}}
 
 {{/*
-Probes by gRPC health. A start may read gigabytes, or wait for brokers: startup has ten minutes. Liveness is patient, because a service that is
-killed while it computes loses its work. Stopping waits until no more calls are sent here.
-What a service said last is in the pod's status.
+gRPC health probes. Startup has ten minutes, because a start may read gigabytes or wait for brokers. Liveness is patient, because a
+service that is killed while it computes loses its work. preStop waits until no more calls arrive. The pod's status has the last log lines.
 */}}
 {{- define "alphapo.probes" -}}
 startupProbe:
@@ -116,7 +115,7 @@ securityContext:
   {{- include "alphapo.containerSecurity" .root | nindent 2 }}
 {{- end -}}
 
-{{/* What a service is started with: its settings are a file, where the values have any. */}}
+{{/* Arguments of a service: with a config file if the values have settings. */}}
 {{- define "alphapo.serveArgs" -}}
 {{- $file := (index .root.Values .component).settings | empty | ternary "" ", --config=/etc/alphapo/settings/settings.yaml" -}}
 [serve, {{ .component }}{{ $file }}]
@@ -187,8 +186,8 @@ securityContext:
 {{- end -}}
 
 {{/*
-What KEDA was told is a note of the autoscaler's on the workload. Where KEDA does not scale, a note that is still there is emptied, so that it says
-nothing when KEDA comes back. Takes also "kind".
+The autoscaler records what it told KEDA in an annotation of the workload. Without KEDA, an existing annotation is emptied, so that it
+is not used when KEDA is enabled again. Takes also "kind".
 */}}
 {{- define "alphapo.workloadAnnotations" -}}
 {{- $live := lookup "apps/v1" .kind .root.Release.Namespace (include "alphapo.name" .) | default dict -}}
@@ -197,7 +196,7 @@ annotations: { alphapo.dev/desired-replicas: "" }
 {{- end }}
 {{- end -}}
 
-{{/* How many pods a workload has: those it has now where something else scales it, else those of the values. Takes also "kind". */}}
+{{/* Replicas of a workload: the current ones if an autoscaler sets them, else those of the values. Takes also "kind". */}}
 {{- define "alphapo.replicas" -}}
 {{- $mode := .root.Values.autoscaling.mode -}}
 {{- $scaled := or (include "alphapo.hasAutoscaler" .root) (and (eq $mode "hpa") (ne .component "optimizer")) -}}

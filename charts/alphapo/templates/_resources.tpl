@@ -1,4 +1,4 @@
-{{/* Small resources that each component has of its own. Each takes (dict "root" $ "component" "scorer"). */}}
+{{/* Small resources of each component. Each takes (dict "root" $ "component" "scorer"). */}}
 
 {{- define "alphapo.serviceAccount" -}}
 apiVersion: v1
@@ -32,7 +32,7 @@ spec:
 {{- end }}
 {{- end -}}
 
-{{/* A component's horizontal autoscaler by CPU. */}}
+{{/* A component's HorizontalPodAutoscaler, by CPU. */}}
 {{- define "alphapo.horizontalAutoscaler" -}}
 {{- if eq .root.Values.autoscaling.mode "hpa" -}}
 {{- $scaling := index .root.Values.autoscaling .component -}}
@@ -77,7 +77,7 @@ spec:
 {{- end }}
 {{- end -}}
 
-{{/* Who reads metrics. */}}
+{{/* Peers that read metrics. */}}
 {{- define "alphapo.metricsIngress" -}}
 {{- if .Values.metrics.enabled }}
 - ports: [{ protocol: TCP, port: 9464 }]
@@ -108,7 +108,7 @@ spec:
   {{- end }}
 {{- end -}}
 
-{{/* The way to the hub, where a pod downloads its model. */}}
+{{/* Egress to the hub, for pods that download their model. */}}
 {{- define "alphapo.hubEgress" -}}
 {{- $sources := list (include "alphapo.modelSource" (dict "root" . "key" "model")) (include "alphapo.modelSource" (dict "root" . "key" "referenceModel")) -}}
 {{- if has "huggingFace" $sources }}

@@ -1,8 +1,8 @@
-{{/* What is trained, and what it is called. */}}
+{{/* The run: its name, settings and models. */}}
 
 {{/*
-Makes numbers of `policy` that came as text into numbers: Helm hands over `--set policy.beta=0.5` as text. Changes .Values, and may be
-called again. Words of other settings (objective, dtype) begin with a letter.
+Converts numbers of `policy` that are strings: Helm passes `--set policy.beta=0.5` as a string. Changes .Values; may be called again.
+Values of other settings (objective, dtype) begin with a letter.
 */}}
 {{- define "alphapo.readPolicyNumbers" -}}
 {{- range $key, $value := .Values.policy -}}
@@ -18,14 +18,14 @@ called again. Words of other settings (objective, dtype) begin with a letter.
 {{- .Values.policy.objective | default $preset -}}
 {{- end -}}
 
-{{/* "true" where the objective compares with a reference model; else empty. */}}
+{{/* "true" if the objective needs a reference model; else empty. */}}
 {{- define "alphapo.comparesWithReference" -}}
 {{- $objective := include "alphapo.objective" . -}}
 {{- $reference := .Values.policy.reference | default (eq $objective "hinge" | ternary "none" "base") -}}
 {{- if or (eq $objective "dpo") (and (has $objective (list "ipo" "hinge")) (eq $reference "base")) -}}true{{- end -}}
 {{- end -}}
 
-{{/* The run's name: given, or the release's with a digest of what decides the result. */}}
+{{/* The run's name: run.name, or the release's name with a digest of everything that decides the result. */}}
 {{- define "alphapo.runName" -}}
 {{- include "alphapo.readPolicyNumbers" . -}}
 {{- if .Values.run.name -}}
@@ -46,7 +46,7 @@ called again. Words of other settings (objective, dtype) begin with a letter.
 {{- printf "%s-" (include "alphapo.runName" .) -}}
 {{- end -}}
 
-{{/* Name of the run that an earlier revision of the release has in the cluster; empty where there is none. */}}
+{{/* Name of the run of the release's previous revision in the cluster; empty if there is none. */}}
 {{- define "alphapo.earlierRunName" -}}
 {{- $name := include "alphapo.name" (dict "root" . "component" "run") -}}
 {{- $earlier := lookup "v1" "ConfigMap" .Release.Namespace $name | default dict -}}
@@ -63,14 +63,14 @@ chat-template.jinja: |
 {{- end }}
 {{- end -}}
 
-{{/* Makes pods start anew when the run changes. */}}
+{{/* Restarts pods when the run changes. */}}
 {{- define "alphapo.runChecksum" -}}
 checksum/run: {{ printf "%s%s" (include "alphapo.runName" .) (include "alphapo.runFiles" .) | sha256sum | trunc 16 }}
 {{- end -}}
 
 {{/* --- models: each helper takes (dict "root" $ "key" "model") or "referenceModel" --- */}}
 
-{{/* How a model is given: existingClaim, image, huggingFace, or empty. */}}
+{{/* The source of a model: existingClaim, image, huggingFace, or empty. */}}
 {{- define "alphapo.modelSource" -}}
 {{- $model := index .root.Values .key -}}
 {{- if $model.existingClaim.name -}}existingClaim
@@ -83,7 +83,7 @@ checksum/run: {{ printf "%s%s" (include "alphapo.runName" .) (include "alphapo.r
 {{- eq .key "model" | ternary "model" "reference-model" -}}
 {{- end -}}
 
-{{/* Folder that a pod finds a model in. */}}
+{{/* Path of a model's folder in the pod. */}}
 {{- define "alphapo.modelFolder" -}}
 {{- $model := index .root.Values .key -}}
 {{- $path := "" -}}

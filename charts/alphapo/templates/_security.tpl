@@ -1,4 +1,4 @@
-{{/* TLS and tokens of the services, and what keeps their pods small in rights. */}}
+{{/* TLS and tokens of the services, and the pods' restricted security contexts. */}}
 
 {{- define "alphapo.containerSecurity" -}}
 allowPrivilegeEscalation: false
@@ -15,7 +15,7 @@ capabilities: { drop: [ALL] }
 {{- end -}}
 {{- end -}}
 
-{{/* Who has a certificate: the services, and `client` for callers from outside of the release. */}}
+{{/* Owners of a certificate: the services, and `client` for callers outside the release. */}}
 {{- define "alphapo.tlsHolders" -}}
 tokenizer scorer optimizer{{ if include "alphapo.hasAutoscaler" . }} autoscaler{{ end }} client
 {{- end -}}

@@ -1,6 +1,6 @@
 {{/*
-What values.schema.json cannot say: combinations that make no sense, and things that must be in the cluster. Each message
-begins with the value.
+Checks that values.schema.json cannot express: contradictory values, and objects that must exist in the cluster. Each message
+begins with the key of the value.
 */}}
 {{- define "alphapo.validate" -}}
 {{- include "alphapo.validateNoPlaceholders" (dict "path" "" "value" (omit .Values "global" "chatTemplate")) -}}
@@ -14,7 +14,7 @@ begins with the value.
 {{- include "alphapo.validateCluster" . -}}
 {{- end -}}
 
-{{/* Refuses text such as <commit>, which examples have in place of a value. Takes (dict "path" "a.b" "value" …); chat templates have such marks of their own. */}}
+{{/* Rejects placeholders of the documents' examples, such as <commit>. Takes (dict "path" "a.b" "value" …). Not for chat templates, which contain such text. */}}
 {{- define "alphapo.validateNoPlaceholders" -}}
 {{- $path := .path -}}
 {{- if kindIs "map" .value -}}
@@ -27,7 +27,7 @@ begins with the value.
 {{- end -}}
 {{- else if kindIs "string" .value -}}
 {{- with regexFind "<[A-Za-z][A-Za-z0-9 ._/:-]*>" .value -}}
-{{- fail (printf "%s: %s is a placeholder; replace it with a value of yours" $path .) -}}
+{{- fail (printf "%s: %s is a placeholder; replace it" $path .) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -36,18 +36,18 @@ begins with the value.
 {{- include "alphapo.readPolicyNumbers" . -}}
 {{- $policy := .Values.policy -}}
 {{- if not $policy.steps -}}
-{{- fail "policy.steps: is missing: say how many optimizer steps the run has, because a stream has no length" -}}
+{{- fail "policy.steps: is required: a stream has no length, so set the number of optimizer steps" -}}
 {{- end -}}
 {{- if $policy.epochs -}}
-{{- fail "policy.epochs: a stream has no length that epochs could be counted by; leave it out, policy.steps says when the run ends" -}}
+{{- fail "policy.epochs: is not supported, because a stream has no epochs; remove it, policy.steps ends the run" -}}
 {{- end -}}
 {{- range $key, $_ := $policy -}}
 {{- if and (ne (kebabcase $key) $key) (hasKey $policy (kebabcase $key)) -}}
-{{- fail (printf "policy.%s: stands there as %s too; leave one of them out" $key (kebabcase $key)) -}}
+{{- fail (printf "policy.%s: is also given as %s; remove one" $key (kebabcase $key)) -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.chatTemplate.name .Values.chatTemplate.jinja -}}
-{{- fail "chatTemplate.name: chatTemplate.jinja is set too; leave one of them out" -}}
+{{- fail "chatTemplate.name: chatTemplate.jinja is also set; remove one" -}}
 {{- end -}}
 {{- end -}}
 
@@ -59,16 +59,16 @@ begins with the value.
 {{- if $model.image.reference -}}{{- $given = append $given "image.reference" -}}{{- end -}}
 {{- if $model.huggingFace.repo -}}{{- $given = append $given "huggingFace.repo" -}}{{- end -}}
 {{- if gt (len $given) 1 -}}
-{{- fail (printf "%s.%s: %s.%s is set too; a model comes from one place" $key (index $given 1) $key (index $given 0)) -}}
+{{- fail (printf "%s.%s: %s.%s is also set; a model comes from one place" $key (index $given 1) $key (index $given 0)) -}}
 {{- end -}}
 {{- if and (eq $key "model") (not $given) -}}
-{{- fail "model: say where it is: model.existingClaim.name, model.image.reference or model.huggingFace.repo" -}}
+{{- fail "model: is required: set model.existingClaim.name, model.image.reference or model.huggingFace.repo" -}}
 {{- end -}}
 {{- if and (eq $key "referenceModel") $given (not (include "alphapo.comparesWithReference" $)) -}}
-{{- fail (printf "referenceModel.%s: the objective %s compares with no reference; leave referenceModel out, or set policy.objective to dpo or ipo (hinge with policy.reference base)" (index $given 0) (include "alphapo.objective" $)) -}}
+{{- fail (printf "referenceModel.%s: the objective %s has no reference; remove referenceModel, or set policy.objective to dpo or ipo (hinge with policy.reference base)" (index $given 0) (include "alphapo.objective" $)) -}}
 {{- end -}}
 {{- if and $model.huggingFace.repo (not $model.huggingFace.revision) -}}
-{{- fail (printf "%s.huggingFace.revision: is missing: name a commit of %s, so that all pods compute with the same weights" $key $model.huggingFace.repo) -}}
+{{- fail (printf "%s.huggingFace.revision: is required: set a commit of %s, so that all pods have the same weights" $key $model.huggingFace.repo) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -76,25 +76,25 @@ begins with the value.
 {{- define "alphapo.validateKafka" -}}
 {{- with .Values.kafka -}}
 {{- if and .trial.enabled .brokers -}}
-{{- fail "kafka.brokers: kafka.trial.enabled is set too; use brokers of your own, or the trial broker" -}}
+{{- fail "kafka.brokers: kafka.trial.enabled is also set; use your own brokers or the trial broker" -}}
 {{- end -}}
 {{- if not (or .trial.enabled .brokers) -}}
-{{- fail "kafka.brokers: is empty: name brokers as host:port, or set kafka.trial.enabled" -}}
+{{- fail "kafka.brokers: is empty: list brokers as host:port, or set kafka.trial.enabled" -}}
 {{- end -}}
 {{- if and .trial.enabled (or .tls.enabled .sasl.mechanism) -}}
-{{- fail (printf "kafka.%s: the trial broker has neither TLS nor logins; leave it out" (ternary "tls.enabled" "sasl.mechanism" .tls.enabled)) -}}
+{{- fail (printf "kafka.%s: the trial broker has neither TLS nor SASL; remove it" (ternary "tls.enabled" "sasl.mechanism" .tls.enabled)) -}}
 {{- end -}}
 {{- if and (not .tls.enabled) (or .tls.caSecret .tls.clientSecret .tls.serverName) -}}
-{{- fail "kafka.tls.enabled: is false, but other settings of kafka.tls are there; set it to true, or leave them out" -}}
+{{- fail "kafka.tls.enabled: is false, but other kafka.tls values are set; set it to true or remove them" -}}
 {{- end -}}
 {{- if .sasl.mechanism -}}
-{{- if not .sasl.username -}}{{- fail (printf "kafka.sasl.username: is missing: %s needs a user" .sasl.mechanism) -}}{{- end -}}
-{{- if not .sasl.existingSecret -}}{{- fail "kafka.sasl.existingSecret: is missing: name the Secret with the password" -}}{{- end -}}
+{{- if not .sasl.username -}}{{- fail (printf "kafka.sasl.username: is required: %s needs a user" .sasl.mechanism) -}}{{- end -}}
+{{- if not .sasl.existingSecret -}}{{- fail "kafka.sasl.existingSecret: is required: name the Secret with the password" -}}{{- end -}}
 {{- if and (eq .sasl.mechanism "plain") (not .tls.enabled) -}}
 {{- fail "kafka.sasl.mechanism: plain sends the password itself; set kafka.tls.enabled, or use scram-sha-512" -}}
 {{- end -}}
 {{- else if or .sasl.username .sasl.existingSecret -}}
-{{- fail "kafka.sasl.mechanism: is empty, but other settings of kafka.sasl are there; say plain, scram-sha-256 or scram-sha-512" -}}
+{{- fail "kafka.sasl.mechanism: is empty, but other kafka.sasl values are set; set it to plain, scram-sha-256 or scram-sha-512" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -105,14 +105,14 @@ begins with the value.
 {{- range $key := list "replicationFactor" "minInSyncReplicas" -}}
 {{- $value := get $.Values.topics $key -}}
 {{- if and $value (not $.Values.topics.create) -}}
-{{- fail (printf "topics.%s: topics.create is false: give it to the topics that you make yourself, and leave it out here" $key) -}}
+{{- fail (printf "topics.%s: has no effect with topics.create false; set it on the topics yourself and remove it here" $key) -}}
 {{- end -}}
 {{- if and $trial $value (gt (int64 $value) 1) -}}
-{{- fail (printf "topics.%s: is %d, but the trial broker is alone; leave it out" $key (int64 $value)) -}}
+{{- fail (printf "topics.%s: is %d, but the trial broker has one replica; remove it" $key (int64 $value)) -}}
 {{- end -}}
 {{- end -}}
 {{- if and .replicationFactor .minInSyncReplicas (gt (int64 .minInSyncReplicas) (int64 .replicationFactor)) -}}
-{{- fail (printf "topics.minInSyncReplicas: %d is more than the %d of replicationFactor: nothing could be written" (int64 .minInSyncReplicas) (int64 .replicationFactor)) -}}
+{{- fail (printf "topics.minInSyncReplicas: %d exceeds replicationFactor %d, so nothing could be written" (int64 .minInSyncReplicas) (int64 .replicationFactor)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -121,10 +121,10 @@ begins with the value.
 {{- with .Values.tls -}}
 {{- if ne .mode "disabled" -}}
 {{- if and (eq .source "existing") (not .existingSecret) -}}
-{{- fail "tls.existingSecret: is missing: tls.source existing needs a Secret with tls.crt, tls.key and ca.crt" -}}
+{{- fail "tls.existingSecret: is required: tls.source existing needs a Secret with tls.crt, tls.key and ca.crt" -}}
 {{- end -}}
 {{- if and (eq .source "cert-manager") (not .certManager.issuerRef.name) -}}
-{{- fail "tls.certManager.issuerRef.name: is missing: tls.source cert-manager needs an issuer" -}}
+{{- fail "tls.certManager.issuerRef.name: is required: tls.source cert-manager needs an issuer" -}}
 {{- end -}}
 {{- end -}}
 {{- if and .existingSecret (ne .source "existing") -}}
@@ -132,7 +132,7 @@ begins with the value.
 {{- end -}}
 {{- end -}}
 {{- if and .Values.access.enabled (eq .Values.tls.mode "disabled") (not .Values.access.allowPlaintext) -}}
-{{- fail "access.enabled: tokens travel over TLS only; set tls.mode to server or mutual, or access.allowPlaintext where a mesh encrypts the way" -}}
+{{- fail "access.enabled: tokens need TLS; set tls.mode to server or mutual, or access.allowPlaintext if a mesh encrypts the traffic" -}}
 {{- end -}}
 {{- end -}}
 
@@ -141,16 +141,16 @@ begins with the value.
 {{- range $component := list "scorer" "tokenizer" -}}
 {{- with index $scaling $component -}}
 {{- if gt (int64 .minReplicas) (int64 .maxReplicas) -}}
-{{- fail (printf "autoscaling.%s.minReplicas: %d is more than the %d of maxReplicas" $component (int64 .minReplicas) (int64 .maxReplicas)) -}}
+{{- fail (printf "autoscaling.%s.minReplicas: %d exceeds maxReplicas %d" $component (int64 .minReplicas) (int64 .maxReplicas)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- with .Values.scorer -}}
 {{- if and (eq .device "cuda") (lt (int64 .gpu.count) 1) -}}
-{{- fail "scorer.gpu.count: is 0, but scorer.device is cuda: ask for a GPU" -}}
+{{- fail "scorer.gpu.count: is 0, but scorer.device is cuda; set it to 1" -}}
 {{- end -}}
 {{- if and (eq .device "cpu") (gt (int64 .gpu.count) 0) -}}
-{{- fail "scorer.device: is cpu, but scorer.gpu.count asks for a GPU that would not be used; set it to cuda" -}}
+{{- fail "scorer.device: is cpu, but scorer.gpu.count requests a GPU that would stay unused; set the device to cuda" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -167,14 +167,14 @@ begins with the value.
 {{- end -}}
 {{- end -}}
 
-{{/* Only where there is a cluster to look at: `helm template` has none. */}}
+{{/* Skipped without a cluster, as in `helm template`. */}}
 {{- define "alphapo.validateCluster" -}}
 {{- if lookup "v1" "ServiceAccount" .Release.Namespace "default" -}}
 {{- if eq .Values.autoscaling.mode "keda" -}}
-{{- include "alphapo.requireApi" (list . "keda.sh/v1alpha1" "autoscaling.mode: keda needs KEDA in the cluster") -}}
+{{- include "alphapo.requireApi" (list . "keda.sh/v1alpha1" "autoscaling.mode: keda needs KEDA, which is not installed in the cluster") -}}
 {{- end -}}
 {{- if and (ne .Values.tls.mode "disabled") (eq .Values.tls.source "cert-manager") -}}
-{{- include "alphapo.requireApi" (list . "cert-manager.io/v1" "tls.source: cert-manager is not in the cluster") -}}
+{{- include "alphapo.requireApi" (list . "cert-manager.io/v1" "tls.source: cert-manager is not installed in the cluster") -}}
 {{- end -}}
 {{- if or .Values.metrics.serviceMonitor.enabled .Values.metrics.prometheusRule.enabled -}}
 {{- include "alphapo.requireApi" (list . "monitoring.coreos.com/v1" "metrics.serviceMonitor and metrics.prometheusRule need the Prometheus Operator") -}}

@@ -69,7 +69,7 @@ test('settings are checked by themselves, and against a model', async () => {
   const long = 'objective: alphapo\nsteps: 4\nmax-length: 4000\n';
   await validate(long);
   await expect(validate(long, '--model', await makeModel('tiny'))).rejects.toThrow(
-    'max-length: 4000 is more than the 512 positions of the model',
+    'max-length: 4000 exceeds the 512 positions of the model',
   );
   await expect(validate('objective: alphapo\nstepz: 4\n')).rejects.toThrow(`${config}:2: stepz`);
 });
@@ -94,7 +94,7 @@ test('a folder without a model is refused with what it holds, and one that is mi
   for (const option of ['--model', '--reference-model']) {
     expect(await refused(option, '')).toContain('has no config.json, but');
     expect(await refused(option, 'empty')).toContain('the folder is empty');
-    expect(await refused(option, 'a/b')).toContain(`a/b: no such folder; ${models} holds empty/, tiny/`);
+    expect(await refused(option, 'a/b')).toContain(`a/b: no such folder; ${models} contains empty/, tiny/`);
   }
 });
 
@@ -104,7 +104,7 @@ test('a reference model is checked against objective, lengths and model', async 
   const given = (name: string) => ['--model', model, '--reference-model', name];
   const dpo = 'objective: dpo\nsteps: 4\n';
   await validate(dpo, ...given(await makeModel('same')));
-  await expect(validate('steps: 4\n', ...given(model))).rejects.toThrow('alphapo compares with no reference');
+  await expect(validate('steps: 4\n', ...given(model))).rejects.toThrow('alphapo has no reference');
   const short = await makeModel('short', { max_position_embeddings: 100 });
   await expect(validate(dpo, ...given(short))).rejects.toThrow('it has 100 positions, fewer than max-length 512');
   const other = await makeModel('other', { vocab_size: 1000 });

@@ -10,8 +10,8 @@ import { samplingOf } from '../generation/sampling-options.ts';
 import { examples } from '../help.ts';
 import { stopSignal } from '../stop-signal.ts';
 
-const DESCRIPTION = `Talk to a model in the terminal. Each line is a turn; answers appear as they come. An empty line or Ctrl-D ends it, /new
-starts again, /undo takes the last turn back.`;
+const DESCRIPTION = `Talk to a model in the terminal. Each line is a turn. An empty line or Ctrl-D ends the chat; /new starts a new one; /undo
+removes the last turn.`;
 
 const EXAMPLES = `
 Examples:
@@ -26,7 +26,7 @@ export function chatCommand(): Command {
   const command = new Command('chat')
     .summary('talk to a model')
     .description(DESCRIPTION)
-    .option('--system <text>', 'what the model is told before the conversation');
+    .option('--system <text>', 'system message');
   return addGeneratorOptions(command).addHelpText('after', examples(EXAMPLES)).action(chat);
 }
 

@@ -9,11 +9,11 @@ import { readPlaces } from '../data-places.ts';
 import { examples } from '../help.ts';
 import { recordLine } from '../record-line.ts';
 
-const DESCRIPTION = `Write preference pairs as JSON lines in AlphaPO's plainest form: prompt, chosen and rejected as text or as chat messages, or
-token ids; with id, weight and tools where a pair has them.
+const DESCRIPTION = `Write preference pairs as JSON lines in one form: prompt, chosen and rejected, as text, chat messages or token ids; with id,
+weight and tools if a pair has them.
 
-Every form and file that train takes is read. The written pairs mean the same; fields that say nothing about what is
-trained are left out. Records that cannot be used are named on standard error, and with --refused written to a file.`;
+Reads every form and file that train reads. Pairs keep their meaning; fields that do not affect training are dropped. Rejected
+records are listed on standard error; --refused writes them to a file.`;
 
 const EXAMPLES = `
 Examples:
@@ -30,11 +30,11 @@ interface ConvertOptions extends DataValues {
 
 export function convertCommand(): Command {
   const command = new Command('convert')
-    .summary('write pairs of any form as JSON lines')
+    .summary('convert pairs of any form to JSON lines')
     .description(DESCRIPTION)
     .argument('<data...>', DATA_PLACES)
-    .requiredOption('--out <file>', 'where the lines are written; - for standard output')
-    .option('--refused <file>', 'where records that cannot be used are written, as they are, one per line')
+    .requiredOption('--out <file>', 'output file; - for standard output')
+    .option('--refused <file>', 'file for rejected records, unchanged, one per line')
     .addHelpText('after', examples(EXAMPLES))
     .action(convert);
   return addDataOptions(command);

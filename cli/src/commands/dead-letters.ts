@@ -10,15 +10,14 @@ import { count } from '../numbers.ts';
 import { recordLine } from '../record-line.ts';
 import { stopSignal } from '../terminal.ts';
 
-const DESCRIPTION = `List the records that could not be trained on: why, where they came from, and how they begin.
+const DESCRIPTION = `List records that could not be trained on, with reason, origin and first characters. Nothing is removed.
 
-Nothing is removed. To train on them after all, write them to a file with --out, mend that file, and send it with
-alphapo produce.`;
+To train on them, write them to a file (--out), correct it, and send it with alphapo produce.`;
 
 const EXAMPLES = `
 Examples:
   alphapo dead-letters --run run
-  alphapo dead-letters --run run --reason UNKNOWN_TOKEN --out mend.jsonl
+  alphapo dead-letters --run run --reason UNKNOWN_TOKEN --out corrected.jsonl
   alphapo dead-letters --brokers localhost:9092 --json | jq -r .reason`;
 
 const DEFAULT_SHOWN = 20;
@@ -32,12 +31,12 @@ interface DeadLettersOptions extends RunPlaceOptions {
 
 export function deadLettersCommand(): Command {
   const command = new Command('dead-letters')
-    .summary('list the records that could not be trained on')
+    .summary('list records that could not be trained on')
     .description(DESCRIPTION)
-    .option('--reason <reason>', 'only records that were refused for this reason, e.g. UNKNOWN_FIELD')
-    .option('--limit <n>', 'records that are shown; all are counted; 0: all', count, DEFAULT_SHOWN)
-    .option('--json', 'a line of JSON per record, all of them')
-    .option('--out <file>', 'write the records themselves, one per line')
+    .option('--reason <reason>', 'only records rejected for this reason, e.g. UNKNOWN_FIELD')
+    .option('--limit <n>', 'number of records to show; 0: all', count, DEFAULT_SHOWN)
+    .option('--json', 'one JSON line per record, for all records')
+    .option('--out <file>', 'write the original records to this file, one per line')
     .addHelpText('after', EXAMPLES)
     .action(list);
   return addRunPlaceOptions(command);

@@ -22,11 +22,11 @@ export function demoCommand(): Command {
   return new Command('demo')
     .summary('try everything without a download, in a minute or two')
     .description(
-      'Try everything without a download: a tiny model is made, learns to answer simple questions by supervised ' +
-        'fine-tuning, and then to prefer right answers by AlphaPO. Takes a minute or two.',
+      'Try everything without a download: creates a tiny model, teaches it simple questions by supervised fine-tuning, ' +
+        'then trains it with AlphaPO to prefer right answers. Takes a minute or two.',
     )
-    .option('--out <folder>', 'where everything is written; what an earlier demo wrote there is removed', 'out/demo')
-    .option('--seed <number>', 'of the questions and the weights', count, 42)
+    .option('--out <folder>', 'output folder; files of an earlier demo are removed', 'out/demo')
+    .option('--seed <number>', 'random seed of questions and weights', count, 42)
     .action(async ({ out, seed }: { out: string; seed: number }) => {
       const { summary, heldOut } = await runDemo(out, seed);
       process.stdout.write(`${await report(summary, heldOut, out)}\n`);

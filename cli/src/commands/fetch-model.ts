@@ -15,13 +15,13 @@ export function fetchModelCommand(): Command {
   const command = new Command('fetch-model')
     .summary('download a model folder from Hugging Face or a compatible hub')
     .description(
-      'Download a model folder from Hugging Face or a compatible hub. Goes on where an interrupted call stopped, checks each file against\nthe digest that the hub has of it, and leaves a folder alone that holds the model already.',
+      "Download a model folder from Hugging Face or a compatible hub. Resumes interrupted downloads, checks each file against\nthe hub's digest, and skips a folder that already has the model.",
     )
-    .requiredOption('--repo <organisation/name>', 'the repository')
+    .requiredOption('--repo <owner/name>', 'the repository')
     .option('--revision <name>', 'branch, tag or commit', 'main')
-    .requiredOption('--out <folder>', 'where the model is written');
+    .requiredOption('--out <folder>', 'output folder');
   return addHubOptions(command)
-    .option('--sha256 <file=hex...>', 'digests that files must have, whatever the hub says', [])
+    .option('--sha256 <file=hex...>', 'expected digests of files, regardless of the hub', [])
     .action(fetch);
 }
 
@@ -32,12 +32,12 @@ async function fetch({ repo, revision, out, sha256, ...hub }: FetchModelOptions)
     const { commit, files, fetched } = await fetchModel({
       ...{ repository: repo, revision, out, signal: stopSignal(), pinned: pinnedDigests(sha256) },
       ...access,
-      onWait: () => process.stderr.write(`${out}: another process is fetching into it, waiting\n`),
+      onWait: () => process.stderr.write(`${out}: waiting for another process that is fetching into it\n`),
       onProgress: ({ file, fetchedBytes, totalBytes }) => progress.update(fetchedBytes, totalBytes, file),
     });
     progress.stop();
     const what = `${repo} at ${revision} (commit ${commit}, ${files.length} files)`;
-    process.stderr.write(fetched ? `${out}: fetched ${what}\n` : `${out} holds ${what} already\n`);
+    process.stderr.write(fetched ? `${out}: fetched ${what}\n` : `${out} already has ${what}\n`);
   } finally {
     progress.stop();
   }
@@ -51,7 +51,7 @@ function pinnedDigests(given: readonly string[]): ReadonlyMap<string, string> {
       throw new AlphapoError(
         'invalid-argument',
         'INVALID_DIGEST',
-        `--sha256 ${pair}: give a file's name and 64 hexadecimal digits, as in model.safetensors=0123…`,
+        `--sha256 ${pair}: must be a file name and 64 hexadecimal digits, such as model.safetensors=0123…`,
       );
     }),
   );

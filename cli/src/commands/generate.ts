@@ -11,11 +11,11 @@ import { examples } from '../help.ts';
 import { positive } from '../numbers.ts';
 import { countProgress, stopSignal } from '../terminal.ts';
 
-const DESCRIPTION = `Let a model answer prompts.
+const DESCRIPTION = `Generate answers to prompts.
 
-Prompts come from --prompt, or from the lines of --data: {"id", "prompt" | "messages" | "prompt_ids"}. On a terminal the
-answers appear as they come, with --adapter those of the model before and after training below each other. Into a pipe or
---out go lines of JSON: {"id", "text", "tokens", "logProbs", "finish"}, log-probabilities in nats; finish is "stop" or "length".`;
+Prompts come from --prompt, or from the lines of --data: {"id", "prompt" | "messages" | "prompt_ids"}. A terminal shows answers
+as they are generated; with --adapter, those before and after training. A pipe or --out gets one JSON line per answer: {"id",
+"text", "tokens", "logProbs", "finish"}, log-probabilities in nats; finish is "stop" or "length".`;
 
 const EXAMPLES = `
 Examples:
@@ -33,20 +33,20 @@ interface GenerateOptions extends GeneratorOptions {
 
 export function generateCommand(): Command {
   const command = new Command('generate')
-    .summary('let a model answer prompts')
+    .summary('generate answers to prompts')
     .description(DESCRIPTION)
-    .option('--prompt <text...>', 'what to continue, or with --chat to answer')
-    .option('--data <file>', 'file of prompts, a line each')
-    .option('--out <file>', 'where the lines of JSON are written')
-    .option('--chat', 'prompts are what a user says: they go through the chat template')
-    .option('--n <n>', 'answers to each prompt', positive, 1);
+    .option('--prompt <text...>', 'text to continue; with --chat, a user message to answer')
+    .option('--data <file>', 'file with one prompt per line')
+    .option('--out <file>', 'output file for JSON lines')
+    .option('--chat', 'treat prompts as user messages and apply the chat template')
+    .option('--n <n>', 'answers per prompt', positive, 1);
   return addGeneratorOptions(command).addHelpText('after', examples(EXAMPLES)).action(generate);
 }
 
 async function generate(options: GenerateOptions): Promise<void> {
   const { prompt = [], data, out } = options;
   if ((data === undefined) === (prompt.length === 0)) {
-    throw new AlphapoError('invalid-argument', 'INVALID_SETTING', 'give --prompt or --data: what should be answered?');
+    throw new AlphapoError('invalid-argument', 'INVALID_SETTING', 'give either --prompt or --data');
   }
   await using session = await openGenerator(options);
   const how: PromptOptions = { tokenizer: session.tokenizer, asChat: options.chat ?? false };

@@ -30,11 +30,11 @@ export const TINY_CONFIG = {
 
 export function initModelCommand(): Command {
   return new Command('init-model')
-    .summary('make a small random model')
-    .description('Make a small model with random weights and a byte-level tokenizer, to try things out')
-    .argument('<folder>', 'where the model is written')
+    .summary('create a small random model')
+    .description('Create a small random model with a byte-level tokenizer, for trials')
+    .argument('<folder>', 'output folder')
     .option('--config <file>', "a Hugging Face config.json (default: a tiny Llama; vocab_size is the tokenizer's)")
-    .option('--seed <number>', 'of the weights', count, 42)
+    .option('--seed <number>', 'random seed of the weights', count, 42)
     .action(async (folder: string, options: { config?: string; seed: number }) => {
       const config = options.config === undefined ? TINY_CONFIG : await readConfig(options.config);
       const count = await initModel(folder, config, options.seed);
@@ -49,7 +49,7 @@ export async function initModel(folder: string, config: Record<string, unknown>,
   const model = modelFromConfig(JSON.parse(text));
   await mkdir(folder, { recursive: true });
   if ((await readdir(folder)).includes('config.json')) {
-    throw new AlphapoError('already-exists', 'MODEL_EXISTS', `${folder} holds a model already: give another folder`);
+    throw new AlphapoError('already-exists', 'MODEL_EXISTS', `${folder} already has a model; choose another folder`);
   }
   let count = 0;
   const parameters = [...freshParameters(model, seed)].map(({ name, tensor }) => {

@@ -15,12 +15,12 @@ import { type DataPair, readDataset, type TokenizingOptions, tokenizedRecords } 
 import { decodePairs } from '../training/decoded-pair.ts';
 import { holdOut, sharedPrompts } from '../training/hold-out.ts';
 
-const DESCRIPTION = `Show what would be trained on: how records are read, and what the model sees of them.
+const DESCRIPTION = `Show how records are read and what the model sees. Nothing is written or trained.
 
-Prints the forms and fields that were found, what is refused and why, lengths in tokens and what the limits cut off, pairs
-that come twice, prompts in both splits, the chat template, and some pairs in full. Nothing is written or trained.
+Prints forms and fields, rejected records with reasons, lengths in tokens, pairs cut by the limits, repeated pairs, prompts
+in both splits, the chat template, and some pairs in full.
 
-With --json, a line per record, in order: {"line", "prompt", "chosen", "rejected"}, decoded with special tokens, or
+With --json, prints one line per record, in order: {"line", "prompt", "chosen", "rejected"}, decoded with special tokens, or
 {"line", "refused", "message"}; with several files also "file".`;
 
 const EXAMPLES = `
@@ -43,7 +43,7 @@ interface InspectOptions extends Record<string, unknown>, DataValues {
 
 export function inspectCommand(): Command {
   const command = new Command('inspect')
-    .summary('show what would be trained on')
+    .summary('show how records are read and what the model sees')
     .description(DESCRIPTION)
     .argument('<data...>', DATA_PLACES)
     .requiredOption(
@@ -52,9 +52,9 @@ export function inspectCommand(): Command {
     )
     .option('--chat-template <name>', CHAT_TEMPLATE_CHOICES)
     .option('--eval-data <places...>', 'held-out pairs')
-    .option('--eval-fraction <share>', 'share of the data that is held out', share)
-    .option('--pairs <n>', 'pairs that are shown in full', count, DEFAULT_SHOWN)
-    .option('--json', 'a line of JSON per record')
+    .option('--eval-fraction <share>', 'fraction of the data to hold out', share)
+    .option('--pairs <n>', 'number of pairs to show in full', count, DEFAULT_SHOWN)
+    .option('--json', 'one JSON line per record')
     .addHelpText('after', examples(EXAMPLES))
     .action(inspect);
   return addSettingsOptions(addDataOptions(command), SETTINGS);

@@ -12,8 +12,8 @@ import { stopSignal } from '../terminal.ts';
 
 const DESCRIPTION = `Show where a record went, or what a step learned from.
 
-A record is named by the id that its producer gave it (--pair), or by its place (--offset). It is in a batch and a step, or
-a dead letter, or still waiting. One that was sent several times, as with several epochs, is shown as often.`;
+Name a record by its producer's id (--pair) or by its place (--offset). Shows its batch and step, or its dead letter, or
+that it is waiting. A record sent several times (several epochs) is shown once per copy.`;
 
 const EXAMPLES = `
 Examples:
@@ -32,12 +32,12 @@ export function lineageCommand(): Command {
   const command = new Command('lineage')
     .summary('show where a record went, or what a step learned from')
     .description(DESCRIPTION)
-    .option('--pair <id>', 'id of a record; without one of its own it is <topic>/<partition>/<offset>')
-    .option('--offset <partition:offset>', 'place of a record in preferences', parsePlace)
-    .option('--step <n>', 'step of the run', positive)
+    .option('--pair <id>', 'record id; records without one have <topic>/<partition>/<offset>')
+    .option('--offset <partition:offset>', 'place of a record in the preferences topic', parsePlace)
+    .option('--step <n>', 'step to show', positive)
     .addHelpText('after', examples(EXAMPLES))
     .action(show);
-  return addRunPlaceOptions(command).option('--json', 'as JSON: an array of records, or a step');
+  return addRunPlaceOptions(command).option('--json', 'print JSON: an array of records, or a step');
 }
 
 async function show(options: LineageOptions): Promise<void> {

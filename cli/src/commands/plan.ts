@@ -12,10 +12,10 @@ import { addSettingsOptions, readSettings } from '../settings.ts';
 import { describeCompute, describePlan, fitMemory, sizeOf } from '../training/memory.ts';
 import { memoryPlanner, type Planner } from '../training/memory-planner.ts';
 
-const DESCRIPTION = `Show how much memory training takes, and how it would be computed within given limits.
+const DESCRIPTION = `Predict the memory that training takes, and the settings that fit given limits.
 
-Builds the graph of model, objective and gradient, and follows what is alive at each of its nodes for the longest pairs
-that the settings allow. A folder with just a config.json is enough: weights are then taken to be stored as --stored says.`;
+Follows what is alive at each node of the training graph, for the longest pairs that the settings allow. A folder with
+only a config.json is enough; --stored then gives the data type of its weights.`;
 
 const EXAMPLES = `
 Examples:
@@ -35,17 +35,17 @@ interface PlanOptions extends Record<string, unknown>, HubValues {
 
 export function planCommand(): Command {
   const command = new Command('plan')
-    .summary('show how much memory training takes')
+    .summary('predict the memory that training takes')
     .description(DESCRIPTION)
     .requiredOption('--model <folder>', 'Hugging Face model folder (config.json is enough), or owner/name on the hub')
-    .option('--config <file>', 'settings in YAML, by the names of the options; the command line wins')
+    .option('--config <file>', 'YAML file with any of these options; the command line overrides it')
     .option(
       '--memory <sizes...>',
       'limits to plan for, e.g. 16GB 24GB (default: 16, 24, 48 and 80 GB)',
       (text: string, sizes: number[] | undefined) => [...(sizes ?? []), bytes(text)],
     )
     .addOption(
-      new Option('--stored <type>', 'how weights are stored, where the folder has none')
+      new Option('--stored <type>', 'data type of the stored weights, if the folder has none')
         .choices(['bf16', 'f16', 'f32'])
         .default('bf16'),
     )

@@ -24,19 +24,19 @@ interface ProduceOptions extends DataValues {
 export function produceCommand(): Command {
   const command = new Command('produce')
     .summary('send preference pairs to a topic')
-    .description('Send preference pairs to a topic, as any application would')
-    .option('--topic <name>', 'where to', 'preferences')
+    .description('Send preference pairs to a topic')
+    .option('--topic <name>', 'topic to send to', 'preferences')
     .requiredOption('--data <files...>', DATA_PLACES)
-    .option('--epochs <n>', 'send the data so many times', positive, 1)
-    .option('--shuffle', 'in an order of its own for each epoch')
-    .option('--seed <number>', 'of the shuffle', count, 42)
-    .option('--end', 'say that no more pairs follow: partial batches are flushed, and the run can end');
+    .option('--epochs <n>', 'number of passes over the data', positive, 1)
+    .option('--shuffle', 'shuffle, differently in each epoch')
+    .option('--seed <number>', 'random seed of the shuffle', count, 42)
+    .option('--end', 'mark the end of the data: flushes partial batches and lets the run end');
   return addSettingOptions(addDataOptions(command), eventLogSettings).action((options: ProduceOptions) =>
     produce(options, sourcesOf(options)),
   );
 }
 
-/** Sends raw records, good or bad: the tokenizer decides, and keeps what it refuses as dead letters. */
+/** Sends raw records, valid or not: the tokenizer validates them, and writes rejected ones to dead letters. */
 async function produce(options: ProduceOptions, sources: SettingSources): Promise<void> {
   await using log = await openConfiguredLog(sources, { clientId: 'alphapo-produce', logger: () => {} });
   const { topic } = options;
@@ -45,7 +45,7 @@ async function produce(options: ProduceOptions, sources: SettingSources): Promis
   let leftOut = 0;
   const order = recordsInOrder(options, await dataSourceOf(options), (origin) => {
     leftOut++;
-    process.stderr.write(`left out ${origin}: it has more than the ${MAX_RECORD_BYTES} bytes of a record\n`);
+    process.stderr.write(`left out ${origin}: larger than the record limit of ${MAX_RECORD_BYTES} bytes\n`);
   });
   let sent = 0;
   let batch: OutgoingRecord[] = [];
@@ -85,7 +85,7 @@ async function* recordsInOrder(
 ): AsyncGenerator<SourceRecord> {
   if (!shuffle) {
     yield* sendable(readPlaces(data, source), onLeftOut);
-    // What was said of the data once holds for all epochs.
+    // Notes about the data are printed for the first epoch only.
     for (let epoch = 1; epoch < epochs; epoch++)
       yield* sendable(
         readPlaces(data, source, () => {}),
@@ -97,7 +97,7 @@ async function* recordsInOrder(
   yield* trainingOrder(records, records.length * epochs, { seed, shuffle });
 }
 
-/** Records, apart from those that are larger than brokers take. */
+/** Records within the size limit of brokers. */
 async function* sendable(
   records: AsyncIterable<FileRecord>,
   onLeftOut: (origin: string) => void,

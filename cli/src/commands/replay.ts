@@ -20,16 +20,16 @@ import { positive } from '../numbers.ts';
 import { countProgress, stopSignal } from '../terminal.ts';
 import { type RunIdentity, runIdentityOf } from '../training/run-identity.ts';
 
-const DESCRIPTION = `Rebuild the policy of a step from the ledger, and prove that it comes out as it was published.
+const DESCRIPTION = `Rebuild the policy of a step from the ledger, and check it against the published digest.
 
-Takes the steps after the newest intact checkpoint (or all, with --from-start) again and compares the weights of each with
-the digest in training-steps. The first one that differs ends the replay with an error. Nothing is written to the run's
-topics or folders, and the run may go on meanwhile. Below --out come
+Repeats the steps after the newest intact checkpoint (or all, with --from-start) and compares the weights after each with
+the digest in training-steps. The first difference ends the replay with an error. Nothing is written to the run's topics
+or folders, and the run may continue meanwhile. Writes to --out:
 
   adapter/ or model/   the policy, as alphapo train writes it
-  checkpoints/         the checkpoint after the step, from which an optimizer can go on
+  checkpoints/         the checkpoint after the step, for an optimizer to continue from
 
-The bits depend on the kind of hardware, on ONNX Runtime and on the threads of a scorer: give those of the run.`;
+The bits depend on the hardware, on ONNX Runtime and on a scorer's threads: use the same as the run.`;
 
 const EXAMPLES = `
 Examples:
@@ -58,26 +58,23 @@ export function replayCommand(): Command {
     .summary('rebuild the policy of a step from the ledger')
     .description(DESCRIPTION)
     .requiredOption('--step <n>', 'step to rebuild', positive)
-    .requiredOption('--out <folder>', 'where everything is written; new or empty')
+    .requiredOption('--out <folder>', 'output folder; new or empty')
     .addHelpText('after', examples(EXAMPLES))
     .action(run);
   const device = deviceOption();
   device.defaultValue = undefined;
   return addRunPlaceOptions(command)
-    .option('--from-start', "from the run's start instead of a checkpoint")
+    .option('--from-start', "start from the run's beginning instead of a checkpoint")
     .option('--model <folder>', "Hugging Face model folder, or owner/name on the hub (default: the run's)")
-    .option('--config <file>', 'settings of the run in YAML (default: as the run or its checkpoints have them)')
-    .option('--reference-model <folder>', "the run's reference model, where it has one")
-    .option('--init-adapter <folder>', 'PEFT adapter that the run started from, where it did')
-    .option(
-      '--scorers <host:port,…>',
-      'scorers, started with --optimizer of --address; without it: one in this process',
-    )
-    .option('--address <host:port>', 'where scorers fetch policies', '127.0.0.1:50053')
+    .option('--config <file>', 'YAML file with the run settings (default: those of the run or its checkpoints)')
+    .option('--reference-model <folder>', "the run's reference model, if any")
+    .option('--init-adapter <folder>', 'PEFT adapter that the run started from, if any')
+    .option('--scorers <host:port,…>', 'scorers whose --optimizer is this --address (default: one in this process)')
+    .option('--address <host:port>', 'address that scorers fetch policies from', '127.0.0.1:50053')
     .addOption(device)
-    .option('--threads <n>', "threads of the computation (default: the run's, else all cores)", positive)
+    .option('--threads <n>', "number of CPU threads (default: the run's, else all cores)", positive)
     .addOption(
-      new Option('--log-level <level>', "the services' events on standard error")
+      new Option('--log-level <level>', "level of the services' log on standard error")
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
         .default('error'),
     );
@@ -93,9 +90,9 @@ async function run(options: ReplayOptions): Promise<void> {
     onStart: (fromStep) => {
       first = fromStep;
       const from = fromStep === 0 ? "the run's start" : `the checkpoint of step ${fromStep}`;
-      process.stderr.write(`from ${from}: ${plan.step - fromStep} steps are taken again\n`);
+      process.stderr.write(`from ${from}: ${plan.step - fromStep} steps to repeat\n`);
     },
-    onStep: (step) => progress.update(step - first, plan.step - first, 'taken again'),
+    onStep: (step) => progress.update(step - first, plan.step - first, 'repeated'),
   };
   const { step, policyDigest, artefact, checkpoint } = await replay(
     ledger,
@@ -105,14 +102,14 @@ async function run(options: ReplayOptions): Promise<void> {
     stopSignal(),
   ).finally(() => progress.stop());
   process.stdout.write(
-    `step ${step} came out as it was published: policy ${policyDigest}\nwrote ${plan.out}/${artefact} and ${plan.out}/${checkpoint}\n`,
+    `step ${step} matches the published digest: policy ${policyDigest}\nwrote ${plan.out}/${artefact} and ${plan.out}/${checkpoint}\n`,
   );
 }
 
 async function planReplay(ledger: RunLedger, options: ReplayOptions): Promise<ReplayPlan> {
   const known = options.run === undefined ? undefined : await runIdentityOf(options.run);
   const model = options.model === undefined ? known?.model : await modelFolder(options.model, await hubAccess({}));
-  if (model === undefined) throw missing('--model', 'the run does not say which model it trains');
+  if (model === undefined) throw missing('--model', 'the run does not record its model');
   return {
     step: options.step,
     specification: await specificationOf(ledger, model, known, options.config),
@@ -138,7 +135,7 @@ async function specificationOf(
   }
   const specification = known?.specification ?? (await checkpointedSpecification(ledger));
   if (specification === undefined)
-    throw missing('--config or --checkpoints', "the run's settings are not known without");
+    throw missing('--config or --checkpoints', "the run's settings are not known otherwise");
   return specification;
 }
 

@@ -8,7 +8,7 @@ import { stopSignal } from '../terminal.ts';
 import { printedStatus, watchRun } from '../watching/watch-run.ts';
 
 const EXPORT_TIMEOUT_MS = 3_600_000;
-/** A pod that is moved to another node is back within minutes. */
+/** A rescheduled pod is back within minutes. */
 const AWAY_MS = 10 * 60_000;
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
@@ -18,12 +18,12 @@ interface RunOptions {
   readonly optimizer: string;
 }
 
-/** A command about a run that goes on, with a connection to its optimizer. */
+/** A command about a running run, with a connection to its optimizer. */
 function runCommand<Options extends RunOptions>(
   command: Command,
   action: (optimizer: Client<OptimizerServiceDefinition>, options: Options) => Promise<void>,
 ): Command {
-  command.requiredOption('--optimizer <host:port>', 'the run’s optimizer');
+  command.requiredOption('--optimizer <host:port>', 'address of the optimizer');
   return addSettingOptions(command, rpcSecuritySettings).action(async (options: Options) => {
     const logger = createLogger({ service: 'alphapo', level: 'warn' });
     using security = await RpcSecurity.fromSettings(sourcesOf(options), { logger });
@@ -41,8 +41,8 @@ export function watchCommand(): Command {
   const command = new Command('watch')
     .summary('follow a run')
     .description(
-      'Follow a run. Prints lines of JSON: its status, every step, and its status at the end. Waits up to ten minutes for an\n' +
-        'optimizer that is restarted. Exit code 0: the run is finished; 1: it failed, or the optimizer is gone',
+      'Follow a run. Prints JSON lines: the status, each step, and the final status. Waits up to ten minutes for an ' +
+        'optimizer to restart. Exit code 0: finished; 1: failed, or the optimizer is gone',
     )
     .option('--from-step <n>', 'first step to show', positive, 1)
     .option('--status', 'show the status and stop');

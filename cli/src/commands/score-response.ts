@@ -19,17 +19,17 @@ export function scoreResponseCommand(): Command {
   const command = new Command('score-response')
     .summary('ask a scorer for the log-probability of a response')
     .description(
-      'Ask a scorer for the log-probability of one response, in nats: a line of JSON, {sum, mean, tokens}. Where scorers are at zero,\nthe autoscaler starts one and the call waits for it',
+      'Ask a scorer for the log-probability of one response, in nats. Prints one JSON line, {sum, mean, tokens}. If no scorer\nruns, the autoscaler starts one and the call waits',
     )
-    .requiredOption('--scorer <host:port>', 'a scorer, or the service in front of many')
-    .requiredOption('--prompt <text>', 'what comes before the response')
-    .requiredOption('--response <text>', 'what is scored')
+    .requiredOption('--scorer <host:port>', 'address of a scorer, or of a service in front of scorers')
+    .requiredOption('--prompt <text>', 'prompt text')
+    .requiredOption('--response <text>', 'response to score')
     .addOption(
-      new Option('--policy <name>', 'the model before training, or what the run has come to')
+      new Option('--policy <name>', "base: the model before training; latest: the run's current policy")
         .choices(['base', 'latest'])
         .default('base'),
     )
-    .option('--timeout-seconds <n>', 'longest wait', positive, 600);
+    .option('--timeout-seconds <n>', 'timeout', positive, 600);
   return addSettingOptions(command, rpcSecuritySettings).action((options: ScoreResponseOptions) =>
     scoreResponse(options, sourcesOf(options)),
   );
@@ -59,14 +59,14 @@ async function scoreResponse(options: ScoreResponseOptions, sources: SettingSour
   );
   const score = results[0]?.chosen;
   if (score === undefined) {
-    throw new AlphapoError('internal', 'NO_SCORE', `${options.scorer} answered without a score`);
+    throw new AlphapoError('internal', 'NO_SCORE', `${options.scorer} returned no score`);
   }
   const { sum, mean, tokens } = score;
   if (!Number.isFinite(sum)) {
     throw new AlphapoError(
       'failed-precondition',
       'NON_FINITE_SCORE',
-      `${options.scorer} answered with a log-probability of ${sum}: its weights or its dtype give no finite number; alphapo score names the weights`,
+      `${options.scorer} returned a log-probability of ${sum}, because of its weights or its dtype; alphapo score names the weights that are not finite`,
     );
   }
   process.stdout.write(`${JSON.stringify({ sum, mean, tokens })}\n`);

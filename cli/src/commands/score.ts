@@ -51,20 +51,20 @@ interface ScoreOptions extends Record<string, unknown>, DataValues {
 
 export function scoreCommand(): Command {
   const command = new Command('score')
-    .summary('log-probabilities of responses')
+    .summary('compute log-probabilities of responses')
     .description(
-      'Log-probabilities of the responses of pairs, in nats: a line of JSON per pair, {id, chosen: {sum, mean, tokens}, ' +
-        'rejected: {…}}; with --objective also rewards, margin and loss, the pairs of all files being one batch',
+      'Compute log-probabilities of the responses of pairs, in nats. Writes one JSON line per pair, {id, chosen: {sum, mean, tokens}, ' +
+        'rejected: {…}}; with --objective also rewards, margin and loss (all pairs are one batch)',
     )
     .requiredOption('--model <folder>', 'Hugging Face model folder, or owner/name on the hub')
     .requiredOption('--data <places...>', DATA_PLACES)
-    .requiredOption('--out <file>', 'where the lines are written; - for standard output')
-    .option('--adapter <folder>', 'PEFT adapter to score under')
-    .option('--reference-model <folder>', `model that ${REFERENCE_OBJECTIVES} compare with (default: the model)`)
-    .option('--per-token', 'also the log-probability of every response token')
+    .requiredOption('--out <file>', 'output file; - for standard output')
+    .option('--adapter <folder>', 'PEFT adapter to apply')
+    .option('--reference-model <folder>', `reference model of ${REFERENCE_OBJECTIVES} (default: the model)`)
+    .option('--per-token', 'also write the log-probability of every response token')
     .option('--chat-template <name>', CHAT_TEMPLATE_CHOICES)
     .addOption(deviceOption())
-    .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
+    .option('--threads <n>', 'number of CPU threads (default: all cores)', positive)
     .action(score);
   return addSettingsOptions(addDataOptions(command), SETTINGS);
 }
@@ -81,7 +81,7 @@ async function score(options: ScoreOptions): Promise<void> {
     throw new AlphapoError(
       'invalid-argument',
       'INVALID_SETTING',
-      `reference-model: give an objective that compares with a reference: ${REFERENCE_OBJECTIVES} do, unless --reference is none`,
+      `reference-model: choose an objective that compares with a reference: ${REFERENCE_OBJECTIVES} do, unless --reference is none`,
     );
   }
   await using tokenizer = await TokenizerPool.open(model, { chatTemplate: options.chatTemplate });

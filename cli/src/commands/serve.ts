@@ -27,12 +27,12 @@ const SERVICES: Readonly<Record<string, Service>> = {
     run: runScorer,
   },
   optimizer: {
-    description: 'Train: read batches, spread them over scorers, update the weights, keep checkpoints',
+    description: 'Train: read batches, distribute them to scorers, update the weights, write checkpoints',
     settings: optimizerSettings,
     run: runOptimizer,
   },
   autoscaler: {
-    description: 'On Kubernetes: scale the other services from zero to their maximum, and hold Score calls for scorers',
+    description: 'On Kubernetes: scale the other services from zero, and hold Score calls until a scorer is ready',
     settings: autoscalerSettings,
     // Kubernetes' client takes longer to load than the rest together.
     run: async (...args) => (await import('@alphapo/autoscaler')).runAutoscaler(...args),
@@ -50,7 +50,7 @@ export function serveCommand(): Command {
 function serviceCommand(name: string, { description, settings, run }: Service): Command {
   const command = new Command(name)
     .description(description)
-    .option('--config <file>', 'YAML file with settings of the service: the same keys; options and variables win');
+    .option('--config <file>', 'YAML file with these settings; options and variables override it');
   addSettingOptions(command, settings);
   return command.action(async ({ config, ...options }: { readonly config?: string }) => {
     const logger = createLogger({ service: name });
@@ -66,7 +66,7 @@ async function fileSource(file: string | undefined, settings: Settings): Promise
   if (file === undefined) return {};
   const read = await readSettingsFile(file);
   refuseUnknownSettings(read, settings, (key) =>
-    key in runSettingsSchema.shape ? 'is a setting of the run: its file is given with --run' : undefined,
+    key in runSettingsSchema.shape ? 'is a run setting; set it in the file of --run' : undefined,
   );
   return { file: read };
 }

@@ -30,20 +30,16 @@ interface TopicsOptions extends Replication {
 
 export function topicsCommand(): Command {
   const command = new Command('topics')
-    .summary('make the topics of a deployment')
+    .summary('create the topics of a deployment')
     .description(
-      'Make the topics of a deployment that are missing. Batches and steps are kept for ever, because a run is rebuilt from them.\nFails where a topic exists with another number of partitions; says where one exists with fewer replicas.',
+      'Create the missing topics of a deployment. Batches and steps are kept permanently, because a run is rebuilt from them.\nFails if a topic has another number of partitions; warns if one has fewer replicas.',
     )
-    .option('--topic-prefix <text>', 'put before the names of all topics', '')
-    .option('--partitions <n>', 'of the preferences topic', positive, 1)
-    .option('--retention-hours <n>', "how long preferences and dead letters are kept (default: the broker's)", positive)
-    .option('--replication-factor <n>', "brokers that hold a copy of each record (default: the brokers')", positive)
-    .option(
-      '--min-insync-replicas <n>',
-      "copies that must be written before a record counts as stored (default: the brokers')",
-      positive,
-    )
-    .option('--wait-seconds <n>', 'how long to wait for brokers that do not answer yet', count, 0);
+    .option('--topic-prefix <text>', 'prefix of all topic names', '')
+    .option('--partitions <n>', 'partitions of the preferences topic', positive, 1)
+    .option('--retention-hours <n>', "retention of preferences and dead letters (default: the broker's)", positive)
+    .option('--replication-factor <n>', "replicas of each record (default: the brokers')", positive)
+    .option('--min-insync-replicas <n>', "replicas that must acknowledge a record (default: the brokers')", positive)
+    .option('--wait-seconds <n>', 'time to wait for brokers that do not answer yet', count, 0);
   return addSettingOptions(command, eventLogSettings).action((options: TopicsOptions) =>
     awaitingBrokers(options.waitSeconds, () => makeTopics(options, sourcesOf(options))),
   );
@@ -92,12 +88,12 @@ function requireWritable({ replicationFactor, minInsyncReplicas }: Replication):
   throw new AlphapoError(
     'invalid-argument',
     'INVALID_SETTING',
-    `min-insync-replicas: ${minInsyncReplicas} copies cannot be written where replication-factor is ${replicationFactor}; lower it`,
+    `min-insync-replicas: ${minInsyncReplicas} must not exceed replication-factor ${replicationFactor}`,
   );
 }
 
 /**
- * What a topic has less of than is wanted: it was there before, and is left as it is. Errors: TOPIC_NOT_WRITABLE where it
+ * What an existing topic has less of than configured; the topic is not changed. Errors: TOPIC_NOT_WRITABLE where it
  * has fewer replicas than a record needs.
  */
 async function shortfallsOf(
@@ -107,13 +103,13 @@ async function shortfallsOf(
 ): Promise<string[]> {
   if (replicationFactor === undefined && minInsyncReplicas === undefined) return [];
   const actual = await replicationOf(log, topic);
-  if (actual === undefined) return ['has a replication that may not be read with these rights (DescribeConfigs)'];
+  if (actual === undefined) return ['has a replication factor that this user may not read (DescribeConfigs)'];
   const { replicas, minInSync } = actual;
   if (minInSync > replicas) {
     throw new AlphapoError(
       'failed-precondition',
       'TOPIC_NOT_WRITABLE',
-      `topic "${topic}" has min.insync.replicas=${minInSync} and replication factor ${replicas}, so nothing can be written to it: lower the one (kafka-configs.sh --alter) or raise the other (kafka-reassign-partitions.sh)`,
+      `topic "${topic}" has min.insync.replicas=${minInSync} and replication factor ${replicas}, so nothing can be written to it: lower min.insync.replicas (kafka-configs.sh --alter) or raise the replication factor (kafka-reassign-partitions.sh)`,
       { metadata: { topic } },
     );
   }

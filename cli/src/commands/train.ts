@@ -21,20 +21,20 @@ import { type TrainPlan, type TrainSummary, train } from '../training/train.ts';
 
 const DESCRIPTION = `Train a model on preference pairs on this machine.
 
-Tokenizer, scorer and optimizer run in this process, with an event log in the run's folder: the same services as in a
-cluster, without Kafka. What it writes below --out:
+Runs tokenizer, scorer and optimizer in this process, with an event log in the run's folder instead of Kafka. Writes to
+--out:
 
-  adapter/ or model/  what other programs load: a PEFT adapter, or (with --full) a Hugging Face model folder
-  checkpoints/        from which --resume goes on, to the bit
-  steps.jsonl         a line per optimizer step
-  evaluations.jsonl   a line per evaluated step
+  adapter/ or model/  the result: a PEFT adapter, or (with --full) a Hugging Face model folder
+  checkpoints/        --resume continues from here, to the bit
+  steps.jsonl         one line per optimizer step
+  evaluations.jsonl   one line per evaluated step
   rejected.jsonl      records that could not be trained on, with file, line and reason
   summary.json        settings, held-out results, speed
 
 Data: .jsonl, .json, .csv, .tsv, .parquet, each with gzip or zstd, folders of them, or hf:owner/name; prompt/chosen/rejected as
 text or chat messages, implicit prompts, ShareGPT, or token ids (prompt_ids, chosen_ids, rejected_ids).
 
-The file of --config holds any of these options, by name: "learning-rate: 5e-6", "data: [a.jsonl, b.jsonl]".`;
+The --config file may contain any of these options, by name: "learning-rate: 5e-6", "data: [a.jsonl, b.jsonl]".`;
 
 const EXAMPLES = `
 Examples:
@@ -75,42 +75,42 @@ export function trainCommand(): Command {
       'Hugging Face model folder (config.json, safetensors, tokenizer.json), or owner/name on the hub',
     )
     .option('--data <places...>', DATA_PLACES)
-    .option('--out <folder>', 'where everything is written')
-    .option('--config <file>', 'options in YAML, by their names; the command line wins')
+    .option('--out <folder>', 'output folder')
+    .option('--config <file>', 'YAML file with any of these options; the command line overrides it')
     .option('--resume', 'continue the run in --out; needs no other option')
     .option('--chat-template <name>', CHAT_TEMPLATE_CHOICES)
-    .option('--init-adapter <folder>', 'PEFT adapter to start from; decides rank, alpha and targets')
+    .option('--init-adapter <folder>', 'PEFT adapter to start from; sets rank, alpha and targets')
     .option(
       '--reference-model <folder>',
-      `model that ${REFERENCE_OBJECTIVES} compare with (default: the model before training)`,
+      `reference model of ${REFERENCE_OBJECTIVES} (default: the model before training)`,
     )
     .optionsGroup('How records are read:')
-    .option('--no-shuffle', 'train in the order of the files')
+    .option('--no-shuffle', 'keep the order of the files')
     .option('--strict', 'stop at the first record that cannot be trained on');
   addDataOptions(command)
     .optionsGroup('Evaluation:')
     .option('--eval-data <files...>', 'held-out pairs')
-    .option('--eval-fraction <share>', 'share of the data that is held out', share)
+    .option('--eval-fraction <share>', 'fraction of the data to hold out', share)
     .option('--eval-every <steps>', 'also evaluate every N steps; 0: only before and after', count, 0);
   return addSettingsOptions(command)
-    .optionsGroup('Computer:')
+    .optionsGroup('Machine and output:')
     .addOption(deviceOption())
-    .option('--threads <n>', 'threads of the computation (default: all cores)', positive)
+    .option('--threads <n>', 'number of CPU threads (default: all cores)', positive)
     .option(
       '--memory-limit <size>',
-      "memory that training may take, e.g. 12GB: decides packs, packed weights and recomputation (default: the container's or the machine's)",
+      "memory limit, e.g. 12GB; chooses pack size, packed weights and recomputation to fit (default: the container's or machine's memory)",
       bytes,
     )
     .addOption(
       new Option(
         '--save-dtype <type>',
-        'element type of the model that --full writes (default: as the model is stored)',
+        'data type of the model that --full writes (default: as the model is stored)',
       ).choices(['as-stored', 'float32', 'bfloat16', 'float16']),
     )
     .option('--checkpoint-every <steps>', 'steps between checkpoints', positive, 50)
     .optionsGroup('Other options:')
     .addOption(
-      new Option('--log-level <level>', "the services' events on standard error")
+      new Option('--log-level <level>', "level of the services' log on standard error")
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
         .default('error'),
     )
@@ -160,7 +160,7 @@ function describeWeights({ weights }: TrainSummary): string {
   const types = weights.dataTypes.map((type) => TYPE_NAMES[type]).join(' and ');
   const share = (100 * weights.changedWeights) / weights.weights;
   if (weights.changedWeights === 0) {
-    return ` as ${types}; no weight differs from the base model: the updates are smaller than its steps, --save-dtype float32 keeps them`;
+    return ` as ${types}; no weight differs from the base model, because the updates are smaller than its precision; --save-dtype float32 keeps them`;
   }
   return ` as ${types} (${share.toPrecision(3)} % of its weights changed)`;
 }

@@ -22,10 +22,10 @@ interface ValidateOptions extends HubValues {
 export function validateCommand(): Command {
   const command = new Command('validate')
     .summary('check the settings of a run')
-    .description('Check the settings of a run, and with a model that they fit it, before anything is started')
-    .requiredOption('--config <file>', 'settings of the run in YAML')
+    .description('Check the settings of a run; with --model, also that they fit the model')
+    .requiredOption('--config <file>', 'YAML file with the run settings')
     .option('--model <folder>', 'Hugging Face model folder (config.json is enough), or owner/name on the hub')
-    .option('--reference-model <folder>', `the model that ${REFERENCE_OBJECTIVES} compare with; config.json is enough`)
+    .option('--reference-model <folder>', `reference model of ${REFERENCE_OBJECTIVES}; config.json is enough`)
     .action(validate);
   return addHubOptions(command);
 }
@@ -41,7 +41,7 @@ async function validate({ config, model, referenceModel, ...hub }: ValidateOptio
   const reference = await definitionIn('--reference-model', referenceModel, access);
   if (reference !== undefined) requireFitting(reference, definition, specification);
   if (definition === undefined) {
-    process.stdout.write(`${config}: valid; give --model to check that it fits one\n`);
+    process.stdout.write(`${config}: valid; use --model to check that it fits a model\n`);
     return;
   }
   process.stdout.write(`${JSON.stringify(specification, undefined, 2)}\n${runSpecificationDigest(specification)}\n`);
@@ -61,7 +61,7 @@ function withModel(settings: RunSettings, definition: ModelDefinition): ReturnTy
   return resolveRun(settings, runFacts(definition, undefined));
 }
 
-/** For what of the settings can be wrong whatever the model and the data. */
+/** Finds mistakes in the settings that do not depend on model or data. */
 function withAnyModel(settings: RunSettings): ReturnType<typeof resolveRun> {
   const facts = { maxPositions: Number.MAX_SAFE_INTEGER, linearLayers: ['q_proj'], parameterCount: 1 };
   return resolveRun(settings, { ...facts, pairs: settings.steps === undefined ? 1 : undefined });
@@ -69,10 +69,7 @@ function withAnyModel(settings: RunSettings): ReturnType<typeof resolveRun> {
 
 function requireReferenceWanted({ objective }: RunSpecification): void {
   if (needsReference(objective)) return;
-  throw referenceError(
-    'NO_REFERENCE',
-    `the objective ${objective.kind} compares with no reference; leave the reference model out`,
-  );
+  throw referenceError('NO_REFERENCE', `the objective ${objective.kind} has no reference; remove the reference model`);
 }
 
 function requireFitting(
@@ -90,7 +87,7 @@ function requireFitting(
   if (model !== undefined && model.vocabularySize !== vocabularySize) {
     throw referenceError(
       'REFERENCE_VOCABULARY',
-      `it has ${vocabularySize} tokens in its vocabulary, the model has ${model.vocabularySize}: give one with the same tokenizer`,
+      `its vocabulary has ${vocabularySize} tokens, the model's has ${model.vocabularySize}; use a reference with the same tokenizer`,
     );
   }
 }

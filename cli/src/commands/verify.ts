@@ -7,11 +7,11 @@ import { describeVerification } from '../lineage/verify-text.ts';
 import { count } from '../numbers.ts';
 import { countProgress, stopSignal } from '../terminal.ts';
 
-const DESCRIPTION = `Prove the lineage of a run from its topics and checkpoints.
+const DESCRIPTION = `Check the lineage of a run against its topics and checkpoints.
 
-Each record that was consumed must be in exactly one batch or dead letter, each batch of pairs in exactly one step, steps
-must count without gap or repetition, digests must agree throughout, and each checkpoint must be intact and hold the policy
-that its step published. A run may go on meanwhile: what is not consumed yet is waiting, and no problem.
+Each consumed record must be in exactly one batch or dead letter, each batch of pairs in exactly one step. Steps must be
+numbered without gaps or repeats, digests must agree, and each checkpoint must be intact and contain the policy that its step
+published. Works while the run continues: unread records count as waiting, not as problems.
 
 Exit code 0: clean; 1: problems were found; 2: the run could not be checked.`;
 
@@ -30,14 +30,14 @@ interface VerifyCommandOptions extends RunPlaceOptions {
 
 export function verifyCommand(): Command {
   const command = new Command('verify')
-    .summary('prove that each record is in exactly one step or dead letter')
+    .summary('check that each record is in exactly one step or dead letter')
     .description(DESCRIPTION)
     .addHelpText('after', examples(EXAMPLES))
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : NOT_CHECKABLE))
     .action(verify);
   return addRunPlaceOptions(command)
-    .option('--problems <n>', 'problems that are shown; all are counted', count, DEFAULT_PROBLEMS)
-    .option('--json', 'the report as JSON');
+    .option('--problems <n>', 'number of problems to show', count, DEFAULT_PROBLEMS)
+    .option('--json', 'print the report as JSON');
 }
 
 async function verify(options: VerifyCommandOptions): Promise<void> {

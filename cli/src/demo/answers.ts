@@ -12,7 +12,7 @@ export interface DemoAnswers {
   readonly examples: readonly { readonly question: string; readonly before: string; readonly after: string }[];
 }
 
-/** An answer has some twelve bytes; what goes on for longer is wrong. */
+/** An answer has about twelve bytes; a longer one is wrong. */
 const MAX_TOKENS = 24;
 const MOST_EXAMPLES = 3;
 

@@ -25,7 +25,7 @@ test.each(['thesis.txt', '.git', 'summary.json'])(
     const demo = demoCommand().parseAsync(['--out', folder], { from: 'user' });
     await expect(demo).rejects.toMatchObject({
       reason: 'NOT_A_DEMO',
-      message: `--out: ${folder} is not empty, and no demo made it: give a new folder, or remove it`,
+      message: `--out: ${folder} is not empty and was not created by a demo; choose a new folder or remove it`,
     });
     expect(await readdir(folder)).toEqual([name]);
     expect(await readFile(join(folder, name), 'utf8')).toBe('mine');

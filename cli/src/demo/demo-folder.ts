@@ -4,7 +4,7 @@ import { AlphapoError } from '@alphapo/base';
 
 /** Tells a folder that the demo made from all others. */
 const MARKER = 'alphapo-demo.txt';
-const MARKER_TEXT = 'alphapo demo made this folder. The next demo that writes here removes everything in it.\n';
+const MARKER_TEXT = 'Created by alphapo demo. The next demo with this --out removes everything in this folder.\n';
 
 /**
  * Makes a folder for the demo, or empties one that an earlier demo made. Errors: NOT_A_DEMO where it holds anything else; nothing is
@@ -17,7 +17,7 @@ export async function emptyDemoFolder(folder: string): Promise<void> {
     throw new AlphapoError(
       'failed-precondition',
       'NOT_A_DEMO',
-      `--out: ${folder} is not empty, and no demo made it: give a new folder, or remove it`,
+      `--out: ${folder} is not empty and was not created by a demo; choose a new folder or remove it`,
     );
   }
   // The marker comes first and stays: an interrupted demo can be started again.

@@ -22,16 +22,16 @@ export interface GeneratorOptions extends SamplingOptions, HubValues {
 export function addGeneratorOptions(command: Command): Command {
   command
     .requiredOption('--model <folder>', 'Hugging Face model folder, or owner/name on the hub')
-    .option('--adapter <folder>', 'PEFT adapter to answer under')
+    .option('--adapter <folder>', 'PEFT adapter to apply')
     .option('--chat-template <name>', CHAT_TEMPLATE_CHOICES);
   return addHubOptions(addSamplingOptions(command))
     .addOption(deviceOption())
     .addOption(
-      new Option('--dtype <type>', 'element type of weights and activations')
+      new Option('--dtype <type>', 'data type of weights and activations')
         .choices(['float32', 'bfloat16', 'float16'])
         .default('float32'),
     )
-    .option('--threads <n>', 'threads of the computation (default: all cores)', positive);
+    .option('--threads <n>', 'number of CPU threads (default: all cores)', positive);
 }
 
 /** Opens the model for generating. Errors: those of `GeneratorSession.open`, and of a model that is fetched. */

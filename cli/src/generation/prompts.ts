@@ -17,7 +17,7 @@ const promptSchema = z
   .refine(
     ({ prompt, messages, prompt_ids }) =>
       [prompt, messages, prompt_ids].filter((one) => one !== undefined).length === 1,
-    'needs one of prompt (text), messages (a conversation) and prompt_ids (token ids)',
+    'needs one of prompt (text), messages (a conversation) or prompt_ids (token ids)',
   );
 
 type WrittenPrompt = z.infer<typeof promptSchema>;
@@ -54,7 +54,7 @@ function parsePrompt(bytes: Uint8Array, place: string): WrittenPrompt {
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
-    throw invalid(`${place}: is no JSON: ${messageOf(error)}`);
+    throw invalid(`${place}: not valid JSON: ${messageOf(error)}`);
   }
   const parsed = promptSchema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -74,7 +74,7 @@ function tokensOf(
 ): Omit<TokenPrompt, 'id'> {
   const { prompt, messages, prompt_ids: tokens } = written;
   if (tokens !== undefined) return { text: tokens.join(' '), tokens };
-  if (tokenizer === undefined) throw invalid(`${place}: the model has no tokenizer; give token ids as prompt_ids`);
+  if (tokenizer === undefined) throw invalid(`${place}: the model has no tokenizer; use token ids (prompt_ids)`);
   if (messages !== undefined) return conversationPrompt(messages as Message[], tokenizer);
   if (asChat) return conversationPrompt([{ role: 'user', content: prompt as string }], tokenizer);
   const text = prompt as string;

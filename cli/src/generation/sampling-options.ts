@@ -20,33 +20,33 @@ const DEFAULT_MAX_TOKENS = 256;
 
 export function addSamplingOptions(command: Command): Command {
   return command
-    .option('--max-tokens <n>', 'longest answer, in tokens', positive, DEFAULT_MAX_TOKENS)
+    .option('--max-tokens <n>', 'maximum tokens of an answer', positive, DEFAULT_MAX_TOKENS)
     .option(
       '--temperature <number>',
-      '0: always the most probable token; 1: as the model says',
+      "0: greedy; 1: the model's own distribution",
       numberWithin((x) => x >= 0, 'of 0 or more'),
       0,
     )
-    .option('--top-k <n>', 'draw from the n most probable tokens only', positive)
+    .option('--top-k <n>', 'sample from the n most probable tokens', positive)
     .option(
       '--top-p <share>',
-      'draw from the most probable tokens that reach this share',
+      'sample from the smallest set with this probability mass',
       numberWithin((x) => x > 0 && x <= 1, 'above 0, at most 1'),
     )
     .option(
       '--min-p <share>',
-      'draw from tokens at least this share as probable as the best',
+      'sample from tokens at least this fraction as probable as the best one',
       numberWithin((x) => x >= 0 && x < 1, 'from 0 to below 1'),
     )
     .option(
       '--repetition-penalty <number>',
-      'makes tokens that occurred less probable; 1: off',
+      'lower the probability of earlier tokens; 1: off',
       numberWithin((x) => x > 0, 'above 0'),
     )
-    .option('--seed <number>', 'the same seed gives the same answers', count, 0)
-    .option('--stop <text...>', 'end an answer where this text comes')
-    .option('--ignore-end', 'no end token ends an answer: it has --max-tokens')
-    .option('--alone', 'compute each answer by itself: its bits depend on nothing else, and it takes longer');
+    .option('--seed <number>', 'random seed; the same seed gives the same answers', count, 0)
+    .option('--stop <text...>', 'end an answer at this text')
+    .option('--ignore-end', 'ignore end tokens; generate --max-tokens tokens')
+    .option('--alone', 'compute each answer separately: reproducible to the bit, but slower');
 }
 
 export function samplingOf(options: SamplingOptions): Omit<ContinueOptions, 'continuations' | 'signal'> {

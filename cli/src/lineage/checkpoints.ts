@@ -60,7 +60,7 @@ export function compareCheckpoints(
     const differs = (meaning: string) => problems.add('CHECKPOINT_DIFFERS', checkpoint.place, meaning);
     const { step, runId } = checkpoint;
     if (ledger.runId !== undefined && runId !== ledger.runId) {
-      differs(`it is of run ${runId}, the ledger of run ${ledger.runId}`);
+      differs(`it belongs to run ${runId}, the ledger to run ${ledger.runId}`);
       continue;
     }
     for (const [name, digest] of Object.entries(digestsOf(checkpoint)) as [DigestName, string][]) {
@@ -71,14 +71,14 @@ export function compareCheckpoints(
     const published = ledger.steps.get(step);
     if (published !== undefined) {
       if (published.policyDigest !== checkpoint.policyDigest) {
-        differs(`it holds policy ${checkpoint.policyDigest}, but step ${step} published ${published.policyDigest}`);
+        differs(`it contains policy ${checkpoint.policyDigest}, but step ${step} published ${published.policyDigest}`);
       }
       const next = BigInt(published.batchOffset) + 1n;
       if (checkpoint.nextBatchOffset !== next) {
-        differs(`it goes on from batch offset ${checkpoint.nextBatchOffset}, but step ${step} ended before ${next}`);
+        differs(`it continues from batch offset ${checkpoint.nextBatchOffset}, but step ${step} ended before ${next}`);
       }
     } else if (step > ledger.lastStep) {
-      differs(`it is of step ${step}, but the last published step is ${ledger.lastStep}`);
+      differs(`it belongs to step ${step}, but the last published step is ${ledger.lastStep}`);
     }
   }
 }

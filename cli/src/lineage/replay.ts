@@ -97,7 +97,7 @@ export async function replay(
     );
     scorers.push(inProcess(scorer.address));
   }
-  // One that computes otherwise than the run did would be waited for in vain.
+  // Do not wait for a scorer that computes other bits than the run did.
   for (const address of scorers) await optimizer.checkScorer(address);
   return await takeSteps(optimizer, wanted, listener, plan, signal);
 }
@@ -170,8 +170,7 @@ async function takeSteps(
 /** The same error, with how far it went well. */
 function firstDifference(error: AlphapoError, fromStep: number, lastStep: number): AlphapoError {
   const { code, reason, message } = error;
-  const before =
-    lastStep > fromStep ? `steps ${fromStep + 1} to ${lastStep} came out as they were published, but ` : '';
+  const before = lastStep > fromStep ? `steps ${fromStep + 1} to ${lastStep} match the published digests, but ` : '';
   return new AlphapoError(code, reason, `NOT REPRODUCED: ${before}${message}`, { cause: error });
 }
 
@@ -182,7 +181,7 @@ function notReproduced(
   return new AlphapoError(
     'data-loss',
     'NOT_REPRODUCED',
-    `step ${wanted.step} published ${wanted.policyDigest}, but the replay ended at step ${reached.step} with ${reached.digest}: look at the run with alphapo verify`,
+    `step ${wanted.step} published ${wanted.policyDigest}, but the replay ended at step ${reached.step} with ${reached.digest}; check the run with alphapo verify`,
   );
 }
 
@@ -193,14 +192,14 @@ async function checkRun({ specification, model, referenceModel }: ReplayPlan, ru
   throw new AlphapoError(
     'failed-precondition',
     'OTHER_RUN',
-    `the steps are of run ${runId}, but model, reference model and settings are those of run ${run.id}: name the run's own by --model, --reference-model and --config`,
+    `the steps belong to run ${runId}, the given model, reference model and settings to run ${run.id}; pass the run's own with --model, --reference-model and --config`,
   );
 }
 
 async function claimFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   if ((await readdir(folder)).length === 0) return;
-  throw new AlphapoError('already-exists', 'OUT_IN_USE', `out: ${folder} is not empty, name a new folder`);
+  throw new AlphapoError('already-exists', 'OUT_IN_USE', `out: ${folder} is not empty; choose a new folder`);
 }
 
 /** Copies the checkpoint to begin from. Where none is intact, the replay begins at the run's start. */

@@ -18,10 +18,10 @@ export interface RunPlaceOptions {
 }
 
 export function addRunPlaceOptions(command: Command): Command {
-  command.option('--run <folder>', 'folder of a run on this machine, the --out of alphapo train');
+  command.option('--run <folder>', 'folder of a run on this machine (the --out of alphapo train)');
   return addSettingOptions(command, eventLogSettings)
-    .option('--topic-prefix <text>', 'put before the names of all topics (ALPHAPO_TOPIC_PREFIX)')
-    .option('--checkpoints <folder>', "the run's checkpoints: the optimizer's --folder, and checkpoints below it");
+    .option('--topic-prefix <text>', 'prefix of all topic names (ALPHAPO_TOPIC_PREFIX)')
+    .option('--checkpoints <folder>', "the run's checkpoints: FOLDER/checkpoints, with the optimizer's --folder");
 }
 
 /**

@@ -84,7 +84,7 @@ export class SourceAccount {
       this.#problems.add(
         'BATCH_RANGES_OVERLAP',
         place,
-        `accounts for offsets ${first} to ${next} (exclusive) of ${this.#name}, but the batch before, at offset ${before.batchOffset}, goes up to ${before.next}`,
+        `covers offsets ${first} to ${next} (exclusive) of ${this.#name}, but the previous batch, at offset ${before.batchOffset}, ends at ${before.next}`,
       );
     }
     this.#addPairs(place, { first, next }, pairs);

@@ -97,7 +97,7 @@ export class StepChain {
     this.#problems.add(
       'STEP_WITHOUT_BATCH',
       placeOf(record.topic, record.offset),
-      `step ${value.step} was taken with a batch at offset ${batchOffset}, where there is none in this place of the order`,
+      `step ${value.step} was taken with a batch at offset ${batchOffset}, but no batch is there in this order`,
     );
   }
 
@@ -119,7 +119,7 @@ export class StepChain {
     this.#onStep(value);
   }
 
-  /** The next step of the run that is no repetition; undefined where there is none. */
+  /** The run's next step that is not a repetition; undefined if there is none. */
   async #peek(): Promise<StepRecord | undefined> {
     while (this.#next === undefined && !this.#ended) {
       const { done, value } = await this.#steps.next();
@@ -133,17 +133,13 @@ export class StepChain {
     const { record } = decoded;
     const place = placeOf(record.topic, record.offset);
     if (!decoded.ok) {
-      this.#problems.add('STEP_UNREADABLE', place, `it is no training step: ${decoded.problem}`);
+      this.#problems.add('STEP_UNREADABLE', place, `it is not a training step: ${decoded.problem}`);
       return undefined;
     }
     const { runId, step } = decoded.value;
     if (runId !== this.#runId) {
       if (!this.#otherRuns.has(runId)) {
-        this.#problems.add(
-          'STEP_OF_OTHER_RUN',
-          place,
-          `it is a step of run ${runId}: each run needs topics of its own`,
-        );
+        this.#problems.add('STEP_OF_OTHER_RUN', place, `it is a step of run ${runId}: each run needs its own topics`);
       }
       this.#otherRuns.add(runId);
       return undefined;

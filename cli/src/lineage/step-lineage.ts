@@ -28,7 +28,7 @@ export async function stepLineage(ledger: RunLedger, number: number, signal: Abo
     throw new AlphapoError(
       'data-loss',
       'BATCH_NOT_FOUND',
-      `step ${number} was taken with the batch at ${placeOf(topics.preferenceBatches, offset)}, which is ${decoded === undefined ? 'gone' : 'unreadable'}: look at the run with alphapo verify`,
+      `step ${number} was taken with the batch at ${placeOf(topics.preferenceBatches, offset)}, which is ${decoded === undefined ? 'gone' : 'unreadable'}; check the run with alphapo verify`,
     );
   }
   const batch = decoded.value;

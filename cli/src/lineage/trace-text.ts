@@ -36,11 +36,11 @@ export function describeTrace({ source, fate }: RecordTrace, shards: number | un
   const head = describeSource(source);
   switch (fate.kind) {
     case 'waiting':
-      return `${head}\n  waiting: no batch has come to it yet\n`;
+      return `${head}\n  waiting: no batch contains it yet\n`;
     case 'lost':
-      return `${head}\n  lost: it is in no batch and no dead letter, though later records are (see alphapo verify)\n`;
+      return `${head}\n  lost: in no batch and no dead letter, although later records are (see alphapo verify)\n`;
     case 'control':
-      return `${head}\n  no pair but an instruction to the tokenizer: ${fate.instruction}\n`;
+      return `${head}\n  not a pair but an instruction to the tokenizer: ${fate.instruction}\n`;
     case 'dead-letter':
       return `${head}\n  dead letter at dead-letters offset ${fate.letterOffset}: ${fate.reason}\n  ${fate.message}\n`;
     case 'pair':
@@ -56,13 +56,13 @@ function describePair(
   const { source } = batch;
   const lines = [
     `  pair    ${id}`,
-    `  batch   at preference-batches offset ${batchOffset}, position ${position} of ${batch.pairs.length}; it accounts for offsets ${source?.firstOffset} to ${(source?.nextOffset ?? 0n) - 1n}, ${source?.deadLetters} of them dead letters`,
+    `  batch   at preference-batches offset ${batchOffset}, position ${position} of ${batch.pairs.length}; it covers offsets ${source?.firstOffset} to ${(source?.nextOffset ?? 0n) - 1n}, ${source?.deadLetters} of them dead letters`,
     place === undefined
-      ? '  shard   not known without a checkpoint (--checkpoints)'
+      ? '  shard   unknown without a checkpoint (--checkpoints)'
       : `  shard   ${place.index} of ${place.of}, position ${place.position}`,
   ];
   if (step === undefined)
-    return `${[...lines, '  step    waiting: none has been taken with this batch yet'].join('\n')}\n`;
+    return `${[...lines, '  step    waiting: no step has been taken with this batch yet'].join('\n')}\n`;
   return `${[...lines, `  step    ${step.step}`, `  result  ${describeResult(step)}`, `  policy  ${step.policyDigest} after it`].join('\n')}\n`;
 }
 
@@ -106,10 +106,10 @@ export function describeStep(lineage: StepLineage, shards: number | undefined): 
   });
   return [
     `step ${step.step} of run ${step.runId}`,
-    `  policy before  ${policyBefore ?? 'that of the start of the run'}`,
+    `  policy before  ${policyBefore ?? "that of the run's start"}`,
     `  policy after   ${step.policyDigest}`,
     `  batch          at preference-batches offset ${step.batchOffset}, ${batchDigest}`,
-    `  it accounts for offsets ${source?.firstOffset} to ${(source?.nextOffset ?? 0n) - 1n} of ${source?.topic}/${source?.partition}, ${source?.deadLetters} of them dead letters`,
+    `  it covers offsets ${source?.firstOffset} to ${(source?.nextOffset ?? 0n) - 1n} of ${source?.topic}/${source?.partition}, ${source?.deadLetters} of them dead letters`,
     `  result         ${describeResult(step)}`,
     ...(step.skipped ? [`  skipped        ${step.skipped.reason} of ${step.skipped.pairIds.join(', ')}`] : []),
     `  learning rate ${step.learningRate}, gradient norm ${step.gradNorm.toFixed(4)}, ${step.tokens} tokens`,

@@ -201,6 +201,6 @@ function notFound(target: TraceTarget): AlphapoError {
   return new AlphapoError(
     'not-found',
     'RECORD_NOT_FOUND',
-    `there is no record ${what} in the batches, the dead letters or what waits: check the id (case and spaces count), or name the place with --offset PARTITION:OFFSET`,
+    `record ${what} is not in batches, dead letters or unread records; check the id (case and spaces matter), or use --offset PARTITION:OFFSET`,
   );
 }

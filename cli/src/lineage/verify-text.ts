@@ -40,7 +40,7 @@ export function describeVerification(report: VerifyReport): string {
 }
 
 function checkpointsText(checkpoints: VerifyReport['checkpoints']): string {
-  if (checkpoints === undefined) return 'not looked at (--checkpoints names their folder)';
+  if (checkpoints === undefined) return 'not checked (set --checkpoints to their folder)';
   if (checkpoints.length === 0) return 'none is intact';
   return `intact: ${checkpoints.map(({ name }) => name).join(', ')}`;
 }

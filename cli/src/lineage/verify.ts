@@ -31,7 +31,7 @@ export interface VerifyOptions {
   readonly onProgress: (read: number, total: number, topic: string) => void;
 }
 
-/** What a run's ledger comes to. */
+/** The result of checking a run's ledger. */
 export interface VerifyReport {
   readonly verdict: 'clean' | 'problems';
   /** Undefined where no step has been taken. */
@@ -86,8 +86,8 @@ class Verification {
   }
 
   /**
-   * The order matters where the run goes on meanwhile: what depends on other records is read before them. Checkpoints
-   * depend on steps, steps on batches, committed positions on batches and dead letters, all on records.
+   * The order matters if the run continues meanwhile: dependents are read before what they depend on. Checkpoints depend on
+   * steps, steps on batches, committed offsets on batches and dead letters, all on records.
    */
   async run(): Promise<VerifyReport> {
     const { log, topics, checkpointFolder } = this.#ledger;
@@ -193,7 +193,7 @@ class Verification {
         if (batch.value.pairs.length > 0) await chain.addBatch(preferenceBatches, offset, batch.value);
       } else {
         const place = placeOf(preferenceBatches, offset);
-        this.#problems.add('BATCH_UNREADABLE', place, `it is no PreferenceBatch: ${batch.problem}`);
+        this.#problems.add('BATCH_UNREADABLE', place, `it is not a PreferenceBatch: ${batch.problem}`);
       }
     }
     return end;
@@ -222,7 +222,7 @@ class Verification {
     const { topic, partition } = batch.source ?? { topic: 'no topic', partition: 0 };
     const account = topic === topics.preferences ? this.#accounts.get(partition) : undefined;
     if (account === undefined) {
-      const problem = `it is of ${topic}/${partition}, which is no partition of ${topics.preferences}`;
+      const problem = `it comes from ${topic}/${partition}, which is not a partition of ${topics.preferences}`;
       this.#problems.add('BATCH_OF_OTHER_TOPIC', place, problem);
     } else account.addBatch(offset, batch);
   }
@@ -252,7 +252,7 @@ class Verification {
       if (letter.ok && account !== undefined) {
         account.addDeadLetter(place, letter.value.offset);
       } else {
-        const problem = letter.ok ? `it is of ${letter.value.topic}/${letter.value.partition}` : letter.problem;
+        const problem = letter.ok ? `it comes from ${letter.value.topic}/${letter.value.partition}` : letter.problem;
         this.#problems.add('DEAD_LETTER_UNREADABLE', place, `it names no record of ${preferences}: ${problem}`);
       }
     }

@@ -50,8 +50,8 @@ test('forms, implicit prompts, ignored fields, duplicates and refusals are count
 test('the lines say each of them once', () => {
   expect(describeData(summarizeData(data))).toEqual([
     'data: 3 pairs (conversations with implicit prompt 2, alpaca 1)',
-    '2 pairs without a prompt field: the prompt is what both responses begin with',
-    'ignored fields, with the records that have them: source (3), score (1)',
+    '2 pairs without a prompt field: the prompt is the common beginning of both responses',
+    'ignored fields, with the number of records that have them: source (3), score (1)',
     '1 pair repeats an earlier one',
     'refused 2 records: MISSING_FIELD, such as a.jsonl:5: has no chosen',
     'refused 1 record: NOT_JSON, such as a.jsonl:4: is no JSON',
@@ -82,7 +82,7 @@ test('pairs of plain text that do not use a chat template are counted, with the 
   expect(describeTemplate(template, { plainText: 0 })).toEqual([place]);
   expect(describeTemplate(template, { plainText: 1 })).toEqual([
     place,
-    '1 pair is plain text and does not use the chat template; give messages, or --columns question=prompt, to use it',
+    '1 pair is plain text and does not use the chat template; to use it, provide messages or --columns question=prompt',
   ]);
   expect(describeTemplate(template, { plainText: 7 })[1]).toMatch(/^7 pairs are plain text and do not use/);
 });

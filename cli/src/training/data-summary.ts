@@ -86,12 +86,12 @@ export function describeData(summary: DataSummary): string[] {
   const lines = [`data: ${counted(pairs, 'pair')}${formList.length > 0 ? ` (${formList.join(', ')})` : ''}`];
   if (implicitPrompts > 0) {
     lines.push(
-      `${counted(implicitPrompts, 'pair')} without a prompt field: the prompt is what both responses begin with`,
+      `${counted(implicitPrompts, 'pair')} without a prompt field: the prompt is the common beginning of both responses`,
     );
   }
   if (ignoredFields.length > 0) {
     const names = ignoredFields.map(({ field, records }) => `${field} (${records})`);
-    lines.push(`ignored fields, with the records that have them: ${names.join(', ')}`);
+    lines.push(`ignored fields, with the number of records that have them: ${names.join(', ')}`);
   }
   if (duplicates > 0)
     lines.push(`${counted(duplicates, 'pair')} ${duplicates === 1 ? 'repeats' : 'repeat'} an earlier one`);
@@ -122,13 +122,13 @@ export function describeTemplate(
     model: `the model's own, ${place}`,
     'built-in': `${place}, built in`,
     file: place,
-    fallback: 'the model has none, so conversations are written as plain transcripts ("Human:", "Assistant:")',
+    fallback: 'the model has none, so conversations are rendered as plain transcripts ("Human:", "Assistant:")',
     none: 'the model folder has no tokenizer.json, so only token ids are read',
   } satisfies Record<typeof source, string>;
   const lines = [`chat template: ${places[source]}`];
   if (plainText > 0 && source !== 'fallback') {
     const pairs = plainText === 1 ? '1 pair is plain text and does' : `${plainText} pairs are plain text and do`;
-    lines.push(`${pairs} not use the chat template; give messages, or --columns question=prompt, to use it`);
+    lines.push(`${pairs} not use the chat template; to use it, provide messages or --columns question=prompt`);
   }
   return lines;
 }

@@ -134,7 +134,7 @@ export const fitsInLog = ({ reason }: { readonly reason: string }) =>
 
 const reasonOf = ({ reason, message }: Rejection) => ({ reason, message });
 
-/** The first `count` pairs of epoch after epoch, each in an order of its own unless `shuffle` is false. */
+/** The first `count` pairs of successive epochs, each shuffled differently unless `shuffle` is false. */
 export function* trainingOrder<T>(
   items: readonly T[],
   count: number,

@@ -70,7 +70,7 @@ function parseLine(line: string, place: string): EvaluatedStep {
     throw new AlphapoError(
       'data-loss',
       'EVALUATIONS_DAMAGED',
-      `${place} is no evaluation: remove the line, it is made again`,
+      `${place} is not an evaluation; remove the line, it will be computed again`,
       {
         cause,
       },

@@ -81,8 +81,7 @@ export async function evaluate(
   return { pairs: pairs.length, ...(means as typeof sums) };
 }
 
-const noScore = (id: string) =>
-  new AlphapoError('internal', 'NO_SCORE', `the scorer answered without a score of ${id}`);
+const noScore = (id: string) => new AlphapoError('internal', 'NO_SCORE', `the scorer returned no score for ${id}`);
 
 /** A request for pairs of token ids, a part of all that are evaluated. */
 function scoreRequest(

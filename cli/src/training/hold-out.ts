@@ -57,7 +57,7 @@ function onePrompt(pairs: number): AlphapoError {
   return new AlphapoError(
     'invalid-argument',
     'INVALID_SETTING',
-    `eval-fraction: ${which}, so nothing would be left to train on: leave it out, or give held-out pairs with --eval-data`,
+    `eval-fraction: ${which}, which leaves nothing to train on; remove it, or use --eval-data`,
     { metadata: { setting: 'eval-fraction' } },
   );
 }

@@ -100,7 +100,7 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger, si
     ),
   );
   const scorerAddress = inProcess(scorer.address);
-  // There will be no other scorer: waiting for one that computes as the run began would be in vain.
+  // There is no other scorer: do not wait for one that computes the same bits as the run did before.
   await optimizer.checkScorer(scorerAddress);
   scorers.push(scorerAddress);
   const owned = opened.move();

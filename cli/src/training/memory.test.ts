@@ -97,7 +97,7 @@ describe('what cannot fit is refused, with what would', () => {
     [
       'a smaller model at last',
       () => advice(specification, () => 1e6),
-      'take a smaller model, or a machine with more memory',
+      'use a smaller model, or a machine with more memory',
     ],
   ])('%s', (_, given, expected) => {
     expect(given()).toContain(expected);

@@ -33,7 +33,7 @@ export function fitMemory(
     'MEMORY_LIMIT',
     `training needs about ${sizeOf(plan.totalBytes)} (${describePlan(plan)}), more than the limit of ${sizeOf(limitBytes)}: ` +
       (fitting.length === 0
-        ? 'take a smaller model, or a machine with more memory'
+        ? 'use a smaller model, or a machine with more memory'
         : `${fitting.map(({ options, bytes }) => `${options} (${sizeOf(bytes)})`).join(' or ')} would fit`),
     { metadata: { setting: 'memory-limit' } },
   );
@@ -91,7 +91,7 @@ export function describePlan(plan: MemoryPlan): string {
 /** How a plan computes, where it is not by default. */
 export function describeCompute({ packTokens, activations, weights }: RunSpecification['compute']): string {
   const parts = [`packs of ${packTokens} tokens`];
-  if (activations === 'recomputed') parts.push('activations computed again');
+  if (activations === 'recomputed') parts.push('activations recomputed');
   if (weights === 'packed') parts.push('weights packed');
   return parts.join(', ');
 }

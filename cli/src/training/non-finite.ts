@@ -22,7 +22,7 @@ export async function nonFiniteScore(pairId: string, weights: readonly WeightsTo
   const tensor = await firstNonFinite(weights);
   const cause =
     tensor === undefined
-      ? 'all weights are finite, so a number became too large on the way: take another dtype than float16, and look at the pair'
+      ? 'all weights are finite, so a number overflowed on the way; use another dtype than float16, and check the pair'
       : describeTensor(tensor);
   return new AlphapoError('failed-precondition', 'NON_FINITE_SCORE', `${pairId}: its score is not finite; ${cause}`, {
     metadata: { pair: pairId, ...(tensor === undefined ? {} : { tensor: tensor.name }) },

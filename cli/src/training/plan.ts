@@ -55,7 +55,7 @@ export interface TrainRequest {
 export async function planTraining(request: TrainRequest, settings: RunSettings): Promise<TrainPlan> {
   if (request.savedDtype !== undefined && !settings.full) throw adapterDtype();
   const model = await ModelFolder.open(request.model);
-  // A run goes on as it began, whatever the defaults are now.
+  // A run continues with its original settings, even if defaults have changed.
   const begun = request.resume ? (await runIdentityOf(request.out))?.specification : undefined;
   const withAdapter = resumedSettings(await adapterSettings(settings, request.initAdapter), begun);
   const { lengths } = resolveRun(withAdapter, runFacts(model.definition, 1)).specification;
@@ -148,7 +148,7 @@ function splitNotes(split: Split<DataPair>, { evalFraction }: TrainRequest): str
     const shared = sharedPrompts(split);
     if (shared === 0) return [];
     const prompts = shared === 1 ? '1 prompt of --eval-data is' : `${shared} prompts of --eval-data are`;
-    return [`${prompts} trained on too: held-out results for such pairs say little about new prompts`];
+    return [`${prompts} also in the training data; held-out results for such pairs say little about new prompts`];
   }
   const pairs = train.length + heldOut.length;
   const wanted = pairs * evalFraction;
@@ -165,7 +165,11 @@ const percent = (share: number): string => `${Number((100 * share).toFixed(1))} 
 async function adapterSettings(settings: RunSettings, adapterFolder: string | undefined): Promise<RunSettings> {
   if (adapterFolder === undefined) return settings;
   if (settings.full) {
-    throw new AlphapoError('invalid-argument', 'INVALID_SETTING', 'init-adapter: --full trains no adapter; drop one');
+    throw new AlphapoError(
+      'invalid-argument',
+      'INVALID_SETTING',
+      'init-adapter: --full trains no adapter; remove one of the two',
+    );
   }
   const { rank, alpha, targets } = await readAdapter(adapterFolder);
   return { ...settings, loraRank: rank, loraAlpha: alpha, loraTargets: [...targets] };
@@ -175,7 +179,7 @@ function adapterDtype(): AlphapoError {
   return new AlphapoError(
     'invalid-argument',
     'INVALID_SETTING',
-    'save-dtype: is for whole models (--full); adapters are always stored in float32',
+    'save-dtype: applies to whole models (--full); adapters are always stored in float32',
     { metadata: { setting: 'save-dtype' } },
   );
 }
@@ -185,7 +189,7 @@ function strictError(rejected: readonly RejectedRecord[]): AlphapoError {
   return new AlphapoError(
     'invalid-argument',
     'BAD_RECORDS',
-    `${rejected.length} records cannot be trained on, the first is ${first?.origin}: ${first?.message}. Mend them, or leave out --strict to skip them`,
+    `${rejected.length} records were rejected, first ${first?.origin}: ${first?.message}. Correct them, or omit --strict to skip them`,
   );
 }
 

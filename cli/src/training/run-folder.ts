@@ -22,14 +22,14 @@ export async function claimRunFolder(folder: string, identity: RunIdentity, resu
     throw new AlphapoError(
       'already-exists',
       'RUN_EXISTS',
-      `${folder} holds a run already: go on with it by --resume, or give another folder with --out`,
+      `${folder} already has a run; continue it with --resume, or choose another --out`,
     );
   } else if (known.runId !== identity.runId || known.dataDigest !== identity.dataDigest) {
     const what = known.runId === identity.runId ? 'data' : 'model or settings';
     throw new AlphapoError(
       'failed-precondition',
       'OTHER_RUN',
-      `${folder} holds a run with other ${what}: resume it with the same command line, or give another folder with --out`,
+      `${folder} has a run with different ${what}; resume it with the same command line, or choose another --out`,
     );
   }
 }

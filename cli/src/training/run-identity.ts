@@ -4,7 +4,7 @@ import { AlphapoError, messageOf } from '@alphapo/base';
 import { executionProviderSchema, runSpecificationSchema } from '@alphapo/contracts';
 import { z } from 'zod';
 
-/** The options and settings that a person gave, and the folder where relative paths among them begin. */
+/** The options and settings that the user gave, and the folder that their relative paths refer to. */
 const givenCommandSchema = z.object({ from: z.string(), given: z.record(z.string(), z.unknown()) });
 
 export type GivenCommand = z.infer<typeof givenCommandSchema>;
@@ -43,7 +43,7 @@ export async function runIdentityOf(folder: string): Promise<RunIdentity | undef
     throw new AlphapoError(
       'failed-precondition',
       'RUN_FILE_INVALID',
-      `${file} does not describe a run of this version: ${messageOf(error)}; train into a new folder`,
+      `${file} does not describe a run of this version: ${messageOf(error)}; use a new folder`,
       { cause: error },
     );
   }

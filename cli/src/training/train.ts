@@ -49,7 +49,7 @@ export interface TrainPlan extends LocalRunOptions {
   readonly command?: GivenCommand | undefined;
 }
 
-/** What a run tells while it goes on. */
+/** Progress of a run. */
 export interface TrainListener {
   onStep(step: TrainingStep): void;
   onEvaluation(step: number, evaluation: Evaluation): void;
@@ -195,7 +195,7 @@ async function failureOf(work: Promise<void>): Promise<never> {
 
 /**
  * Puts the records into `preferences`: rejected ones first, then the pairs in the order of training, then the end of the
- * data. The order is fixed, so an interrupted production goes on after the records that are there.
+ * data. The order is fixed, so an interrupted run resumes after the records that are already there.
  */
 async function produce(log: EventLog, plan: TrainPlan): Promise<void> {
   const topic = LOCAL_TOPICS.preferences;

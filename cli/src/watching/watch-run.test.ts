@@ -53,7 +53,7 @@ async function watched(address: string, onLine: (line: string) => void = () => {
 const at = (step: bigint) => ({ policy: { runId: 'run', step, digest: '' } });
 
 test('a finished run is told with its steps, and its status at the end; a run that ended early says so', async () => {
-  const message = 'the data ended at step 3 of 9: its producer said that no more will come';
+  const message = 'the data ended at step 3 of 9: the producer marked its end';
   await using server = await optimizer({ status: { state: RunState.FINISHED, message, ...at(3n) }, steps: 3 });
   const { lines, steps, said, error } = await watched(server.address);
   expect(error).toBeUndefined();

@@ -48,7 +48,7 @@ export async function watchRun(parts: WatchParts): Promise<void> {
       const status = await runStatus(parts);
       absence.end();
       if (status.runId !== runId) throw otherRun(optimizer.address, runId, status.runId);
-      // Otherwise the optimizer is being stopped: the next one goes on with the run.
+      // Otherwise the optimizer is being stopped, and the next one continues the run.
       if (OVER.has(status.state)) return end(status, parts);
     } catch (error) {
       if (signal.aborted) return;
@@ -86,6 +86,6 @@ function otherRun(address: string, runId: string, found: string): AlphapoError {
   return new AlphapoError(
     'failed-precondition',
     'OTHER_RUN',
-    `the optimizer at ${address} now has run ${found} instead of ${runId}; watch that one with another alphapo watch`,
+    `the optimizer at ${address} now has run ${found} instead of ${runId}; start alphapo watch again to follow it`,
   );
 }

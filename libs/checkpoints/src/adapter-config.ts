@@ -1,7 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
 import { z } from 'zod';
 
-/** https://huggingface.co/docs/peft/package_reference/lora: what we honour of `adapter_config.json`. */
+/** https://huggingface.co/docs/peft/package_reference/lora: the supported fields of `adapter_config.json`. */
 const honouredSchema = z.looseObject({
   peft_type: z.literal('LORA'),
   task_type: z.literal('CAUSAL_LM').nullish(),
@@ -33,7 +33,7 @@ const WITHOUT_EFFECT = new Set([
 
 /**
  * Parses `adapter_config.json`. PEFT grows by fields that are off by default: any field beyond those we know that is
- * on (not null, false, 0 or empty) is refused by name with UNSUPPORTED_ADAPTER, and so are values we don't honour. So
+ * on (not null, false, 0 or empty) is refused by name with UNSUPPORTED_ADAPTER, and so are unsupported values. So
  * nothing is ignored silently.
  */
 export function parseAdapterConfig(json: Record<string, unknown>, file: string): AdapterConfig {
@@ -58,7 +58,7 @@ function unsupported(file: string, field: string, value: unknown): AlphapoError 
   return new AlphapoError(
     'unimplemented',
     'UNSUPPORTED_ADAPTER',
-    `${file}: ${field} is ${JSON.stringify(value) ?? 'missing'}, which AlphaPO does not honour: ${hint}`,
+    `${file}: ${field} is ${JSON.stringify(value) ?? 'missing'}, which AlphaPO does not support: ${hint}`,
     { metadata: { field } },
   );
 }

@@ -12,7 +12,7 @@ export function adaptedModules(tensors: FloatTensors, rank: number, place: strin
   for (const [name, { shape }] of tensors) {
     const { module, factor } = FACTOR.exec(name)?.groups ?? {};
     if (module === undefined || factor === undefined) {
-      throw invalid(place, name, 'is no LoRA factor: names are base_model.model.<module>.lora_A.weight and lora_B');
+      throw invalid(place, name, 'is not a LoRA factor; names are base_model.model.<module>.lora_A.weight and lora_B');
     }
     const rankAxis = factor === 'A' ? 0 : 1;
     if (shape.length !== 2 || shape[rankAxis] !== rank) {
@@ -25,7 +25,7 @@ export function adaptedModules(tensors: FloatTensors, rank: number, place: strin
     const name = `base_model.model.${module}.lora_${found.has('A') ? 'B' : 'A'}.weight`;
     throw invalid(place, name, 'is missing');
   }
-  if (factors.size === 0) throw invalid(place, 'lora_A', 'is missing: there is no tensor at all');
+  if (factors.size === 0) throw invalid(place, 'lora_A', 'is missing: the file has no tensors');
   return [...factors.keys()];
 }
 
@@ -35,7 +35,11 @@ export function checkTargets(modules: readonly string[], targets: readonly strin
   const longest = targets.reduce((most, target) => Math.max(most, target.length), 0);
   const stray = modules.find((module) => !endsOf(module, longest).some((end) => named.has(end)));
   if (stray === undefined) return;
-  throw invalid(place, `base_model.model.${stray}.lora_A.weight`, `is of no target module (${targets.join(', ')})`);
+  throw invalid(
+    place,
+    `base_model.model.${stray}.lora_A.weight`,
+    `belongs to no target module (${targets.join(', ')})`,
+  );
 }
 
 /** The ends of a module path that begin at one of its parts, such as `c`, `b.c`, `a.b.c`, up to a length. */

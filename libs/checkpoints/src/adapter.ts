@@ -76,7 +76,7 @@ async function readFactors(folder: string): Promise<FloatTensors> {
     throw new AlphapoError(
       'unimplemented',
       'UNSUPPORTED_ADAPTER',
-      `${folder} has adapter_model.bin, a pickled file, but no ${WEIGHTS_FILE}: save it again with save_pretrained of PEFT`,
+      `${folder} has adapter_model.bin, a pickled file, but no ${WEIGHTS_FILE}; save it again with PEFT's save_pretrained`,
     );
   }
   const archive = await openSafetensors(join(folder, WEIGHTS_FILE));

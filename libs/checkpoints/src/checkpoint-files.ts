@@ -70,7 +70,7 @@ export async function verifyCheckpointFiles(folder: string): Promise<Manifest> {
     const status = await stat(file).catch((cause) => {
       throw damaged(file, 'the file is missing', cause);
     });
-    if (!status.isFile()) throw damaged(file, 'it is no regular file');
+    if (!status.isFile()) throw damaged(file, 'it is not a regular file');
     const actualSize = status.size;
     if (actualSize !== size) throw damaged(file, `it has ${actualSize} bytes instead of ${size}`);
     const actual = await fileDigest(file);
@@ -87,7 +87,7 @@ async function readManifest(folder: string): Promise<Manifest> {
   } catch (error) {
     const lost =
       error instanceof AlphapoError && error.code !== 'unavailable' && error.reason !== 'FILE_NOT_ACCESSIBLE';
-    throw lost ? damaged(file, 'the manifest is missing or no small file', error) : error;
+    throw lost ? damaged(file, 'the manifest is missing or too large', error) : error;
   }
   return parseManifest(bytes, file);
 }

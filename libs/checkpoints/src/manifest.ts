@@ -43,7 +43,7 @@ export function damaged(place: string, what: string, cause?: unknown): AlphapoEr
   return new AlphapoError(
     'data-loss',
     'CHECKPOINT_DAMAGED',
-    `${place}: ${what}; remove the checkpoint, an older one or the ledger has what it takes to compute it again`,
+    `${place}: ${what}; remove the checkpoint; the run continues from an older one or from the ledger`,
     { cause },
   );
 }
@@ -67,7 +67,7 @@ export function parseManifest(bytes: Uint8Array, place: string): Manifest {
     throw new AlphapoError(
       'failed-precondition',
       'CHECKPOINT_VERSION',
-      `${place} has version ${json.version}, this software reads version ${VERSION}: use the release that wrote it, or another checkpoint folder`,
+      `${place} has version ${json.version}, but this release reads version ${VERSION}; use the release that wrote it, or another checkpoint folder`,
       { metadata: { version: String(json.version) } },
     );
   }
@@ -85,7 +85,7 @@ function parseJson(bytes: Uint8Array, place: string): Record<string, unknown> {
   try {
     return parseStrictJson(bytes, place);
   } catch (cause) {
-    throw damaged(place, 'the manifest is no JSON object', cause);
+    throw damaged(place, 'the manifest is not a JSON object', cause);
   }
 }
 

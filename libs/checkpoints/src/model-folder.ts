@@ -196,7 +196,7 @@ function underStoredNames(source: TensorArchive, tensors: FloatTensors, sourceFo
     throw new AlphapoError(
       'failed-precondition',
       'TENSORS_MISMATCH',
-      `tensor ${JSON.stringify(name)} of shape [${shape.join(', ')}] was trained, but ${sourceFolder} ${found}: name the model that the run started from`,
+      `tensor ${JSON.stringify(name)} of shape [${shape.join(', ')}] was trained, but ${sourceFolder} ${found}; use the model that the run started from`,
       { metadata: { tensor: name } },
     );
   }
@@ -210,7 +210,7 @@ async function checkTarget(folder: string, sourceFolder: string): Promise<void> 
     throw new AlphapoError(
       'invalid-argument',
       'INVALID_TARGET_FOLDER',
-      `${resolve(folder)} is the folder of the base model, which would be overwritten: name another one`,
+      `${resolve(folder)} is the base model's folder and would be overwritten; choose another one`,
     );
   }
 }

@@ -18,7 +18,7 @@ export function expired<T extends { readonly step: number }>(
     throw new AlphapoError(
       'invalid-argument',
       'INVALID_KEEP',
-      `checkpoints are kept by whole numbers from 1 on: at least the newest one, and those of every so many steps, not ${count}`,
+      `checkpoints-kept and checkpoint-kept-every must be integers of at least 1, not ${count}`,
     );
   }
   return checkpoints.slice(0, -newest).filter(({ step }) => everySteps === undefined || step % everySteps !== 0);

@@ -117,7 +117,7 @@ test('the message names the file, and what was expected in it', async () => {
   await flipByte(weights, -1);
   expect(await store.newest()).toBeUndefined();
   expect(damaged).toEqual([
-    `step-00000001: ${weights}: its digest is ${sha256(await readFile(weights))} instead of ${expected}; remove the checkpoint, an older one or the ledger has what it takes to compute it again`,
+    `step-00000001: ${weights}: its digest is ${sha256(await readFile(weights))} instead of ${expected}; remove the checkpoint; the run continues from an older one or from the ledger`,
   ]);
 });
 
@@ -126,7 +126,7 @@ test('a checkpoint in the folder of another step is damage', async () => {
   await store.write(someCheckpoint(1));
   await rename(join(directory, 'step-00000001'), join(directory, 'step-00000009'));
   expect(await store.newest()).toBeUndefined();
-  expect(damaged).toEqual([expect.stringContaining('manifest.json: it is of step 1, not of step-00000009')]);
+  expect(damaged).toEqual([expect.stringContaining('manifest.json: it belongs to step 1, not to step-00000009')]);
 });
 
 test('the newest one up to a step is found', async () => {
@@ -201,7 +201,7 @@ test('a pipe in place of a file is damage, and nothing waits for it', async () =
   await forge(folder, { 'weights.safetensors': Buffer.alloc(0) }, {});
   await rm(join(folder, 'weights.safetensors'));
   execFileSync('mkfifo', [join(folder, 'weights.safetensors')]);
-  await expect(store.read('step-00000004')).rejects.toThrow('it is no regular file');
+  await expect(store.read('step-00000004')).rejects.toThrow('it is not a regular file');
 });
 
 test('where each checkpoint is damaged there is no newest one, and each was reported', async () => {
@@ -221,7 +221,7 @@ test('a checkpoint of another version is named, and not skipped', async () => {
   await expect(store.newest()).rejects.toMatchObject({
     code: 'failed-precondition',
     reason: 'CHECKPOINT_VERSION',
-    message: expect.stringContaining('this software reads version 2'),
+    message: expect.stringContaining('this release reads version 2'),
   });
 });
 

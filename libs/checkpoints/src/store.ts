@@ -227,7 +227,7 @@ function isDamage(error: unknown): boolean {
 /** A folder that someone renamed would put a policy at another step. */
 function checkName(folder: string, name: string, { step }: { readonly step: number }): void {
   if (name !== checkpointName(step))
-    throw damaged(join(folder, MANIFEST_FILE), `it is of step ${step}, not of ${name}`);
+    throw damaged(join(folder, MANIFEST_FILE), `it belongs to step ${step}, not to ${name}`);
 }
 
 function conflict(folder: string): AlphapoError {

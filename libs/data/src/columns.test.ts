@@ -39,7 +39,7 @@ test('an empty prompt stays an empty prompt', () => {
   expect(mapped(['{"q":null}'], columns(['prompt', 'q'])).texts).toEqual(['{"prompt":""}']);
 });
 
-test('what is no JSON object comes through for the parser to refuse', () => {
+test('what is not a JSON object comes through for the parser to refuse', () => {
   const records = ['[1]', '{"a":', '', 'x', '{"a" 1}', '{"a":1} x', '{1:2}', '{"a":}', '{"a":1,}'];
   expect(mapped(records, columns(['prompt', 'q'])).texts).toEqual(records);
 });
@@ -78,7 +78,7 @@ describe('--winner', () => {
       ['tie', 3],
       ['no vote', 4],
     ]);
-    expect(() => mapped(['{"x":1,"y":2,"w":2}'], { ...sides, winner })).toThrow(/none of the values given/);
+    expect(() => mapped(['{"x":1,"y":2,"w":2}'], { ...sides, winner })).toThrow(/none of the given values/);
   });
 
   test('all that belongs to the sides changes them', () => {

@@ -55,7 +55,7 @@ export function changesNothing({ columns, winner, minMargin, weight, ignoreField
 }
 
 /**
- * Renames, swaps and weighs the fields of records by what was asked for; everything else in them keeps its bytes. A record that is no JSON object
+ * Renames, swaps and weighs the fields of records by what was asked for; everything else in them keeps its bytes. A record that is not a JSON object
  * comes through as it is, for the parser to refuse. `onLeftOut` is told of each record that does not come through. Errors: UNKNOWN_COLUMN
  * and WINNER_UNKNOWN with the record and what there is.
  */
@@ -168,11 +168,11 @@ function voteOf(
   }
   if (NO_VOTE.has(said.toLowerCase())) return 'no vote';
   const known =
-    values === undefined ? '1, 2, a, b, model_a, model_b and tie are known' : 'that is none of the values given';
+    values === undefined ? '1, 2, a, b, model_a, model_b and tie are known' : 'that is none of the given values';
   throw new AlphapoError(
     'invalid-argument',
     'WINNER_UNKNOWN',
-    `${file}:${line}: ${column} is ${said.slice(0, 100)}; ${known}: say what stands for the first response, the second and a tie, as in --winner ${column}=1,2,0`,
+    `${file}:${line}: ${column} is ${said.slice(0, 100)}; ${known}; set the values for the first response, the second and a tie, as in --winner ${column}=1,2,0`,
   );
 }
 
@@ -206,7 +206,7 @@ function marginOf(fields: ReadonlyMap<string, string>, { file, line }: FileRecor
   throw new AlphapoError(
     'invalid-argument',
     'UNKNOWN_COLUMN',
-    `${file}:${line} has no scores for --min-margin (score_chosen and score_rejected, or margin); name them, as in --columns score_chosen=COLUMN,score_rejected=COLUMN; it has ${[...fields.keys()].join(', ')}`,
+    `${file}:${line} has no scores for --min-margin (score_chosen and score_rejected, or margin); map them, as in --columns score_chosen=COLUMN,score_rejected=COLUMN; it has ${[...fields.keys()].join(', ')}`,
   );
 }
 

@@ -47,14 +47,14 @@ export const READ_IN_MESSAGES: readonly string[] = [
   ...['weight', 'loss_weight', 'train'],
 ];
 
-const IN_PROMPT = 'write what it says into the prompt';
-const TEXT_ONLY = 'only text is trained on; drop the record, or the field if the text stands without it';
-const AS_TOOLS = 'give tools, and tool_calls in messages, instead';
-const AS_WEIGHT = "give the pair's weight in the loss as weight";
-const ALL_TRAINED = 'every token of a response is trained on, and no other; drop it, or leave such records out';
-const AS_TEMPLATE =
-  'the chat template belongs to the run, not to the record; write its effect into a template of your own';
-const IN_RESPONSES = 'write the messages in full: what both responses begin with goes to the end of the prompt';
+const IN_PROMPT = 'write its content into the prompt';
+const TEXT_ONLY = 'only text is trained on; drop the record, or the field if the text is complete without it';
+const AS_TOOLS = 'use tools, and tool_calls in messages, instead';
+const AS_WEIGHT = "name the pair's weight in the loss weight";
+const ALL_TRAINED = 'exactly the tokens of responses are trained on; drop the field, or drop such records';
+const AS_TEMPLATE = 'the chat template belongs to the run, not to the record; put its effect into your own template';
+const IN_RESPONSES =
+  'write the messages in full, and move the common beginning of both responses to the end of the prompt';
 const AS_IDS = 'token ids are read from prompt_ids, chosen_ids and rejected_ids';
 
 /** Fields that change what a record means and are not supported, with the way out. */
@@ -81,7 +81,7 @@ const UNSUPPORTED_IN_MESSAGES: Readonly<Record<string, string>> = {
   ...named(['mask', 'masked', 'loss_mask', 'loss', 'training', 'trainable', 'weights'], ALL_TRAINED),
   ...named(['prefix', 'prefill', 'suffix'], IN_RESPONSES),
   ...named(['refusal'], 'write it as content'),
-  ...named(['context', 'documents', 'citations'], 'write what it says into content'),
+  ...named(['context', 'documents', 'citations'], 'write its text into content'),
   ...named(['thinking_blocks', 'reasoning_details'], 'write the reasoning as reasoning_content'),
 };
 
@@ -128,13 +128,13 @@ export function checkUnread(level: FieldLevel, name: string, value: unknown, pla
   if (isEmpty(value)) return;
   const { wayOut, describes } = verdictOn(level, name);
   if (wayOut !== undefined) {
-    const advice = `${wayOut}, or pass it over with --ignore-fields ${name}`;
+    const advice = `${wayOut}, or ignore it with --ignore-fields ${name}`;
     refuse('UNSUPPORTED_FIELD', `${place} changes what is trained on and is not supported: ${advice}`, place);
   }
   // Beside a pair, a score is only a score.
   if (LEVELS[level].read.includes(name) && name !== 'score') {
-    const rule = 'is not read in a record of this form, so what it says would be lost';
-    refuse('UNSUPPORTED_FIELD', `${place} ${rule}; drop it, or pass it over with --ignore-fields ${name}`, place);
+    const rule = 'is not read in a record of this form, so its value would be lost';
+    refuse('UNSUPPORTED_FIELD', `${place} ${rule}; drop it, or ignore it with --ignore-fields ${name}`, place);
   }
   if (describes || isRowNumber(name, value)) return;
   if (isNoText(value) && !(level === 'record' && isMisspelledWeight(name))) return;

@@ -66,7 +66,7 @@ function parsedTogether(chosen: unknown, rejected: unknown, names: SideNames) {
   const count = parsed.filter((messages) => messages !== undefined).length;
   if (count !== 1 || typeof chosen !== 'string' || typeof rejected !== 'string') return count > 0 ? parsed : undefined;
   const [one, other] = parsed[0] === undefined ? [names[1], names[0]] : names;
-  return refuse('WRONG_TYPE', `${one} is JSON text of messages and ${other} is not; give both in the same form`, one);
+  return refuse('WRONG_TYPE', `${one} is JSON text of messages and ${other} is not; use the same form for both`, one);
 }
 
 /** Two transcripts with scores: the one with the higher score is chosen. */
@@ -81,7 +81,7 @@ function scoredTexts(record: RecordFields): Draft {
     return refuse('WRONG_TYPE', 'score must be two numbers, one for each text', 'score');
   }
   if (first === second) {
-    refuse('NO_PREFERENCE', 'both texts have the same score, so neither is preferred; leave ties out', 'score');
+    refuse('NO_PREFERENCE', 'both texts have the same score, so neither is preferred; drop ties', 'score');
   }
   return { kind: 'text', ...(first > second ? splitTexts(a, b) : splitTexts(b, a)) };
 }
@@ -96,8 +96,8 @@ function implicitPrompt(record: RecordFields, before: BeforeResponses, responses
   const empty = PROMPTS.find((name) => record.has(name));
   const alone = [...SYSTEMS, 'history', 'tools'].find((name) => record.says(name));
   if (empty !== undefined || alone !== undefined) {
-    const why = empty === undefined ? `${alone} needs a prompt after it` : `${empty} says nothing`;
-    refuse('EMPTY_PROMPT', `the prompt is empty: ${why}; give the prompt, or drop the record`, empty ?? 'prompt');
+    const why = empty === undefined ? `${alone} needs a prompt after it` : `${empty} has no text`;
+    refuse('EMPTY_PROMPT', `the prompt is empty: ${why}; add the prompt, or drop the record`, empty ?? 'prompt');
   }
   if ('messages' in chosen || 'messages' in rejected) {
     return refuse('WRONG_TYPE', `${names.join(' and ')} must both be text or both be messages`, names[1]);

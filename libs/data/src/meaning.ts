@@ -26,7 +26,7 @@ export function checkMeaning(draft: Draft, marks: RecordFields['marks']): void {
 function checkPrompt(draft: Draft): void {
   const says = draft.kind === 'messages' ? draft.prompt.some(saysSomething) : draft.prompt.length > 0;
   if (!says) {
-    const missing = 'give a prompt field, or let chosen and rejected begin with the same prompt';
+    const missing = 'add a prompt field, or start chosen and rejected with the same prompt';
     refuse('EMPTY_PROMPT', `the prompt is empty; ${missing}`, 'prompt');
   }
   if (draft.kind === 'messages' && draft.prompt.at(-1)?.role === 'assistant') refuseAssistantLast('prompt');
@@ -54,9 +54,13 @@ function checkSpeakers(response: readonly Message[], side: string): void {
 }
 
 function refuseSpeaker(side: string, role: string, where: string): never {
-  const rule = 'after the prompt that both share, only messages of the assistant are trained on';
-  const wayOut = 'end the responses before it, or move what both share into the prompt';
-  return refuse('RESPONSE_NOT_ASSISTANT', `${side} has a message of "${role}" (${where}); ${rule}: ${wayOut}`, side);
+  const rule = 'after the shared prompt, only assistant messages are trained on';
+  const wayOut = 'end the responses before it, or move the shared part into the prompt';
+  return refuse(
+    'RESPONSE_NOT_ASSISTANT',
+    `${side} has a message with role "${role}" (${where}); ${rule}: ${wayOut}`,
+    side,
+  );
 }
 
 /** What a record says about training on single messages must be what is done: responses are trained on, prompts are not. */
@@ -64,6 +68,6 @@ function checkMarks({ chosen, rejected }: Conversation, marks: RecordFields['mar
   for (const { message, trained, place } of marks) {
     if (trained === [...chosen, ...rejected].some((response) => response === message)) continue;
     const done = trained ? 'part of the prompt, which is not trained on' : 'part of a response, which is trained on';
-    refuse('UNSUPPORTED_FIELD', `${place} asks for something else: the message is ${done}; drop the field`, place);
+    refuse('UNSUPPORTED_FIELD', `${place} contradicts training: the message is ${done}; drop the field`, place);
   }
 }

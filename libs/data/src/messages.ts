@@ -28,7 +28,7 @@ export function textAt(value: unknown, place: string): string {
     return refuse('WRONG_TYPE', `${place} must be a string, not ${describe(value)}`, place);
   }
   if (value.isWellFormed()) return value;
-  return refuse('LONE_SURROGATE', `${place} has half of a surrogate pair; escape the character as a pair`, place);
+  return refuse('LONE_SURROGATE', `${place} has a lone surrogate; escape the character as a surrogate pair`, place);
 }
 
 /** A value that is text, one message or a list of messages. Text stays text, even where it writes messages as JSON. */
@@ -95,7 +95,7 @@ function roleAt(name: unknown, place: string, key: string): string {
 /** Text as it is, or as a list of parts of type "text"; null beside calls of tools. */
 function saidAt(content: unknown, place: string, calls: readonly Json[], record: RecordFields): string | null {
   if (calls.length > 0 && (content ?? null) === null) return null;
-  if (content === undefined) return refuse('WRONG_TYPE', `${place} is missing; give its text, or tool_calls`, place);
+  if (content === undefined) return refuse('WRONG_TYPE', `${place} is missing; add its text, or tool_calls`, place);
   if (!Array.isArray(content)) return textAt(content, place);
   return content.map((part: Fields | null, i) => partAt(part, `${place}[${i}]`, record)).join('');
 }
@@ -125,7 +125,7 @@ function reasoningAt(fields: Fields, place: string): string | undefined {
     if (text === undefined || text === found?.text) continue;
     if (found !== undefined) {
       const both = `${place}.${found.name} and ${place}.${name} differ`;
-      refuse('UNSUPPORTED_FIELD', `${both}, and both are the reasoning; keep one of them`, `${place}.${name}`);
+      refuse('UNSUPPORTED_FIELD', `${both}, but both mean the reasoning; keep one of them`, `${place}.${name}`);
     }
     found = { name, text };
   }

@@ -56,7 +56,7 @@ function toolsOf(record: RecordFields, inInput: unknown): readonly Json[] {
   const inside = (inInput ?? '') === '' ? [] : jsonListAt(inInput, 'input.tools');
   const outside = record.says('tools') ? jsonListAt(record.read('tools'), 'tools') : [];
   if (inside.length > 0 && outside.length > 0)
-    refuse('AMBIGUOUS_PROMPT', 'tools and input.tools are both there; keep one', 'tools');
+    refuse('AMBIGUOUS_PROMPT', 'both tools and input.tools are given; keep one', 'tools');
   return inside.length > 0 ? inside : outside;
 }
 
@@ -127,6 +127,6 @@ function exchangeAt([user, assistant]: readonly [unknown, unknown], place: strin
 }
 
 export function refuseAmbiguous(first: string, second: string, what = 'the prompt'): never {
-  const wayOut = `keep one, or pass one over with --ignore-fields ${second}`;
-  return refuse('AMBIGUOUS_PROMPT', `${first} and ${second} differ, and each could be ${what}; ${wayOut}`, second);
+  const wayOut = `keep one, or ignore one with --ignore-fields ${second}`;
+  return refuse('AMBIGUOUS_PROMPT', `${first} and ${second} differ, but each could be ${what}; ${wayOut}`, second);
 }

@@ -83,7 +83,7 @@ function isUtf16(bytes: Uint8Array): boolean {
 
 function refuseUtf16(): never {
   const wayOut = 'save the file as UTF-8: iconv -f UTF-16 -t UTF-8';
-  return refuse('NOT_UTF8', `the record is UTF-16, and records are UTF-8; ${wayOut}`);
+  return refuse('NOT_UTF8', `the record is UTF-16 but must be UTF-8; ${wayOut}`);
 }
 
 /** The length of the longest prefix of whole, valid UTF-8 characters, by bisection. */

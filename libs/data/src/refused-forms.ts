@@ -28,16 +28,16 @@ export function refuseForm(fields: readonly string[]): never {
   if (has('completion') || has('label')) {
     refuse(
       'UNPAIRED',
-      'the record has one response only; join a good and a bad one of the same prompt as chosen and rejected',
+      'the record has only one response; pair two responses to the same prompt as chosen and rejected',
     );
   }
   if (has('text') || has('messages') || has('conversations')) {
     refuse(
       'LANGUAGE_MODELLING',
-      'the record is text for language modelling; a pair needs two responses, chosen and rejected',
+      'the record is text for language modeling; a pair needs two responses, chosen and rejected',
     );
   }
-  if (has('prompt')) refuse('PROMPT_ONLY', 'the record is a prompt only; add two responses, chosen and rejected');
+  if (has('prompt')) refuse('PROMPT_ONLY', 'the record is only a prompt; add two responses, chosen and rejected');
   return refuse(
     'MISSING_FIELD',
     `chosen and rejected missing; the record has ${there}: name the better response chosen and the other rejected`,

@@ -24,7 +24,7 @@ export function jsonListAt(value: unknown, place: string): readonly Json[] {
 function checkJson(value: unknown, place: string, depth: number): void {
   if (typeof value === 'string') {
     if (value.isWellFormed()) return;
-    refuse('LONE_SURROGATE', `${place} has half of a surrogate pair; escape the character as a pair`, place);
+    refuse('LONE_SURROGATE', `${place} has a lone surrogate; escape the character as a surrogate pair`, place);
   }
   if (typeof value === 'number' && (!Number.isFinite(value) || Math.abs(value) > Number.MAX_SAFE_INTEGER)) {
     refuse('WRONG_TYPE', `${place} is a number that loses digits; write it as a string`, place);

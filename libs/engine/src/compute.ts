@@ -141,7 +141,7 @@ export class Computer implements AsyncDisposable {
       const tensor = tensors.get(name);
       if (tensor === undefined || !sameShape(tensor.shape, shape)) {
         const found = tensor === undefined ? 'is missing' : `has the shape [${tensor.shape}]`;
-        throw policyError(`${name} ${found}; [${shape}] is needed for this model and method`);
+        throw policyError(`${name} ${found}; this model and method need [${shape}]`);
       }
       ordered.set(name, tensor);
     }

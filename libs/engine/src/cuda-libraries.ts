@@ -13,7 +13,7 @@ const INSTALL = 'ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-n
  */
 export function missingForCuda(message: string): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
-    return 'ONNX Runtime has CUDA for Linux on x64 only. Use webgpu for other GPUs';
+    return 'ONNX Runtime supports CUDA only on Linux x64. Use webgpu for other GPUs';
   }
   if (message.includes('Failed to load shared library')) return missingLibrary(providerLibrary());
   if (message.includes('cuDNN is unavailable')) return explainLoadError(message);
@@ -43,9 +43,9 @@ const NO_DEVICE = /CUDA failure (35|100|101|209|803|804):/;
 
 /** Where a missing library comes from, by the start of its name. */
 const ORIGINS: readonly (readonly [name: RegExp, origin: string])[] = [
-  [/^libcuda\.so/, 'install the driver of the NVIDIA GPU'],
+  [/^libcuda\.so/, 'install the NVIDIA driver'],
   [/^libcudnn\./, 'install cuDNN 9'],
-  [/^lib(cublas|cublasLt|cudart|cufft|curand|nvrtc)\.so/, 'install the CUDA toolkit whose libraries have this number'],
+  [/^lib(cublas|cublasLt|cudart|cufft|curand|nvrtc)\.so/, 'install the CUDA toolkit with this version'],
 ];
 
 /** What the loader's complaint means to a person. */
@@ -53,10 +53,10 @@ export function explainLoadError(complaint: string): string {
   const [, library] = /(\S+): cannot open shared object file/.exec(complaint) ?? [];
   const origin = ORIGINS.find(([name]) => library !== undefined && name.test(library))?.[1];
   if (origin === undefined) return `ONNX Runtime's CUDA provider cannot be loaded: ${complaint}`;
-  return `${library} is missing: ${origin}, or let LD_LIBRARY_PATH name the folder that has it`;
+  return `${library} is missing: ${origin}, or add its folder to LD_LIBRARY_PATH`;
 }
 
 function explainDeviceError(message: string): string {
   const [failure] = /CUDA failure \d+[^;]*/.exec(message) ?? [message];
-  return `${failure.trim()}. Look whether nvidia-smi shows the GPU, its memory, and a driver recent enough for the CUDA libraries`;
+  return `${failure.trim()}. Check with nvidia-smi that the GPU is there, has free memory, and has a driver recent enough for the CUDA libraries`;
 }

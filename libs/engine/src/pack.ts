@@ -102,7 +102,7 @@ export function checkRow(row: Row, index: number, model: ModelDefinition): void 
     if (response.length === 0) refuse('EMPTY_RESPONSE', 'a response has no tokens, so it has no mean log-probability');
     if (row.prompt.length + response.length > model.maxPositions) {
       const length = row.prompt.length + response.length;
-      refuse('TOO_LONG', `${length} tokens are more than the model's ${model.maxPositions} positions; cut it`);
+      refuse('TOO_LONG', `${length} tokens exceed the model's ${model.maxPositions} positions; shorten it`);
     }
   }
   for (const token of [row.prompt, ...row.responses].flat()) {

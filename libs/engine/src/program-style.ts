@@ -16,7 +16,7 @@ export function programStyle(provider: ExecutionProvider, dtype: Dtype): Program
     throw new AlphapoError(
       'failed-precondition',
       'DTYPE_NOT_AVAILABLE',
-      'WebGPU has no bfloat16: use float16 or float32. Weights that are stored in bfloat16 are read as they are',
+      'WebGPU has no bfloat16; use float16 or float32. Weights stored in bfloat16 can be read',
       { metadata: { device: provider, dtype } },
     );
   }

@@ -43,7 +43,7 @@ export function deviceFailure(provider: ExecutionProvider, error: unknown): Alph
     return new AlphapoError(
       'internal',
       'DEVICE_MEMORY',
-      `${provider} has not enough memory: cut pairs shorter (max-length), compute in a narrower dtype, or use a device with more`,
+      `${provider} does not have enough memory; lower max-length, use a narrower dtype, or use a larger device`,
       { cause: error, metadata: { device: provider } },
     );
   }
@@ -62,7 +62,7 @@ function missingFor(provider: ExecutionProvider, message: string): string | unde
   if (provider === 'webgpu' && message.includes('requires f16')) return 'its GPU has no float16. Use float32';
   if (provider === 'webgpu' && message.includes('Failed to get a WebGPU adapter')) {
     return process.platform === 'linux'
-      ? 'there is no Vulkan device. Install libvulkan1 and the driver of the GPU (vulkaninfo lists what is found), or point VK_ICD_FILENAMES to the json file of a driver'
+      ? 'there is no Vulkan device. Install libvulkan1 and the GPU driver (vulkaninfo lists devices), or set VK_ICD_FILENAMES to the JSON file of a driver'
       : 'the system offers no GPU that WebGPU can use';
   }
   return undefined;

@@ -13,7 +13,7 @@ export async function openReference(model: ModelFolder, folder: string | undefin
     throw new AlphapoError(
       'failed-precondition',
       'REFERENCE_VOCABULARY',
-      `the reference model ${folder} has ${found} tokens in its vocabulary, the model has ${wanted}: give one with the same tokenizer`,
+      `the vocabulary of the reference model ${folder} has ${found} tokens, the model's has ${wanted}; use a reference with the same tokenizer`,
     );
   }
   return reference;

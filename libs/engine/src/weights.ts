@@ -121,7 +121,7 @@ function commonFolder(files: readonly string[]): string {
     throw new AlphapoError(
       'failed-precondition',
       'WEIGHTS_SCATTERED',
-      `the weight files lie in several folders (${[...folders].join(', ')}): put them into one`,
+      `the weight files are in several folders (${[...folders].join(', ')}); put them into one`,
     );
   }
   return folder;

@@ -139,7 +139,7 @@ class WorkerCalls {
 }
 
 function cancelled(): AlphapoError {
-  return new AlphapoError('cancelled', 'CANCELLED', 'the caller cancelled the computation');
+  return new AlphapoError('cancelled', 'CANCELLED', 'the caller canceled the computation');
 }
 
 class WorkerEngine implements Engine {

@@ -36,7 +36,7 @@ interface OpenCall {
 
 port.on('message', (message: ToWorker) => {
   if ('cancel' in message) {
-    const reason = new AlphapoError('cancelled', 'CANCELLED', 'the caller cancelled the computation');
+    const reason = new AlphapoError('cancelled', 'CANCELLED', 'the caller canceled the computation');
     calls.get(message.cancel)?.abort.abort(reason);
     return;
   }

@@ -40,7 +40,7 @@ export async function commitOf(options: CacheOptions): Promise<string> {
   } catch (error) {
     const unavailable = error instanceof AlphapoError && error.reason === 'HUB_UNAVAILABLE';
     if (!unavailable || known === undefined) throw error;
-    options.onNote?.(`${error.message}; takes commit ${known}, which ${revision} named last`);
+    options.onNote?.(`${error.message}; using commit ${known}, the last known one of ${revision}`);
     return known;
   }
 }
@@ -55,6 +55,6 @@ export function notInCache({ repository, revision, cache }: CacheOptions): never
   throw new AlphapoError(
     'failed-precondition',
     'NOT_IN_CACHE',
-    `${repository} at ${revision} is not in ${cache}, and HF_HUB_OFFLINE forbids to ask the hub: unset it, or fetch it before`,
+    `${repository} at ${revision} is not in ${cache}, and HF_HUB_OFFLINE prevents a download; unset it, or download first`,
   );
 }

@@ -83,7 +83,7 @@ function byPath(files: readonly HubFile[]): ReadonlyMap<string, HubFile> {
     path.split(/[/\\]/).some((name) => name === '' || name === '.' || name === '..' || name.includes('\0')),
   );
   if (unsafe === undefined) return new Map(files.map((file) => [file.path, file]));
-  const problem = `the hub names the file ${JSON.stringify(unsafe.path)}, which is no path in a folder`;
+  const problem = `the hub names the file ${JSON.stringify(unsafe.path)}, which is not a path within a folder`;
   throw new AlphapoError('data-loss', 'UNSAFE_PATH', problem);
 }
 

@@ -73,7 +73,7 @@ describe('a data set of a hub', () => {
       const dataset = await openDataset({ ...options, revision, onNote });
       expect(await dataset.fetch([TRAIN])).toHaveLength(1);
     }
-    expect(notes).toEqual([expect.stringMatching(`takes commit ${server.commit}, which main named last`)]);
+    expect(notes).toEqual([expect.stringMatching(`using commit ${server.commit}, the last known one of main`)]);
     await expect(openDataset({ ...options, revision: 'v2' })).rejects.toMatchObject({ reason: 'HUB_UNAVAILABLE' });
   });
 

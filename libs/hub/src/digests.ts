@@ -17,7 +17,7 @@ export async function wrongDigest(path: string, digests: readonly Digest[]): Pro
     return new AlphapoError(
       'data-loss',
       'WRONG_DIGEST',
-      `${path}: its ${algorithm} digest is ${found}, and should be ${hex}: fetch it again, or correct the digest that you gave`,
+      `${path}: its ${algorithm} digest is ${found}, but should be ${hex}; fetch it again, or correct the given digest`,
     );
   }
   return undefined;

@@ -99,14 +99,14 @@ function checkComplete(
     throw new AlphapoError(
       'not-found',
       'FILE_NOT_FOUND',
-      `${repository} at ${revision} has no ${missing}, which a digest was given for: it has ${[...names].join(', ')}`,
+      `${repository} at ${revision} has no ${missing}, but a digest was given for it; it has ${[...names].join(', ')}`,
     );
   }
   if (names.has('config.json') && files.some(({ path }) => path.endsWith('.safetensors'))) return;
   throw new AlphapoError(
     'failed-precondition',
     'NOT_A_MODEL',
-    `${repository} at ${revision} has no config.json with safetensors: name a repository of transformers' format`,
+    `${repository} at ${revision} has no config.json with safetensors; use a repository in the transformers format`,
   );
 }
 
@@ -114,6 +114,6 @@ function otherModel(out: string, record: { readonly repository: string; readonly
   return new AlphapoError(
     'failed-precondition',
     'OTHER_MODEL',
-    `${out} holds ${record.repository} at ${record.revision}: give another folder, or empty this one`,
+    `${out} already has ${record.repository} at ${record.revision}; choose another folder or empty this one`,
   );
 }

@@ -11,7 +11,7 @@ const HUGGING_FACE = 'https://huggingface.co';
 type RepositoryKind = 'model' | 'dataset';
 
 export interface HubOptions {
-  /** `organisation/name`. */
+  /** `owner/name`. */
   readonly repository: string;
   /** `model` where absent. */
   readonly kind?: RepositoryKind | undefined;
@@ -82,7 +82,7 @@ export class Hub {
       throw new AlphapoError(
         'data-loss',
         'WRONG_SIZE',
-        `${repository}: ${path} has ${blob.size} bytes, and ${size} in the list of files: try again`,
+        `${repository}: ${path} has ${blob.size} bytes, but ${size} in the list of files; run it again`,
       );
     }
     return (from) => blob.slice(from).stream() as ReadableStream<Uint8Array>;
@@ -117,18 +117,18 @@ export class Hub {
       if (error instanceof HubApiError && error.statusCode < 500 && !PASSING.includes(error.statusCode)) {
         const advice =
           error.statusCode === 404
-            ? 'check the names, and whether a token is needed'
-            : 'check the token, and whether its owner may read it';
+            ? 'check the name, and whether it needs a token'
+            : "check the token and its owner's access";
         throw new AlphapoError(
           'failed-precondition',
           'HUB_REFUSED',
-          `${endpoint} refuses ${repository} at ${revision} with status ${error.statusCode}: ${advice}`,
+          `${endpoint} rejects ${repository} at ${revision} with status ${error.statusCode}: ${advice}`,
           { cause: error },
         );
       }
       const connection = error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
       if (isUntrusted(connection)) throw untrusted(endpoint, connection);
-      const problem = `${endpoint} does not give ${repository}: ${messageOf(connection ?? error)}`;
+      const problem = `${endpoint} failed to return ${repository}: ${messageOf(connection ?? error)}`;
       throw new AlphapoError('unavailable', 'HUB_UNAVAILABLE', problem, { cause: error });
     }
   }
@@ -151,7 +151,7 @@ function untrusted(endpoint: string, error: Error): AlphapoError {
   return new AlphapoError(
     'failed-precondition',
     'HUB_NOT_TRUSTED',
-    `nobody who is trusted vouches for the certificate of ${endpoint} (${error.message}): name a PEM file with its authority in NODE_EXTRA_CA_CERTS; with the chart, the Secret that huggingFace.caSecret names`,
+    `the certificate of ${endpoint} is not trusted (${error.message}); set NODE_EXTRA_CA_CERTS to a PEM file with its certificate authority, or in the chart huggingFace.caSecret`,
     { cause: error },
   );
 }

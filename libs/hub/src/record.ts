@@ -28,7 +28,7 @@ export async function readRecord(folder: string): Promise<ModelRecord | undefine
   try {
     return recordSchema.parse(JSON.parse(text));
   } catch (error) {
-    throw new AlphapoError('data-loss', 'DAMAGED_RECORD', `${path} cannot be read: remove it and fetch again`, {
+    throw new AlphapoError('data-loss', 'DAMAGED_RECORD', `${path} cannot be read; remove it and fetch again`, {
       cause: error,
     });
   }

@@ -43,7 +43,7 @@ export async function appendFrom(
         throw new AlphapoError(
           'unavailable',
           'HUB_UNAVAILABLE',
-          `${path}: ${messageOf(error)}: try again, it goes on`,
+          `${path}: ${messageOf(error)}; run it again to resume`,
           {
             cause: error,
           },

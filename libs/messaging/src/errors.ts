@@ -21,7 +21,7 @@ export function partitionsDiffer(topic: string, existing: number, wanted: number
     'failed-precondition',
     'TOPIC_PARTITIONS_DIFFER',
     `topic "${topic}" exists with ${existing} partition(s), but the configuration asks for ${wanted}; ` +
-      'configure the number it has, or take another topic name',
+      'configure the existing number, or use another topic name',
     { metadata: { topic, existing: String(existing), wanted: String(wanted) } },
   );
 }
@@ -35,7 +35,7 @@ export function replicationImpossible(
   return new AlphapoError(
     'failed-precondition',
     'REPLICATION_IMPOSSIBLE',
-    `topic "${topic}" cannot have ${copies} replicas: fewer brokers are there; start more, or ask for fewer replicas`,
+    `topic "${topic}" cannot have ${copies} replicas, because there are fewer brokers; start more, or configure fewer replicas`,
     { cause, metadata: { topic } },
   );
 }
@@ -44,7 +44,7 @@ export function offsetOutOfRange(topic: string, partition: number, offset: bigin
   return new AlphapoError(
     'out-of-range',
     'OFFSET_OUT_OF_RANGE',
-    `offset ${offset} of topic "${topic}", partition ${partition}, is outside of what the log holds: ` +
+    `offset ${offset} of topic "${topic}", partition ${partition}, is outside the log: ` +
       'the records there have expired, or the offset belongs to another log',
     { cause, metadata: { topic, partition: String(partition), offset: String(offset) } },
   );
@@ -54,8 +54,8 @@ export function recordTooLarge(topic: string, bytes: number, cause?: unknown): A
   return new AlphapoError(
     'invalid-argument',
     'RECORD_TOO_LARGE',
-    `a record of ${bytes} bytes is too large for topic "${topic}"; topics made by this platform accept ` +
-      `${MAX_RECORD_BYTES} bytes, others what their max.message.bytes says: raise it, or make batches smaller`,
+    `a record of ${bytes} bytes is too large for topic "${topic}"; topics created by AlphaPO accept ` +
+      `${MAX_RECORD_BYTES} bytes, others their max.message.bytes; raise it, or make batches smaller`,
     { cause, metadata: { topic, bytes: String(bytes) } },
   );
 }
@@ -64,7 +64,7 @@ export function fenced(id: string, cause?: unknown): AlphapoError {
   return new AlphapoError(
     'failed-precondition',
     'FENCED',
-    `writer "${id}" has been opened elsewhere, so this holder must stop; nothing of its last write became visible`,
+    `writer "${id}" was opened elsewhere, so this one must stop; its last write did not become visible`,
     { cause, metadata: { writer: id } },
   );
 }
@@ -74,8 +74,8 @@ export function transactionExpired(id: string, timeoutMs: number, cause: unknown
   return new AlphapoError(
     'unavailable',
     'TRANSACTION_EXPIRED',
-    `a transaction of writer "${id}" was not committed within ${timeoutMs} ms and has been ended, by the brokers or by another ` +
-      'holder; nothing of it became visible. Open the writer again unless it is held elsewhere',
+    `a transaction of writer "${id}" was not committed within ${timeoutMs} ms and was aborted, by the brokers or by another ` +
+      'holder; none of it became visible. Open the writer again, unless it is open elsewhere',
     { cause, metadata: { writer: id } },
   );
 }
@@ -94,7 +94,7 @@ export function taskEnded(topic: string, partition: number, cause?: unknown): Al
   return new AlphapoError(
     'aborted',
     'TASK_ENDED',
-    `the task of topic "${topic}", partition ${partition}, has ended; what it did not commit will be done again`,
+    `the task of topic "${topic}", partition ${partition}, has ended; uncommitted work will be repeated`,
     { cause, metadata: { topic, partition: String(partition) } },
   );
 }
@@ -105,7 +105,7 @@ export function recordsExpired(group: string, topic: string, partition: number, 
     'data-loss',
     'RECORDS_EXPIRED',
     `group "${group}" stands at offset ${committed} of topic "${topic}", partition ${partition}, but the log begins ` +
-      `at ${first}: records expired unread. Raise the topic's retention, and set the group's offset to go on without them`,
+      `at ${first}: records expired unread. Raise the topic's retention, and set the group's offset to continue without them`,
     { metadata: { group, topic, partition: String(partition) } },
   );
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const file = z.string().optional();
 
-/** Where records are, and how to get at them. */
+/** The event log and how to connect to it. */
 export const eventLogSettings = {
   brokers: {
     schema: z.array(z.string()).min(1).optional(),
@@ -13,24 +13,24 @@ export const eventLogSettings = {
   },
   log: {
     schema: z.string().optional(),
-    description: 'file of an embedded log instead of Kafka, for one machine',
+    description: 'file of an embedded event log instead of Kafka, for one machine',
     placeholder: 'file',
     variable: 'ALPHAPO_LOG',
   },
   kafkaTls: {
     schema: z.enum(['off', 'on']).default('off'),
-    description: 'whether brokers are spoken to over TLS',
+    description: 'connect to brokers over TLS',
     variable: 'KAFKA_TLS',
   },
   kafkaTlsCa: {
     schema: file,
-    description: "PEM file of the authorities that are trusted; without it: the system's",
+    description: "PEM file of trusted certificate authorities (default: the system's)",
     placeholder: 'file',
     variable: 'KAFKA_TLS_CA',
   },
   kafkaTlsCert: {
     schema: file,
-    description: 'PEM file of the certificate of this program, where brokers ask for one',
+    description: "PEM file of this program's certificate chain, if brokers require one",
     placeholder: 'file',
     variable: 'KAFKA_TLS_CERT',
   },
@@ -48,12 +48,12 @@ export const eventLogSettings = {
   },
   kafkaSasl: {
     schema: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
-    description: 'how this program logs in to the brokers',
+    description: 'SASL mechanism for logging in to the brokers',
     variable: 'KAFKA_SASL_MECHANISM',
   },
   kafkaUsername: {
     schema: z.string().min(1).optional(),
-    description: 'user of the brokers',
+    description: 'SASL user name',
     placeholder: 'name',
     variable: 'KAFKA_USERNAME',
   },

@@ -24,8 +24,8 @@ export interface Waiting {
 }
 
 /**
- * Does what needs the log, again and again while its brokers are away (code `unavailable`), with pauses that grow. Work that
- * has begun is waited for, whatever the signal. Errors: STOPPED (cancelled) where the signal aborted meanwhile, and all others of the work.
+ * Retries work on the log with backoff while its brokers are unreachable (code `unavailable`). Started work is awaited even if the
+ * signal aborts. Errors: STOPPED (cancelled) if the signal aborted meanwhile, and all others of the work.
  */
 export async function patiently<T>(doing: string, work: () => Promise<T>, { signal, onWaiting }: Patience): Promise<T> {
   const began = performance.now();

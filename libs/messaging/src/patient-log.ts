@@ -2,8 +2,8 @@ import type { EventLog } from './event-log.ts';
 import { type Patience, patiently } from './patience.ts';
 
 /**
- * The log with questions that wait while its brokers are away, until the signal: then they fail with STOPPED. Whatever writes is
- * as it was, since only its caller knows whether it may be repeated.
+ * The log, with reads that retry while its brokers are unreachable, until the signal: then they fail with STOPPED. Writes are
+ * unchanged, because only their caller knows whether they may be repeated.
  */
 export function patientLog(log: EventLog, patience: Patience): EventLog {
   return {

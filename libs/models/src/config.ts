@@ -1,7 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
 import { z } from 'zod';
 
-/** A model configuration that we cannot honour. */
+/** An unsupported model configuration. */
 export function configError(field: string, problem: string): never {
   throw new AlphapoError('failed-precondition', 'MODEL_CONFIG', `config.json: ${field}: ${problem}`, {
     metadata: { field },

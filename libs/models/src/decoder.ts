@@ -32,7 +32,7 @@ export function decoderShape(config: DecoderConfig): DecoderShape {
   const keyValueHeads = config.num_key_value_heads ?? heads;
   if (!Number.isInteger(headDim) || headDim % 2 !== 0) {
     const field = config.head_dim ? 'head_dim' : 'num_attention_heads';
-    configError(field, `gives heads of ${headDim} dimensions; an even number can be rotated`);
+    configError(field, `gives heads of ${headDim} dimensions; it must be even`);
   }
   if (heads % keyValueHeads !== 0)
     configError('num_key_value_heads', `${keyValueHeads} does not divide ${heads} heads`);

@@ -26,7 +26,7 @@ async function endTokensOf(file: string): Promise<readonly number[] | undefined>
     const { eos_token_id: ids } = idsSchema.parse(JSON.parse(text));
     return typeof ids === 'number' ? [ids] : (ids ?? undefined);
   } catch (cause) {
-    const problem = `${file}: eos_token_id is no token id or list of ids: ${messageOf(cause)}`;
+    const problem = `${file}: eos_token_id is not a token id or list of ids: ${messageOf(cause)}`;
     throw new AlphapoError('failed-precondition', 'MODEL_CONFIG', problem, { cause });
   }
 }

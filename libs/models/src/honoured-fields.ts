@@ -64,7 +64,7 @@ const WITHOUT_EFFECT_PATTERN = /^_|_token_id$|dropout$|_pdrop$|^summary_|^unslot
 
 /** What to do about fields that are met often. */
 const ADVICE: Readonly<Record<string, string>> = {
-  quantization_config: 'Take the checkpoint whose weights are stored as f32, f16 or bf16',
+  quantization_config: 'Use the checkpoint with weights stored as f32, f16 or bf16',
 };
 
 /**
@@ -83,8 +83,8 @@ export function refuseOtherFields(schema: z.ZodObject, options: object, within?:
   for (const [key, value] of Object.entries(options)) {
     const known = Object.hasOwn(schema.shape, key) || WITHOUT_EFFECT.has(key) || WITHOUT_EFFECT_PATTERN.test(key);
     if (known || !isOn(value)) continue;
-    const advice = ADVICE[key] ?? 'Remove the field if the model is computed without it';
-    configError(within === undefined ? key : `${within}.${key}`, `${brief(value)} is not honoured. ${advice}`);
+    const advice = ADVICE[key] ?? 'Remove the field if the model does not depend on it';
+    configError(within === undefined ? key : `${within}.${key}`, `${brief(value)} is not supported. ${advice}`);
   }
 }
 

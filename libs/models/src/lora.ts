@@ -25,7 +25,7 @@ export function loraFactors(model: ModelDefinition, { rank, targets }: LoraShape
     throw new AlphapoError(
       'invalid-argument',
       'LORA_TARGETS',
-      `LoRA target "${target}" is no linear layer of ${model.modelType}; its layers are ${defaultLoraTargets(model).join(', ')}`,
+      `LoRA target "${target}" is not a linear layer of ${model.modelType}; its layers are ${defaultLoraTargets(model).join(', ')}`,
     );
   }
   return model.linears

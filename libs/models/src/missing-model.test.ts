@@ -16,20 +16,20 @@ async function problemOf(path: string, files: readonly string[]): Promise<string
 }
 
 test.each([
-  ['/absent', [], '/absent: no such folder;  holds nothing'],
-  ['/m/1/model', ['m/a/config.json', 'm/b'], '/m/1/model: no such folder; /m holds a/, b'],
-  ['/m', ['m/readme'], '/m: has no config.json: give the folder of a Hugging Face model. It holds readme'],
+  ['/absent', [], '/absent: no such folder;  contains nothing'],
+  ['/m/1/model', ['m/a/config.json', 'm/b'], '/m/1/model: no such folder; /m contains a/, b'],
+  ['/m', ['m/readme'], '/m: has no config.json; use the folder of a Hugging Face model. It contains readme'],
   [
     '/m/model.safetensors',
     ['m/config.json', 'm/model.safetensors'],
-    '/m/model.safetensors: is a file: give the folder of a Hugging Face model, here /m',
+    '/m/model.safetensors: is a file; use the folder of a Hugging Face model, here /m',
   ],
   ['/m.gguf', ['m.gguf'], '/m.gguf: is a file of GGUF, the format of llama.cpp'],
   ['/m', ['m/q4.gguf'], '/m: has no config.json; q4.gguf is GGUF'],
   ['/m', ['m/pytorch_model.bin'], '/m: has no config.json; pytorch_model.bin is PyTorch weights. Save'],
-  ['/m', ['m/adapter_config.json', 'm/adapter_model.safetensors'], '/m: is a PEFT adapter. Give its base model'],
-  ['/m', ['m/checkpoint-8/config.json'], '/m: has no config.json, but /m/checkpoint-8 has: give that folder'],
-  ['/pairs.jsonl', ['pairs.jsonl'], '/pairs.jsonl: is a file of data, and no model: it belongs to --data'],
+  ['/m', ['m/adapter_config.json', 'm/adapter_model.safetensors'], '/m: is a PEFT adapter. Pass its base model'],
+  ['/m', ['m/checkpoint-8/config.json'], '/m: has no config.json, but /m/checkpoint-8 has; use that folder'],
+  ['/pairs.jsonl', ['pairs.jsonl'], '/pairs.jsonl: is a file of data, not a model; pass it with --data'],
 ])('%s among %j is told what it is', async (path, files, problem) =>
   expect(await problemOf(path, files)).toContain(problem),
 );

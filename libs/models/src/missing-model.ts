@@ -17,7 +17,7 @@ const OTHER_KINDS: readonly (readonly [RegExp, string])[] = [
     /\.(bin|pt|pth|ckpt)$/i,
     'PyTorch weights. Save the model as safetensors: model.save_pretrained(folder) in transformers',
   ],
-  [/\.(jsonl?|csv|tsv|parquet)(\.(gz|zst))?$/i, 'data, and no model: it belongs to --data'],
+  [/\.(jsonl?|csv|tsv|parquet)(\.(gz|zst))?$/i, 'data, not a model; pass it with --data'],
 ];
 
 /** Why a folder without a config.json is no model, and what to give instead. */
@@ -46,30 +46,30 @@ function fileProblem(file: string): string {
   if (kind !== undefined) return `is a file of ${kind}`;
   const holder = dirname(file);
   const isInModel = existsSync(join(holder, 'config.json'));
-  return `is a file: give the folder of a Hugging Face model${isInModel ? `, here ${holder}` : ', with config.json'}`;
+  return `is a file; use the folder of a Hugging Face model${isInModel ? `, here ${holder}` : ', with config.json'}`;
 }
 
 function folderProblem(folder: string, entries: readonly Dirent[]): string {
   const names = entries.map(({ name }) => name);
   if (names.includes('adapter_config.json')) {
-    return 'is a PEFT adapter. Give its base model with --model, and this folder with --init-adapter (train) or --adapter (score)';
+    return 'is a PEFT adapter. Pass its base model with --model, and this folder with --init-adapter (train) or --adapter (score)';
   }
   const inside = entries.find((entry) => entry.isDirectory() && existsSync(join(folder, entry.name, 'config.json')));
-  if (inside !== undefined) return `has no config.json, but ${join(folder, inside.name)} has: give that folder`;
+  if (inside !== undefined) return `has no config.json, but ${join(folder, inside.name)} has; use that folder`;
   if (names.includes('snapshots')) {
-    return `is a cache of Hugging Face: give a folder below ${join(folder, 'snapshots')}`;
+    return `is a Hugging Face cache; use a folder below ${join(folder, 'snapshots')}`;
   }
   const other = names.toSorted().find((name) => kindOf(name) !== undefined);
   if (other !== undefined) return `has no config.json; ${basename(other)} is ${kindOf(other)}`;
   if (names.length === 0) return 'the folder is empty';
-  return `has no config.json: give the folder of a Hugging Face model. It holds ${listed(entries)}`;
+  return `has no config.json; use the folder of a Hugging Face model. It contains ${listed(entries)}`;
 }
 
 /** What the nearest folder that is there holds: a path is often right but for its end. */
 async function nearestAbove(folder: string): Promise<string> {
   for (let above = dirname(resolve(folder)); ; above = dirname(above)) {
     const entries = await readdir(above, { withFileTypes: true }).catch(() => undefined);
-    if (entries !== undefined) return `${above} holds ${listed(entries)}`;
+    if (entries !== undefined) return `${above} contains ${listed(entries)}`;
     if (above === dirname(above)) return `${above} cannot be read`;
   }
 }

@@ -25,7 +25,7 @@ async function readConfig(folder: string): Promise<unknown> {
       throw new AlphapoError('failed-precondition', 'MODEL_CONFIG', cause.message, { cause });
     }
     if ((await lstat(file).catch(() => undefined)) === undefined) throw await missingModel(folder, cause);
-    const message = `cannot read ${file}: ${messageOf(cause)}. Give the folder of a Hugging Face model`;
+    const message = `cannot read ${file}: ${messageOf(cause)}. Use the folder of a Hugging Face model`;
     throw new AlphapoError('not-found', 'MODEL_NOT_FOUND', message, { cause });
   }
 }

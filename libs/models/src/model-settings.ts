@@ -16,7 +16,7 @@ export const modelSettings = {
 export const referenceModelSettings = {
   referenceModel: {
     schema: z.string().optional(),
-    description: `folder of the model that ${REFERENCE_OBJECTIVES} compare with, the same for optimizer and scorers; without it: the model`,
+    description: `folder of the reference model of ${REFERENCE_OBJECTIVES}, the same for optimizer and scorers (default: the model)`,
     placeholder: 'folder',
     variable: 'ALPHAPO_REFERENCE_MODEL',
   },

@@ -41,7 +41,7 @@ const longropeOptions = options.extend({
 export function rotaryOf(config: RopeConfig, headDim: number): Rotary {
   const { fields, spelling } = ropeOptions(config);
   if (partialFactor(config, fields) !== 1) {
-    configError('partial_rotary_factor', 'is not honoured by this architecture, which rotates whole heads');
+    configError('partial_rotary_factor', 'is not supported by this architecture, which rotates whole heads');
   }
   return frequencies(config, { fields, spelling, dimensions: headDim });
 }
@@ -51,10 +51,7 @@ export function partialRotaryOf(config: RopeConfig, headDim: number): Rotary {
   const { fields, spelling } = ropeOptions(config);
   const dimensions = Math.floor(headDim * partialFactor(config, fields));
   if (dimensions === 0 || dimensions % 2 !== 0) {
-    configError(
-      'partial_rotary_factor',
-      `rotates ${dimensions} of ${headDim} dimensions; an even number can be rotated`,
-    );
+    configError('partial_rotary_factor', `rotates ${dimensions} of ${headDim} dimensions; it must be even`);
   }
   return frequencies(config, { fields, spelling, dimensions });
 }
@@ -64,11 +61,11 @@ type Fields = z.infer<typeof options>;
 /** The options in the spelling that is there. */
 function ropeOptions(config: RopeConfig): { readonly fields: Fields; readonly spelling: string } {
   const { rope_parameters: current, rope_scaling: old } = config;
-  if (current && old) configError('rope_scaling', 'stands beside rope_parameters: keep one of the two');
+  if (current && old) configError('rope_scaling', 'is given together with rope_parameters; keep one of the two');
   const spelling = current ? 'rope_parameters' : 'rope_scaling';
   const given = current ?? old ?? {};
   const ofLayers = Object.keys(given).find((key) => key.endsWith('_attention'));
-  if (ofLayers !== undefined) configError(`${spelling}.${ofLayers}`, 'options for each type of layer are not honoured');
+  if (ofLayers !== undefined) configError(`${spelling}.${ofLayers}`, 'options per layer type are not supported');
   return { fields: parseConfig(options, given), spelling };
 }
 

@@ -15,7 +15,7 @@ const MOST_POSITIONS = 2 ** 31;
 const atMost = (most: number) =>
   z
     .unknown()
-    .refine((size) => typeof size !== 'number' || size <= most, `is above ${most}`)
+    .refine((size) => typeof size !== 'number' || size <= most, `exceeds ${most}`)
     .optional();
 
 /** The fields that decide how much is made when a model is defined, by the names that all architectures share. */
@@ -35,9 +35,9 @@ export function checkSizes(config: unknown): void {
 /** Checks what a configuration came to. Errors: MODEL_CONFIG. */
 export function checkDefinition({ parameters, rotary }: ModelDefinition): void {
   const count = parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  if (!Number.isSafeInteger(count)) configError('(root)', `the sizes make a model of ${count} parameters`);
+  if (!Number.isSafeInteger(count)) configError('(root)', `these sizes give a model of ${count} parameters`);
   const frequencies = [rotary, rotary?.long].flatMap((table) => [...(table?.inverseFrequencies ?? [])]);
   if (!frequencies.every((frequency) => Number.isFinite(frequency * MOST_POSITIONS * (rotary?.magnitude ?? 1)))) {
-    configError('rope_theta', 'the rotary options make angles that are no finite numbers');
+    configError('rope_theta', 'the rotary options give angles that are not finite');
   }
 }

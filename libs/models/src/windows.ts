@@ -27,7 +27,7 @@ export function layerWindows(
       case 'full_attention':
         return undefined;
       case 'sliding_attention':
-        return window ?? configError('sliding_window', `layer ${i} slides, but there is no window`);
+        return window ?? configError('sliding_window', `layer ${i} has sliding attention, but no window is given`);
       default:
         return configError('layer_types', `"${type}" is not supported (full_attention and sliding_attention are)`);
     }

@@ -50,7 +50,7 @@ export async function adamW(
     throw new AlphapoError(
       'invalid-argument',
       'INVALID_STEP_SIZE',
-      `AdamW needs a learning rate from 0 on and a finite gradient scale, not ${learningRate} and ${gradientScale}`,
+      `AdamW needs a learning rate of at least 0 and a finite gradient scale, not ${learningRate} and ${gradientScale}`,
     );
   }
   state.step += 1;

@@ -35,7 +35,7 @@ function nonFinite(gradients: FloatTensors): AlphapoError {
   return new AlphapoError(
     'failed-precondition',
     'NON_FINITE_GRADIENT',
-    `the gradient is not finite in ${listed.join(', ')}${more}: look for a broken pair in this batch, lower the learning rate, or take another dtype than float16`,
+    `the gradient is not finite in ${listed.join(', ')}${more}; look for a broken pair in this batch, lower the learning rate, or use another dtype than float16`,
     { metadata: Object.fromEntries(counts.slice(0, LISTED_TENSORS).map(({ name, count }) => [name, String(count)])) },
   );
 }

@@ -19,7 +19,7 @@ function mismatch(tensor: string, message: string): AlphapoError {
   return new AlphapoError(
     'failed-precondition',
     'TENSORS_MISMATCH',
-    `${message}: they are of another model or another choice of trainable tensors`,
+    `${message}: they belong to another model or another set of trained tensors`,
     { metadata: { tensor } },
   );
 }

@@ -19,7 +19,7 @@ export async function resolveAddresses(address: string, lookup: Lookup = lookupI
     throw new AlphapoError(
       'unavailable',
       'HOST_LOOKUP_FAILED',
-      `the addresses of ${host} cannot be looked up (${messageOf(error)}); check that DNS answers here`,
+      `the addresses of ${host} cannot be resolved (${messageOf(error)}); check DNS on this machine`,
       { cause: error },
     );
   });

@@ -31,7 +31,7 @@ export class Admission {
       throw new AlphapoError(
         'resource-exhausted',
         'QUEUE_FULL',
-        `${this.#running} calls are running and ${this.#waiting.length} are waiting; try again later`,
+        `${this.#running} calls are running and ${this.#waiting.length} are waiting; retry later`,
       );
     }
     return new Promise((resolve, reject) => {

@@ -11,13 +11,13 @@ const handled = meter.counter({
 });
 const seconds = meter.histogram({
   name: 'alphapo_grpc_server_handling_seconds',
-  help: 'Time from the arrival of a call to its end, waiting in queues included.',
+  help: 'Time from the arrival of a call to its end, including time in queues.',
   labels: METHOD,
   buckets: SECONDS_BUCKETS,
 });
 const underWay = meter.gauge({
   name: 'alphapo_grpc_server_in_flight',
-  help: 'Calls that are computed or wait.',
+  help: 'Calls that are running or waiting.',
   labels: METHOD,
 });
 

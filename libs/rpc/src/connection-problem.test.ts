@@ -116,7 +116,7 @@ test.each<[string, () => Promise<Attempt>, (address: string) => string | RegExp]
   [
     'a certificate of the client is missing',
     async () => ({ address: await tlsServer('mutual'), security: await tlsClient() }),
-    (address) => new RegExp(`^${address} (wants a certificate of its clients|closes connections)`),
+    (address) => new RegExp(`^${address} (requires a client certificate|closes connections)`),
   ],
 ])('where %s, the error says so and what to do', async (_what, prepare, expected) => {
   const { address, security } = await prepare();

@@ -36,28 +36,28 @@ const UNAVAILABLE: readonly (readonly [RegExp, Words])[] = [
   [
     /ALTNAME_INVALID|altnames/,
     ({ address }) =>
-      `the certificate of ${address} is for another name; call it by that name, or give the name with --tls-server-name (ALPHAPO_TLS_SERVER_NAME)`,
+      `the certificate of ${address} is for another name; call it by that name, or set the name with --tls-server-name (ALPHAPO_TLS_SERVER_NAME)`,
   ],
   [
     /alert certificate required|alert handshake failure/,
     ({ address }) =>
-      `${address} wants a certificate of its clients; set --tls mutual, --tls-cert and --tls-key (ALPHAPO_TLS, ALPHAPO_TLS_CERT, ALPHAPO_TLS_KEY)`,
+      `${address} requires a client certificate; set --tls mutual, --tls-cert and --tls-key (ALPHAPO_TLS, ALPHAPO_TLS_CERT, ALPHAPO_TLS_KEY)`,
   ],
   [
     /alert (unknown ca|bad certificate|certificate (expired|revoked|unknown))/,
     ({ address }) =>
-      `${address} rejects the certificate of this program; give one that it trusts with --tls-cert and --tls-key (ALPHAPO_TLS_CERT, ALPHAPO_TLS_KEY)`,
+      `${address} rejects the certificate of this program; set one that it trusts with --tls-cert and --tls-key (ALPHAPO_TLS_CERT, ALPHAPO_TLS_KEY)`,
   ],
   [
     /self.signed certificate|unable to (verify|get)|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED/i,
     ({ address }) =>
-      `the certificate of ${address} is from an authority that is not trusted here; give the authority's certificate with --tls-ca (ALPHAPO_TLS_CA)`,
+      `the certificate of ${address} is from an authority that is not trusted here; set the authority's certificate with --tls-ca (ALPHAPO_TLS_CA)`,
   ],
   [/Protocol error/, ({ address, peer }) => `${address} does not speak gRPC; check that it is the port of the ${peer}`],
   [
     /No connection established.*(Failed to connect|ECONNRESET|EPIPE|socket hang up|disconnected)/s,
     ({ address, peer }) =>
-      `${address} closes connections; it may require TLS (--tls on, ALPHAPO_TLS) or another certificate of this program, or not be the ${peer}`,
+      `${address} closes connections; it may require TLS (--tls on, ALPHAPO_TLS) or another client certificate, or not be the ${peer}`,
   ],
 ];
 

@@ -1,8 +1,8 @@
 import { BaseServerInterceptingCall } from '@grpc/grpc-js/build/src/server-interceptors.js';
 
 /**
- * Mends grpc-js where deployments would be hurt. A server of grpc-js 1.14 puts the time that a client waits into a 32-bit integer and
- * a timer: any deadline of more than 24.8 days ends the call at once with DEADLINE_EXCEEDED.
+ * Repairs a bug of grpc-js. A server of grpc-js 1.14 puts a call's deadline into a 32-bit timer: a deadline of more than 24.8
+ * days ends the call at once with DEADLINE_EXCEEDED.
  */
 export function repairGrpcJs(): void {
   const calls = BaseServerInterceptingCall.prototype as unknown as {

@@ -58,8 +58,8 @@ export class Handlers {
   }
 
   /**
-   * Sends what the handler yields, no faster than the client reads it. The handler goes on when a message has been taken
-   * off it: what the message pointed to may be changed then.
+   * Sends what the handler yields, no faster than the client reads it. Resumes the handler once the message is serialized; it
+   * may then reuse the buffer.
    */
   serverStream<Request, Response>(handle: (request: Request, context: CallContext) => AsyncIterable<Response>): Method {
     return {
@@ -130,7 +130,7 @@ function written<Response>(
 function contextOf(call: AnyCall): CallContext {
   const abort = new AbortController();
   const cancel = () =>
-    abort.abort(new AlphapoError('cancelled', 'CANCELLED', 'the client cancelled the call or its deadline passed'));
+    abort.abort(new AlphapoError('cancelled', 'CANCELLED', 'the client canceled the call or its deadline passed'));
   if (call.cancelled) cancel();
   call.on('cancelled', cancel);
   const [authorization] = call.metadata.get('authorization');

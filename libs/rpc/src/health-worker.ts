@@ -11,12 +11,12 @@ export interface HealthTask {
   readonly address: string;
   readonly services: readonly string[];
   readonly limits: ServerLimits;
-  /** A number that the main thread raises while it is alive; silent for so many milliseconds, it is not serving. */
+  /** A counter that the main thread increments while it is alive; unchanged for `stalledMs`, the server is not serving. */
   readonly beats: Int32Array;
   readonly stalledMs: number;
 }
 
-/** What the thread says once it listens, or cannot. After that it is told whether the server is serving. */
+/** What the thread reports once it listens, or cannot. After that it receives whether the server is serving. */
 export type HealthWorkerMessage =
   | { readonly address: string }
   | { readonly refused: { readonly code: ErrorCode; readonly reason: string; readonly text: string } };
@@ -58,7 +58,7 @@ function followMain(status: HealthStatus): void {
   let seen = { beats: Atomics.load(beats, 0), at: performance.now() };
   const tell = () => {
     const now = serving && performance.now() - seen.at < stalledMs;
-    // Who watches is told of changes alone.
+    // Watchers are notified of changes only.
     if (now !== told) status.setServing(now);
     told = now;
   };

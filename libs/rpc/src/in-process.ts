@@ -61,7 +61,7 @@ async function* answers(
   left.catch(() => {});
   const leave = (error: AlphapoError) => {
     reject(error);
-    stop.abort(new AlphapoError('cancelled', 'CANCELLED', 'the client cancelled the call or its deadline passed'));
+    stop.abort(new AlphapoError('cancelled', 'CANCELLED', 'the client canceled the call or its deadline passed'));
   };
   const cancel = () => leave(cancelled(address));
   const limitMs = timeLimit({ timeoutMs });

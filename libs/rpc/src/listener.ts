@@ -48,7 +48,7 @@ export class Listener implements Disposable {
     await closed;
   }
 
-  /** Cuts whatever is open. */
+  /** Closes all open connections at once. */
   [Symbol.dispose](): void {
     this.#sockets.close();
     this.#server.forceShutdown();

@@ -97,7 +97,7 @@ class Stopwatch {
 }
 
 function tooManyCalls(limit: number): AlphapoError {
-  return new AlphapoError('resource-exhausted', 'TOO_MANY_CALLS', `${limit} calls are under way; try again later`);
+  return new AlphapoError('resource-exhausted', 'TOO_MANY_CALLS', `${limit} calls are in progress; retry later`);
 }
 
 function requestStalled(stallMs: number): AlphapoError {

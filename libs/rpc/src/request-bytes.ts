@@ -50,7 +50,7 @@ function tooManyBytes(limit: number): AlphapoError {
   return new AlphapoError(
     'resource-exhausted',
     'TOO_MANY_BYTES',
-    `requests of ${limit} bytes are under way; try again later`,
+    `requests of ${limit} bytes are in progress; retry later`,
   );
 }
 
@@ -58,6 +58,6 @@ function tooLarge(limit: number): AlphapoError {
   return new AlphapoError(
     'invalid-argument',
     'REQUEST_TOO_LARGE',
-    `the request has more than the ${limit} bytes of one to this method`,
+    `the request exceeds this method's limit of ${limit} bytes`,
   );
 }

@@ -22,7 +22,7 @@ class BoundedReader extends BinaryReader {
       throw new AlphapoError(
         'resource-exhausted',
         'TOO_MANY_MESSAGES',
-        `the request holds more than ${MAX_MESSAGES} messages: send fewer items at a time`,
+        `the request has more than ${MAX_MESSAGES} messages; send fewer items at a time`,
       );
     }
     this.#depth = depth;
@@ -47,7 +47,7 @@ export function withBoundedRequests(service: ServiceDefinition): ServiceDefiniti
 }
 
 function withBoundedRequest(method: MethodDefinition<unknown, unknown>): MethodDefinition<unknown, unknown> {
-  // The generated functions take bytes or a reader, whatever their types say.
+  // The generated functions accept bytes or a reader, although their types say otherwise.
   const decode = method.requestDeserialize as unknown as (reader: BinaryReader) => unknown;
   return {
     ...method,
@@ -71,7 +71,7 @@ function malformed(cause: unknown): AlphapoError {
   return new AlphapoError(
     'invalid-argument',
     'MALFORMED_REQUEST',
-    `the request is not a message of the method's type (${messageOf(cause)}); make it with the published proto files`,
+    `the request is not a message of the method's type (${messageOf(cause)}); generate it from the published proto files`,
     { cause },
   );
 }

@@ -23,9 +23,9 @@ test('chunks that do not make whole tensors are refused by the name of the tenso
     [[chunk(), chunk({ byteOffset: 8n, data: Buffer.alloc(9) })], /w: a chunk runs beyond its end/],
     [[chunk(), chunk({ byteOffset: 8n, shape: [2n, 2n] })], /w: its shape changes/],
     [[chunk({ dataType: 2 })], /w: its type is not float32/],
-    [[chunk({ shape: [2n ** 40n] })], /w: its .* bytes are beyond the limit/],
+    [[chunk({ shape: [2n ** 40n] })], /w: its .* bytes exceed the limit/],
     [[chunk(), chunk({ name: 'v' })], /w: v begins before it is complete/],
-    [[], /0 tensors came, 1 were announced/],
+    [[], /received 0 tensors, but 1 were announced/],
   ];
   for (const [chunks, message] of cases) expect(() => assemble(...chunks)).toThrow(message);
 });

@@ -16,7 +16,7 @@ export function* tensorsToChunks(tensors: FloatTensors): Generator<TensorChunk> 
   }
 }
 
-/** Puts chunks together again, and refuses whatever is not a run of whole tensors. */
+/** Reassembles chunks, and rejects anything but a sequence of complete tensors. */
 export class TensorAssembler {
   readonly #maxBytes: number;
   readonly #into: FloatTensors;
@@ -52,7 +52,7 @@ export class TensorAssembler {
   finish(expected: number): FloatTensors {
     if (this.#open !== undefined) throw streamError(this.#open.name, 'the stream ends within it');
     if (this.#tensors.size !== expected) {
-      throw streamError('(all)', `${this.#tensors.size} tensors came, ${expected} were announced`);
+      throw streamError('(all)', `received ${this.#tensors.size} tensors, but ${expected} were announced`);
     }
     return this.#tensors;
   }
@@ -65,7 +65,7 @@ export class TensorAssembler {
     const shape = chunk.shape.map(Number);
     const bytes = 4 * elementCount(shape);
     if (!Number.isSafeInteger(bytes) || this.#bytes + bytes > this.#maxBytes) {
-      throw streamError(name, `its ${bytes} bytes are beyond the limit of ${this.#maxBytes} for all tensors`);
+      throw streamError(name, `its ${bytes} bytes exceed the limit of ${this.#maxBytes} for all tensors`);
     }
     this.#bytes += bytes;
     const place = this.#into.get(name);

@@ -22,5 +22,5 @@ export function timeLimit({ timeoutMs }: Pick<CallSettings, 'timeoutMs'>): numbe
 }
 
 export function cancelled(address: string): AlphapoError {
-  return new AlphapoError('cancelled', 'CANCELLED', `the call to ${address} was cancelled`);
+  return new AlphapoError('cancelled', 'CANCELLED', `the call to ${address} was canceled`);
 }

@@ -117,7 +117,7 @@ function inMemory<T extends Elements>({ name, file, shape, byteLength }: TensorE
     throw new AlphapoError(
       'resource-exhausted',
       'TENSOR_TOO_LARGE',
-      `${file}: tensor ${JSON.stringify(name)} has ${byteLength} bytes, more than this process can hold: is it the right file?`,
+      `${file}: tensor ${JSON.stringify(name)} has ${byteLength} bytes, more than fits into memory; is it the right file?`,
       { cause, metadata: { tensor: name } },
     );
   }
@@ -127,7 +127,7 @@ function duplicateTensor(entry: TensorEntry, other: TensorEntry): AlphapoError {
   return new AlphapoError(
     'data-loss',
     'DUPLICATE_TENSOR',
-    `tensor ${JSON.stringify(entry.name)} is both in ${other.file} and in ${entry.file}: remove the shard that the index does not name`,
+    `tensor ${JSON.stringify(entry.name)} is both in ${other.file} and in ${entry.file}: remove the shard that is not in the index`,
     { metadata: { tensor: entry.name } },
   );
 }

@@ -54,7 +54,7 @@ function checkedShardName(shard: unknown, tensor: string, index: string): string
   throw new AlphapoError(
     'data-loss',
     'INVALID_SHARD_NAME',
-    `${index}: weight_map[${JSON.stringify(tensor)}] is ${JSON.stringify(shard)}, not the name of a .safetensors file in the same folder: don't trust this model`,
+    `${index}: weight_map[${JSON.stringify(tensor)}] is ${JSON.stringify(shard)}, not the name of a .safetensors file in the same folder; this model may be malicious`,
     { metadata: { tensor } },
   );
 }
@@ -63,7 +63,7 @@ function missingShard(index: string, shard: string): AlphapoError {
   return new AlphapoError(
     'not-found',
     'SHARD_NOT_FOUND',
-    `${index} names ${shard}, which is not in the folder: the download is incomplete, resume it`,
+    `${index} names ${shard}, which is not in the folder; the download is incomplete, resume it`,
     { metadata: { shard } },
   );
 }
@@ -73,7 +73,7 @@ function misplacedTensor(index: string, tensor: string, shard: string, found: st
   return new AlphapoError(
     'data-loss',
     'INDEX_MISMATCH',
-    `${index} places tensor ${JSON.stringify(tensor)} in ${shard}, but ${where}: index and shards are of different models`,
+    `${index} places tensor ${JSON.stringify(tensor)} in ${shard}, but ${where}: index and shards belong to different models`,
     { metadata: { tensor } },
   );
 }
@@ -84,7 +84,7 @@ async function noWeights(folder: string): Promise<AlphapoError> {
   const hint =
     pickled === undefined
       ? 'name the folder of a model'
-      : `convert ${pickled} with save_pretrained of transformers first`;
+      : `convert ${pickled} with transformers' save_pretrained first`;
   return new AlphapoError('not-found', 'NO_WEIGHTS', `${folder} has neither ${SINGLE_FILE} nor ${INDEX_FILE}: ${hint}`);
 }
 

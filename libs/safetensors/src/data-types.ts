@@ -18,7 +18,7 @@ const DATA_TYPES: ReadonlyMap<string, DataType> = new Map(
   Object.entries(STORED_NAMES).map(([dataType, stored]) => [stored, dataType as DataType]),
 );
 
-/** Types of the format (unsigned integers, 4 to 8 bit floats of quantised models) that AlphaPO has no use for. */
+/** Types of the format (unsigned integers, 4 to 8 bit floats of quantized models) that AlphaPO does not read. */
 const UNSUPPORTED = /^(U16|U32|U64|C64|F4|F6_E2M3|F6_E3M2|F8_E4M3|F8_E5M2|F8_E8M0|F8_E4M3FNUZ|F8_E5M2FNUZ)$/;
 
 /** The `dtype` field of a header entry. */

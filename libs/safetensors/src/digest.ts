@@ -18,7 +18,7 @@ const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
  * `config.json` (not its white space), and per weight file in order of names: size, metadata, the names, types, shapes
  * and offsets of its tensors, and a sample of the data: the first and last 64 KiB, and the first 4 KiB of each tensor.
  *
- * It tells models apart that were trained, quantised or configured differently. It is no proof against tampering: data
+ * It distinguishes models that were trained, quantized or configured differently. It is no proof against tampering: data
  * outside of the sample may differ. Folder and file names, and the way files are linked, don't count.
  * Errors as `openCheckpoint`; FILE_NOT_FOUND without a `config.json`.
  */

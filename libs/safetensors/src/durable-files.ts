@@ -38,7 +38,7 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<Buf
       throw new AlphapoError(
         'resource-exhausted',
         'FILE_TOO_LARGE',
-        `${path} has ${size} bytes, more than the ${maxBytes} that such a file may have: is it the right file?`,
+        `${path} has ${size} bytes, more than the limit of ${maxBytes}; is it the right file?`,
       );
     }
     return readFile(path);

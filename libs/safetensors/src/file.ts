@@ -4,7 +4,7 @@ import { AlphapoError, type DataType } from '@alphapo/base';
 import { onFile, regularFile } from './durable-files.ts';
 import { type HeaderEntry, LENGTH_BYTES, MAX_HEADER_BYTES, parseHeader } from './header.ts';
 
-/** Where a tensor lies: what an ONNX initialiser with external data needs, too. */
+/** Where a tensor lies: what an ONNX initializer with external data needs, too. */
 export interface TensorEntry {
   readonly name: string;
   readonly dtype: DataType;
@@ -101,7 +101,7 @@ export async function readFully<T extends ArrayBufferView>(
       throw new AlphapoError(
         'data-loss',
         'TRUNCATED_FILE',
-        `${path} ends at offset ${position + done} instead of ${position + bytes.length}: it became shorter while it was read`,
+        `${path} was truncated while it was read: it ends at offset ${position + done} instead of ${position + bytes.length}`,
       );
     }
     done += bytesRead;

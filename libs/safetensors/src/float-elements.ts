@@ -42,7 +42,7 @@ export function decodeFloats(
     throw new AlphapoError(
       'invalid-argument',
       'NOT_A_FLOAT_TENSOR',
-      `${place} holds ${dtype}, not floating point numbers: read its bytes instead`,
+      `${place} has dtype ${dtype}, not floating-point numbers; read its bytes instead`,
     );
   }
 }

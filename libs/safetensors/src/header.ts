@@ -32,7 +32,7 @@ function malformed(reason: string, message: string): AlphapoError {
   return new AlphapoError(
     'data-loss',
     reason,
-    `${message}: the file is damaged or no safetensors file, fetch it again`,
+    `${message}: the file is damaged or not a safetensors file; fetch it again`,
   );
 }
 
@@ -67,10 +67,13 @@ function parseEntry(name: string, value: unknown, file: string): HeaderEntry {
   if (typeof stored !== 'string') throw malformed('INVALID_TENSOR_ENTRY', `${place} has no dtype`);
   const dtype = parseDataType(stored, place);
   if (!isSizes(shape)) {
-    throw malformed('INVALID_SHAPE', `${place}: shape ${JSON.stringify(shape)} is no list of sizes from 0 to 2^53 - 1`);
+    throw malformed(
+      'INVALID_SHAPE',
+      `${place}: shape ${JSON.stringify(shape)} is not a list of sizes from 0 to 2^53 - 1`,
+    );
   }
   if (!isSizes(offsets) || offsets.length !== 2) {
-    throw malformed('INVALID_OFFSETS', `${place}: data_offsets ${JSON.stringify(offsets)} is no [begin, end]`);
+    throw malformed('INVALID_OFFSETS', `${place}: data_offsets ${JSON.stringify(offsets)} is not [begin, end]`);
   }
   const [begin, end] = offsets as [number, number];
   const expected = elementCount(shape) * BYTES_PER_ELEMENT[dtype];

@@ -23,7 +23,7 @@ export function parseStrictJson(bytes: Uint8Array, place: string): Record<string
     throw damaged('NOT_JSON', `${place} is not JSON (${messageOf(cause)})`, cause);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw damaged('NOT_JSON', `${place} is JSON, but no object`);
+    throw damaged('NOT_JSON', `${place} is JSON, but not an object`);
   }
   const duplicate = duplicateKey(text);
   if (duplicate !== undefined) {

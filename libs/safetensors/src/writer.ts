@@ -69,7 +69,7 @@ function placeTensors(tensors: readonly TensorToWrite[], file: string): HeaderEn
       throw new AlphapoError(
         'invalid-argument',
         'INVALID_TENSOR_NAME',
-        `${file}: ${JSON.stringify(name)} can't name a tensor`,
+        `${file}: ${JSON.stringify(name)} is not a valid tensor name`,
       );
     }
     if (names.has(name)) {
@@ -83,7 +83,7 @@ function placeTensors(tensors: readonly TensorToWrite[], file: string): HeaderEn
       throw new AlphapoError(
         'invalid-argument',
         'INVALID_SHAPE',
-        `${file}: tensor ${JSON.stringify(name)} has the shape [${shape.join(', ')}]: sizes are integers from 0 on`,
+        `${file}: tensor ${JSON.stringify(name)} has the shape [${shape.join(', ')}]: sizes must be integers of at least 0`,
       );
     }
     names.add(name);

@@ -30,7 +30,7 @@ export async function readSettingsFile(file: string): Promise<SettingsFile> {
     const name = String(key.value);
     const place = `${file}:${lines.linePos(key.range?.[0] ?? 0).line}`;
     const twice = written.get(camelCase(name));
-    if (twice !== undefined) throw invalidFile(place, `${name} is set before, as ${twice.name}: leave one of them out`);
+    if (twice !== undefined) throw invalidFile(place, `${name} is already set as ${twice.name}; remove one of them`);
     written.set(camelCase(name), { name, place });
   }
   const values = asValues(file, () => document.toJS());
@@ -51,7 +51,7 @@ async function readSettingsText(file: string): Promise<string> {
     throw invalidFile(file, messageOf(error), error);
   }
   if (text.length <= MAX_CHARACTERS) return text;
-  throw invalidFile(file, `has more than ${MAX_CHARACTERS} characters: is it the right file?`);
+  throw invalidFile(file, `has more than ${MAX_CHARACTERS} characters; is it the right file?`);
 }
 
 /** Aliases may grow beyond what the parser allows. */

@@ -31,7 +31,7 @@ function typeProblem(expected: string, value: unknown): string {
   switch (expected) {
     case 'number':
     case 'int': {
-      if (typeof value !== 'string') return `${shown(value)} is no ${expected === 'int' ? 'whole ' : ''}number`;
+      if (typeof value !== 'string') return `${shown(value)} is not ${expected === 'int' ? 'an integer' : 'a number'}`;
       const number = readNumber(value);
       return number.ok ? `${shown(value)} is text; write ${number.value}` : number.problem;
     }
@@ -40,11 +40,11 @@ function typeProblem(expected: string, value: unknown): string {
       return `${shown(value)} is neither true nor false${meant === undefined ? '' : `; write ${meant}`}`;
     }
     case 'array':
-      return `${shown(value)} is no list${typeof value === 'string' ? `; write [${value}]` : ''}`;
+      return `${shown(value)} is not a list${typeof value === 'string' ? `; write [${value}]` : ''}`;
     case 'string':
-      return `${shown(value)} is no text`;
+      return `${shown(value)} is not text`;
     default:
-      return `${shown(value)} is no ${expected}`;
+      return `${shown(value)} is not ${expected}`;
   }
 }
 

@@ -109,7 +109,7 @@ function givenByVariable(key: string, { environment }: SettingSources): string |
   const flag = kebabCase(key);
   const variable = `ALPHAPO_${flag.toUpperCase().replaceAll('-', '_')}`;
   if (environment?.[variable] === undefined) return undefined;
-  return `${variable} is no variable: give --${flag}, or "${flag}" in the --config file`;
+  return `${variable} is not a supported variable; set --${flag}, or "${flag}" in the --config file`;
 }
 
 /** Text as the type that the schema wants, where it can be read as that; anything else as it is. */

@@ -16,7 +16,7 @@ export function secretSource(sources: SettingSources, fileKey: string, variable:
   const value = sources.environment?.[variable];
   const path = givenIn(sources, fileKey, fileVariable)?.value as string | undefined;
   if (value !== undefined && path !== undefined) {
-    throw invalidConfiguration(variable, `is set, and ${fileVariable} too: leave one of them out`);
+    throw invalidConfiguration(variable, `is set, and so is ${fileVariable}; remove one of them`);
   }
   if (value === '') throw invalidConfiguration(variable, 'is empty');
   if (path === '') throw invalidConfiguration(fileVariable, 'is empty');

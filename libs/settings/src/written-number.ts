@@ -13,7 +13,7 @@ export function readNumber(text: string): WrittenNumber {
   const written = correction(trimmed);
   return {
     ok: false,
-    problem: `${JSON.stringify(text)} is no number${written === undefined ? '' : `; write ${written}`}`,
+    problem: `${JSON.stringify(text)} is not a number${written === undefined ? '' : `; write ${written}`}`,
   };
 }
 

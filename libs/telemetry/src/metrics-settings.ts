@@ -5,8 +5,8 @@ import { z } from 'zod';
 /** Where a service's metrics are. */
 export const metricsSettings = {
   metricsAddress: {
-    schema: z.string().refine(isHostAndPort, 'is no host:port, such as 0.0.0.0:9464').optional(),
-    description: 'where to serve /metrics over HTTP; without it there are no metrics',
+    schema: z.string().refine(isHostAndPort, 'must be host:port, such as 0.0.0.0:9464').optional(),
+    description: 'address to serve /metrics on, over HTTP (default: no metrics)',
     placeholder: 'host:port',
     variable: 'ALPHAPO_METRICS_ADDRESS',
   },

@@ -95,7 +95,7 @@ test.each<[feature: string, fixture: Fixture, message: RegExp]>([
           pre_tokenizer: { type: 'Split', pattern: { Regex: 'a' }, behavior: 'MergedWithNext', invert: false },
         }),
     },
-    /Split of the behavior MergedWithNext/,
+    /Split with behavior MergedWithNext/,
   ],
 ])('%s is refused by its name', async (_feature, fixture, message) => {
   await expect(byteTokenizer(fixture)).rejects.toMatchObject({

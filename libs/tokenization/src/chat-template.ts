@@ -80,7 +80,7 @@ export class JinjaTemplate implements ChatTemplate {
     throw new AlphapoError(
       'invalid-argument',
       'TEMPLATE_OUTPUT_TOO_LONG',
-      `the chat template writes ${text.length} characters for a conversation that may have ${longest}; use another template`,
+      `the chat template renders ${text.length} characters for a conversation that may have ${longest}; use another template`,
     );
   }
 
@@ -97,7 +97,7 @@ export class JinjaTemplate implements ChatTemplate {
       throw new AlphapoError(
         'invalid-argument',
         'TEMPLATE_REFUSED',
-        `the chat template refuses the conversation: ${messageOf(error)}`,
+        `the chat template rejects the conversation: ${messageOf(error)}`,
         { cause: error },
       );
     }

@@ -139,7 +139,7 @@ async function readTemplate(file: string, own: readonly Named[]): Promise<string
     throw new AlphapoError(
       'not-found',
       'TEMPLATE_NOT_FOUND',
-      `chat template "${file}": ${messageOf(error)}. Give ${names.join(', ')} or the path of a Jinja file`,
+      `chat template "${file}": ${messageOf(error)}. Use ${names.join(', ')} or the path of a Jinja file`,
       { cause: error },
     );
   }

@@ -35,7 +35,7 @@ test.each(['prompt_ids', 'chosen_ids', 'rejected_ids'])(
 );
 
 const ASKED = [{ role: 'user', content: 'Is it?' }];
-const REFUSED = { reason: 'NO_TOKENIZER', message: expect.stringMatching(/no tokenizer\.json: give token ids/) };
+const REFUSED = { reason: 'NO_TOKENIZER', message: expect.stringMatching(/no tokenizer\.json; use token ids/) };
 
 test.each([
   ['text', { prompt: 'Is it?', chosen: 'yes', rejected: 'no' }],

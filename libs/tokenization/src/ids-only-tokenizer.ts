@@ -12,7 +12,7 @@ export function idsOnlyTokenizer(modelVocabularySize: number) {
     throw new AlphapoError(
       'invalid-argument',
       'NO_TOKENIZER',
-      'the model folder has no tokenizer.json: give token ids (prompt_ids, chosen_ids, rejected_ids), or add the file',
+      'the model folder has no tokenizer.json; use token ids (prompt_ids, chosen_ids, rejected_ids), or add the file',
     );
   };
   const chatTemplate: ChatTemplate = { source: 'none', place: 'none', digest: NO_BYTES, render: refuse };

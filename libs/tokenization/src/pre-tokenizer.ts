@@ -68,7 +68,7 @@ function split(json: Json): unknown {
   if (behavior === 'Removed' || (behavior === 'Isolated' && invert !== true)) return json;
   const text = (pattern as { readonly String?: unknown } | undefined)?.String;
   if (invert === true || typeof text !== 'string') {
-    throw new Error(`a Split of the behavior ${behavior} with this pattern is not supported`);
+    throw new Error(`a Split with behavior ${behavior} and this pattern is not supported`);
   }
   const [mark, rest] = [escaped(text), `(?:(?!${escaped(text)})[\\s\\S])`];
   switch (behavior) {
@@ -79,7 +79,7 @@ function split(json: Json): unknown {
     case 'Contiguous':
       return matches(`(?:${mark})+|${rest}+`);
     default:
-      throw new Error(`a Split of the behavior ${behavior} is not supported`);
+      throw new Error(`a Split with behavior ${behavior} is not supported`);
   }
 }
 

@@ -70,7 +70,7 @@ export function droppedFromResponse(said: Said): AlphapoError {
 function dropped(reason: string, { field, parts }: Said): AlphapoError {
   const text = parts.join(' ').trim();
   const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
-  const message = `the chat template leaves out ${field} (${JSON.stringify(shown)}); choose a template that writes it, or leave it out of the record`;
+  const message = `the chat template leaves out ${field} (${JSON.stringify(shown)}); use a template that renders it, or remove it from the record`;
   return new AlphapoError('invalid-argument', reason, message, { metadata: { field } });
 }
 

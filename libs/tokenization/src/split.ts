@@ -52,7 +52,7 @@ export function checkEmbedded(tokenizer: Tokenizer, { prompt, responses }: Split
   throw invalid(
     'UNKNOWN_TOKEN',
     `token id ${unknown} (${text}) is not below the model's vocabulary size ${size} (vocab_size of config.json): ` +
-      'the model has no embedding for it; leave the token out of the text',
+      'the model has no embedding for it; remove the token from the text',
   );
 }
 
@@ -135,7 +135,7 @@ function checkPromptKept(
   if (lastMessage === '' || at < 0 || commonLength(prompt, full) >= at + lastMessage.length) return;
   throw invalid(
     'TEMPLATE_REWRITES_PROMPT',
-    'the chat template writes the prompt differently when a response follows; give one turn as response, or another template',
+    'the chat template renders the prompt differently when a response follows; use one turn as response, or another template',
   );
 }
 

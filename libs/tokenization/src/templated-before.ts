@@ -16,7 +16,7 @@ export function wasTemplated(tokenizer: Tokenizer, prompt: readonly Message[]): 
   throw new AlphapoError(
     'invalid-argument',
     'TEMPLATE_REFUSED',
-    'the prompt is text that was templated before, so no message can be put before it; write the system message into that text',
+    "the prompt already has the chat template's tokens; write the system message into that text",
   );
 }
 

@@ -28,7 +28,7 @@ export class TokenEncoder {
       throw new AlphapoError(
         'invalid-argument',
         'LONE_SURROGATE',
-        'the text has half of a surrogate pair, which is no character; replace it, for example by U+FFFD',
+        'the text has a lone surrogate, which is not a character; replace it, for example by U+FFFD',
       );
     }
     const tokens = this.#tokensOf(text);
@@ -67,7 +67,7 @@ export class TokenEncoder {
     throw new AlphapoError(
       'invalid-argument',
       'UNKNOWN_CHARACTER',
-      `the tokenizer has no token for ${JSON.stringify(token)}, and none for unknown text; leave it out`,
+      `the tokenizer has no token for ${JSON.stringify(token)}, and none for unknown text; remove it`,
     );
   }
 }

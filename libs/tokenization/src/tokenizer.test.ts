@@ -8,9 +8,7 @@ const reason = (name: string, message: RegExp) => ({ reason: name, message: expe
 
 test('a missing tokenizer and a missing template are clear errors', async () => {
   const folder = await temporaryFolder();
-  await expect(openTokenizer(folder)).rejects.toMatchObject(
-    reason('TOKENIZER_NOT_FOUND', /give the folder of a model/),
-  );
+  await expect(openTokenizer(folder)).rejects.toMatchObject(reason('TOKENIZER_NOT_FOUND', /use a model folder/));
   await writeByteTokenizer(folder);
   await expect(openTokenizer(folder, { chatTemplate: 'nowhere.jinja' })).rejects.toMatchObject(
     reason('TEMPLATE_NOT_FOUND', /nowhere\.jinja.*plain, chatml/),
@@ -19,10 +17,10 @@ test('a missing tokenizer and a missing template are clear errors', async () => 
 
 test.each<[file: string, text: string, message: RegExp]>([
   ['tokenizer.json', '{}', /tokenizer\.json: .*"model"/],
-  ['tokenizer.json', '[]', /tokenizer\.json: is no JSON object/],
+  ['tokenizer.json', '[]', /tokenizer\.json: is not a JSON object/],
   ['tokenizer.json', 'nothing', /tokenizer\.json: .*JSON/],
   ['tokenizer_config.json', '{', /tokenizer_config\.json: .*JSON/],
-  ['special_tokens_map.json', '3', /\/special_tokens_map\.json: is no JSON object/],
+  ['special_tokens_map.json', '3', /\/special_tokens_map\.json: is not a JSON object/],
   ['tokenizer.json', '{"model":{"type":"BPE","vocab":{"a":2147483647},"merges":[]}}', /token a is 2147483647, not an/],
   ['tokenizer.json', '{"model":{"type":"BPE","vocab":{"a":-1},"merges":[]}}', /token a is -1, not an/],
   ['tokenizer.json', '{"added_tokens":[null]}', /token undefined is undefined, not an/],

@@ -206,7 +206,7 @@ function parseJson(text: string, file: string): Json {
   } catch (error) {
     throw invalid(file, messageOf(error), error);
   }
-  throw invalid(file, 'is no JSON object', undefined);
+  throw invalid(file, 'is not a JSON object', undefined);
 }
 
 function notFound(file: string, template: ChatTemplateChoice | undefined): AlphapoError {
@@ -214,7 +214,7 @@ function notFound(file: string, template: ChatTemplateChoice | undefined): Alpha
   return new AlphapoError(
     'not-found',
     'TOKENIZER_NOT_FOUND',
-    `${file} is missing${purpose}: give the folder of a model that has its tokenizer as tokenizer.json`,
+    `${file} is missing${purpose}; use a model folder with tokenizer.json`,
   );
 }
 

@@ -9,7 +9,7 @@ export function unsupportedFeature(definition: Json, config: Json): string | und
   if (model?.type === 'BPE' && isText(model.continuing_subword_prefix)) {
     return `model.continuing_subword_prefix is "${model.continuing_subword_prefix}", which is not supported for BPE`;
   }
-  if (typesOf(normalizer).includes('Precompiled')) return 'a normalizer of the type Precompiled is not supported';
+  if (typesOf(normalizer).includes('Precompiled')) return 'a normalizer of type Precompiled is not supported';
   return undefined;
 }
 

@@ -11,52 +11,49 @@ const positive = z.int().positive();
 
 const workload = z
   .string()
-  .regex(
-    /^(deployment|statefulset)\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/,
-    'is neither deployment/NAME nor statefulset/NAME',
-  );
+  .regex(/^(deployment|statefulset)\/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be deployment/NAME or statefulset/NAME');
 
 /** The settings of the autoscaler. */
 export const autoscalerSettings = {
   namespace: {
     schema: z.string().min(1),
-    description: 'namespace of the workloads and the lease',
+    description: 'namespace of the workloads and the Lease',
     placeholder: 'name',
     variable: 'ALPHAPO_NAMESPACE',
   },
   tokenizerWorkload: {
     schema: workload,
-    description: 'what runs the tokenizers: deployment/NAME or statefulset/NAME',
+    description: 'workload of the tokenizers: deployment/NAME or statefulset/NAME',
     placeholder: 'kind/name',
     variable: 'ALPHAPO_TOKENIZER_WORKLOAD',
   },
   scorerWorkload: {
     schema: workload,
-    description: 'what runs the scorers',
+    description: 'workload of the scorers',
     placeholder: 'kind/name',
     variable: 'ALPHAPO_SCORER_WORKLOAD',
   },
   optimizerWorkload: {
     schema: workload,
-    description: 'what runs the optimizer',
+    description: 'workload of the optimizer',
     placeholder: 'kind/name',
     variable: 'ALPHAPO_OPTIMIZER_WORKLOAD',
   },
   optimizer: {
     schema: z.string(),
-    description: 'the optimizer',
+    description: 'address of the optimizer',
     placeholder: 'host:port',
     variable: 'ALPHAPO_OPTIMIZER',
   },
   scorers: {
     schema: z.string(),
-    description: 'the scorers; the name has the address of each ready pod',
+    description: 'scorers; DNS name that resolves to every ready pod',
     placeholder: 'host:port',
     variable: 'ALPHAPO_SCORERS',
   },
   lease: {
     schema: z.string().min(1),
-    description: 'Lease by which one of the replicas leads',
+    description: 'name of the leader-election Lease',
     placeholder: 'name',
     variable: 'ALPHAPO_LEASE',
   },
@@ -68,52 +65,52 @@ export const autoscalerSettings = {
   },
   kedaAddress: {
     schema: z.string().optional(),
-    description: 'where KEDA asks for the desired replicas; if set, KEDA scales, and the autoscaler does not',
+    description: 'address that KEDA asks for desired replicas; if set, KEDA scales instead of the autoscaler',
     placeholder: 'host:port',
     variable: 'ALPHAPO_KEDA_ADDRESS',
   },
   minScorers: {
     schema: count.default(0),
-    description: 'scorers that are there without work',
+    description: 'minimum scorers, also without work',
     variable: 'ALPHAPO_MIN_SCORERS',
   },
-  maxScorers: { schema: positive.default(1), description: 'scorers at most', variable: 'ALPHAPO_MAX_SCORERS' },
+  maxScorers: { schema: positive.default(1), description: 'maximum scorers', variable: 'ALPHAPO_MAX_SCORERS' },
   minTokenizers: {
     schema: count.default(0),
-    description: 'tokenizers that are there without work',
+    description: 'minimum tokenizers, also without work',
     variable: 'ALPHAPO_MIN_TOKENIZERS',
   },
-  maxTokenizers: { schema: positive.default(1), description: 'tokenizers at most', variable: 'ALPHAPO_MAX_TOKENIZERS' },
+  maxTokenizers: { schema: positive.default(1), description: 'maximum tokenizers', variable: 'ALPHAPO_MAX_TOKENIZERS' },
   cooldownSeconds: {
     schema: count.default(300),
-    description: 'seconds without work before pods are taken away',
+    description: 'seconds of lower demand before pods are removed',
     variable: 'ALPHAPO_COOLDOWN_SECONDS',
   },
   pollSeconds: {
     schema: z.number().positive().max(60).default(2),
-    description: 'seconds between two looks at lag and pending work',
+    description: 'seconds between checks of lag and pending work',
     variable: 'ALPHAPO_POLL_SECONDS',
   },
   recordsPerTokenizer: {
     schema: positive.default(10_000),
-    description: 'unread preferences for which there is one tokenizer more',
+    description: 'unread preferences per tokenizer',
   },
   shardsPerScorer: {
     schema: positive.default(1),
-    description: 'shards of a step for which there is one scorer more',
+    description: 'shards of a step per scorer',
   },
   callsPerScorer: {
     schema: positive.default(32),
-    description: 'Score calls at a time for which there is one scorer more',
+    description: 'concurrent Score calls per scorer',
   },
   heldCalls: {
     schema: positive.default(128),
     description:
-      'Score calls that wait for a scorer in each replica of the autoscaler; further ones are told to come back',
+      'maximum Score calls that wait for a scorer, per replica of the autoscaler; others are told to retry later',
   },
   scoreWaitSeconds: {
     schema: positive.default(600),
-    description: 'seconds that a Score call waits for a scorer, at most: longer than a scorer takes to start',
+    description: "maximum seconds that a Score call waits for a scorer; set it longer than a scorer's start",
   },
   ...topicSettings,
   ...eventLogSettings,

@@ -29,7 +29,7 @@ test.each([-1, -1e-300, Number.NaN, Number.POSITIVE_INFINITY])(
     expect(() => new BatchAgreement(specification).require(batchOf(weight), 3n)).toThrow(
       expect.objectContaining({
         reason: 'BATCH_REFUSED',
-        message: `batch at offset 3 has a pair (second) with a wrong weight (${weight} is no weight: give a finite number, 0 or more): only the tokenizer may write to this topic`,
+        message: `batch at offset 3 has a pair (second) with a wrong weight (${weight} is not a weight; it must be a finite number, 0 or more): only the tokenizer may write to this topic`,
       }),
     );
   },

@@ -26,7 +26,7 @@ export class BatchAgreement {
   /** Errors: BATCH_REFUSED. */
   require(batch: PreferenceBatch, offset: bigint): void {
     if (batch.runSpecificationDigest !== this.specificationDigest) {
-      throw batchError(offset, 'was made under another run specification', 'start the tokenizer with this run’s');
+      throw batchError(offset, 'was made with another run specification', 'start the tokenizer with this run’s');
     }
     for (const { id, weight } of batch.pairs) {
       const problem = weightProblem(weight);

@@ -41,7 +41,7 @@ function decodeBatch(value: Uint8Array | null, offset: bigint): PreferenceBatch 
   } catch (error) {
     throw batchError(
       offset,
-      `is no PreferenceBatch: ${messageOf(error)}`,
+      `is not a PreferenceBatch: ${messageOf(error)}`,
       'only the tokenizer may write to this topic',
     );
   }

@@ -48,7 +48,7 @@ export class Checkpointing {
     return this.#newestStep;
   }
 
-  /** Resolves when none is being written. The state must not change before. Rejects where the last one failed for good. */
+  /** Resolves when no checkpoint is being written; the state must not change before. Rejects if the last one failed permanently. */
   get ended(): Promise<unknown> {
     return this.#writing;
   }
@@ -66,7 +66,7 @@ export class Checkpointing {
     return written;
   }
 
-  /** A full volume costs time after a crash, and room may come: training goes on, and tries again after each step. */
+  /** A full volume may get space again, and a missing checkpoint only costs time after a crash: training continues and retries after each step. */
   #goOnWhereFull(error: unknown): void {
     if (!(error instanceof AlphapoError) || error.reason !== 'DISK_FULL') throw error;
     this.#overdue = true;

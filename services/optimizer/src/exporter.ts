@@ -49,11 +49,11 @@ export class Exporter {
   /** Errors: EXPORT_NAME where the name is no plain folder name, or is that of a link or of a file; WEIGHT_TOO_LARGE. */
   async export({ tensors }: PolicyReading, name: string): Promise<Exported> {
     if (!SAFE_NAME.test(name)) {
-      throw exportName(name, 'must be one folder name of letters, digits, dots, dashes and underscores, 128 at most');
+      throw exportName(name, 'must be one folder name of at most 128 letters, digits, dots, dashes and underscores');
     }
     const path = join(this.#folder, name);
     if (!(await isFolderOrNothing(path))) {
-      throw exportName(name, 'is there already and is no folder: links are not followed; choose another name');
+      throw exportName(name, 'already exists and is not a folder (links are not followed); choose another name');
     }
     if (this.#method.kind === 'full') {
       const dataType = DATA_TYPES[this.#savedDtype];

@@ -36,7 +36,7 @@ export class FolderLease implements Lease {
     throw new AlphapoError(
       'failed-precondition',
       'FENCED',
-      `process ${owner.pid} on ${owner.host} took the folder ${this.#folder} over at ${owner.since}, so this optimizer must stop: one at a time may write the state of a run`,
+      `process ${owner.pid} on ${owner.host} took over folder ${this.#folder} at ${owner.since}; this optimizer stops, because only one may write a run's state`,
     );
   }
 }

@@ -20,7 +20,7 @@ export class GradientMemory {
   }
 }
 
-/** Adds the gradients of a batch's shards in the order of the shards, whatever order they come in. */
+/** Adds the gradients of a batch's shards in shard order, regardless of arrival order. */
 export class GradientSum {
   readonly #memory: GradientMemory;
   readonly #runner: Runner;
@@ -35,11 +35,11 @@ export class GradientSum {
     this.#runner = runner;
   }
 
-  /** Takes over a shard's gradient, in tensors of the memory. Adding goes on beside the next shards' computation. */
+  /** Takes ownership of a shard's gradient, in shared memory. It is added while the next shards are computed. */
   add(shard: number, gradient: FloatTensors): void {
     this.#waiting.set(shard, gradient);
     this.#adding = this.#adding.then(() => this.#addWaiting());
-    // Told to whoever asks for the total.
+    // Reported by the call for the total.
     this.#adding.catch(() => {});
   }
 

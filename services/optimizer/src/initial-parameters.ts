@@ -26,13 +26,13 @@ export async function initialParameters(
     new AlphapoError('failed-precondition', 'ADAPTER_MISMATCH', `the adapter ${initialAdapter} ${problem}`);
   if (adapter.rank !== method.rank || adapter.alpha !== method.alpha) {
     throw mismatch(
-      `has rank ${adapter.rank} and alpha ${adapter.alpha}, but the run says ${method.rank} and ${method.alpha}: use the adapter's`,
+      `has rank ${adapter.rank} and alpha ${adapter.alpha}, but the run has ${method.rank} and ${method.alpha}; use the adapter's`,
     );
   }
   const tensors = new Map<string, FloatTensor>();
   for (const { name, shape } of trainableParameters(folder.definition, method)) {
     const tensor = adapter.tensors.get(name);
-    if (tensor === undefined) throw mismatch(`lacks ${name}: set the LoRA targets that it was made with`);
+    if (tensor === undefined) throw mismatch(`lacks ${name}; set the LoRA targets that it was trained with`);
     if (!sameShape(tensor.shape, shape)) throw mismatch(`has ${name} as [${tensor.shape}]; the model needs [${shape}]`);
     tensors.set(name, tensor);
   }

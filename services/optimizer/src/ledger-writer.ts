@@ -56,7 +56,7 @@ export class LedgerWriter implements AsyncDisposable {
   /** What a write waits for, and why; undefined where none does. */
   get waiting(): string | undefined {
     if (this.#waiting === undefined) return undefined;
-    return `waits for the event log: ${this.#waiting.doing} failed and is tried again: ${this.#waiting.error}`;
+    return `waiting for the event log: ${this.#waiting.doing} failed and is retried: ${this.#waiting.error}`;
   }
 
   /**
@@ -108,7 +108,7 @@ export class LedgerWriter implements AsyncDisposable {
   async #takeOver(signal: AbortSignal): Promise<void> {
     const { log, topics, runId, published } = this.#parts;
     const places = { partitions: [{ topic: topics.trainingSteps, partition: 0 }], groups: [this.#group] };
-    // With the topic's name: the same run under another prefix has a ledger of its own.
+    // With the topic's name, because the same run under another prefix has its own ledger.
     this.#writer = await log.writer(`optimizer-${topics.trainingSteps}-${runId}`, places);
     await this.#use(() => published.readOn(signal));
   }
@@ -148,6 +148,6 @@ function takenOver(step: number): AlphapoError {
   return new AlphapoError(
     'failed-precondition',
     'FENCED',
-    `another optimizer published step ${step} while this one waited for the event log, so this one must stop: one at a time may write the steps of a run`,
+    `another optimizer published step ${step} while this one waited for the event log; this one stops, because only one may write a run's steps`,
   );
 }

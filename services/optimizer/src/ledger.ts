@@ -4,8 +4,8 @@ import type { Logger } from '@alphapo/telemetry';
 import type { OptimizerEvents } from './events.ts';
 
 /**
- * Refuses topics of the ledger whose records the log may remove: a run could then neither be resumed nor rebuilt. Where
- * the settings may not be read, it says so and goes on. Errors: LEDGER_NOT_KEPT with each topic and setting.
+ * Rejects ledger topics whose records the log may remove, because a run could then be neither resumed nor rebuilt. If the
+ * settings may not be read, it logs that and continues. Errors: LEDGER_NOT_KEPT with each topic and setting.
  */
 export async function requireKeptLedger(
   log: EventLog,
@@ -46,7 +46,7 @@ export async function requireBatchesFrom(log: EventLog, topic: string, offset: b
   const { first } = await log.bounds(topic, 0);
   if (offset >= first) return;
   const from = offset === 0n ? 'there is no intact checkpoint, and the run' : 'the newest intact checkpoint';
-  throw ledgerCutOff(`${from} goes on from offset ${offset} of ${topic}, which begins at ${first}`, topic);
+  throw ledgerCutOff(`${from} continues from offset ${offset} of ${topic}, which begins at ${first}`, topic);
 }
 
 /** Records of the ledger's beginning are gone. */

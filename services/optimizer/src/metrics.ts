@@ -7,7 +7,7 @@ import { SHARD_PHASES, STEP_PHASES } from './step-times.ts';
 /** Facts of the last step, each as a gauge. All are means over the pairs of its batch, taken before the update. */
 const STEP_GAUGES = {
   loss: ['alphapo_step_loss', 'Mean loss of the last batch.'],
-  accuracy: ['alphapo_step_accuracy_ratio', 'Share of pairs whose chosen response has the higher reward.'],
+  accuracy: ['alphapo_step_accuracy_ratio', 'Fraction of pairs whose chosen response has the higher reward.'],
   margin: ['alphapo_step_margin', 'Reward of the chosen response minus that of the rejected one.'],
   rewardChosen: ['alphapo_step_reward_chosen', 'Reward of the chosen response.'],
   rewardRejected: ['alphapo_step_reward_rejected', 'Reward of the rejected response.'],
@@ -27,24 +27,24 @@ export function optimizerMetrics({ trainer, steps }: RunningOptimizer): Measurin
     });
     const phaseSeconds = meter.counter({
       name: 'alphapo_step_phase_seconds_total',
-      help: 'Where the time of steps went; policy, compute and transfer are sums over shards.',
+      help: 'Time of steps by phase; policy, compute and transfer are sums over shards.',
       labels: ['phase'],
     });
     const checkpoints = meter.counter({ name: 'alphapo_checkpoints_total', help: 'Checkpoints written.' });
     const failedShards = meter.counter({
       name: 'alphapo_shard_failures_total',
-      help: 'Shards that a scorer failed to compute; each was given to another.',
+      help: 'Shards that a scorer failed to compute; each was reassigned.',
     });
     const hedgedShards = meter.counter({
       name: 'alphapo_shard_hedges_total',
-      help: 'Shards that were given to a second scorer because the first one took too long.',
+      help: 'Shards that were reassigned because a scorer took too long.',
     });
     const skippedSteps = meter.counter({
       name: 'alphapo_steps_skipped_total',
-      help: 'Steps that left the weights as they were, because the loss or gradient was not finite.',
+      help: 'Steps that were skipped, because the loss or gradient was not finite.',
     });
     meter.observed(
-      { name: 'alphapo_scorers_quarantined', help: 'Scorers that are put aside; the status says why.' },
+      { name: 'alphapo_scorers_quarantined', help: 'Scorers that are quarantined; the status has the reason.' },
       () => trainer.status.scorers.filter(({ phase }) => phase === 'quarantined').length,
     );
     meter.observed({ name: 'alphapo_run_step', help: 'Steps taken in the run.' }, () => trainer.policy.step);
@@ -57,7 +57,7 @@ export function optimizerMetrics({ trainer, steps }: RunningOptimizer): Measurin
       () => trainer.status.checkpointStep,
     );
     meter.observed(
-      { name: 'alphapo_pending_shards', help: 'Shards that wait for a scorer or are being computed.' },
+      { name: 'alphapo_pending_shards', help: 'Shards that are waiting for a scorer or running.' },
       () => trainer.status.pendingShards,
     );
     for (const [fact, [name, help]] of Object.entries(STEP_GAUGES)) {

@@ -44,7 +44,7 @@ export function nonFiniteError(step: number, { reason, pairIds }: SkippedStep): 
   return new AlphapoError(
     'failed-precondition',
     reason,
-    `step ${step}: ${what} is not finite for ${listed}${more}: look at these pairs, lower the learning rate, take another dtype than float16, or skip such batches (on-non-finite)`,
+    `step ${step}: ${what} is not finite for ${listed}${more}; check these pairs, lower the learning rate, use another dtype than float16, or skip such batches (on-non-finite)`,
     { metadata: { step: `${step}` } },
   );
 }

@@ -38,7 +38,7 @@ function tooMany(policies: number): AlphapoError {
   return new AlphapoError(
     'resource-exhausted',
     'POLICY_READERS',
-    `the weights of ${policies} earlier steps are still being read, each in memory of its own: try again when those readers have ended, or pause the run to read in peace`,
+    `${policies} earlier policies are still being read; retry later, or pause the run`,
     { metadata: { retrySeconds: `${RETRY_SECONDS}` } },
   );
 }

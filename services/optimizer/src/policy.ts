@@ -9,8 +9,8 @@ export interface PolicyReading extends Disposable {
 }
 
 /**
- * The weights after a number of steps. The next step writes over them where nobody reads them, since a second set of all
- * weights is much memory.
+ * The weights after a number of steps. The next step overwrites them unless they are being read, because a second set of all
+ * weights takes much memory.
  */
 export class Policy {
   readonly step: number;
@@ -19,7 +19,7 @@ export class Policy {
   #readers = 0;
   #released = false;
 
-  /** Tensors in shared memory; nobody else may change them. */
+  /** Tensors in shared memory; only this policy may change them. */
   constructor({ step, digest, tensors }: { step: number; digest: string; tensors: FloatTensors }) {
     this.step = step;
     this.digest = digest;

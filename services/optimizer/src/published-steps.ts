@@ -94,12 +94,12 @@ export function requireSameWeights(
   );
 }
 
-/** Refuses a ledger that lacks steps before the checkpoint's: later ones could not be told from them. Errors: LEDGER_BROKEN. */
+/** Rejects a ledger that lacks steps before the checkpoint's: later steps could not be distinguished from them. Errors: LEDGER_BROKEN. */
 export function requireStepsUpTo({ steps }: PublishedSteps, step: number, topic: string): void {
   if (steps.length >= step) return;
   throw otherLedger(
-    `the checkpoint is of step ${step}, but ${topic} has ${steps.length} steps of the run (where brokers lost the last of them, delete ` +
-      'that checkpoint: the one before it is used)',
+    `the checkpoint is of step ${step}, but ${topic} has ${steps.length} steps of the run (if brokers lost the last of them, delete ` +
+      'that checkpoint; the previous one is used)',
     topic,
   );
 }
@@ -109,7 +109,7 @@ function otherLedger(problem: string, topic: string): AlphapoError {
     'data-loss',
     'LEDGER_BROKEN',
     `${problem}: folder and topics do not belong together, one of them was restored from an older backup, or a record was ` +
-      'changed; look at the run with alphapo verify, and give the optimizer the folder and the topic prefix of one run',
+      'changed; check the run with alphapo verify, and give the optimizer the folder and the topic prefix of one run',
     { metadata: { topic } },
   );
 }
@@ -118,7 +118,7 @@ function parseStep(record: LogRecord): TrainingStep {
   try {
     return trainingStepSchema.parse(JSON.parse(new TextDecoder().decode(record.value ?? new Uint8Array())));
   } catch (error) {
-    throw ledgerBroken(record, `is no training step: ${messageOf(error)}`);
+    throw ledgerBroken(record, `is not a training step: ${messageOf(error)}`);
   }
 }
 
@@ -131,7 +131,7 @@ function ledgerBroken({ topic, offset }: LogRecord, problem: string): AlphapoErr
   return new AlphapoError(
     'data-loss',
     'LEDGER_BROKEN',
-    `the record at offset ${offset} of ${topic} ${problem}: look at the run with alphapo verify; only its optimizer may write to this topic`,
+    `the record at offset ${offset} of ${topic} ${problem}: check the run with alphapo verify; only its optimizer may write to this topic`,
     { metadata: { topic, offset: `${offset}` } },
   );
 }

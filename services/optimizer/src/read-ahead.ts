@@ -9,7 +9,7 @@ export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T>
       const { done, value } = await next;
       if (done) return;
       next = iterator.next();
-      // It is told when its turn comes.
+      // Reported when it is consumed.
       next.catch(() => {});
       yield value;
     }

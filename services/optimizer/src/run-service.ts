@@ -19,9 +19,9 @@ const LASTING: readonly ErrorCode[] = [
 ];
 
 /**
- * The whole service: as its settings say, until the signal. After the last step it goes on serving, unless it is to
- * exit. So it does after a failure that needs a person, with the state FAILED: whoever starts it again would do so in vain. Other
- * failures, and being fenced, end it at once.
+ * Runs the service until the signal. After the last step it keeps serving, unless whenFinished is exit. After a failure that
+ * needs an operator it keeps serving in state FAILED, because a restart would fail again. Other failures, and being fenced,
+ * end it at once.
  */
 export async function runOptimizer(
   sources: SettingSources,

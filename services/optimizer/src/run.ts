@@ -38,7 +38,7 @@ async function digestOfReference(
     throw new AlphapoError(
       'invalid-argument',
       'NO_REFERENCE',
-      `reference-model: the ${objective.kind} of this run compares with no reference; leave it out`,
+      `reference-model: the objective ${objective.kind} of this run has no reference; remove it`,
       { metadata: { setting: 'reference-model' } },
     );
   }
@@ -48,7 +48,7 @@ async function digestOfReference(
     throw new AlphapoError(
       'failed-precondition',
       'REFERENCE_TOO_SHORT',
-      `reference-model: ${folder} has ${maxPositions} positions, less than the max-length ${lengths.maxLength}: lower that`,
+      `reference-model: ${folder} has ${maxPositions} positions, less than max-length ${lengths.maxLength}; lower max-length`,
       { metadata: { setting: 'reference-model' } },
     );
   }

@@ -30,7 +30,7 @@ const REMEDY: Readonly<Record<keyof ComputeFingerprint, string>> = {
  */
 export function checkScorer(address: string, description: DescribeScorerResponse, needs: ScorerNeeds): void {
   const { modelDigest, referenceDigest } = needs.run;
-  const folder = 'give optimizer and scorers the same model folders';
+  const folder = 'start optimizer and scorers with the same model folders';
   requireSame(address, 'model', { found: description.modelDigest, wanted: modelDigest }, folder);
   if (referenceDigest !== undefined) {
     const digests = { found: description.referenceModelDigest, wanted: referenceDigest };
@@ -82,6 +82,6 @@ export function checkRevision(run: Run, computation: ComputeFingerprint | undefi
   throw new AlphapoError(
     'failed-precondition',
     'ENGINE_REVISION',
-    `run ${run.id} was computed with engine revision ${computation.engineRevision}, this release has ${ENGINE_REVISION}, whose bits differ: go on with the release that began the run, or start a new run`,
+    `run ${run.id} was computed with engine revision ${computation.engineRevision}, this release has ${ENGINE_REVISION}, which computes other bits; continue with the release that started the run, or start a new run`,
   );
 }

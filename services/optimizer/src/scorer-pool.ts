@@ -43,7 +43,7 @@ export class ScorerPool implements Scorers, AsyncDisposable {
     this.#computation = options.computation;
   }
 
-  /** Shards that wait for a scorer or are being computed. */
+  /** Shards that are waiting for a scorer or running. */
   get pending(): number {
     return this.#pending;
   }

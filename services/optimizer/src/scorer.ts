@@ -49,7 +49,7 @@ export class Scorer implements Disposable {
   }
 
   get status(): ScorerStatus {
-    const message = this.#phase === 'connecting' ? 'it was asked what it is, and has not said so yet' : this.#message;
+    const message = this.#phase === 'connecting' ? 'it has not described itself yet' : this.#message;
     return { address: this.address, phase: this.#phase, message };
   }
 

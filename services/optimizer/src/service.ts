@@ -74,7 +74,7 @@ export class OptimizerService {
       yield stepMessage(step);
       next = step.step + 1;
     }
-    // The end may have come between two steps that are still to be told.
+    // The run may have ended while there are still steps to send.
     for (const step of this.#steps.steps.slice(next - 1)) yield stepMessage(step);
   }
 
@@ -95,7 +95,7 @@ export class OptimizerService {
       throw new AlphapoError(
         'not-found',
         'POLICY_GONE',
-        `policy ${version.digest} of step ${version.step} is not held: ask for the current one, of step ${policy.step}`,
+        `policy ${version.digest} of step ${version.step} is gone; the current one is of step ${policy.step}`,
       );
     }
     const header = {

@@ -12,7 +12,7 @@ export const optimizerSettings = {
   ...modelSettings,
   modelName: {
     schema: z.string().min(1).optional(),
-    description: 'what adapters name as their base model, such as owner/name or owner/name@revision',
+    description: 'base model name in exported adapters, such as owner/name@revision',
     placeholder: 'name',
     variable: 'ALPHAPO_MODEL_NAME',
   },
@@ -32,7 +32,7 @@ export const optimizerSettings = {
   },
   saveDtype: {
     schema: z.enum(['as-stored', 'float32', 'bfloat16', 'float16']).optional(),
-    description: 'element type of exported models, not of adapters; as-stored: that of the base model',
+    description: 'data type of exported models, not of adapters; as-stored: that of the base model',
   },
   initAdapter: {
     schema: z.string().optional(),
@@ -46,16 +46,16 @@ export const optimizerSettings = {
   },
   checkpointsKept: {
     schema: z.int().positive().default(3),
-    description: 'newest checkpoints that are kept',
+    description: 'number of newest checkpoints to keep',
   },
   checkpointKeptEvery: {
     schema: z.int().positive().optional(),
-    description: 'checkpoints of every so many steps are kept for good',
+    description: "also keep every Nth step's checkpoint permanently",
     placeholder: 'steps',
   },
   whenFinished: {
     schema: z.enum(['serve', 'exit']).default('serve'),
-    description: 'after the last step: go on serving status and policy, or exit with code 0',
+    description: 'after the last step: keep serving status and policy, or exit with code 0',
   },
   shardTimeoutSeconds: {
     schema: z
@@ -63,7 +63,7 @@ export const optimizerSettings = {
       .positive()
       .max(LONGEST_TIMER_MS / 1000)
       .default(900),
-    description: 'seconds after which a shard is given to another scorer',
+    description: 'seconds before a shard is reassigned to another scorer',
   },
   ...topicSettings,
   ...eventLogSettings,

@@ -5,8 +5,8 @@ import { nonFiniteIn } from './non-finite.ts';
 import type { ComputedShard, Shard, ShardWork } from './shards.ts';
 
 /**
- * Has one scorer compute one shard into `gradient`, and checks that the answer is the one asked for: computed with this
- * policy, for these pairs, with the gradient of just the trained tensors. Wrong numbers of the right shape cannot be told.
+ * Asks one scorer for one shard, writes the result to `gradient`, and checks that it answers the request: this policy, these
+ * pairs, gradients of exactly the trained tensors. Wrong numbers of the right shape are not detected.
  * Errors: WRONG_ANSWER, and those of the call.
  */
 export async function computeShard(

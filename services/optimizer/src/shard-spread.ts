@@ -62,9 +62,9 @@ class Task {
 }
 
 /**
- * Has all shards of a batch computed by whatever scorers there are. A lost shard goes to another scorer; one that takes much
- * longer than others do is computed a second time by an idle one. The first valid answer is added to the sum and the others
- * are left, so neither changes the result.
+ * Distributes a batch's shards to the available scorers. A lost shard is retried on another scorer; a shard that takes much
+ * longer than others is also computed by an idle one. Only the first valid answer is added to the sum, so neither changes the
+ * result.
  */
 export class ShardSpread {
   readonly #scorers: Scorers;
@@ -72,7 +72,7 @@ export class ShardSpread {
   readonly #options: SpreadOptions;
   readonly #tasks: readonly Task[];
   readonly #running = new Set<Promise<void>>();
-  /** Kept, not thrown from an attempt: nobody may be listening to that just then. */
+  /** Kept, not thrown by an attempt, which may have no listener at that moment. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(scorers: Scorers, work: ShardWork, options: SpreadOptions) {

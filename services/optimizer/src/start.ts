@@ -192,7 +192,7 @@ function checkSameRun(checkpoint: Checkpoint, run: Run, folder: string): void {
   throw new AlphapoError(
     'failed-precondition',
     'OTHER_RUN',
-    `${folder} holds the checkpoints of run ${checkpoint.runId}, which has another ${what}: give this run a folder of its own`,
+    `${folder} has the checkpoints of run ${checkpoint.runId}, which has another ${what}; use another folder for this run`,
   );
 }
 
@@ -203,7 +203,7 @@ async function sayWhereNoneIsIntact(checkpoints: CheckpointStore, logger: Logger
   logger.error('checkpoint.none-intact', {
     folder: checkpoints.directory,
     damaged: damaged.map(({ name }) => name),
-    consequence: 'every step is computed again from the start of the ledger and compared with the published one',
+    consequence: 'every step is recomputed from the start of the ledger and compared with the published one',
   });
 }
 

@@ -4,8 +4,8 @@ import { type LedgerParts, LedgerWriter } from './ledger-writer.ts';
 import type { TakenStep } from './published-steps.ts';
 
 /**
- * The run's records in `training-steps`: each step once, in order, whatever was computed again after a crash. Opening it
- * fences any earlier optimizer of the run: from then on, that one's next step fails before anything becomes visible.
+ * The run's records in `training-steps`: each step once, in order, even if it was recomputed after a crash. Opening it fences
+ * any earlier optimizer of the run, whose next step then fails before anything becomes visible.
  */
 export class StepLedger implements AsyncDisposable {
   readonly #parts: LedgerParts;
@@ -66,7 +66,7 @@ export class StepLedger implements AsyncDisposable {
     throw new AlphapoError(
       'data-loss',
       'NOT_REPRODUCED',
-      `step ${step.step} was computed again and gave ${step.policyDigest} instead of ${published?.policyDigest}: the hardware, the threads or a library has changed; go back to the old ones, or start a new run. The checkpoints are as they were`,
+      `step ${step.step} was recomputed and gave ${step.policyDigest} instead of ${published?.policyDigest}: the hardware, the threads or a library has changed; restore the old ones, or start a new run. The checkpoints are unchanged`,
     );
   }
 

@@ -33,7 +33,7 @@ export interface TrainerParts extends CheckpointingParts {
 
 /**
  * The training loop: one step per batch of the ledger, in its order. Its state after a step depends on the start, the
- * specification and the batches alone, so a crash anywhere is mended by going on from the last checkpoint.
+ * specification and the batches alone, so after any crash the run continues from the last checkpoint.
  */
 export class Trainer {
   readonly #parts: TrainerParts;
@@ -45,9 +45,9 @@ export class Trainer {
   #runState: RunStateName = 'starting';
   #message = '';
   readonly #ended = new AbortController();
-  /** A step failed half-way: what is in memory must not become a checkpoint. */
+  /** A step failed midway: the state in memory must not become a checkpoint. */
   #torn = false;
-  /** Ends when the state is whole again, or torn for good; while it is being changed, nobody may read the policy. */
+  /** Settles when the state is complete again, or permanently torn; the policy must not be read while it changes. */
   #changing: Promise<unknown> = Promise.resolve();
   /** On the clock of `performance`. */
   #stepEnded = performance.now();
@@ -116,8 +116,8 @@ export class Trainer {
 
   /**
    * Takes steps until the run's last, or until the signal. `afterStep` is waited for after each, before the next one changes
-   * the policy. Throws what needs a person, after saying so in the status; STOPPED where the signal aborts while the log does not
-   * say whether the last step is in it: that step and those since the last checkpoint are computed again.
+   * the policy. Throws errors that need an operator, after recording them in the status; STOPPED if the signal aborts while it is
+   * unknown whether the log has the last step: that step and those since the last checkpoint are then recomputed.
    */
   async train(signal: AbortSignal, afterStep: (step: number) => Promise<void> = async () => {}): Promise<void> {
     try {
@@ -248,7 +248,7 @@ export class Trainer {
       durationMs,
       ...times.durations(computed.map((shard) => shard.times)),
     });
-    // A failure is told when the state is to be changed.
+    // A failure is thrown when the state is about to change.
     if (this.#checkpoints.isDue(step)) this.#beginCheckpoint().catch(() => {});
   }
 
@@ -284,7 +284,7 @@ export class Trainer {
     const { totalSteps } = this.#parts.run.specification.schedule;
     this.#runState = 'finished';
     if (step < totalSteps) {
-      this.#message = `the data ended at step ${step} of ${totalSteps}: its producer said that no more will come`;
+      this.#message = `the data ended at step ${step} of ${totalSteps}: the producer marked its end`;
       this.#parts.logger.warn('run.ended-early', { step, totalSteps });
     }
     this.#ended.abort();
@@ -303,7 +303,7 @@ export class Trainer {
 
   #beginCheckpoint(): Promise<WrittenCheckpoint> {
     return this.#checkpoints.begin(() => {
-      if (this.#torn) throw stepFailed('nothing whole to write');
+      if (this.#torn) throw stepFailed('no complete state to write');
       return { state: this.#state, digests: this.#agreement.digests };
     });
   }
@@ -317,6 +317,6 @@ function stepFailed(consequence: string): AlphapoError {
   return new AlphapoError(
     'failed-precondition',
     'STEP_FAILED',
-    `the last step failed half-way, so there is ${consequence}: restart the optimizer, it goes on from its last checkpoint`,
+    `the last step failed midway, so there is ${consequence}; restart the optimizer to continue from its last checkpoint`,
   );
 }

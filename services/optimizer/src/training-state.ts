@@ -76,7 +76,7 @@ export async function advance(
   return { state: { policy: new Policy({ step, digest, tensors }), adam, nextBatchOffset }, learningRate };
 }
 
-/** A step that leaves weights and moments as they are; the schedule goes on. The given state is no more. */
+/** A skipped step: weights and moments are unchanged, the schedule advances. The given state must not be used any more. */
 export function skip(
   { policy, adam }: TrainingState,
   nextBatchOffset: bigint,

@@ -41,7 +41,7 @@ export function checkReference(wanted: string, found: string): void {
   throw new AlphapoError(
     'failed-precondition',
     'REFERENCE_MISMATCH',
-    `the run compares with model ${wanted}, but this scorer's reference is ${found}: give optimizer and scorers the same reference model`,
+    `the run's reference model is ${wanted}, this scorer's is ${found}; start optimizer and scorers with the same one`,
   );
 }
 
@@ -51,7 +51,7 @@ export function checkDtype(wanted: string, found: string): void {
   throw new AlphapoError(
     'failed-precondition',
     'DTYPE_MISMATCH',
-    `the run computes in ${wanted}, but this scorer in ${found}: start it with --dtype ${wanted}`,
+    `the run's dtype is ${wanted}, this scorer's is ${found}; start it with --dtype ${wanted}`,
   );
 }
 

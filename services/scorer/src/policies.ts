@@ -35,8 +35,8 @@ export class PolicySource implements Disposable {
   }
 
   /**
-   * Takes over tensors that nobody needs any more: the next policy is put into them where names and shapes are the same,
-   * as a gradient's are. New memory for all weights would cost more time than filling it.
+   * Takes tensors that are no longer needed. The next policy is written into them if names and shapes match, as a gradient's do:
+   * allocating memory for all weights takes longer than filling it.
    */
   reuse(tensors: FloatTensors): void {
     this.#spare = tensors;
@@ -86,7 +86,7 @@ export class PolicySource implements Disposable {
       throw new AlphapoError(
         'failed-precondition',
         'MODEL_MISMATCH',
-        `the optimizer trains model ${header.modelDigest}, but this scorer has ${this.#engine.model.digest}: give both the same model folder`,
+        `the optimizer trains model ${header.modelDigest}, but this scorer has ${this.#engine.model.digest}; start both with the same model folder`,
       );
     }
     if (!this.#engine.hasPolicy(found.digest)) {
@@ -109,11 +109,11 @@ async function* namingOptimizer<T>(answers: AsyncIterable<T>): AsyncGenerator<T>
     yield* answers;
   } catch (error) {
     if (!(error instanceof AlphapoError) || error.code !== 'unavailable') throw error;
-    const message = `the policy cannot be fetched from the optimizer, at ${error.message}; try again later`;
+    const message = `the policy cannot be fetched from the optimizer, at ${error.message}; retry later`;
     throw new AlphapoError('unavailable', OPTIMIZER_UNAVAILABLE, message, { cause: error });
   }
 }
 
 function broken(problem: string): AlphapoError {
-  return new AlphapoError('data-loss', 'POLICY_DAMAGED', `the policy that the optimizer sent ${problem}; ask again`);
+  return new AlphapoError('data-loss', 'POLICY_DAMAGED', `the policy that the optimizer sent ${problem}; retry`);
 }

@@ -27,7 +27,7 @@ const SCORE_LIMITS = { concurrency: 128, queue: 256 };
 /** Gradients are computed one after the other; while one is, the policy of the next can be fetched. */
 const GRADIENT_LIMITS = { concurrency: 4, queue: 64 };
 
-/** The scorer's methods. Stateless: whatever it holds can be fetched again. */
+/** The scorer's methods. Stateless: everything in memory can be fetched again. */
 export class ScorerService {
   readonly #engine: Engine;
   readonly #policies: PolicySource;
@@ -67,7 +67,7 @@ export class ScorerService {
   score(request: ScoreRequest, { signal }: CallContext): Promise<ScoreResponse> {
     return this.#scores.run(async () => {
       if (request.items.length > MAX_ITEMS) {
-        throw invalid('items', `${request.items.length} items are more than the ${MAX_ITEMS} that one call may have`);
+        throw invalid('items', `${request.items.length} items exceed the limit of ${MAX_ITEMS} per call`);
       }
       const items = await tokensOfItems(request.items, this.#text, signal);
       const { choice, policy } = await this.#choose(request, signal);
@@ -85,7 +85,7 @@ export class ScorerService {
     if (pairs.length > MAX_SHARD_PAIRS) {
       throw invalid(
         'pairs',
-        `${pairs.length} are more than the ${MAX_SHARD_PAIRS} of a shard: cut the batch into more shards`,
+        `${pairs.length} exceed the limit of ${MAX_SHARD_PAIRS} per shard; split the batch into more shards`,
       );
     }
     if (batchPairs < pairs.length) throw invalid('batch_pairs', `${batchPairs} is less than the ${pairs.length} pairs`);

@@ -17,33 +17,32 @@ export const scorerSettings = {
   ...chatTemplateSettings,
   optimizer: {
     schema: z.string().optional(),
-    description: 'where policies are fetched; without it: base model only',
+    description: 'address of the optimizer to fetch policies from; without it, base model only',
     placeholder: 'host:port',
     variable: 'ALPHAPO_OPTIMIZER',
   },
   device: {
     schema: executionProviderSchema.default('cpu'),
-    description: 'where to compute',
+    description: 'device to compute on',
     placeholder: 'cpu|cuda|webgpu',
     variable: 'ALPHAPO_DEVICE',
   },
   dtype: {
     schema: dtypeSchema.default('float32'),
-    description: "element type of frozen weights and activations: the run's dtype",
+    description: "data type of frozen weights and activations; must be the run's dtype",
     variable: 'ALPHAPO_DTYPE',
   },
   threads: {
     schema: z.int().positive().optional(),
-    description: 'threads of a computation on the processor; they decide the bits of the result (default: all cores)',
+    description: "CPU threads per computation; part of what decides the result's bits (default: all cores)",
   },
   scoreMerging: {
     schema: z.boolean().default(DEFAULT_SCORING.merging === 'on'),
-    description:
-      'whether Score calls that wait are computed together; off: the bits of a score depend on its call alone',
+    description: "merge waiting Score calls; off: a score's bits depend only on its own call",
   },
   scoreLingerMs: {
     schema: z.number().nonnegative().max(MAX_LINGER_MS).default(DEFAULT_SCORING.lingerMs),
-    description: 'milliseconds that a Score call waits, at most, for as many others as there were before',
+    description: 'maximum milliseconds that a Score call waits to be merged with others',
   },
   ...metricsSettings,
   ...rpcServerSettingsAt(50052),

@@ -4,9 +4,9 @@ import { type EventLog, type PartitionTask, recordsToEnd } from '@alphapo/messag
 type Place = Pick<PartitionTask, 'topic' | 'partition' | 'startOffset' | 'signal'>;
 
 /**
- * The offset up to which batches and dead letters account for a partition's records. The group's own position says the same, but Kafka
- * forgets it when nobody was in the group for a week (offsets.retention.minutes), and the partition would be read from its
- * beginning again. So the topics are looked through where the task begins there; elsewhere it begins where it should.
+ * The offset up to which batches and dead letters cover a partition's records. Normally the group's committed offset is the same.
+ * But Kafka deletes it when the group was empty for a week (offsets.retention.minutes), and the partition would be read from its
+ * beginning again. So the topics are searched if the task starts at the beginning.
  */
 export async function accountedTo(log: EventLog, topics: Topics, place: Place): Promise<bigint> {
   const { topic, partition, startOffset, signal } = place;

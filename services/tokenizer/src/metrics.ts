@@ -8,7 +8,7 @@ const OUTCOMES = ['batched', 'dead-letter'] as const;
 export function tokenizerMetrics(logger: Logger<TokenizerEvents>): Disposable {
   const preferences = meter.counter({
     name: 'alphapo_preferences_total',
-    help: 'Records of the preferences topic, by what became of them.',
+    help: 'Records of the preferences topic, by outcome.',
     labels: ['outcome'],
   });
   const batches = meter.counter({ name: 'alphapo_batches_total', help: 'Transactions with a batch or dead letters.' });

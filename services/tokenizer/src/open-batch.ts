@@ -89,7 +89,7 @@ export class OpenBatch {
       endOfData: endOf !== undefined,
       sourcePartitions: endOf ?? 0,
     };
-    // A range of dead letters only needs no batch; the end of the data must be told in any case.
+    // A range with only dead letters needs no batch, except to mark the end of the data.
     const batches =
       this.pairs.length === 0 && endOf === undefined
         ? []

@@ -84,11 +84,12 @@ export class TokenizerService {
 }
 
 function checkCount(field: string, count: number): void {
-  if (count > MAX_TEXTS) throw invalid(field, `${count} are more than the ${MAX_TEXTS} that one call may have`);
+  if (count > MAX_TEXTS) throw invalid(field, `${count} exceed the limit of ${MAX_TEXTS} per call`);
 }
 
 function checkCharacters(field: string, count: number): void {
-  if (count > MAX_CHARACTERS) throw invalid(field, `${count} characters are more than the ${MAX_CHARACTERS} of a text`);
+  if (count > MAX_CHARACTERS)
+    throw invalid(field, `${count} characters exceed the limit of ${MAX_CHARACTERS} per text`);
 }
 
 function invalid(field: string, problem: string): AlphapoError {

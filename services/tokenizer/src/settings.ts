@@ -19,24 +19,24 @@ export const tokenizerSettings = {
   ...chatTemplateSettings,
   lingerMs: {
     schema: z.int().nonnegative().max(LONGEST_TIMER_MS).default(DEFAULT_LINGER_MS),
-    description: 'milliseconds after which a batch that is not full is used as it is; 0: only at the end of the data',
+    description: 'milliseconds before a partial batch is flushed; 0: only at the end of the data',
   },
   maxBatchesAhead: {
     schema: z.int().nonnegative().default(DEFAULT_MAX_BATCHES_AHEAD),
-    description: 'batches that wait for the optimizer, at most, counted in offsets of their topic; 0: any number',
+    description: 'maximum lag of the optimizer, in offsets of preference-batches; 0: no limit',
   },
   processes: {
     schema: z.int().positive().default(1),
-    description: 'processes that tokenize; each keeps a core busy and has the tokenizer in its own memory, some 400 MB',
+    description: 'tokenizer processes; each uses one core and about 400 MB',
   },
   ignoreFields: {
     schema: z.array(z.string().regex(/^[^,]+$/)).default([]),
     description:
-      'fields of your records that say nothing about what is trained, and are passed over; well-known ones (ids, scores, sources) are anyway, and a record with any other unknown field becomes a dead letter',
+      'record fields to ignore, because they do not affect training; well-known ones (ids, scores, sources) are always ignored, and a record with any other unknown field becomes a dead letter',
   },
   partitions: {
     schema: z.int().positive().default(1),
-    description: 'partitions of the topic of preferences, where it has to be made',
+    description: 'partitions of the preferences topic, if it has to be created',
     variable: 'ALPHAPO_PREFERENCES_PARTITIONS',
   },
   ...topicSettings,

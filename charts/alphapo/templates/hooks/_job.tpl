@@ -13,11 +13,11 @@ metadata:
   annotations:
     helm.sh/hook: {{ .hook }}
     helm.sh/hook-weight: {{ .weight | quote }}
-    # What a failed job says is printed by Helm (3.18 and later), and stays to be read.
+    # Helm (3.18 and later) prints the log of a failed job; the job is kept for inspection.
     helm.sh/hook-output-log-policy: hook-failed
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 spec:
-  # Whatever passes, the command itself waits for.
+  # No retries by Kubernetes: the command itself waits for what is temporary.
   backoffLimit: 0
   activeDeadlineSeconds: {{ .root.Values.hooks.timeoutSeconds | int64 }}
   template:

@@ -1,4 +1,4 @@
-{{/* Commands of a shell that give a caller outside of the cluster what it needs: certificates, a token, and variables that name them. */}}
+{{/* Shell commands for a caller outside the cluster: they fetch certificates and a token, and set the variables for them. */}}
 {{- define "alphapo.callerCommands" -}}
 {{- $tls := .Values.tls.mode -}}
 {{- $files := eq $tls "mutual" | ternary "ca.crt tls.crt tls.key" "ca.crt" -}}

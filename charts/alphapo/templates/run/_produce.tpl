@@ -1,4 +1,4 @@
-{{/* The pod that the notes send pairs with, as JSON for `kubectl run --overrides`; the Pod Security Standard "restricted" admits it. */}}
+{{/* The pod that sends pairs in the notes, as JSON for `kubectl run --overrides`; the Pod Security Standard "restricted" admits it. */}}
 {{- define "alphapo.producePod" -}}
 {{- $topic := printf "%s-preferences" (include "alphapo.runName" .) -}}
 {{- $produce := printf "produce --topic %s --data /tmp/pairs.jsonl" $topic -}}

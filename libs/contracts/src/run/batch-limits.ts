@@ -23,16 +23,16 @@ export function checkBatch(
   if (shardPairs > MAX_SHARD_PAIRS) {
     settingError(
       'batchSize',
-      `${pairs} pairs in ${shards} shards are ${shardPairs} each, and a scorer takes ${MAX_SHARD_PAIRS}: lower it, or raise shards to ${Math.ceil(pairs / MAX_SHARD_PAIRS)}`,
+      `${pairs} pairs in ${shards} shards are ${shardPairs} each, but a scorer takes at most ${MAX_SHARD_PAIRS}: lower it, or raise shards to ${Math.ceil(pairs / MAX_SHARD_PAIRS)}`,
     );
   }
   const longestPair = PAIR_BYTES + 2 * maxLength * TOKEN_BYTES;
   const most = Math.floor((MAX_RECORD_BYTES - BATCH_BYTES) / longestPair);
   if (pairs <= most) return;
   if (most === 0)
-    settingError('maxLength', `a pair of two sequences of ${maxLength} tokens has no room in a record: lower it`);
+    settingError('maxLength', `a pair of ${maxLength} tokens per sequence exceeds the record limit; lower max-length`);
   settingError(
     'batchSize',
-    `${pairs} pairs of two sequences of ${maxLength} tokens (max-length) can have more than the ${MAX_RECORD_BYTES} bytes of a record: lower it to ${most}, or lower max-length`,
+    `${pairs} pairs of ${maxLength} tokens per sequence (max-length) can exceed the record limit of ${MAX_RECORD_BYTES} bytes: lower it to ${most}, or lower max-length`,
   );
 }

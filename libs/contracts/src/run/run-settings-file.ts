@@ -42,7 +42,7 @@ export function parseRunSettings(
 
 function unknownProblem(key: string, place: string, known: readonly string[]): string {
   if (TRAIN_ONLY_SETTINGS.includes(key)) {
-    return 'is for alphapo train alone. Leave it out here: a service has options of its own (alphapo serve --help)';
+    return 'is an option of alphapo train only; remove it. Service options: alphapo serve --help';
   }
   return unknownSettingProblem(place.slice(place.lastIndexOf(' ') + 1), known);
 }

@@ -79,7 +79,7 @@ test('a file of settings that is too long to be one is refused by name', async (
   await writeFile(file, `steps: ${'['.repeat(100_000)}`);
   await expect(readSettingsFile(file)).rejects.toMatchObject({
     reason: 'INVALID_CONFIG_FILE',
-    message: `${file}: has more than 65536 characters: is it the right file?`,
+    message: `${file}: has more than 65536 characters; is it the right file?`,
   });
 });
 
@@ -133,8 +133,8 @@ describe('a run that would train nothing', () => {
       pairs: 10,
     });
     expect(adjustments.map(({ message }) => message)).toEqual([
-      'batch-size: 1 instead of the default 128, because there are 10 pairs to train on; give --batch-size to choose it',
-      'warmup-steps: 1 warm-up step instead of 1000, because the run has 2 steps, and the last one needs the full learning rate',
+      'batch-size: 1 instead of the default 128, because the data has only 10 pairs; set --batch-size to override',
+      'warmup-steps: 1 warm-up step instead of 1000, because the run has 2 steps, and the last one needs the peak learning rate',
     ]);
   });
 });

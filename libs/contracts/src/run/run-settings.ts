@@ -29,44 +29,49 @@ export const runSettingsSchema = z.strictObject({
     .int()
     .positive()
     .optional()
-    .describe(`pairs per optimizer step (default: ${DEFAULT_BATCH_PAIRS}; fewer where the data has fewer pairs)`),
+    .describe(`pairs per optimizer step (default: ${DEFAULT_BATCH_PAIRS}, or less for small data)`),
   epochs: z.number().positive().optional().describe('passes over the data (default: 1)'),
-  steps: z.int().positive().optional().describe('optimizer steps; give this or epochs'),
-  warmupRatio: z.number().min(0).max(1).optional().describe('share of the steps with growing rate (default: 0.1)'),
-  warmupSteps: z.int().nonnegative().optional().describe('steps with growing rate; give this or warmup-ratio'),
-  scheduler: z.enum(['cosine', 'linear', 'constant']).default('cosine').describe('learning rate after the warm-up'),
+  steps: z.int().positive().optional().describe('optimizer steps; not with epochs'),
+  warmupRatio: z.number().min(0).max(1).optional().describe('fraction of steps for warm-up (default: 0.1)'),
+  warmupSteps: z.int().nonnegative().optional().describe('warm-up steps; not with warmup-ratio'),
+  scheduler: z
+    .enum(['cosine', 'linear', 'constant'])
+    .default('cosine')
+    .describe('learning rate schedule after the warm-up'),
   weightDecay: z.number().nonnegative().default(0).describe('decoupled weight decay'),
-  maxGradNorm: z.number().nonnegative().default(1).describe('clip the global gradient norm to this; 0: never'),
+  maxGradNorm: z.number().nonnegative().default(1).describe('clip the global gradient norm to this; 0: off'),
   adamBeta1: z.number().min(0).lt(1).default(0.9).describe("decay of AdamW's first moment"),
   adamBeta2: z.number().min(0).lt(1).default(0.999).describe("decay of AdamW's second moment"),
   adamEpsilon: z.number().positive().default(1e-8).describe("AdamW's epsilon"),
   full: z.boolean().default(false).describe('train all weights instead of a LoRA adapter'),
   loraRank: z.int().positive().default(16).describe('rank of the LoRA factors'),
-  loraAlpha: z.number().positive().optional().describe('LoRA alpha: factors count alpha / rank (default: 2 rank)'),
+  loraAlpha: z.number().positive().optional().describe('LoRA alpha; the scale is alpha / rank (default: 2 rank)'),
   loraTargets: z.array(z.string().min(1)).min(1).optional().describe('modules with LoRA (default: all linear layers)'),
-  maxLength: z.int().min(2).optional().describe("longest prompt + response in tokens (default: 2048 or the model's)"),
-  maxPromptLength: z.int().positive().optional().describe('longest prompt in tokens (default: 1800 of 2048)'),
+  maxLength: z
+    .int()
+    .min(2)
+    .optional()
+    .describe("maximum tokens of prompt + response (default: 2048 or the model's limit)"),
+  maxPromptLength: z.int().positive().optional().describe('maximum tokens of the prompt (default: 1800 of 2048)'),
   packTokens: z
     .int()
     .positive()
     .optional()
-    .describe('most tokens that are computed at once, unless one pair alone has more (default: 1024)'),
-  recompute: z.boolean().optional().describe('compute activations again for the gradient: less memory, more time'),
+    .describe('maximum tokens per pack; a longer pair gets its own pack (default: 1024)'),
+  recompute: z.boolean().optional().describe('recompute activations in the backward pass: less memory, more time'),
   packWeights: z
     .boolean()
     .optional()
     .describe(
-      'keep packed copies of frozen weights: faster, two to three times their memory (default: up to 250M parameters)',
+      'keep packed copies of frozen weights: faster, two to three times the memory (default: up to 250M parameters)',
     ),
   shards: z.int().positive().default(4).describe('parts of a batch that scorers compute independently'),
   onNonFinite: z
     .enum(['stop', 'skip'])
     .default('stop')
-    .describe(
-      'what to do with a batch whose loss or gradient is not finite: stop the run, or leave the weights as they are',
-    ),
-  dtype: dtypeSchema.default('float32').describe('element type of frozen weights and activations'),
-  seed: z.int().nonnegative().default(42).describe('of the shuffle and of fresh LoRA factors'),
+    .describe('if a loss or gradient is not finite: stop the run, or skip the step'),
+  dtype: dtypeSchema.default('float32').describe('data type of frozen weights and activations'),
+  seed: z.int().nonnegative().default(42).describe('random seed of the shuffle and of new LoRA factors'),
 });
 
 export type RunSettings = z.infer<typeof runSettingsSchema>;
@@ -115,7 +120,7 @@ export function resolveRunSpecification(settings: RunSettings, facts: RunFacts):
 export function resolveRun(settings: RunSettings, facts: RunFacts): ResolvedRun {
   const maxLength = settings.maxLength ?? Math.min(DEFAULT_LENGTH, facts.maxPositions);
   if (maxLength > facts.maxPositions) {
-    settingError('maxLength', `${maxLength} is more than the ${facts.maxPositions} positions of the model`);
+    settingError('maxLength', `${maxLength} exceeds the ${facts.maxPositions} positions of the model`);
   }
   const maxPromptLength =
     settings.maxPromptLength ?? Math.max(1, Math.floor((maxLength * DEFAULT_PROMPT_LENGTH) / DEFAULT_LENGTH));
@@ -162,14 +167,11 @@ export function resolveRun(settings: RunSettings, facts: RunFacts): ResolvedRun 
     return { specification: specification.data, adjustments };
   }
   const [issue] = specification.error.issues;
-  return settingError(
-    issue?.path.join('.') ?? '',
-    `is refused as the settings come to it: ${issue?.message ?? 'not valid'}`,
-  );
+  return settingError(issue?.path.join('.') ?? '', `the resolved value is not valid: ${issue?.message ?? 'not valid'}`);
 }
 
 function packsWeights({ packWeights, full }: RunSettings, { parameterCount }: RunFacts): boolean {
-  if (full && packWeights) settingError('packWeights', 'is for frozen weights: there are none with full');
+  if (full && packWeights) settingError('packWeights', 'applies to frozen weights; with full there are none');
   return packWeights ?? (!full && parameterCount <= MOST_PACKED_PARAMETERS);
 }
 
@@ -189,8 +191,8 @@ function batchOf(settings: RunSettings, { pairs }: RunFacts): Adjusted<{ readonl
   if (pairs >= DEFAULT_BATCH_PAIRS && !onlyStep) return { batch: usual };
   const smaller = 2 ** Math.floor(Math.log2(Math.max(1, pairs / FEWEST_STEPS)));
   const message =
-    `batch-size: ${smaller} instead of the default ${DEFAULT_BATCH_PAIRS}, because there ${pairs === 1 ? 'is 1 pair' : `are ${pairs} pairs`} to train on; ` +
-    'give --batch-size to choose it';
+    `batch-size: ${smaller} instead of the default ${DEFAULT_BATCH_PAIRS}, because the data has only ${pairs === 1 ? '1 pair' : `${pairs} pairs`}; ` +
+    'set --batch-size to override';
   return {
     batch: { pairs: smaller, shards: Math.min(shards, smaller) },
     adjustment: { setting: 'batchSize', asked: DEFAULT_BATCH_PAIRS, message },
@@ -200,7 +202,7 @@ function batchOf(settings: RunSettings, { pairs }: RunFacts): Adjusted<{ readonl
 function totalStepsOf({ steps, epochs }: RunSettings, { pairs }: Pick<RunFacts, 'pairs'>, batchPairs: number): number {
   if (steps !== undefined && epochs !== undefined) settingError('steps', 'give steps or epochs, not both');
   if (steps !== undefined) return steps;
-  if (pairs === undefined) settingError('steps', 'is needed where the number of pairs is not known beforehand');
+  if (pairs === undefined) settingError('steps', 'is required, because the number of pairs is not known');
   return Math.max(1, Math.ceil((Math.round(pairs * (epochs ?? 1)) || 1) / batchPairs));
 }
 
@@ -219,6 +221,6 @@ function warmupOf(settings: RunSettings, totalSteps: number): Adjusted<{ readonl
   const setting = warmupSteps === undefined ? 'warmupRatio' : 'warmupSteps';
   const message =
     `${kebabCase(setting)}: ${shorter} warm-up ${shorter === 1 ? 'step' : 'steps'} instead of ${asked}, because the run has ${totalSteps === 1 ? '1 step' : `${totalSteps} steps`}, ` +
-    'and the last one needs the full learning rate';
+    'and the last one needs the peak learning rate';
   return { warmupSteps: shorter, adjustment: { setting, asked, message } };
 }

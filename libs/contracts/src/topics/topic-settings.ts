@@ -5,7 +5,7 @@ import { z } from 'zod';
 export const topicSettings = {
   topicPrefix: {
     schema: z.string().default(''),
-    description: 'put before the names of all topics',
+    description: 'prefix of all topic names',
     variable: 'ALPHAPO_TOPIC_PREFIX',
   },
 } as const satisfies Settings;
@@ -14,7 +14,7 @@ export const topicSettings = {
 export const runFileSettings = {
   run: {
     schema: z.string(),
-    description: 'YAML file with the settings of the run; steps must be among them',
+    description: 'YAML file with the run settings; steps is required',
     placeholder: 'file',
     variable: 'ALPHAPO_RUN',
   },

@@ -31,7 +31,7 @@ async function collect(folder: string, below: string, paths: string[]): Promise<
     throw new AlphapoError(
       'invalid-argument',
       'DATA_TOO_MANY_FILES',
-      `${folder} has more than ${MAX_FILES} files: give the folder of the data set`,
+      `${folder} has more than ${MAX_FILES} files; choose the folder of the data set`,
     );
   }
 }

@@ -38,14 +38,14 @@ export function kindOfFile({ head, packing }: Source, file: string): FileKind {
   if (head.subarray(0, 4).equals(Buffer.from('PAR1'))) return 'parquet';
   refuseOthers(head, packing === undefined ? file : `what is packed in ${file}`, file);
   const named = kindOfName(basename(file));
-  if (named === 'parquet') throw unknown(file, 'is named .parquet, but is no Parquet file: fetch it again');
+  if (named === 'parquet') throw unknown(file, 'is named .parquet but is not a Parquet file; fetch it again');
   if (named === 'csv' || named === 'tsv') return named;
   const first = firstByte(head);
   if (named === 'lines') return isListOfRecords(head) || isSpread(head) ? 'json' : 'lines';
   if (named === 'json') return first === '{' && beginsWithLine(head) ? 'lines' : 'json';
   if (first === '{' || first === '[') return first === '{' && beginsWithLine(head) ? 'lines' : 'json';
   if (first === '') return 'lines';
-  throw unknown(file, `is no file of records: ${READ}`);
+  throw unknown(file, `is not a file of records: ${READ}`);
 }
 
 /** A list of records, named as if each had a line. */
@@ -84,7 +84,7 @@ const TO_PARQUET = 'write it as Parquet, as in df.to_parquet("pairs.parquet")';
 /** Files that people have, and that hold no records in a form that is read. */
 const STRANGERS: readonly Stranger[] = [
   {
-    what: 'a Git LFS pointer: the file itself was not fetched',
+    what: 'a Git LFS pointer; the file itself was not fetched',
     advice: 'run git lfs pull, or name the data set as hf:owner/name',
     is: startsWith('version https://git-lfs'),
   },
@@ -96,11 +96,11 @@ const STRANGERS: readonly Stranger[] = [
       startsWith([0xd0, 0xcf, 0x11, 0xe0])(head),
   },
   {
-    what: 'weights or an object of PyTorch',
-    advice: 'give a file of preference pairs',
+    what: 'PyTorch weights or objects',
+    advice: 'use a file of preference pairs',
     is: (head) => startsWith('PK\x03\x04')(head) && /\/data\.pkl|\.npy/.test(beginning(head)),
   },
-  { what: 'a zip archive', advice: 'unpack it and give the files in it', is: startsWith('PK\x03\x04', 'PK\x05\x06') },
+  { what: 'a zip archive', advice: 'unpack it and use the files in it', is: startsWith('PK\x03\x04', 'PK\x05\x06') },
   { what: 'a PDF', advice: 'write its pairs as records', is: startsWith('%PDF-') },
   {
     what: 'an Arrow or Feather file',
@@ -122,17 +122,17 @@ const STRANGERS: readonly Stranger[] = [
   },
   {
     what: 'a safetensors file',
-    advice: 'that is a model: give its folder with --model',
+    advice: 'that is a model; pass its folder with --model',
     is: (head) => head.length > 9 && head[8] === 0x7b && head.readBigUInt64LE() < 2n ** 32n && head[7] === 0,
   },
-  { what: 'a GGUF model', advice: 'give a file of preference pairs', is: startsWith('GGUF') },
+  { what: 'a GGUF model', advice: 'use a file of preference pairs', is: startsWith('GGUF') },
   { what: 'packed by bzip2', advice: 'unpack it with bunzip2', is: startsWith('BZh') },
   { what: 'packed by xz', advice: 'unpack it with unxz', is: startsWith([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]) },
   { what: 'packed by lz4', advice: 'unpack it with unlz4', is: startsWith([0x04, 0x22, 0x4d, 0x18]) },
-  { what: 'a 7z archive', advice: 'unpack it and give the files in it', is: startsWith([0x37, 0x7a, 0xbc, 0xaf]) },
+  { what: 'a 7z archive', advice: 'unpack it and use the files in it', is: startsWith([0x37, 0x7a, 0xbc, 0xaf]) },
   {
     what: 'a tar archive',
-    advice: 'unpack it and give the folder',
+    advice: 'unpack it and use the folder',
     is: (head) => head.toString('latin1', 257, 262) === 'ustar',
   },
   {
@@ -142,24 +142,21 @@ const STRANGERS: readonly Stranger[] = [
   },
   {
     what: 'a web page',
-    advice: 'its address is perhaps not that of the file itself; with Hugging Face, name the data set as hf:owner/name',
+    advice: 'its URL may not be that of the file itself; on Hugging Face, name the data set as hf:owner/name',
     is: (_head, text) => /^\s*<(?:!doctype|html|\?xml)/i.test(text),
   },
   {
     what: 'a picture',
-    advice: 'give a file of preference pairs',
+    advice: 'use a file of preference pairs',
     is: startsWith('\x89PNG', [0xff, 0xd8, 0xff], 'GIF8', 'RIFF'),
   },
 ];
 
 /** By their names, because their content is text. */
 const STRANGE_NAMES: readonly (readonly [RegExp, string])[] = [
-  [
-    /\.py$/i,
-    'is a Python script: it is not run; write the pairs that it makes with datasets: ds.to_parquet("pairs.parquet")',
-  ],
-  [/\.ipynb$/i, 'is a notebook: it is not run; write the pairs that it makes into a file of records'],
-  [/\.(?:ya?ml|toml)$/i, `is a file of settings, not of records: ${READ}; settings go with --config`],
+  [/\.py$/i, 'is a Python script, which is not run; write its pairs with datasets: ds.to_parquet("pairs.parquet")'],
+  [/\.ipynb$/i, 'is a notebook, which is not run; write its pairs to a file of records'],
+  [/\.(?:ya?ml|toml)$/i, `is a settings file, not a file of records: ${READ}; pass settings with --config`],
 ];
 
 function refuseOthers(head: Buffer, named: string, file: string): void {

@@ -170,7 +170,7 @@ describe('JSON that is damaged is an error with its byte, after the records befo
     ['[,{"a":1}]', /comma without a record before it at byte 1/, 0],
     ['[{"a":1}{"a":2}]', /without a comma between them at byte 8/, 1],
     ['[{"a":1}] x', /at byte 10/, 1],
-    ['[{"a":1}][{"a":2}]', /goes on after its end, at byte 9/, 1],
+    ['[{"a":1}][{"a":2}]', /has data after its end, at byte 9/, 1],
     ['[{"a":[1}]', /brackets that do not match at byte 8, in record 1/, 0],
     ['{"train":[{"a":1}],"test":[{"a":', /ends in the middle of record 1/, 0],
     ['{"a":1}}', /\} where a record should begin|brackets that do not match|"}"/, 1],
@@ -211,7 +211,7 @@ describe('what holds no records is named, with what to do', () => {
     ['a.jsonl.gz', gzipSync(gzipSync('{}')), FORMAT, /packed once more/],
     ['a.jsonl', bytes('<!DOCTYPE html><html>'), FORMAT, /web page.*hf:owner\/name/],
     ['a.parquet', bytes('version https://git-lfs.github.com/spec/v1\n'), FORMAT, /Git LFS pointer.*git lfs pull/],
-    ['b.parquet', bytes('{"a":1}\n'), FORMAT, /no Parquet file/],
+    ['b.parquet', bytes('{"a":1}\n'), FORMAT, /not a Parquet file/],
     ['a.py', bytes('import datasets\n'), FORMAT, /Python script/],
     ['run.yaml', bytes('steps: 1\n'), FORMAT, /settings.*--config/],
     ['a.txt', bytes('Hello\n'), FORMAT, /\.jsonl, \.json, \.csv/],
@@ -231,7 +231,7 @@ describe('what holds no records is named, with what to do', () => {
   });
 
   test.each<[string, readonly string[], string, RegExp]>([
-    ['a model folder', ['config.json', 'model.safetensors', 'vocab.json'], FORMAT, /is a model: give it with --model/],
+    ['a model folder', ['config.json', 'model.safetensors', 'vocab.json'], FORMAT, /is a model; pass it with --model/],
     [
       'a folder of save_to_disk',
       ['dataset_info.json', 'state.json', 'data-00000-of-00001.arrow'],

@@ -42,7 +42,7 @@ async function* scanned(source: Source, file: string, shape: JsonShape): AsyncGe
 
 function messageFor(file: string, problem: string): string {
   if (problem.startsWith('has a second list')) {
-    return `${file} ${problem}, and one list may be for evaluation. Write each to a file of its own: jq -c '.train[]'`;
+    return `${file} ${problem}, and one list may be for evaluation. Write each to its own file: jq -c '.train[]'`;
   }
   const advice = problem.startsWith('ends')
     ? 'Fetch it again, or repair its end'

@@ -190,9 +190,9 @@ export class JsonScanner {
   #aroundLists(byte: number, place: number): void {
     if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
       const listExpected = this.#open.length === this.#depthOfRecords - 1;
-      if (this.#began && this.#open.length === 0) throw new JsonError(`goes on after its end, at byte ${place}`);
+      if (this.#began && this.#open.length === 0) throw new JsonError(`has data after its end, at byte ${place}`);
       if ((byte === OPEN_LIST) !== listExpected) {
-        throw new JsonError(`has something else than a list of records at byte ${place}`);
+        throw new JsonError(`has something other than a list of records at byte ${place}`);
       }
       this.#began = true;
       this.#foundBefore = this.#found;
@@ -202,13 +202,13 @@ export class JsonScanner {
       this.#inString = true;
       this.#name = [];
     } else if (this.#open.length !== 1 || (byte !== COMMA && byte !== COLON)) {
-      throw new JsonError(`has something else than a list of records at byte ${place}`);
+      throw new JsonError(`has something other than a list of records at byte ${place}`);
     }
   }
 
   #enter(bracket: number): void {
     if (this.#open.length === MAX_DEPTH) {
-      throw new JsonError(`nests deeper in record ${this.#found + 1} than records do`);
+      throw new JsonError(`is nested too deeply in record ${this.#found + 1}`);
     }
     this.#open.push(bracket === OPEN_LIST ? CLOSE_LIST : CLOSE_OBJECT);
   }

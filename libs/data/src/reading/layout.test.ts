@@ -118,15 +118,15 @@ describe('a README.md says which files are whose', () => {
 
   test('of several configurations without a default, one must be named', () => {
     const configs = card('- {config_name: en, data_files: data/en/*}\n- {config_name: de, data_files: data/de/*}');
-    expect(() => choose(paths, undefined, configs)).toThrow('D has several parts; give one of D:en, D:de');
-    expect(() => choose(paths, 'fr', configs)).toThrow('D has no part fr; give one of D:en, D:de');
-    expect(() => choose(paths, 'fr/train', configs)).toThrow('D has no part fr/train; give one of D:en, D:de');
-    expect(() => choose(paths, 'en/test', configs)).toThrow('D has no part en/test; give one of D:train');
+    expect(() => choose(paths, undefined, configs)).toThrow('D has several parts; choose one of D:en, D:de');
+    expect(() => choose(paths, 'fr', configs)).toThrow('D has no part fr; choose one of D:en, D:de');
+    expect(() => choose(paths, 'fr/train', configs)).toThrow('D has no part fr/train; choose one of D:en, D:de');
+    expect(() => choose(paths, 'en/test', configs)).toThrow('D has no part en/test; choose one of D:train');
   });
 
   test('several splits without one for training are named', () => {
     const split = ['data/train_prefs-00000-of-00001.parquet', 'data/train_sft-00000-of-00001.parquet'];
-    expect(() => choose(split)).toThrow('D has several parts; give one of D:train_prefs, D:train_sft');
+    expect(() => choose(split)).toThrow('D has several parts; choose one of D:train_prefs, D:train_sft');
   });
 });
 

@@ -18,7 +18,8 @@ export function unpackLz4Block(block: Uint8Array, length: number): Uint8Array {
   while (at < input.length) {
     const token = input.readUInt8(at++);
     const literals = extended(token >>> 4);
-    if (at + literals > input.length || written + literals > length) throw new RangeError('LZ4: literals are cut off');
+    if (at + literals > input.length || written + literals > length)
+      throw new RangeError('LZ4: literals are truncated');
     output.set(input.subarray(at, at + literals), written);
     at += literals;
     written += literals;

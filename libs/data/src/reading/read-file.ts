@@ -37,12 +37,12 @@ export async function* readFile(file: string): AsyncGenerator<FileRecord> {
     }
   } catch (error) {
     if (error instanceof AlphapoError) throw error;
-    const place = `cannot be read on from byte ${source.position()}, after ${count} records`;
+    const place = `cannot be read beyond byte ${source.position()}, after ${count} records`;
     const problem = `${file} ${place}: ${messageOf(error)}. Fetch it again`;
     throw new AlphapoError('data-loss', 'DATA_DAMAGED', problem, { cause: error });
   }
   if (count === 0) {
-    throw new AlphapoError('invalid-argument', 'DATA_EMPTY', `${file} has no records: give a file of preference pairs`);
+    throw new AlphapoError('invalid-argument', 'DATA_EMPTY', `${file} has no records; use a file of preference pairs`);
   }
 }
 

@@ -130,7 +130,7 @@ describe('files that would fill the memory', () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     await expect(read('a.json', `[{"a":1},{"a":${deep}}]`)).rejects.toMatchObject({
       reason: 'DATA_DAMAGED',
-      message: expect.stringMatching(/a\.json is not valid JSON: it nests deeper in record 2/),
+      message: expect.stringMatching(/a\.json is not valid JSON: it is nested too deeply in record 2/),
     });
     expect(await read('a.jsonl', `{"a":${deep}}`)).toHaveLength(1);
   });
@@ -170,7 +170,7 @@ describe('gzip', () => {
     await expect(reading).rejects.toMatchObject({
       reason: 'DATA_DAMAGED',
       message: expect.stringMatching(
-        `a\\.jsonl\\.gz cannot be read on from byte ${whole.length >> 1}, after \\d+ records: `,
+        `a\\.jsonl\\.gz cannot be read beyond byte ${whole.length >> 1}, after \\d+ records: `,
       ),
     });
     expect(seen.length).toBeLessThan(lines.length);

@@ -48,7 +48,7 @@ export async function openSource(file: string): Promise<Source> {
     };
   } catch (error) {
     await dispose();
-    const problem = `cannot be read on from byte ${position()}, after 0 records: ${messageOf(error)}. Fetch it again`;
+    const problem = `cannot be read beyond byte ${position()}, after 0 records: ${messageOf(error)}. Fetch it again`;
     throw new AlphapoError('data-loss', 'DATA_DAMAGED', `${file} ${problem}`, { cause: error });
   }
 }
@@ -89,7 +89,7 @@ async function packingOf(file: string): Promise<Packing | undefined> {
   // A pipe would lose its first bytes to us, or keep us waiting; a device may have no end.
   const status = await stat(file);
   if (!status.isFile()) {
-    const advice = 'is no regular file, which is read twice: save the records into one';
+    const advice = 'is not a regular file, but is read twice; save the records to a regular file';
     throw new AlphapoError('invalid-argument', 'DATA_NOT_A_FILE', `${file} ${advice}`);
   }
   await using handle = await open(file, 'r');

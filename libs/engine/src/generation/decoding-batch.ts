@@ -113,7 +113,7 @@ export class DecodingBatch {
     throw new AlphapoError(
       'failed-precondition',
       'NON_FINITE_LOGITS',
-      `the model's logits after ${sequence.tokens.length} tokens are not finite: its weights, or those of the policy, are damaged or have diverged`,
+      `the model's logits after ${sequence.tokens.length} tokens are not finite; its weights, or those of the policy, are damaged or have diverged`,
     );
   }
 

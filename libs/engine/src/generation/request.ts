@@ -14,17 +14,17 @@ export function checkRequest(request: GenerationRequest, model: ModelDefinition)
     throw new AlphapoError(
       'invalid-argument',
       'TOO_LONG',
-      `item ${i}: a prompt of ${prompt.length} tokens leaves no room for a token more in the model's ${model.maxPositions} positions; cut it`,
+      `item ${i}: a prompt of ${prompt.length} tokens fills the model's ${model.maxPositions} positions; shorten it`,
       { metadata: { item: `${i}` } },
     );
   }
   const { sampling } = request;
   const checks: readonly [name: string, value: number | undefined, isValid: (x: number) => boolean, range: string][] = [
-    ['maxTokens', request.maxTokens, isCount, 'a whole number from 1 on'],
-    ['continuations', request.continuations, isCount, 'a whole number from 1 on'],
-    ['seed', request.seed, (x) => Number.isSafeInteger(x) && x >= 0, 'a whole number from 0 on'],
-    ['temperature', sampling.temperature, (x) => x >= 0 && Number.isFinite(x), 'a number from 0 on'],
-    ['topK', sampling.topK, isCount, 'a whole number from 1 on'],
+    ['maxTokens', request.maxTokens, isCount, 'an integer of at least 1'],
+    ['continuations', request.continuations, isCount, 'an integer of at least 1'],
+    ['seed', request.seed, (x) => Number.isSafeInteger(x) && x >= 0, 'an integer of at least 0'],
+    ['temperature', sampling.temperature, (x) => x >= 0 && Number.isFinite(x), 'a number of at least 0'],
+    ['topK', sampling.topK, isCount, 'an integer of at least 1'],
     ['topP', sampling.topP, (x) => x > 0 && x <= 1, 'above 0 and at most 1'],
     ['minP', sampling.minP, (x) => x >= 0 && x < 1, 'at least 0 and below 1'],
     ['repetitionPenalty', sampling.repetitionPenalty, (x) => x > 0 && Number.isFinite(x), 'a number above 0'],

@@ -26,7 +26,7 @@ const SCHEMA = `
 
 /** One connection to the log's file, with its statements prepared once and transactions that can't be left open. */
 export class Database implements Disposable {
-  /** The file's real path, the same for all instances on it; ':memory:' has an identity of its own. */
+  /** The file's real path, the same for all instances on it; each ':memory:' is unique. */
   readonly identity: string;
   #connection: DatabaseSync;
   #statements = new Map<string, StatementSync>();
@@ -99,7 +99,7 @@ export class Database implements Disposable {
       throw new AlphapoError(
         'unavailable',
         'LOG_FILE_LOCKED',
-        `${this.identity} can't be written: ${messageOf(error)}`,
+        `${this.identity} cannot be written: ${messageOf(error)}`,
         {
           cause: error,
         },
@@ -122,8 +122,8 @@ export class Database implements Disposable {
       throw new AlphapoError(
         'failed-precondition',
         'LOG_FILE_VERSION',
-        `${path} is an event log of version ${version}, this program reads version ${SCHEMA_VERSION}; ` +
-          'use the program that wrote it, or another file',
+        `${path} is an event log of version ${version}, but this release reads version ${SCHEMA_VERSION}; ` +
+          'use the release that wrote it, or another file',
       );
     }
     this.#connection.exec(SCHEMA);

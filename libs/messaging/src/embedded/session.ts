@@ -4,7 +4,7 @@ import type { PartitionSession } from '../transform/backend.ts';
 import { nextChange, POLL_INTERVAL_MS } from './changes.ts';
 import type { Store } from './store.ts';
 
-/** Takes an input partition over: the fence first, then the committed offset, as nobody can move it any more. */
+/** Takes over an input partition: first the fence, then the committed offset, which only this owner can now move. */
 export function openSession(store: Store, group: string, topic: string, partition: number): PartitionSession {
   const fence = `transform.${group}.${topic}.${partition}`;
   const epoch = store.fence(fence);

@@ -30,7 +30,7 @@ export class Store {
       throw new AlphapoError(
         'invalid-argument',
         'TOPIC_PARTITIONS_INVALID',
-        `topic "${name}" can't have ${partitions} partitions`,
+        `topic "${name}" cannot have ${partitions} partitions`,
       );
     }
     this.database.transaction(() => {
@@ -72,7 +72,7 @@ export class Store {
     return { first: BigInt(first), next: BigInt(next) };
   }
 
-  /** Records from an offset on, as many as fit a reading. */
+  /** Records from an offset on, up to the limit of one read. */
   read(topic: string, partition: number, from: bigint, end?: bigint): LogRecord[] {
     const { id } = this.#partition(topic, partition);
     const sql = `SELECT offset, timestamp_ms, key, value, headers FROM records

@@ -45,7 +45,7 @@ export class KafkaAdmin implements AsyncDisposable {
     if (existing !== partitions) throw partitionsDiffer(name, existing, partitions);
   }
 
-  /** The number of partitions, asked anew. */
+  /** The number of partitions, always read from the brokers. */
   async partitions(topic: string): Promise<number> {
     const { length } = await this.#assignments(topic);
     this.#partitionCounts.set(topic, length);

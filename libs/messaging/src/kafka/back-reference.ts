@@ -6,7 +6,7 @@ import { AlphapoError } from '@alphapo/base';
  */
 export function copyBack(output: Buffer, written: number, distance: number, length: number): number {
   if (distance === 0 || distance > written || written + length > output.length) {
-    throw damagedRecords('a reference points outside of the data');
+    throw damagedRecords('a reference points outside the data');
   }
   const from = written - distance;
   if (distance >= length) output.copyWithin(written, from, from + length);
@@ -15,5 +15,5 @@ export function copyBack(output: Buffer, written: number, distance: number, leng
 }
 
 export function damagedRecords(what: string): AlphapoError {
-  return new AlphapoError('data-loss', 'COMPRESSED_RECORDS_DAMAGED', `compressed records can't be restored: ${what}`);
+  return new AlphapoError('data-loss', 'COMPRESSED_RECORDS_DAMAGED', `records cannot be decompressed: ${what}`);
 }

@@ -18,14 +18,14 @@ const PASSING: readonly RegExp[] = [
   // Another service has made the topic a moment before.
   /Topic creation errors/,
 ];
-/** What it says whenever a producer is given a number of retries, however large. */
+/** kafkajs logs this whenever a producer has a number of retries. */
 const NEEDLESS = /^Limiting retries for the idempotent producer/;
 
-/** Told again and again for so long, it does not pass by itself. */
+/** A problem repeated for this long does not pass by itself. */
 const LASTING_MS = 30_000;
-/** Not told for so long, it has passed. */
+/** A problem not repeated for this long has passed. */
 const PASSED_MS = 10_000;
-/** How often what lasts is told as a warning. */
+/** Interval of warnings about a lasting problem. */
 const REPEAT_MS = 60_000;
 
 interface Sighting {

@@ -35,7 +35,7 @@ export class KafkaClients {
     return new Kafka({ ...this.#connection(), retry, logLevel: logLevel.WARN, logCreator: this.#logCreator });
   }
 
-  /** A connection pool of its own: fetches that wait for records would hold up whatever shares their connection. */
+  /** A separate connection pool, because fetches that wait for records block other requests on their connection. */
   cluster(): Cluster {
     return new Cluster({
       ...this.#connection(),
@@ -66,7 +66,7 @@ export class KafkaClients {
   #logCreator = () => (entry: LogEntry) => this.#log.write(entry);
 }
 
-/** As kafkajs wants it; it also keeps its own things there, so each client gets an object of its own. */
+/** In kafkajs's form; kafkajs modifies it, so each client gets its own object. */
 function revealed({ mechanism, username, password }: KafkaCredentials): SASLOptions {
   return { mechanism, username, password: password.reveal() };
 }

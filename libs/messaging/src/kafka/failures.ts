@@ -52,7 +52,7 @@ export function isRefusal(error: unknown): boolean {
   );
 }
 
-/** Any failure of kafkajs as an error of ours; what the broker refuses for good keeps apart from what may pass. */
+/** Maps failures of kafkajs to our errors; distinguishes permanent rejections from temporary failures. */
 export function kafkaFailure(doing: string, error: unknown): AlphapoError {
   if (error instanceof AlphapoError) return error;
   if (isRefusal(error)) {

@@ -41,8 +41,8 @@ export interface Fetched {
 }
 
 /**
- * Fetches committed records from any offset, without a group, over connections of its own. After any failure the
- * connections are thrown away and made anew, with fresh metadata.
+ * Fetches committed records from any offset, without a group, over its own connections. After any failure it reconnects with
+ * fresh metadata.
  */
 export class Fetcher implements AsyncDisposable {
   #clients: KafkaClients;

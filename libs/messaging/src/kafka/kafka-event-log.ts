@@ -96,8 +96,8 @@ async function openWriter(
 }
 
 /**
- * One round trip to a bootstrap address and one to the address that the cluster names for itself. What kafkajs says of each
- * attempt is of interest to nobody: the error says it once, and whoever waits for brokers tries for hours.
+ * One round trip to a bootstrap address and one to the address that the cluster advertises. kafkajs's log of each attempt is
+ * dropped: the error says it once, and waiting for brokers may take hours.
  */
 async function requireReachable(options: KafkaOptions): Promise<void> {
   const { brokers, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS, logger = silentLogger } = options;
@@ -115,8 +115,8 @@ async function requireReachable(options: KafkaOptions): Promise<void> {
       'unavailable',
       'KAFKA_UNREACHABLE',
       `no Kafka broker can be reached at ${brokers.join(', ')} (${messageOf(error)}); check that Kafka runs, that ` +
-        'KAFKA_BROKERS names its addresses, that the addresses it advertises can be reached from here, and whether it wants TLS (KAFKA_TLS) ' +
-        'and has a certificate of an authority that is trusted (KAFKA_TLS_CA)',
+        'KAFKA_BROKERS names its addresses, that its advertised addresses can be reached from here, and whether it requires TLS (KAFKA_TLS) ' +
+        'and has a certificate from a trusted authority (KAFKA_TLS_CA)',
       { cause: error, metadata: { brokers: brokers.join(',') } },
     );
   } finally {

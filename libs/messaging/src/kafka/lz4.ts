@@ -10,7 +10,7 @@ const BLOCK_BYTES: Readonly<Record<number, number>> = { 4: 65_536, 5: 262_144, 6
 
 /** An LZ4 frame as Kafka uses it. Checksums are not verified: the broker did, and TCP has its own. */
 export function decompressLz4Frame(data: Buffer): Buffer {
-  if (data.readUInt32LE(0) !== MAGIC) throw damagedRecords('LZ4: no LZ4 frame');
+  if (data.readUInt32LE(0) !== MAGIC) throw damagedRecords('LZ4: not an LZ4 frame');
   const flags = data.readUInt8(4);
   if (flags & DICTIONARY_FLAG) throw damagedRecords('LZ4: an LZ4 frame with a dictionary');
   const blockBytes = BLOCK_BYTES[(data.readUInt8(5) >>> 4) & 7];

@@ -5,14 +5,14 @@ import type { OutgoingRecord } from '../event-log.ts';
 import { partitionOfKey } from '../partitioner.ts';
 import type { KafkaAdmin } from './admin.ts';
 
-/** Below the 1 MiB that a topic takes per batch where nobody configured more; a larger record travels alone. */
+/** Below a topic's default limit of 1 MiB per batch; a larger record is sent alone. */
 const REQUEST_BYTES = 900_000;
 /** A record's own lengths and deltas, at most. */
 const RECORD_OVERHEAD_BYTES = 64;
 
 /**
- * Records as kafkajs sends them, cut into requests in order, each with its partition set: kafkajs loses records without
- * an error that name a partition which is not there, and doubles records whose partition it picks anew at a retry.
+ * Splits records into requests for kafkajs, in order, each with its partition set: kafkajs silently loses records for a missing
+ * partition, and duplicates records whose partition it chooses again at a retry.
  */
 export async function requestsOf(records: readonly OutgoingRecord[], admin: KafkaAdmin): Promise<TopicMessages[][]> {
   const requests: TopicMessages[][] = [];

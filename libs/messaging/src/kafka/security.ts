@@ -29,7 +29,7 @@ export async function kafkaSecurityFrom(sources: SettingSources): Promise<Pick<K
   if (sasl?.mechanism === 'plain' && ssl === undefined) {
     throw invalidConfiguration(
       'KAFKA_SASL_MECHANISM',
-      'plain sends the password itself: set KAFKA_TLS to on, or use scram-sha-512',
+      'plain sends the password itself; set KAFKA_TLS to on, or use scram-sha-512',
     );
   }
   return { ...(ssl && { ssl }), ...(sasl && { sasl }) };
@@ -39,10 +39,10 @@ async function tlsFrom(values: Values): Promise<ConnectionOptions | undefined> {
   if (values.kafkaTls === 'off') {
     const set = TLS_KEYS.find((key) => values[key] !== undefined);
     if (set === undefined) return undefined;
-    throw invalidConfiguration(variableOf(set), 'is set, but KAFKA_TLS is off: set that to on, or leave this out');
+    throw invalidConfiguration(variableOf(set), 'is set, but KAFKA_TLS is off; set that to on, or remove this');
   }
   if ((values.kafkaTlsCert === undefined) !== (values.kafkaTlsKey === undefined)) {
-    throw invalidConfiguration('KAFKA_TLS_CERT', 'and KAFKA_TLS_KEY belong together: set both, or none');
+    throw invalidConfiguration('KAFKA_TLS_CERT', 'and KAFKA_TLS_KEY belong together; set both or neither');
   }
   const ca = await pem(values, 'kafkaTlsCa', (text) => new X509Certificate(text));
   const cert = await pem(values, 'kafkaTlsCert', (text) => new X509Certificate(text));
@@ -76,7 +76,7 @@ async function credentialsFrom(
   if (mechanism === undefined) {
     const set = source?.variable ?? (username === undefined ? undefined : 'KAFKA_USERNAME');
     if (set === undefined) return undefined;
-    throw invalidConfiguration(set, 'is set, but KAFKA_SASL_MECHANISM is not: say how to log in, or leave it out');
+    throw invalidConfiguration(set, 'is set, but KAFKA_SASL_MECHANISM is not; set that, or remove this');
   }
   if (username === undefined) throw invalidConfiguration('KAFKA_USERNAME', `is missing: ${mechanism} needs a user`);
   if (source === undefined) {

@@ -12,8 +12,8 @@ import { Transactions } from './transactions.ts';
 const LOOK_PATIENCE_MS = 5_000;
 
 /**
- * Takes an input partition over, in an order that matters: first the fence, which also settles what the former owner
- * left open; then the committed offset, which nobody else can move any more; then reading from there.
+ * Takes over an input partition, in an order that matters: first the fence, which also ends the previous owner's open
+ * transaction; then the committed offset, which only this owner can now move; then reading from there.
  *
  * One transactional id per input partition, as kafkajs does not fence by the group's generation (KIP-447).
  */

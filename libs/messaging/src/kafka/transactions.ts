@@ -108,8 +108,8 @@ export class Transactions implements AsyncDisposable {
     return new AlphapoError(
       'unavailable',
       'WRITE_OUTCOME_UNKNOWN',
-      `Kafka was lost while "${this.id}" committed (${messageOf(error)}); read the end of the topics to learn whether ` +
-        'the records are there',
+      `Kafka became unreachable while "${this.id}" committed (${messageOf(error)}); read the end of the topics to learn whether ` +
+        'the records were written',
       { cause: error },
     );
   }
@@ -125,10 +125,10 @@ function epochFailure(
 }
 
 /**
- * Writes to all places in a transaction that is to be aborted. The marker of its end in a partition ends whatever of the same
- * id is open there.
+ * Writes to all places in a transaction and aborts it. Its end marker in a partition also ends any transaction of the same id
+ * that is still open there.
  *
- * Without it a transaction could stay open for ever, and become visible with the next one, after its records have been written
+ * Without it a transaction could stay open forever, and become visible with the next one, after its records have been written
  * again: seen with Kafka 4.4 on a broker that is killed between the decision for a commit and its markers. At its next start it
  * finds no leaders yet, takes the partitions for deleted, and notes the transaction as complete.
  */

@@ -4,8 +4,8 @@ import type { LogRecord, OutgoingRecord, PartitionTask } from '../event-log.ts';
 import type { PartitionSession } from './backend.ts';
 
 /**
- * A session as its handler sees it. Any failure of the session ends the task for good, also for a handler that swallows
- * the error, and is kept in `interruption`: so the loop can tell the log's troubles from the handler's own.
+ * A session as its handler sees it. Any failure of the session ends the task permanently, also if the handler swallows the error,
+ * and is kept in `interruption`, so that the loop can distinguish failures of the log from failures of the handler.
  */
 export class SessionTask implements PartitionTask {
   readonly topic: string;

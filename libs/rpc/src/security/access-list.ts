@@ -42,7 +42,7 @@ export class AccessList {
       .split('\n')
       .map((line, i) => parseLine(line.trim(), `${place}, line ${i + 1}`))
       .filter((line) => line !== undefined);
-    if (lines.length === 0) throw invalid(place, 'grants nobody anything; write lines such as "score,read token …"');
+    if (lines.length === 0) throw invalid(place, 'grants no access; write lines such as "score,read token …"');
     return new AccessList(lines);
   }
 
@@ -81,7 +81,7 @@ function parseLine(line: string, place: string): Line | undefined {
   const scopes = scopeNames.split(',') as Scope[];
   if (kind === undefined) throw invalid(place, 'is not "SCOPES token TOKEN" or "SCOPES certificate NAME"');
   if (!scopes.every((scope) => SCOPES.includes(scope))) {
-    throw invalid(place, `begins with something else than scopes: ${SCOPES.join(', ')}, separated by commas`);
+    throw invalid(place, `does not begin with scopes: ${SCOPES.join(', ')}, separated by commas`);
   }
   if (kind === 'certificate') {
     if (!NAME.test(value)) throw invalid(place, 'names a certificate by DNS:…, URI:…, IP Address:…, email:… or CN=…');

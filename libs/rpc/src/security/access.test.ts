@@ -128,7 +128,7 @@ describe('tokens and plaintext', () => {
     ['a token', { token: token('a') }],
     ['an access list', { access: ACCESS }],
   ])('%s without TLS is refused unless it is allowed', async (_what, options) => {
-    await expect(secured(options)).rejects.toThrow(/only sent and taken over TLS.*ALPHAPO_PLAINTEXT_TOKENS/);
+    await expect(secured(options)).rejects.toThrow(/tokens need TLS.*ALPHAPO_PLAINTEXT_TOKENS/);
     await expect(secured({ ...options, ...PLAINTEXT })).resolves.toBeDefined();
   });
 });
@@ -183,11 +183,11 @@ describe('with mutual TLS and an access list', () => {
 
 describe('a list that cannot be', () => {
   test.each([
-    ['a scope that there is not', `write token ${token('a')}`, 'line 1 begins with something else than scopes'],
+    ['a scope that there is not', `write token ${token('a')}`, 'line 1 does not begin with scopes'],
     ['a short token', '\nscore token hunter2', 'line 2 has a token that is not 32 or more'],
     ['neither token nor certificate', `score ${token('a')}`, 'line 1 is not "SCOPES token TOKEN"'],
     ['a name without its kind', 'read certificate dashboard', 'line 1 names a certificate by DNS:'],
-    ['nothing', '# nobody yet', 'grants nobody anything'],
+    ['nothing', '# nobody yet', 'grants no access'],
   ])('%s is refused with its line, and shows no token', (_what, text, message) => {
     const parse = () => AccessList.parse(text, 'access');
     expect(parse).toThrow(message);

@@ -36,7 +36,7 @@ function refusalOf(access: AccessList, path: string, caller: Caller): AlphapoErr
   const required = requirementOf(path);
   if (required === 'none') return undefined;
   if (required === undefined) {
-    return new AlphapoError('permission-denied', 'METHOD_CLOSED', `${path} is not open to anybody`);
+    return new AlphapoError('permission-denied', 'METHOD_CLOSED', `no caller may use ${path}`);
   }
   const scopes = access.scopesOf(caller);
   if (scopes === undefined) return unknownCaller(caller);
@@ -44,7 +44,7 @@ function refusalOf(access: AccessList, path: string, caller: Caller): AlphapoErr
   return new AlphapoError(
     'permission-denied',
     'SCOPE_MISSING',
-    `${path} needs the scope ${required}, but this caller has ${[...scopes].join(', ')}: use a token that has it`,
+    `${path} needs the scope ${required}, but this caller has ${[...scopes].join(', ')}; use a token with that scope`,
     { metadata: { scope: required } },
   );
 }
@@ -54,13 +54,13 @@ function unknownCaller({ token, certificate }: Caller): AlphapoError {
     return new AlphapoError(
       'unauthenticated',
       'TOKEN_UNKNOWN',
-      'the token is not one of the server’s: send "authorization: Bearer TOKEN" with one that is in its access list',
+      'unknown token; send "authorization: Bearer TOKEN" with a token of the server’s access list',
     );
   }
   const shown = certificate === undefined ? '' : ', and the certificate is not named in the server’s access list';
   return new AlphapoError(
     'unauthenticated',
     'TOKEN_MISSING',
-    `there is no token${shown}: send "authorization: Bearer TOKEN" (ALPHAPO_TOKEN_FILE for AlphaPO’s own clients)`,
+    `no token${shown}; send "authorization: Bearer TOKEN" (ALPHAPO_TOKEN_FILE for AlphaPO’s own clients)`,
   );
 }

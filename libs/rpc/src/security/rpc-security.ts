@@ -82,7 +82,7 @@ export class RpcSecurity implements Disposable {
       throw new AlphapoError(
         'invalid-argument',
         'INVALID_CONFIGURATION',
-        'ALPHAPO_TLS_CERT and ALPHAPO_TLS_KEY are missing: a server shows a certificate',
+        'ALPHAPO_TLS_CERT and ALPHAPO_TLS_KEY are required: with TLS, a server needs a certificate',
         { metadata: { variable: 'ALPHAPO_TLS_CERT' } },
       );
     }
@@ -134,7 +134,7 @@ function parseToken(text: string, place: string): Secret {
   throw new AlphapoError(
     'invalid-argument',
     'INVALID_TOKEN',
-    `${place} holds no token: one line of ${TOKEN_DESCRIPTION}`,
+    `${place} has no token; it must be one line of ${TOKEN_DESCRIPTION}`,
     { metadata: { place } },
   );
 }
@@ -145,7 +145,7 @@ function parseAccess(text: string, place: string, mutual: boolean): AccessList {
   throw new AlphapoError(
     'invalid-argument',
     'INVALID_ACCESS_LIST',
-    `${place} grants scopes to certificates, which clients show with ALPHAPO_TLS=mutual only`,
+    `${place} grants scopes to certificates, which needs ALPHAPO_TLS=mutual`,
     { metadata: { place } },
   );
 }

@@ -51,7 +51,7 @@ const BY_SERVICE: ReadonlyMap<string, Requirement> = new Map<string, Requirement
   ['grpc.reflection.v1alpha.ServerReflection', 'read'],
 ]);
 
-/** What it takes to call a method, by its path; undefined for a method that nobody may call. */
+/** The scope that a method needs, by its path; undefined for a method that no caller may use. */
 export function requirementOf(path: string): Requirement | undefined {
   return BY_PATH.get(path) ?? BY_SERVICE.get(path.split('/')[1] ?? '');
 }

@@ -3,16 +3,16 @@ import { z } from 'zod';
 
 const file = z.string().optional();
 
-/** Security of gRPC. Secrets are named by their files: what stands in a command line can be read by everybody. */
+/** Security of gRPC. Secrets are given as files, because command lines are visible to other users. */
 export const rpcSecuritySettings = {
   tls: {
     schema: z.enum(['off', 'on', 'mutual']).default('off'),
-    description: 'on: servers prove who they are; mutual: clients too',
+    description: 'on: servers present a certificate; mutual: clients do too',
     variable: 'ALPHAPO_TLS',
   },
   tlsCert: {
     schema: file,
-    description: 'PEM file of the certificate of this program, with those that vouch for it',
+    description: "PEM file of this program's certificate chain",
     placeholder: 'file',
     variable: 'ALPHAPO_TLS_CERT',
   },
@@ -24,7 +24,7 @@ export const rpcSecuritySettings = {
   },
   tlsCa: {
     schema: file,
-    description: "PEM file of the authorities that are trusted; without it: the system's",
+    description: "PEM file of trusted certificate authorities (default: the system's)",
     placeholder: 'file',
     variable: 'ALPHAPO_TLS_CA',
   },
@@ -42,49 +42,49 @@ export const rpcSecuritySettings = {
   },
   plaintextTokens: {
     schema: z.enum(['refuse', 'allow']).default('refuse'),
-    description: 'whether tokens may travel without TLS, because something else encrypts the way',
+    description: 'allow tokens without TLS, if a mesh encrypts the traffic',
     variable: 'ALPHAPO_PLAINTEXT_TOKENS',
   },
 } as const satisfies Settings;
 
-/** Nobody waits longer than a day for a pod. */
+/** One day; more is a mistake. */
 const MAX_DRAIN_SECONDS = 86_400;
 
 /** Of a server: where it listens, who may call it, how it stops. */
 export const rpcServerSettings = {
   address: {
     schema: z.string().optional(),
-    description: "where to listen; port 0 takes a free one (default: all interfaces, the service's own port)",
+    description: "address to listen on; port 0 picks a free one (default: all interfaces, the service's own port)",
     placeholder: 'host:port',
     variable: 'ALPHAPO_ADDRESS',
   },
   drainSeconds: {
     schema: z.number().nonnegative().max(MAX_DRAIN_SECONDS).optional(),
-    description: 'seconds that running calls have to end when the service is stopped; then they are cut off',
+    description: 'seconds that running calls get to finish at shutdown, before they are canceled',
     variable: 'ALPHAPO_DRAIN_SECONDS',
   },
   healthAddress: {
     schema: z.string().optional(),
-    description: 'where to answer health checks alone: in plaintext, and at once however busy the server is',
+    description: 'address of a plaintext port for health checks only, answered under any load',
     placeholder: 'host:port',
     variable: 'ALPHAPO_HEALTH_ADDRESS',
   },
   ...rpcSecuritySettings,
   accessFile: {
     schema: file,
-    description: 'list of who may do what: docs/security.md',
+    description: 'access list, see docs/security.md',
     placeholder: 'file',
     variable: 'ALPHAPO_ACCESS_FILE',
   },
 } as const satisfies Settings;
 
-/** A server's settings, where its service has a port of its own. */
+/** A server's settings, with the service's default port. */
 export const rpcServerSettingsAt = (port: number) =>
   ({
     ...rpcServerSettings,
     address: {
       ...rpcServerSettings.address,
       schema: z.string().default(`0.0.0.0:${port}`),
-      description: 'where to listen; port 0 takes a free one',
+      description: 'address to listen on; port 0 picks a free one',
     },
   }) as const satisfies Settings;

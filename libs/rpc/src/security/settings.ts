@@ -18,11 +18,11 @@ interface IdentityFiles {
 
 export interface TlsSettings {
   readonly mode: 'on' | 'mutual';
-  /** What this process shows: as a server always, as a client where the server asks. */
+  /** This process's certificate: as a server always, as a client if the server requires one. */
   readonly identity: IdentityFiles | undefined;
-  /** Authorities that peers' certificates must come from; the system's where undefined. */
+  /** Trusted certificate authorities of peers; undefined: the system's. */
   readonly authorities: string | undefined;
-  /** Name that a server's certificate must have, where it is not the host that was connected to. */
+  /** Name expected in a server's certificate, if it is not the host of the address. */
   readonly serverName: string | undefined;
 }
 
@@ -31,7 +31,7 @@ export interface SecuritySettings {
   readonly tls: TlsSettings | undefined;
   /** The token that is sent with calls. */
   readonly token: SecretSource | undefined;
-  /** The list of who may do what. */
+  /** The access list. */
   readonly access: SecretSource | undefined;
   /** Host and port for health checks in plaintext. */
   readonly healthAddress: string | undefined;
@@ -47,8 +47,7 @@ export function securitySettingsFrom(sources: SettingSources): SecuritySettings 
   if (secret !== undefined && tls === undefined && values.plaintextTokens === 'refuse') {
     throw invalidConfiguration(
       secret.variable,
-      'cannot be used: tokens are only sent and taken over TLS. Set ALPHAPO_TLS to on or mutual, or ALPHAPO_PLAINTEXT_TOKENS to allow where ' +
-        'something else encrypts the way',
+      'tokens need TLS; set ALPHAPO_TLS to on or mutual, or ALPHAPO_PLAINTEXT_TOKENS to allow if a mesh encrypts the traffic',
     );
   }
   return { tls, token, access, healthAddress: values.healthAddress };
@@ -63,7 +62,7 @@ function tlsFrom(values: Values): TlsSettings | undefined {
     if (set === undefined) return undefined;
     throw invalidConfiguration(
       rpcServerSettings[set].variable,
-      'is set, but ALPHAPO_TLS is off: set that to on or mutual, or leave this out',
+      'is set, but ALPHAPO_TLS is off; set that to on or mutual, or remove this',
     );
   }
   if ((certificate === undefined) !== (key === undefined)) {
@@ -76,10 +75,13 @@ function tlsFrom(values: Values): TlsSettings | undefined {
   const identity = certificate === undefined || key === undefined ? undefined : { certificate, key };
   if (mode === 'mutual') {
     if (identity === undefined) {
-      throw invalidConfiguration('ALPHAPO_TLS_CERT', 'is missing: with mutual TLS everybody has a certificate');
+      throw invalidConfiguration('ALPHAPO_TLS_CERT', 'is required: with mutual TLS every peer needs a certificate');
     }
     if (authorities === undefined) {
-      throw invalidConfiguration('ALPHAPO_TLS_CA', 'is missing: say who vouches for certificates');
+      throw invalidConfiguration(
+        'ALPHAPO_TLS_CA',
+        'is required: mutual TLS needs the certificate authority of the peers',
+      );
     }
   }
   return { mode, identity, authorities, serverName };

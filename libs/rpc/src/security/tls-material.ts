@@ -39,10 +39,8 @@ export function openTlsMaterial(
 
 function checkIdentity(certificate: Buffer, certificateFile: string, key: Buffer, keyFile: string): void {
   const leaf = checkCertificates(certificate, certificateFile);
-  const privateKey = parsed(
-    keyFile,
-    'holds no private key that can be read (it must be PEM, without a passphrase)',
-    () => createPrivateKey(key),
+  const privateKey = parsed(keyFile, 'has no readable private key (it must be PEM, without a passphrase)', () =>
+    createPrivateKey(key),
   );
   if (leaf.checkPrivateKey(privateKey)) return;
   throw invalid(keyFile, `is not the key of the certificate in ${certificateFile}`);
@@ -52,9 +50,9 @@ function checkIdentity(certificate: Buffer, certificateFile: string, key: Buffer
 function checkCertificates(pem: Buffer, file: string): X509Certificate {
   const blocks = pem.toString('latin1').match(CERTIFICATE) ?? [];
   const [first] = blocks.map((block) =>
-    parsed(file, 'holds a certificate that cannot be read', () => new X509Certificate(block)),
+    parsed(file, 'has a certificate that cannot be read', () => new X509Certificate(block)),
   );
-  if (first === undefined) throw invalid(file, 'holds no certificate in PEM form');
+  if (first === undefined) throw invalid(file, 'has no PEM certificate');
   return first;
 }
 

@@ -186,7 +186,7 @@ describe('settings that cannot be', () => {
 
   test('a server without a certificate does not start', async () => {
     const { security } = await secured({ tls: 'on', authority });
-    await expect(serve({}, { security })).rejects.toThrow(/ALPHAPO_TLS_CERT and ALPHAPO_TLS_KEY are missing/);
+    await expect(serve({}, { security })).rejects.toThrow(/ALPHAPO_TLS_CERT and ALPHAPO_TLS_KEY are required/);
   });
 });
 

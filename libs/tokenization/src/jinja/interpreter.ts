@@ -249,7 +249,7 @@ function call({ callee, args }: Call, scope: Scope): Value {
 function callable(value: Value): Callable {
   return value instanceof Callable
     ? value
-    : fail(value instanceof Undefined ? value.problem : 'a value is called that is no function');
+    : fail(value instanceof Undefined ? value.problem : 'the called value is not a function');
 }
 
 function argumentsOf(args: readonly Argument[], scope: Scope): Arguments {
@@ -262,7 +262,7 @@ function argumentsOf(args: readonly Argument[], scope: Scope): Arguments {
       named.set(argument.key.value, evaluate(argument.value, scope));
     else if (argument.type === 'KeywordSpreadExpression') {
       const given = evaluate(argument.argument, scope);
-      if (!isDictionary(given)) fail('the argument after ** is no dict');
+      if (!isDictionary(given)) fail('the argument after ** is not a dict');
       for (const [key, value] of given as ReadonlyMap<Value, Value>) named.set(textOf(key), value);
     } else positional.push(evaluate(argument, scope));
   }

@@ -6,7 +6,7 @@ import type { Outcome } from './protocol.ts';
 
 /** What a tokenizer's process may take. */
 export interface ProcessLimits {
-  /** Seconds of processor time for a stage of an item; waiting for a busy machine does not count. */
+  /** Seconds of CPU time for a stage of an item; waiting for a busy machine does not count. */
   readonly cpuSeconds: Readonly<Record<Stage, number>>;
   /** MiB of the process's heap. */
   readonly heapMb: number;
@@ -53,8 +53,8 @@ const REASONS: Readonly<Record<Stage, Readonly<Record<ProcessStopped['by'], stri
   encode: { time: 'TOKENIZATION_TIMEOUT', memory: 'TOKENIZATION_OUT_OF_MEMORY' },
 };
 const ADVICE: Readonly<Record<Stage, string>> = {
-  parse: 'leave out what is nested deeply or repeated',
-  render: 'use a template that ends (plain and chatml do), or drop the record if others are accepted',
+  parse: 'remove deep nesting or repetition',
+  render: 'use a template that terminates (plain and chatml do), or drop the record if others are accepted',
   encode: 'shorten the text',
 };
 

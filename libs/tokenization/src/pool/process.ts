@@ -133,7 +133,7 @@ class Watch implements Disposable {
       if (this.#seen?.changes !== this.#changes) this.#seen = { changes: this.#changes, seconds };
       const limit = limits.cpuSeconds[this.stage];
       if (seconds - this.#seen.seconds <= limit) return;
-      stop(new ProcessStopped(this.stage, `took more than ${limit} s of processor time`, 'time'));
+      stop(new ProcessStopped(this.stage, `took more than ${limit} s of CPU time`, 'time'));
     }, LOOK_MS);
   }
 

@@ -24,28 +24,28 @@ const LONGEST_CALL_MS = 24 * 60 * 60_000;
 
 const waited = meter.histogram({
   name: 'alphapo_activator_wait_seconds',
-  help: 'Time from the arrival of a call to its being handed to a ready scorer.',
+  help: 'Time from the arrival of a call until it is forwarded to a ready scorer.',
   buckets: SECONDS_BUCKETS,
 });
 
 export interface ActivatorParts {
   readonly scorers: ReadyScorers;
   readonly wakers: Readonly<Record<Needed, Waker>>;
-  /** Where calls wait for a scorer. */
+  /** Calls that wait for a scorer. */
   readonly held: HeldCalls;
   /** How long a call waits for a scorer, in milliseconds. */
   readonly waitMs: number;
-  /** Where gradients are to be asked for. */
+  /** Address for gradients: the scorers themselves. */
   readonly scorerPods: string;
-  /** Aborts when this replica is to end: who waits here is to wait at another one. */
+  /** Aborts when this replica is to end: waiting calls should retry with another one. */
   readonly stopping: AbortSignal;
   /** Calls are made with this replica's own token, because it has checked the caller's. */
   readonly trustsCallers: boolean;
 }
 
 /**
- * The scorer's methods for other systems, whether there is a scorer or not: calls go to a ready one, and where there is
- * none, one is woken and they wait for it.
+ * The scorer's methods for applications: calls are forwarded to a ready scorer; if there is none, one is started and they wait
+ * for it.
  */
 export class ActivatorService {
   readonly #parts: ActivatorParts;
@@ -64,17 +64,17 @@ export class ActivatorService {
     return this.#forward(demand, context, (scorer, settings) => scorer.score(request, settings));
   }
 
-  /** Gradients are the optimizer's, which spreads them over all scorers by itself. */
+  /** Only the optimizer requests gradients, directly from the scorers. */
   // biome-ignore lint/correctness/useYield: it has nothing to yield
   async *gradient(): AsyncGenerator<never> {
     throw new AlphapoError(
       'unimplemented',
       'GRADIENT_NOT_FORWARDED',
-      `gradients are not passed on here: ask the scorers themselves, at ${this.#parts.scorerPods}`,
+      `this service does not forward Gradient; call the scorers at ${this.#parts.scorerPods}`,
     );
   }
 
-  /** Has a ready scorer answer; where it turns out not to be there, another one, as long as the call may wait. */
+  /** Forwards to a ready scorer; retries another if that one is gone, as long as the call may wait. */
   async #forward<T>(
     demand: Demand,
     context: CallContext,
@@ -148,7 +148,7 @@ export class ActivatorService {
   }
 
   #isStopping(): AlphapoError {
-    return new AlphapoError('unavailable', 'ACTIVATOR_STOPPING', 'this replica stops; another one waits with you', {
+    return new AlphapoError('unavailable', 'ACTIVATOR_STOPPING', 'this replica is stopping; retry with another one', {
       metadata: { retrySeconds: '1' },
     });
   }
@@ -162,11 +162,11 @@ export class ActivatorService {
       ).values(),
     ]);
     const why = told.length === 0 ? '' : `: ${told.join('; ')}`;
-    const last = failure === undefined ? '' : `; the last one that was asked said: ${failure.message}`;
+    const last = failure === undefined ? '' : `; the last scorer's error: ${failure.message}`;
     return new AlphapoError(
       'unavailable',
       'NO_SCORER_READY',
-      `no scorer answered within ${waitMs / 1000} s${why}${last}; try again later`,
+      `no scorer answered within ${waitMs / 1000} s${why}${last}; retry later`,
       { cause: failure, metadata: { retrySeconds: `${COME_AGAIN_SECONDS}` } },
     );
   }

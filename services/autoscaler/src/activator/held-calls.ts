@@ -1,7 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
 import { meter } from '@alphapo/telemetry';
 
-/** When a client that finds no place, or waited in vain, should come again. */
+/** When a client that was rejected, or timed out, should retry. */
 export const COME_AGAIN_SECONDS = 10;
 
 export interface HeldLimits {
@@ -23,12 +23,12 @@ export class HeldCalls {
 
   /** A place for a call, until it is disposed of. Errors: SCORERS_STARTING (resource-exhausted). */
   enter(bytes: number): Disposable {
-    // One call is let in whatever its size: the server has limits for that.
+    // One call is admitted regardless of its size: the server limits that.
     if (this.#calls >= this.#limits.calls || (this.#calls > 0 && this.#bytes + bytes > this.#limits.bytes)) {
       throw new AlphapoError(
         'resource-exhausted',
         'SCORERS_STARTING',
-        `no scorer is ready yet, and ${this.#calls} calls wait for one already; try again later`,
+        `no scorer is ready and ${this.#calls} calls are waiting; retry later`,
         { metadata: { retrySeconds: `${COME_AGAIN_SECONDS}` } },
       );
     }

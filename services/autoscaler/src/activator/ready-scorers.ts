@@ -43,7 +43,7 @@ export class ReadyScorers implements Disposable {
     this.#logger = logger;
   }
 
-  /** The one with the fewest calls of those that serve; undefined where there is none. */
+  /** The serving scorer with the fewest calls; undefined if there is none. */
   choose(): ChosenScorer | undefined {
     this.#look();
     const serving = [...this.#scorers].filter(([, scorer]) => scorer.serving && !scorer.gone);

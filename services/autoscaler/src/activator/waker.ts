@@ -10,7 +10,7 @@ const LOOK_EVERY_MS = 1_000;
 
 const wakes = meter.counter({
   name: 'alphapo_activator_wakes_total',
-  help: 'Workloads that a Score call brought from zero to one.',
+  help: 'Workloads that a Score call scaled from zero to one.',
   labels: ['component'],
 });
 
@@ -62,7 +62,7 @@ export class Waker {
     return { [Symbol.dispose]: () => void this.#calls-- };
   }
 
-  /** Asks for a pod where there is none. Returns after one look; call it again while it is needed. */
+  /** Requests a pod if there is none. Checks once; call it again while the pod is needed. */
   wake(): Promise<void> {
     this.#waking ??= this.#wake().finally(() => {
       this.#waking = undefined;

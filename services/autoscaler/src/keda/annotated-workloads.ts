@@ -54,7 +54,7 @@ export class AnnotatedWorkloads implements Workloads {
     const since = this.#missingSince.get(component) ?? now;
     this.#missingSince.set(component, since);
     if (now - since < this.#patienceMs) return [];
-    const message = `KEDA was told that ${desired} are needed, and has not scaled: see kubectl describe scaledobject`;
+    const message = `KEDA was told to scale to ${desired} and has not; see kubectl describe scaledobject`;
     return [{ name: component, reason: 'NotScaledByKeda', message }];
   }
 }

@@ -41,6 +41,6 @@ function componentOf(object: keda.ScaledObjectRef | undefined): Component {
   throw new AlphapoError(
     'invalid-argument',
     'UNKNOWN_COMPONENT',
-    `the trigger's metadata of ScaledObject ${object?.namespace}/${object?.name} has the component "${named ?? ''}": it is one of ${COMPONENTS.join(', ')}`,
+    `the trigger's metadata of ScaledObject ${object?.namespace}/${object?.name} has the component "${named ?? ''}"; it must be one of ${COMPONENTS.join(', ')}`,
   );
 }

@@ -32,11 +32,7 @@ export function openKubernetesApi(): KubernetesApi {
   const cluster = config.getCurrentCluster();
   // Without a file and outside of a cluster the library falls back to plain HTTP on this machine.
   if (cluster === null || cluster.server === 'http://localhost:8080') {
-    throw new AlphapoError(
-      'failed-precondition',
-      'NO_CLUSTER',
-      'this runs in no Kubernetes cluster: set KUBECONFIG to a file that names one',
-    );
+    throw new AlphapoError('failed-precondition', 'NO_CLUSTER', 'not running in a Kubernetes cluster; set KUBECONFIG');
   }
   const configuration = createConfiguration({
     baseServer: new ServerConfiguration(cluster.server, {}),

@@ -13,7 +13,7 @@ test('a container that ends again and again is told with its last words', () => 
     {
       name: 'scorer-1',
       reason: 'CrashLoopBackOff',
-      message: 'container fetch-model: back-off 10s; its last words: alphapo: check the token',
+      message: 'container fetch-model: back-off 10s; last message: alphapo: check the token',
     },
   ]);
   expect(obstaclesOf([pod({ state: { waiting } })])).toMatchObject([
@@ -42,7 +42,7 @@ test.each([
 ])('the last words are one line: %s', (_, message, expected) => {
   const lastState = { terminated: { exitCode: 1, message } };
   const [obstacle] = obstaclesOf([pod({ state: { waiting }, lastState })]);
-  expect(obstacle?.message).toBe(`container fetch-model: back-off 10s; its last words: ${expected}`);
+  expect(obstacle?.message).toBe(`container fetch-model: back-off 10s; last message: ${expected}`);
 });
 
 test('the last words are short, also where the log was cut off in an event', () => {

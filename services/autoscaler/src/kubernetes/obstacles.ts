@@ -30,7 +30,7 @@ function stuck(name: string, { name: container, state, lastState }: V1ContainerS
   const { reason = '', message = '' } = state?.waiting ?? {};
   if (!STUCK.has(reason)) return [];
   const said = lastWords(lastState?.terminated?.message ?? '');
-  const last = said === '' ? '' : `; its last words: ${said}`;
+  const last = said === '' ? '' : `; last message: ${said}`;
   return [{ name, reason, message: `container ${container}: ${message}${last}` }];
 }
 

@@ -66,7 +66,7 @@ async function term(
     signal: AbortSignal.any([signal, lost.signal]),
     assertHeld() {
       if (candidate.isLeading && !lost.signal.aborted) return;
-      throw new AlphapoError('aborted', 'NOT_LEADING', `${identity} does not hold the lease any more`);
+      throw new AlphapoError('aborted', 'NOT_LEADING', `${identity} no longer holds the lease`);
     },
   };
   logger.info('leadership.acquired', { identity });

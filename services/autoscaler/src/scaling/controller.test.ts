@@ -196,7 +196,7 @@ test('pods that find no place are told on the workload, once', async () => {
       component: 'scorer',
       type: 'Warning',
       reason: 'PodsUnschedulable',
-      message: `2 of its pods cannot run, scorer-1 for one: ${message}`,
+      message: `2 pods cannot run; for example scorer-1: ${message}`,
     },
   ]);
 });

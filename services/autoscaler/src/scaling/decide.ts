@@ -2,8 +2,8 @@ import type { RunStateName } from '@alphapo/contracts';
 import { type Component, type PerComponent, perComponent } from '../workloads.ts';
 
 /**
- * How many pods there should be: a function of what is seen now and what was needed within the cooldown. More pods come at
- * once; fewer only when no more were needed for a whole cooldown.
+ * The desired pods: a pure function of the current observation and of the need within the cooldown. Scaling up is immediate;
+ * scaling down needs a whole cooldown of lower need.
  */
 
 /** Records that a consumer group has not read. */
@@ -27,23 +27,23 @@ export interface Observation {
   readonly runEnded: boolean;
   /** Score calls that wait or are being computed. */
   readonly scoreCalls: number;
-  /** Whether any of late were under a policy that only the optimizer has. */
+  /** Whether recent calls needed a policy, which only the optimizer has. */
   readonly policyWanted: boolean;
 }
 
 export interface ScalingSettings {
   readonly limits: PerComponent<{ readonly min: number; readonly max: number }>;
-  /** How long a need is remembered before pods go, in milliseconds. */
+  /** How long a need is remembered before pods are removed, in milliseconds. */
   readonly cooldownMs: number;
-  /** Unread records for which there is one more tokenizer. */
+  /** Unread records per tokenizer. */
   readonly recordsPerTokenizer: number;
-  /** Shards of a step for which there is one more scorer. */
+  /** Shards of a step per scorer. */
   readonly shardsPerScorer: number;
-  /** Score calls at a time for which there is one more scorer. */
+  /** Concurrent Score calls per scorer. */
   readonly callsPerScorer: number;
 }
 
-/** Why there are as many pods as there are; a label of metrics, so there are few. */
+/** Why a number of pods is desired; a label of metrics, so there are few. */
 type Reason =
   | 'preferences-lag'
   | 'batches-lag'
@@ -143,7 +143,7 @@ function greatest(needs: readonly Target[], { runEnded }: Observation): Target {
   return needs.reduce((most, need) => (need.replicas > most.replicas ? need : most), none);
 }
 
-/** Fewer pods only after the cooldown, and no fewer scorers than have a shard of the step under way. */
+/** Removes pods only after the cooldown, and keeps scorers that have a shard of the running step. */
 function heldBack(component: Component, need: Target, seen: Observation, history: History): Target {
   const current = seen.replicas[component];
   if (need.replicas >= current) return need;

@@ -16,17 +16,17 @@ const ready = meter.gauge({
 });
 const desired = meter.gauge({
   name: 'alphapo_autoscaler_desired_replicas',
-  help: 'Pods that were decided on, and why.',
+  help: 'Desired pods, by reason.',
   labels: ['component', 'reason'],
 });
 const changes = meter.counter({
   name: 'alphapo_autoscaler_changes_total',
-  help: 'Changes of the number of pods, and why.',
+  help: 'Changes of the number of pods, by reason.',
   labels: ['component', 'direction', 'reason'],
 });
 const blocked = meter.gauge({
   name: 'alphapo_autoscaler_blocked_pods',
-  help: 'Pods that cannot run, and why; Unschedulable: there is no node with room.',
+  help: 'Pods that cannot run, by reason; Unschedulable: no node has room.',
   labels: ['component', 'reason'],
 });
 const lag = meter.gauge({
@@ -36,20 +36,20 @@ const lag = meter.gauge({
 });
 const pending = meter.gauge({
   name: 'alphapo_autoscaler_pending_shards',
-  help: 'Shards of the step under way, as the optimizer says.',
+  help: 'Shards of the running step, as the optimizer reports.',
 });
 const calls = meter.gauge({
   name: 'alphapo_autoscaler_score_calls',
-  help: 'Score calls that wait or are being computed, at all activators.',
+  help: 'Score calls that are waiting or running, at all activators.',
 });
-const leading = meter.gauge({ name: 'alphapo_autoscaler_leader', help: '1 where this replica decides.' });
+const leading = meter.gauge({ name: 'alphapo_autoscaler_leader', help: '1 if this replica is the leader.' });
 const runEnded = meter.gauge({
   name: 'alphapo_autoscaler_run_ended',
-  help: '1 where the run of the present configuration has taken its last step.',
+  help: '1 if the run of the current configuration has taken its last step.',
 });
 const failures = meter.counter({
   name: 'alphapo_autoscaler_failures_total',
-  help: 'Rounds in which a peer did not answer, or refused.',
+  help: 'Rounds in which a peer did not answer or returned an error.',
   labels: ['peer'],
 });
 // From the start on: an alert sees increases.
@@ -93,7 +93,7 @@ export const scalingMetrics = {
     changes.add(1, { component, direction: to > from ? 'up' : 'down', reason });
   },
 
-  /** A round ended with an error: whatever else is away is seen as missing. */
+  /** A round ended with an error: values not yet observed count as missing. */
   failed(): void {
     failures.add(1, { peer: 'kubernetes' });
   },

@@ -9,7 +9,7 @@ import {
   type Workloads,
 } from '../workloads.ts';
 
-/** An obstacle that stays is told again after this. */
+/** A lasting obstacle is reported again after this time. */
 const AGAIN_MS = 10 * 60_000;
 
 /**
@@ -19,7 +19,7 @@ const AGAIN_MS = 10 * 60_000;
 export class ObstacleReports {
   readonly #workloads: Workloads;
   readonly #logger: Logger<AutoscalerEvents>;
-  /** When each obstacle was told, on the clock of `performance`. */
+  /** When each obstacle was reported, on the clock of `performance`. */
   readonly #told = new Map<string, number>();
 
   constructor(workloads: Workloads, logger: Logger<AutoscalerEvents>) {
@@ -44,7 +44,7 @@ export class ObstacleReports {
 
   async #tellOne(component: Component, reason: string, obstacles: readonly Obstacle[]): Promise<void> {
     const [first] = obstacles;
-    const message = `${obstacles.length} of its pods cannot run, ${first?.name} for one: ${first?.message}`;
+    const message = `${obstacles.length} pods cannot run; for example ${first?.name}: ${first?.message}`;
     this.#logger.warn('workload.blocked', { component, reason, pods: obstacles.length, message: first?.message });
     await this.#workloads
       .report(component, { type: 'Warning', reason: `Pods${reason}`, message })

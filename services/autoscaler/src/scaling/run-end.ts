@@ -1,9 +1,8 @@
 import type { WorkloadEvent, WorkloadState } from '../workloads.ts';
 
 /**
- * The end of a run outlasts its optimizer: at zero there is nobody to ask, and what is left in the topics must not start it
- * again. It is noted on the optimizer's workload, together with what its pods were made of: another configuration is
- * another run.
+ * Remembers that a run has ended, after its optimizer is scaled to zero: records left in the topics must not start it again.
+ * Recorded on the optimizer's workload with a digest of the pod template, because another configuration is another run.
  */
 
 const RUN_ENDED = 'alphapo.dev/run-ended';

@@ -1,8 +1,8 @@
 import type { WorkloadState } from '../workloads.ts';
 
 /**
- * Marks of Score calls on a workload: each activator says, in an annotation of its own, when it last had calls and how
- * many. The leader reads them, wherever the calls arrived.
+ * Marks of Score calls on a workload: each activator records in its own annotation when it last had calls and how many. The
+ * leader reads all of them, so calls count wherever they arrive.
  */
 
 const PREFIX = 'alphapo.dev/last-score.';
