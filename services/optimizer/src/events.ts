@@ -2,7 +2,7 @@ import type { SkippedStep } from '@alphapo/contracts';
 import type { MessagingEvents, Waiting } from '@alphapo/messaging';
 import type { RpcEvents } from '@alphapo/rpc';
 import type { TelemetryEvents } from '@alphapo/telemetry';
-import type { ShardPlace } from './scorer.ts';
+import type { ShardPlace } from './shards.ts';
 import type { StepDurations } from './step-times.ts';
 
 /** What an optimizer logs. */

@@ -3,6 +3,7 @@ import { type DescribeScorerResponse, ScorerServiceClient } from '@alphapo/contr
 import { type Connection, callUnary, connect, type RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import type { OptimizerEvents } from './events.ts';
+import type { ShardPlace } from './shards.ts';
 
 /** Longest time for a scorer to be connected to and to say what it is: it does so beside its computation. */
 const DESCRIBE_TIMEOUT_MS = 5_000;
@@ -22,12 +23,6 @@ export interface ScorerStatus {
   readonly phase: ScorerPhase;
   /** Why it gets no shards; empty where it does. */
   readonly message: string;
-}
-
-/** What a scorer was computing, for the log. */
-export interface ShardPlace {
-  readonly step: number;
-  readonly shard: number;
 }
 
 /**
