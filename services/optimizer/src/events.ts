@@ -2,10 +2,8 @@ import type { SkippedStep } from '@alphapo/contracts';
 import type { MessagingEvents, Waiting } from '@alphapo/messaging';
 import type { RpcEvents } from '@alphapo/rpc';
 import type { TelemetryEvents } from '@alphapo/telemetry';
+import type { ShardPlace } from './shards.ts';
 import type { StepDurations } from './step-times.ts';
-
-/** What a scorer was computing. */
-export type ShardPlace = { readonly step: number; readonly shard: number };
 
 /** What an optimizer logs. */
 export type OptimizerEvents = RunEvents &

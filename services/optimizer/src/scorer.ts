@@ -2,7 +2,8 @@ import { AlphapoError, Backoff, messageOf } from '@alphapo/base';
 import { type DescribeScorerResponse, ScorerServiceDefinition } from '@alphapo/contracts';
 import { type Client, connect, type RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
-import type { OptimizerEvents, ShardPlace } from './events.ts';
+import type { OptimizerEvents } from './events.ts';
+import type { ShardPlace } from './shards.ts';
 
 /** Longest time for a scorer to be connected to and to say what it is: it does so beside its computation. */
 const DESCRIBE_TIMEOUT_MS = 5_000;

@@ -11,6 +11,12 @@ export interface Shard {
   readonly pairs: readonly TokenizedPair[];
 }
 
+/** What a scorer was computing, for the log. */
+export interface ShardPlace {
+  readonly step: number;
+  readonly shard: number;
+}
+
 /** A batch's shards, what they are computed with, and where their gradients go. */
 export interface ShardWork {
   readonly run: Run;
