@@ -1,5 +1,5 @@
 import { AlphapoError, type ErrorCode, messageOf } from '@alphapo/base';
-import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
+import { BadRequest, ErrorInfo, RetryInfo, RpcStatus } from '@alphapo/contracts';
 import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
 import { connectionProblem } from './connection-problem.ts';
 
@@ -63,87 +63,33 @@ export function fromServiceError(error: unknown, address: string, peer = 'server
   });
 }
 
-function message(writer: BinaryWriter, field: number, write: (inner: BinaryWriter) => void): void {
-  writer.uint32((field << 3) | 2).fork();
-  write(writer);
-  writer.join();
-}
-
-function text(writer: BinaryWriter, field: number, value: string): void {
-  writer.uint32((field << 3) | 2).string(value);
-}
-
 /** google.rpc.Status with ErrorInfo, and RetryInfo or BadRequest where they say more. */
 function encodeStatus(error: AlphapoError): Uint8Array {
-  const writer = new BinaryWriter();
-  writer.uint32(8).int32(STATUS[error.code]);
-  text(writer, 2, error.message);
-  const detail = (name: string, write: (inner: BinaryWriter) => void) =>
-    message(writer, 3, (any) => {
-      text(any, 1, TYPE_URL + name);
-      message(any, 2, write);
-    });
-  detail('ErrorInfo', (info) => {
-    text(info, 1, error.reason);
-    text(info, 2, DOMAIN);
-    for (const [key, value] of Object.entries(error.metadata)) {
-      message(info, 3, (entry) => {
-        text(entry, 1, key);
-        text(entry, 2, value);
-      });
-    }
-  });
-  const { field, retrySeconds } = error.metadata;
-  if (error.code === 'resource-exhausted' || retrySeconds !== undefined) {
-    const seconds = Number(retrySeconds ?? RETRY_SECONDS);
-    detail('RetryInfo', (retry) => message(retry, 1, (delay) => delay.uint32(8).int64(seconds)));
+  const { code, message, reason, metadata } = error;
+  const details = [detail('ErrorInfo', ErrorInfo.encode({ reason, domain: DOMAIN, metadata: { ...metadata } }))];
+  const { field, retrySeconds } = metadata;
+  if (code === 'resource-exhausted' || retrySeconds !== undefined) {
+    const retryDelay = { seconds: BigInt(retrySeconds ?? RETRY_SECONDS), nanos: 0 };
+    details.push(detail('RetryInfo', RetryInfo.encode({ retryDelay })));
   }
-  if (error.code === 'invalid-argument' && field !== undefined) {
-    detail('BadRequest', (request) =>
-      message(request, 1, (violation) => {
-        text(violation, 1, field);
-        text(violation, 2, error.message);
-      }),
-    );
+  if (code === 'invalid-argument' && field !== undefined) {
+    details.push(detail('BadRequest', BadRequest.encode({ fieldViolations: [{ field, description: message }] })));
   }
-  return writer.finish();
+  return RpcStatus.encode({ code: STATUS[code], message, details }).finish();
 }
 
-interface ErrorInfo {
-  reason: string;
-  metadata: Record<string, string>;
-}
+const detail = (name: string, writer: { finish(): Uint8Array }) => ({
+  typeUrl: TYPE_URL + name,
+  value: Buffer.from(writer.finish()),
+});
 
 /** The ErrorInfo of an encoded google.rpc.Status; undefined where there is none or the bytes are no such message. */
 function decodeErrorInfo(encoded: Uint8Array): ErrorInfo | undefined {
   try {
-    for (const any of lengthDelimited(encoded, 3)) {
-      const [typeUrl] = lengthDelimited(any, 1);
-      const [value] = lengthDelimited(any, 2);
-      if (value === undefined || decodeText(typeUrl) !== `${TYPE_URL}ErrorInfo`) continue;
-      const entries = lengthDelimited(value, 3).map((entry) =>
-        [1, 2].map((f) => decodeText(lengthDelimited(entry, f)[0])),
-      );
-      return { reason: decodeText(lengthDelimited(value, 1)[0]), metadata: Object.fromEntries(entries) };
-    }
+    const info = RpcStatus.decode(encoded).details.find(({ typeUrl }) => typeUrl === `${TYPE_URL}ErrorInfo`);
+    return info && ErrorInfo.decode(info.value);
   } catch {
     // The details are an extra: without them the status itself is reported.
+    return undefined;
   }
-  return undefined;
-}
-
-/** The length-delimited fields with a number. */
-function lengthDelimited(bytes: Uint8Array, field: number): Uint8Array[] {
-  const reader = new BinaryReader(bytes);
-  const found: Uint8Array[] = [];
-  while (reader.pos < reader.len) {
-    const [number, type] = reader.tag();
-    if (number === field && type === 2) found.push(reader.bytes());
-    else reader.skip(type, number);
-  }
-  return found;
-}
-
-function decodeText(bytes: Uint8Array | undefined): string {
-  return bytes === undefined ? '' : new TextDecoder().decode(bytes);
 }
