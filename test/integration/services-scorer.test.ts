@@ -222,7 +222,7 @@ function gradientOf(count: number, weight?: number) {
 test('more pairs than a shard may have are refused', async () => {
   await expect(gradientOf(4097)).rejects.toMatchObject({
     code: 'invalid-argument',
-    message: expect.stringContaining('pairs: 4097 are more than the 4096'),
+    message: expect.stringContaining('pairs: 4097 exceed the limit of 4096'),
   });
 });
 

@@ -123,7 +123,7 @@ describe('over gRPC', () => {
     });
     const texts = Array.from({ length: 1025 }, () => 'a');
     await expect(service.connection.encode({ texts, addSpecialTokens: false }, CALL)).rejects.toMatchObject(
-      refused('texts: 1025 are more than the 1024'),
+      refused('texts: 1025 exceed the limit of 1024'),
     );
     const encodings = [{ ids: [258] }, { ids: [0, 259] }];
     await expect(service.connection.decode({ encodings, skipSpecialTokens: false }, CALL)).rejects.toMatchObject(

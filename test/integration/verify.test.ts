@@ -224,7 +224,7 @@ const DAMAGES: [string, (file: LogFile) => void, [code: string, place: string, m
     (file) => editStep(file, STEPS - 1, (step) => Object.assign(step, { runId: 'other' })),
     [
       ['STEP_OF_OTHER_RUN', 'training-steps offset 5', /a step of run other/],
-      ['CHECKPOINT_DIFFERS', 'step-00000006', /of step 6, but the last published step is 5/],
+      ['CHECKPOINT_DIFFERS', 'step-00000006', /to step 6, but the last published step is 5/],
     ],
   ],
   [
@@ -301,7 +301,7 @@ describe('a checkpoint', () => {
     const store = new CheckpointStore(join(run, 'checkpoints'));
     await store.write({ ...(await store.read('step-00000004')), step: 5, runId: 'other' });
     expect((await verifyFolder(run)).problems.first).toEqual([
-      expect.objectContaining({ code: 'CHECKPOINT_DIFFERS', meaning: expect.stringMatching(/of run other/) }),
+      expect.objectContaining({ code: 'CHECKPOINT_DIFFERS', meaning: expect.stringMatching(/to run other/) }),
     ]);
   });
 });

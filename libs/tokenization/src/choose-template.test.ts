@@ -83,7 +83,7 @@ test('several templates without a default are refused with their names', async (
 test('a template that is nowhere is refused with the names that there are', async () => {
   await expect(chosen({ config: named('rag'), choice: 'nowhere' })).rejects.toMatchObject({
     reason: 'TEMPLATE_NOT_FOUND',
-    message: expect.stringMatching(/Give plain, chatml, rag or the path/),
+    message: expect.stringMatching(/Use plain, chatml, rag or the path/),
   });
 });
 

@@ -126,7 +126,7 @@ describe('an instruction that was templated before', () => {
       expect(tokenizePreference(tokenizer, instruction(prompt, 'Be kind.'), LIMITS)).toMatchObject({
         ok: false,
         reason: 'TEMPLATE_REFUSED',
-        message: expect.stringContaining('templated before'),
+        message: expect.stringContaining('already has the chat template'),
       });
     },
   );

@@ -169,7 +169,11 @@ describe('settings that cannot be', () => {
   test.each([
     ['a certificate, but no TLS', { ALPHAPO_TLS_CERT: 'a.pem' }, /ALPHAPO_TLS_CERT is set, but ALPHAPO_TLS is off/],
     ['a certificate without its key', { ALPHAPO_TLS: 'on', ALPHAPO_TLS_CERT: 'a.pem' }, /ALPHAPO_TLS_KEY is missing/],
-    ['mutual TLS without a certificate', { ALPHAPO_TLS: 'mutual', ALPHAPO_TLS_CA: 'a' }, /ALPHAPO_TLS_CERT is missing/],
+    [
+      'mutual TLS without a certificate',
+      { ALPHAPO_TLS: 'mutual', ALPHAPO_TLS_CA: 'a' },
+      /ALPHAPO_TLS_CERT is required/,
+    ],
     ['a mode that there is not', { ALPHAPO_TLS: 'yes' }, /ALPHAPO_TLS/],
     ['a file that is not there', { ALPHAPO_TLS: 'on', ALPHAPO_TLS_CA: '/nowhere/ca.pem' }, /\/nowhere\/ca\.pem/],
   ])('%s', async (_what, more, message) => {

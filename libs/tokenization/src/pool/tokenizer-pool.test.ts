@@ -65,7 +65,7 @@ test('what comes out of processes is what the tokenizer gives, in the order of t
 test.each([
   ['loops', FOREVER, STRICT, 'TEMPLATE_TIMEOUT', 'took more than 0.5 s of CPU time'],
   ['takes all memory', ALL_MEMORY, PATIENT, 'TEMPLATE_OUT_OF_MEMORY', 'which may take 128 MiB'],
-  ['writes too much', HUGE_TEXT, PATIENT, 'TEMPLATE_OUTPUT_TOO_LONG', 'writes 10485'],
+  ['writes too much', HUGE_TEXT, PATIENT, 'TEMPLATE_OUTPUT_TOO_LONG', 'renders 10485'],
 ])(
   'a template that %s is stopped with the record named, and the others are done',
   async (_what, harm, limits, reason, said) => {
