@@ -72,7 +72,7 @@ export async function startScorers(
 ): Promise<Record<Merging, Scorer>> {
   const optimizer = opened.use(
     new ServiceProcess([
-      ...['serve', 'optimizer', '--model', model, '--config', await writeRunSettings(folder)],
+      ...['serve', 'optimizer', '--model', model, '--run', await writeRunSettings(folder)],
       ...['--log', join(folder, 'log.sqlite'), '--folder', join(folder, 'state')],
       ...['--scorers', '127.0.0.1:1', '--address', '127.0.0.1:0'],
     ]),

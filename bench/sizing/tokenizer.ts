@@ -57,7 +57,7 @@ async function measure({ tokenizer, processes }: Kind, folder: string, data: str
   const [config, log] = [join(folder, 'run.yaml'), join(folder, 'log.sqlite')];
   await writeFile(config, JSON.stringify({ steps: 1, batchSize: BATCH, ...LENGTHS }));
   await using service = new ServiceProcess([
-    ...['serve', 'tokenizer', '--model', folder, '--config', config, '--log', log, '--address', '127.0.0.1:0'],
+    ...['serve', 'tokenizer', '--model', folder, '--run', config, '--log', log, '--address', '127.0.0.1:0'],
     ...['--chat-template', 'chatml', '--max-batches-ahead', '0', '--processes', `${processes}`],
   ]);
   await service.address();

@@ -10,7 +10,7 @@ import { TcpProxy } from './tcp-proxy.ts';
 
 const PRELOAD = join(import.meta.dirname, 'shifted-clock.ts');
 /** An operator of a tiny model would not wait a quarter of an hour for a shard of it. */
-const SHARD_TIMEOUT_MS = 10_000;
+const SHARD_TIMEOUT_SECONDS = 10;
 
 export interface DeploymentOptions {
   /** For small files of the deployment's own. */
@@ -141,7 +141,7 @@ export class Deployment implements AsyncDisposable {
       name,
       args: [...this.#arguments(name), '--address', `127.0.0.1:${port}`],
       process: {
-        environment: { ALPHAPO_CHAOS_CLOCK: clock, ALPHAPO_SHARD_TIMEOUT_MS: `${SHARD_TIMEOUT_MS}` },
+        environment: { ALPHAPO_CHAOS_CLOCK: clock },
         preload: [PRELOAD],
         onEvent: (event) => onEvent(name, event),
       },
@@ -169,7 +169,7 @@ export class Deployment implements AsyncDisposable {
               .map(address)
               .join(),
           ],
-          ...['--checkpoint-every', `${checkpointEvery}`],
+          ...['--checkpoint-every', `${checkpointEvery}`, '--shard-timeout-seconds', `${SHARD_TIMEOUT_SECONDS}`],
           ...['--brokers', address('optimizer → kafka'), '--topic-prefix', topicPrefix],
         ];
       default:

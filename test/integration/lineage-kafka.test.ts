@@ -111,16 +111,7 @@ describeKafka('the lineage of a run over Kafka that was killed and resumed', () 
     await deleteRecordsBefore(broker.brokers, batches, 2n);
     for (const name of await checkpointsIn(checkpoints())) await rm(join(checkpoints(), name, 'manifest.json'));
     await using optimizer = new ServiceProcess([
-      ...[
-        'serve',
-        'optimizer',
-        '--model',
-        place.model,
-        '--config',
-        place.config,
-        '--brokers',
-        broker.brokers.join(','),
-      ],
+      ...['serve', 'optimizer', '--model', place.model, '--run', place.config, '--brokers', broker.brokers.join(',')],
       ...['--topic-prefix', other, '--address', '127.0.0.1:0', '--scorers', '127.0.0.1:1'],
       ...['--folder', join(place.folder, 'state')],
     ]);
