@@ -158,7 +158,11 @@ describe('the end of a sequence', () => {
 test.each<[string, Partial<GenerationRequest>, RegExp]>([
   ['an empty prompt', { prompts: [[]] }, /item 0: the prompt has no tokens/],
   ['a token that the model does not have', { prompts: [[1], [61]] }, /item 1: token id 61/],
-  ['a temperature below zero', { sampling: { temperature: -1 } }, /temperature is -1; it must be a number of at least 0/],
+  [
+    'a temperature below zero',
+    { sampling: { temperature: -1 } },
+    /temperature is -1; it must be a number of at least 0/,
+  ],
   ['top-p of 0', { sampling: { temperature: 1, topP: 0 } }, /topP is 0/],
   ['min-p of 1', { sampling: { temperature: 1, minP: 1 } }, /minP is 1/],
   ['no tokens at all', { maxTokens: 0 }, /maxTokens is 0/],
