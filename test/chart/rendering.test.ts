@@ -41,18 +41,10 @@ describeHelm('the chart', () => {
     }
   });
 
-  test.each(VARIANTS)('gives only the autoscaler a token of the Kubernetes API: %s', (_, values, files) => {
+  test.each(VARIANTS)('gives only the autoscaler a token of the Kubernetes API: %s', (_name, values, files) => {
     const holders = podsOf(render(values, files)).filter(({ spec }) => spec.automountServiceAccountToken !== false);
-    const withAutoscaler = [
-      'minimal',
-      'GPU',
-      'trial',
-      'KEDA, a secured Kafka and mutual TLS',
-      'certificates of cert-manager',
-      'monitoring',
-      'hub and reference model',
-    ];
-    const expected = withAutoscaler.includes(_) ? ['trial-alphapo-autoscaler'] : [];
+    const { mode = 'builtin' } = (values.autoscaling ?? {}) as { readonly mode?: string };
+    const expected = ['builtin', 'keda'].includes(mode) ? ['trial-alphapo-autoscaler'] : [];
     expect(holders.map(({ name }) => name)).toEqual(expected);
   });
 
