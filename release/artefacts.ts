@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { HELM } from './helm.ts';
 import { currentVersion, ROOT, versionsOf } from './version.ts';
 
 export interface ReleaseOptions {
@@ -15,10 +16,6 @@ const IMAGES = [
   ['alphapo', 'alphapo'],
   ['scorer-cuda', 'alphapo-cuda'],
 ] as const;
-
-/** helm: the one that test/chart/install.sh has built, else that on the PATH. */
-const BUILT_HELM = join(ROOT, 'node_modules/.cache/helm/helm');
-const HELM = existsSync(BUILT_HELM) ? BUILT_HELM : 'helm';
 
 const run = (program: string, ...args: string[]) =>
   execFileSync(program, args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 28 });

@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { HELM } from '../../release/helm.ts';
 
 /**
  * The chart as Helm renders it. Helm is looked for on the PATH, and where `install.sh` puts it; tests of the chart are skipped where it is
@@ -10,8 +11,7 @@ import { parseAllDocuments } from 'yaml';
  */
 
 export const CHART = join(import.meta.dirname, '../../charts/alphapo');
-const BUILT = join(import.meta.dirname, '../../node_modules/.cache/helm/helm');
-export const HELM = existsSync(BUILT) ? BUILT : 'helm';
+export { HELM };
 export const RELEASE = 'trial';
 export const NAMESPACE = 'models';
 /** A Helm that was built without a version takes the cluster for an old one. */

@@ -39,6 +39,7 @@ export { computeFromWire, computeToWire } from './run/compute-wire.ts';
 export { type Dtype, dtypeSchema } from './run/dtype.ts';
 export { type ExecutionProvider, executionProviderSchema } from './run/execution-provider.ts';
 export { weightProblem } from './run/pair-weight.ts';
+export { runFileSettings } from './run/run-file-settings.ts';
 export {
   type Adjustment,
   type ResolvedRun,
@@ -64,7 +65,7 @@ export { type RunStateName, runStateFromWire, runStateToWire } from './run/run-s
 export { trainingMethodFromWire, trainingMethodToWire } from './run/training-method-wire.ts';
 export { type SkippedStep, type TrainingStep, trainingStepSchema } from './run/training-step.ts';
 export { messageJson } from './topics/message-json.ts';
-export { runFileSettings, topicSettings } from './topics/topic-settings.ts';
+export { topicSettings } from './topics/topic-settings.ts';
 export {
   CONTROL_HEADER,
   type DeadLetter,

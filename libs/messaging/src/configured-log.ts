@@ -19,12 +19,13 @@ export interface ConfiguredLogOptions {
  * neither is set, INVALID_CONFIGURATION where both are, and those of `kafkaSecurityFrom` and of opening the log.
  */
 export async function openConfiguredLog(sources: SettingSources, options: ConfiguredLogOptions): Promise<EventLog> {
-  const { brokers, log: path } = resolveSettings(eventLogSettings, sources);
+  const values = resolveSettings(eventLogSettings, sources);
+  const { brokers, log: path } = values;
   if (brokers !== undefined && path !== undefined) {
     throw new AlphapoError('invalid-argument', 'INVALID_CONFIGURATION', 'set KAFKA_BROKERS or ALPHAPO_LOG, not both');
   }
   if (brokers !== undefined) {
-    const security = await kafkaSecurityFrom(sources);
+    const security = await kafkaSecurityFrom(values, sources);
     return openKafkaEventLog({ brokers, ...security, ...options });
   }
   if (path !== undefined) return openEmbeddedEventLog({ path, logger: options.logger });

@@ -54,8 +54,9 @@ function choiceProblem(value: unknown, choices: readonly string[]): string {
   return meant === undefined ? among : `${among}. Did you mean ${meant}?`;
 }
 
-/** What there is to say about a key that is none. `written`: as it stands in the file. */
-export function unknownSettingProblem(written: string, known: readonly string[]): string {
+/** What there is to say about a key that is none. `place` ends with the key as it is written: `run.yaml:3: stpes`. */
+export function unknownSettingProblem(place: string, known: readonly string[]): string {
+  const written = place.slice(place.lastIndexOf(' ') + 1);
   const meant = nearestWord(camelCase(written), known);
   if (meant === undefined) return 'no such setting';
   // A person who writes camel case meets it again.

@@ -27,8 +27,9 @@ export function givenIn(
   variable?: string,
 ): Given | undefined {
   if (options?.[key] !== undefined) return { value: options[key], place: `--${kebabCase(key)}` };
-  const fromEnvironment = variable === undefined ? undefined : environment?.[variable];
-  if (variable !== undefined && fromEnvironment !== undefined) return { value: fromEnvironment, place: variable };
+  if (variable !== undefined && environment?.[variable] !== undefined) {
+    return { value: environment[variable], place: variable };
+  }
   if (file !== undefined && key in file.values) return { value: file.values[key], place: file.placeOf(key) };
   return undefined;
 }
@@ -68,7 +69,7 @@ export function refuseUnknownSettings(
     const place = file.placeOf(key);
     const meaning = meaningOf(key);
     if (meaning !== undefined) return `${place}: ${meaning}`;
-    return `${place}: ${unknownSettingProblem(place.slice(place.lastIndexOf(' ') + 1), Object.keys(settings))}`;
+    return `${place}: ${unknownSettingProblem(place, Object.keys(settings))}`;
   });
   throw invalid(lines.join('\n'), unknown[0] as string);
 }

@@ -1,4 +1,5 @@
 import { type Topics, topicsWithPrefix } from '@alphapo/contracts';
+import { drainMsOf } from '@alphapo/rpc';
 import { invalidConfiguration, resolveSettings, type SettingSources } from '@alphapo/settings';
 import type { HeldLimits } from './activator/held-calls.ts';
 import type { WorkloadReference } from './kubernetes/index.ts';
@@ -46,7 +47,7 @@ export function autoscalerConfigFrom(sources: SettingSources): AutoscalerConfig 
     pod: values.podName,
     address: values.address,
     kedaAddress: values.kedaAddress,
-    drainMs: values.drainSeconds === undefined ? undefined : values.drainSeconds * 1000,
+    drainMs: drainMsOf(values),
     topics: topicsWithPrefix(values.topicPrefix),
     settings: {
       limits: {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Adjustment, readRunSettings, resolveRun, topicsWithPrefix } from '@alphapo/contracts';
 import { readModelDefinition, runFacts } from '@alphapo/models';
-import { resolveAddresses } from '@alphapo/rpc';
+import { drainMsOf, resolveAddresses } from '@alphapo/rpc';
 import { resolveSettings, type SettingSources } from '@alphapo/settings';
 import { optimizerSettings } from './settings.ts';
 import type { OptimizerConfig } from './start.ts';
@@ -10,7 +10,7 @@ import type { OptimizerConfig } from './start.ts';
 export async function optimizerConfigFrom(
   sources: SettingSources,
 ): Promise<OptimizerConfig & { readonly whenFinished: 'serve' | 'exit'; readonly adjustments: readonly Adjustment[] }> {
-  const { model, run, folder, scorers, drainSeconds, ...values } = resolveSettings(optimizerSettings, sources);
+  const { model, run, folder, scorers, ...values } = resolveSettings(optimizerSettings, sources);
   const settings = await readRunSettings(run);
   const { specification, adjustments } = resolveRun(settings, runFacts(await readModelDefinition(model), undefined));
   return {
@@ -22,7 +22,7 @@ export async function optimizerConfigFrom(
     referenceModel: values.referenceModel,
     initialAdapter: values.initAdapter,
     address: values.address,
-    drainMs: drainSeconds === undefined ? undefined : drainSeconds * 1000,
+    drainMs: drainMsOf(values),
     checkpointFolder: join(folder, 'checkpoints'),
     exportFolder: join(folder, 'exports'),
     checkpointEvery: values.checkpointEvery,

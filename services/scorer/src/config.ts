@@ -1,18 +1,16 @@
+import { drainMsOf } from '@alphapo/rpc';
 import { resolveSettings, type SettingSources } from '@alphapo/settings';
 import { scorerSettings } from './settings.ts';
 import type { ScorerConfig } from './start.ts';
 
 /** The scorer's configuration. Errors: INVALID_CONFIGURATION with the setting. */
 export function scorerConfigFrom(sources: SettingSources): ScorerConfig {
-  const { optimizer, device, drainSeconds, scoreMerging, scoreLingerMs, ...values } = resolveSettings(
-    scorerSettings,
-    sources,
-  );
+  const { optimizer, device, scoreMerging, scoreLingerMs, ...values } = resolveSettings(scorerSettings, sources);
   return {
     model: values.model,
     referenceModel: values.referenceModel,
     address: values.address,
-    drainMs: drainSeconds === undefined ? undefined : drainSeconds * 1000,
+    drainMs: drainMsOf(values),
     optimizerAddress: optimizer,
     executionProvider: device,
     dtype: values.dtype,

@@ -44,5 +44,5 @@ function unknownProblem(key: string, place: string, known: readonly string[]): s
   if (TRAIN_ONLY_SETTINGS.includes(key)) {
     return 'is an option of alphapo train only; remove it. Service options: alphapo serve --help';
   }
-  return unknownSettingProblem(place.slice(place.lastIndexOf(' ') + 1), known);
+  return unknownSettingProblem(place, known);
 }

@@ -9,13 +9,3 @@ export const topicSettings = {
     variable: 'ALPHAPO_TOPIC_PREFIX',
   },
 } as const satisfies Settings;
-
-/** The run that a service takes part in. */
-export const runFileSettings = {
-  run: {
-    schema: z.string(),
-    description: 'YAML file with the run settings; steps is required',
-    placeholder: 'file',
-    variable: 'ALPHAPO_RUN',
-  },
-} as const satisfies Settings;

@@ -2,14 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ConnectionOptions } from 'node:tls';
 import { messageOf } from '@alphapo/base';
-import {
-  invalidConfiguration,
-  readSecret,
-  resolveSettings,
-  type SettingSources,
-  secretSource,
-  type ValuesOf,
-} from '@alphapo/settings';
+import { invalidConfiguration, readSecret, type SettingSources, secretSource, type ValuesOf } from '@alphapo/settings';
 import { eventLogSettings } from '../event-log-settings.ts';
 import type { KafkaCredentials, KafkaOptions } from './options.ts';
 
@@ -23,8 +16,10 @@ const variableOf = (key: (typeof TLS_KEYS)[number]) => eventLogSettings[key].var
  * How to get at brokers that want TLS or a password, from settings (docs/security.md). Files are read once: a
  * new certificate or password takes a restart. Errors: INVALID_CONFIGURATION with the variable.
  */
-export async function kafkaSecurityFrom(sources: SettingSources): Promise<Pick<KafkaOptions, 'ssl' | 'sasl'>> {
-  const values = resolveSettings(eventLogSettings, sources);
+export async function kafkaSecurityFrom(
+  values: Values,
+  sources: SettingSources,
+): Promise<Pick<KafkaOptions, 'ssl' | 'sasl'>> {
   const [ssl, sasl] = [await tlsFrom(values), await credentialsFrom(values, sources)];
   if (sasl?.mechanism === 'plain' && ssl === undefined) {
     throw invalidConfiguration(

@@ -47,22 +47,8 @@ export const rpcSecuritySettings = {
   },
 } as const satisfies Settings;
 
-/** One day; more is a mistake. */
-const MAX_DRAIN_SECONDS = 86_400;
-
-/** Of a server: where it listens, who may call it, how it stops. */
-export const rpcServerSettings = {
-  address: {
-    schema: z.string().optional(),
-    description: "address to listen on; port 0 picks a free one (default: all interfaces, the service's own port)",
-    placeholder: 'host:port',
-    variable: 'ALPHAPO_ADDRESS',
-  },
-  drainSeconds: {
-    schema: z.number().nonnegative().max(MAX_DRAIN_SECONDS).optional(),
-    description: 'seconds that running calls get to finish at shutdown, before they are canceled',
-    variable: 'ALPHAPO_DRAIN_SECONDS',
-  },
+/** Security of a server: beside its own credentials, who may call it, and where it answers health checks without. */
+export const rpcServerSecuritySettings = {
   healthAddress: {
     schema: z.string().optional(),
     description: 'address of a plaintext port for health checks only, answered under any load',
@@ -78,13 +64,26 @@ export const rpcServerSettings = {
   },
 } as const satisfies Settings;
 
-/** A server's settings, with the service's default port. */
+/** One day; more is a mistake. */
+const MAX_DRAIN_SECONDS = 86_400;
+
+/** Of a server with that default port: where it listens, how it stops, and its security. */
 export const rpcServerSettingsAt = (port: number) =>
   ({
-    ...rpcServerSettings,
     address: {
-      ...rpcServerSettings.address,
       schema: z.string().default(`0.0.0.0:${port}`),
       description: 'address to listen on; port 0 picks a free one',
+      placeholder: 'host:port',
+      variable: 'ALPHAPO_ADDRESS',
     },
+    drainSeconds: {
+      schema: z.number().nonnegative().max(MAX_DRAIN_SECONDS).optional(),
+      description: 'seconds that running calls get to finish at shutdown, before they are canceled',
+      variable: 'ALPHAPO_DRAIN_SECONDS',
+    },
+    ...rpcServerSecuritySettings,
   }) as const satisfies Settings;
+
+/** The drain time as `RpcServer.start` takes it, in milliseconds; its default where undefined. */
+export const drainMsOf = ({ drainSeconds }: { readonly drainSeconds?: number | undefined }): number | undefined =>
+  drainSeconds === undefined ? undefined : drainSeconds * 1000;

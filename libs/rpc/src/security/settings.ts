@@ -6,9 +6,9 @@ import {
   secretSource,
   type ValuesOf,
 } from '@alphapo/settings';
-import { rpcServerSettings } from './security-settings.ts';
+import { rpcServerSecuritySettings } from './security-settings.ts';
 
-type Values = ValuesOf<typeof rpcServerSettings>;
+type Values = ValuesOf<typeof rpcServerSecuritySettings>;
 
 /** A certificate chain and its key, as files. */
 interface IdentityFiles {
@@ -39,7 +39,7 @@ export interface SecuritySettings {
 
 /** Security settings of a client or server. Errors: INVALID_CONFIGURATION with the variable. */
 export function securitySettingsFrom(sources: SettingSources): SecuritySettings {
-  const values = resolveSettings(rpcServerSettings, sources);
+  const values = resolveSettings(rpcServerSecuritySettings, sources);
   const tls = tlsFrom(values);
   const token = secretSource(sources, 'tokenFile', 'ALPHAPO_TOKEN');
   const access = secretSource(sources, 'accessFile', 'ALPHAPO_ACCESS');
@@ -61,7 +61,7 @@ function tlsFrom(values: Values): TlsSettings | undefined {
     const set = TLS_KEYS.find((name) => values[name] !== undefined);
     if (set === undefined) return undefined;
     throw invalidConfiguration(
-      rpcServerSettings[set].variable,
+      rpcServerSecuritySettings[set].variable,
       'is set, but ALPHAPO_TLS is off; set that to on or mutual, or remove this',
     );
   }
