@@ -6,6 +6,7 @@ const LAYERS = [
   ['safetensors', 'telemetry', 'optim', 'graph', 'data', 'messaging', 'hub'],
   ['rpc', 'tokenization', 'objectives', 'models', 'checkpoints'],
   ['engine', 'client'],
+  ['policies', 'generation'],
 ];
 
 /** A package may use those of the layers below its own, and none of its own layer. */
@@ -37,6 +38,8 @@ const doorRules = [
   ['cli-progress', '^cli/'],
   ['yaml', '^(libs/settings|charts/tools)/'],
   ['csv-parse', '^libs/data/src/reading/delimited\\.ts$'],
+  ['hono', '^services/sampler/src/http/'],
+  ['@hono/', '^services/sampler/src/http/'],
   ['hyparquet/', '^libs/data/src/reading/parquet'],
 ].map(([library, door]) => ({
   name: `one-door-for-${library.replace(/\W+/g, '-')}`,

@@ -100,7 +100,7 @@ export function productionValues(settings: ProductionSettings, around: Surroundi
     hooks: { timeoutSeconds: 30 },
     tokenizer: { resources },
     // One thread, as the run that it is compared with.
-    scorer: { resources: { ...resources, requests: { cpu: '200m', memory: '192Mi' } }, threads: 1 },
+    scorer: { resources: { ...resources, requests: { cpu: '200m', memory: '192Mi' } }, settings: { threads: 1 } },
     optimizer: { resources, settings: { checkpointEvery: 5 }, persistence: { size: '1Gi' } },
   };
 }

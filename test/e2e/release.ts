@@ -60,7 +60,7 @@ function valuesOf(settings: Settings, pods: object): object {
     autoscaling: { mode: settings.autoscaling, cooldownSeconds: 45, scorer: { maxReplicas: 2 } },
     tokenizer: pods,
     // One thread, as the run that it is compared with.
-    scorer: { ...pods, threads: 1, replicas: 2 },
+    scorer: { ...pods, settings: { threads: 1 }, replicas: 2 },
     optimizer: pods,
     autoscaler: pods,
   };

@@ -79,10 +79,10 @@ async function answer(
   signal: AbortSignal,
 ): Promise<string> {
   const { stdout } = process;
-  const onText = ({ text }: { readonly text: string }) => {
+  const onPiece = ({ text }: { readonly text: string }) => {
     stdout.write(styleText('cyan', text, { stream: stdout }));
   };
-  const settings = { ...samplingOf(options), continuations: 1, signal, onText };
+  const settings = { ...samplingOf(options), continuations: 1, signal, onPiece };
   const [continued] = await session.continue([{ ...prompt, id: '' }], session.policy, settings);
   stdout.write(continued?.finish === 'length' ? ' …\n' : '\n');
   return continued?.text ?? '';

@@ -2,8 +2,9 @@ import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { AlphapoError } from '@alphapo/base';
+import type { ContinuedPrompt, ContinueOptions } from '@alphapo/generation';
 import { Command } from 'commander';
-import type { ContinuedPrompt, ContinueOptions, GeneratorSession } from '../generation/generator-session.ts';
+import type { GeneratorSession } from '../generation/generator-session.ts';
 import { addGeneratorOptions, type GeneratorOptions, openGenerator } from '../generation/open-generator.ts';
 import { type PromptOptions, readPrompts, type TokenPrompt, textPrompt } from '../generation/prompts.ts';
 import { samplingOf } from '../generation/sampling-options.ts';
@@ -85,7 +86,7 @@ async function showAnswers(
   const end = ({ finish }: ContinuedPrompt) => (finish === 'length' ? ' …\n' : '\n');
   await session.continue([prompt], policy, {
     ...options,
-    onText: ({ text }) => void (isOne && stdout.write(text)),
+    onPiece: ({ text }) => void (isOne && stdout.write(text)),
     onContinuation: (answer) => {
       stdout.write(isOne ? end(answer) : `[${answer.index + 1}] ${answer.text}${end(answer)}`);
     },

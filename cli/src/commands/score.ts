@@ -20,9 +20,9 @@ import {
   type SequenceLogProbs,
 } from '@alphapo/engine';
 import { readModelDefinition, runFacts } from '@alphapo/models';
+import { loadAdapter } from '@alphapo/policies';
 import { CHAT_TEMPLATE_CHOICES, TokenizerPool } from '@alphapo/tokenization';
 import { Command } from 'commander';
-import { adapterPolicy } from '../adapter-policy.ts';
 import { addDataOptions, DATA_PLACES, type DataValues, dataSourceOf } from '../data-options.ts';
 import { readPlaces } from '../data-places.ts';
 import { deviceOption } from '../device.ts';
@@ -97,7 +97,8 @@ async function score(options: ScoreOptions): Promise<void> {
       options.referenceModel &&
       (await modelFolder(options.referenceModel, source.hub, { option: '--reference-model' })),
   });
-  const choice = await adapterPolicy(engine, options.adapter);
+  const choice: PolicyChoice =
+    options.adapter === undefined ? { kind: 'base' } : await loadAdapter(engine, options.adapter);
   const weights = () => weightsOf(options);
   const lines = scoreLines(engine, pairs, { choice, objective, perToken: options.perToken ?? false, weights });
   await pipeline(lines, options.out === '-' ? process.stdout : createWriteStream(options.out));

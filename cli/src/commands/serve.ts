@@ -1,6 +1,7 @@
 import { autoscalerSettings } from '@alphapo/autoscaler/settings';
 import { runSettingsSchema } from '@alphapo/contracts';
 import { optimizerSettings, runOptimizer } from '@alphapo/optimizer';
+import { runSampler, samplerSettings } from '@alphapo/sampler';
 import { runScorer, scorerSettings } from '@alphapo/scorer';
 import { readSettingsFile, refuseUnknownSettings, type SettingSources, type Settings } from '@alphapo/settings';
 import { createLogger, endSoon, type Logger, runUntilSignal } from '@alphapo/telemetry';
@@ -25,6 +26,11 @@ const SERVICES: Readonly<Record<string, Service>> = {
     description: 'Serve log-probabilities and gradients of a model',
     settings: scorerSettings,
     run: runScorer,
+  },
+  sampler: {
+    description: 'Serve answers of a model and its policies over gRPC and an OpenAI-compatible HTTP API',
+    settings: samplerSettings,
+    run: runSampler,
   },
   optimizer: {
     description: 'Train: read batches, distribute them to scorers, update the weights, write checkpoints',

@@ -23,12 +23,11 @@ export async function askQuestions(
 ): Promise<DemoAnswers> {
   await using session = await GeneratorSession.open({
     ...{ model, adapter, chatTemplate: undefined, device: 'cpu', dtype: 'float32', threads: undefined },
-    ignoreEnd: false,
   });
   const how = { tokenizer: session.tokenizer, asChat: false };
   const prompts = questions.map(({ prompt }, i) => textPrompt(prompt, i, how));
   const ask = async (policy: GeneratorSession['policy']) => {
-    const settings = { continuations: 1, maxTokens: MAX_TOKENS, seed: 0, stop: [], signal };
+    const settings = { continuations: 1, maxTokens: MAX_TOKENS, seed: 0, stop: [], ignoreEnd: false, signal };
     const sampling = { temperature: 0 };
     const answers = await session.continue(prompts, policy, { ...settings, sampling, batching: 'together' });
     return answers.map(({ text }) => text.trim());

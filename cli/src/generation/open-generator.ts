@@ -39,6 +39,5 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
   return GeneratorSession.open({
     ...{ model: await modelFolder(options.model, await hubAccess(options)), adapter: options.adapter },
     ...{ chatTemplate: options.chatTemplate, device: options.device, dtype: options.dtype, threads: options.threads },
-    ignoreEnd: options.ignoreEnd ?? false,
   });
 }

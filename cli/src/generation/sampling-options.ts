@@ -1,6 +1,6 @@
+import type { ContinueOptions } from '@alphapo/generation';
 import type { Command } from 'commander';
 import { count, numberWithin, positive } from '../numbers.ts';
-import type { ContinueOptions } from './generator-session.ts';
 
 /** Options of how tokens are chosen, as commander gives them. */
 export interface SamplingOptions {
@@ -50,9 +50,20 @@ export function addSamplingOptions(command: Command): Command {
 }
 
 export function samplingOf(options: SamplingOptions): Omit<ContinueOptions, 'continuations' | 'signal'> {
-  const { temperature, topK, topP, minP, repetitionPenalty, maxTokens, seed, stop = [], alone } = options;
+  const {
+    temperature,
+    topK,
+    topP,
+    minP,
+    repetitionPenalty,
+    maxTokens,
+    seed,
+    stop = [],
+    ignoreEnd = false,
+    alone,
+  } = options;
   return {
     sampling: { temperature, topK, topP, minP, repetitionPenalty },
-    ...{ maxTokens, seed, stop, batching: alone ? 'alone' : 'together' },
+    ...{ maxTokens, seed, stop, ignoreEnd, batching: alone ? 'alone' : 'together' },
   };
 }

@@ -4,6 +4,7 @@ export * from './generated/alphapo/v1/events.ts';
 export * from './generated/alphapo/v1/optimizer.ts';
 export type { PolicyVersion } from './generated/alphapo/v1/policy.ts';
 export * as wire from './generated/alphapo/v1/policy.ts';
+export * from './generated/alphapo/v1/sampler.ts';
 export * from './generated/alphapo/v1/scorer.ts';
 export { DataType as WireDataType, TensorChunk } from './generated/alphapo/v1/tensor.ts';
 export * from './generated/alphapo/v1/tokenizer.ts';

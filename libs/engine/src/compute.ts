@@ -15,6 +15,8 @@ import type {
 } from './engine.ts';
 import type { DecodingPrograms } from './generation/decoding-batch.ts';
 import { decodeProgram, prefillProgram } from './generation/programs.ts';
+import type { TokenScores } from './generation/sequence.ts';
+import { tokenScores } from './generation/token-scores.ts';
 import { lossScaleFeed } from './loss-scale.ts';
 import { trainableParameters } from './model-graph.ts';
 import {
@@ -38,6 +40,7 @@ import { ENGINE_REVISION } from './revision.ts';
 import type { Row, RowChoice } from './row.ts';
 import { type Feeds, RUNTIME, type SessionOptions, type TensorData } from './session.ts';
 import { ModelFolder } from './weights.ts';
+import type { YieldPoint } from './yield-point.ts';
 
 /** Policies kept at a time: the one being trained, the one before it, and some that are being scored. */
 const POLICIES_KEPT = 4;
@@ -66,9 +69,6 @@ export interface ComputeOptions extends SessionOptions {
   /** Element type of frozen weights and activations; float32 where absent. */
   readonly dtype?: Dtype | undefined;
 }
-
-/** Says whether the caller of a computation still wants it, and lets others compute. Called between packs. */
-export type YieldPoint = () => Promise<void>;
 
 /** Has rows scored, by themselves or together with those of other calls. */
 export type ScoreRows = (rows: readonly Row[], choice: RowChoice) => Promise<SequenceLogProbs[][]>;
@@ -297,6 +297,24 @@ export class Computer implements AsyncDisposable {
         for (const lease of [decode, prefill, hold]) lease[Symbol.dispose]();
       },
     };
+  }
+
+  /** Scores of the tokens of sequences, one after the other. Errors: EMPTY_PROMPT, TOO_LONG, UNKNOWN_TOKEN with the item. */
+  async tokenScores(
+    sequences: readonly (readonly number[])[],
+    choice: PolicyChoice,
+    top: number,
+    yieldPoint: YieldPoint,
+  ): Promise<TokenScores[]> {
+    for (const [i, tokens] of sequences.entries()) {
+      const responses = tokens.length > 1 ? [tokens.slice(1)] : [];
+      checkRow({ prompt: tokens.slice(0, 1), responses }, i, this.definition);
+    }
+    using programs = await this.decodingPrograms(choice);
+    const options = { model: this.definition, prefill: programs.value.prefill, top };
+    const scores: TokenScores[] = [];
+    for (const tokens of sequences) scores.push(await tokenScores(tokens, options, yieldPoint));
+    return scores;
   }
 
   /** Profiles that were asked for are written. */

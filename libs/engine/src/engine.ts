@@ -1,7 +1,7 @@
 import type { FloatTensors } from '@alphapo/base';
 import type { ComputeSettings, Dtype, Objective, TrainingMethod } from '@alphapo/contracts';
 import type { BatchTotals } from './batch-totals.ts';
-import type { Continuation, GeneratedToken, GenerationRequest } from './generation/sequence.ts';
+import type { Continuation, GeneratedToken, GenerationRequest, TokenScores } from './generation/sequence.ts';
 import type { PolicyChoice } from './policy-choice.ts';
 
 export type { PolicyChoice } from './policy-choice.ts';
@@ -130,6 +130,15 @@ export interface Engine extends AsyncDisposable {
     options?: { objective?: Objective; batch?: BatchTotals; signal?: AbortSignal },
   ): Promise<readonly PairOutcome[]>;
   gradient(request: GradientRequest, options?: { signal?: AbortSignal }): Promise<ShardGradient>;
+  /**
+   * The log-probability of each token of a sequence after those before it, and at each place the `top` most probable tokens.
+   * Errors: EMPTY_PROMPT, UNKNOWN_TOKEN, TOO_LONG, POLICY_NOT_LOADED.
+   */
+  tokenScores(
+    sequences: readonly (readonly number[])[],
+    policy: PolicyChoice,
+    options?: { top?: number; signal?: AbortSignal | undefined },
+  ): Promise<readonly TokenScores[]>;
   /**
    * Continues prompts; the result has a continuation for each prompt and each of its `continuations`, in this order. Requests
    * that come while others are computed join them between two tokens; what else is computed matters to the last bits only,

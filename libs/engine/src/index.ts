@@ -1,7 +1,8 @@
 export { type BatchTotals, batchTotals } from './batch-totals.ts';
 export type * from './engine.ts';
+export type { TokenLogProb } from './generation/log-softmax.ts';
 export type { SamplingSettings } from './generation/sampling.ts';
-export type { Continuation, Finish, GeneratedToken, GenerationRequest } from './generation/sequence.ts';
+export type { Continuation, Finish, GeneratedToken, GenerationRequest, TokenScores } from './generation/sequence.ts';
 export { type MemoryPlan, planMemory, plannedWeights } from './memory-plan.ts';
 export { trainableParameters, type WeightSource } from './model-graph.ts';
 export { evaluateObjective } from './objective-session.ts';

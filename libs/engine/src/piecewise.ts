@@ -1,4 +1,4 @@
-import type { YieldPoint } from './compute.ts';
+import type { YieldPoint } from './yield-point.ts';
 
 /** A computation that stops at each of its checkpoints until it is given the next turn. */
 export class Piecewise {

@@ -1,10 +1,10 @@
 import { setImmediate as nextTurnOfLoop } from 'node:timers/promises';
-import type { YieldPoint } from './compute.ts';
 import type { ScoringStatistics, SequenceLogProbs } from './engine.ts';
 import { Piecewise } from './piecewise.ts';
 import type { Row, RowChoice } from './row.ts';
 import { type Merging, ScoreQueue, type ScoreQueueOptions } from './score-queue.ts';
 import { nextTurn, type Turn } from './turns.ts';
+import type { YieldPoint } from './yield-point.ts';
 
 /** How score calls share executions. */
 export interface ScoringOptions {

@@ -22,6 +22,9 @@ interface PendingCall {
 /** Score calls are merged; two milliseconds are little beside an execution, and enough for clients that answer at once. */
 export const DEFAULT_SCORING: ScoringOptions = { merging: 'on', lingerMs: 2 };
 
+/** Some twenty thousand tokens of a model with 135 million parameters. */
+const DEFAULT_CACHE_BYTES = 2 ** 30;
+
 export interface EngineOptions {
   readonly executionProvider: ExecutionProvider;
   /** Element type of frozen weights and activations; float32 where absent. */
@@ -31,6 +34,8 @@ export interface EngineOptions {
   /** Folder of the model that objectives with a reference compare with; absent: the model itself, without any training. */
   readonly referenceModel?: string | undefined;
   readonly scoring?: ScoringOptions | undefined;
+  /** Memory for the keys and values of continuations under the same weights, in bytes; further ones wait. */
+  readonly cacheBytes?: number | undefined;
 }
 
 /**
@@ -47,12 +52,13 @@ export async function openEngine(
     threads = availableParallelism(),
     referenceModel,
     scoring = DEFAULT_SCORING,
+    cacheBytes = DEFAULT_CACHE_BYTES,
   }: EngineOptions,
 ): Promise<Engine> {
   prepareProcess(executionProvider);
   const options: ComputeOptions = { executionProvider, dtype, threads };
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: { folder, referenceModel, options, scoring } satisfies WorkerData,
+    workerData: { folder, referenceModel, options, scoring, cacheBytes } satisfies WorkerData,
   });
   const calls = new WorkerCalls(worker);
   try {
@@ -182,6 +188,11 @@ class WorkerEngine implements Engine {
 
   gradient(...[request, options]: Parameters<Engine['gradient']>) {
     return this.#calls.call('gradient', [request], { signal: options?.signal });
+  }
+
+  tokenScores(...[sequences, choice, options]: Parameters<Engine['tokenScores']>) {
+    const { top = 0, signal } = options ?? {};
+    return this.#calls.call('tokenScores', [sequences, choice, top], { signal });
   }
 
   async generate(...[request, choice, options]: Parameters<Engine['generate']>): Promise<readonly Continuation[]> {

@@ -13,7 +13,7 @@ import type {
   SequenceTokens,
   ShardGradient,
 } from './engine.ts';
-import type { GeneratedToken, GenerationRequest } from './generation/sequence.ts';
+import type { GeneratedToken, GenerationRequest, TokenScores } from './generation/sequence.ts';
 import type { ScoringOptions } from './scheduler.ts';
 
 /** What a worker is started with. */
@@ -23,6 +23,8 @@ export interface WorkerData {
   readonly referenceModel: string | undefined;
   readonly options: ComputeOptions;
   readonly scoring: ScoringOptions;
+  /** Memory for keys and values of continuations, in bytes. */
+  readonly cacheBytes: number;
 }
 
 /** Each call a worker takes: its arguments and its result. */
@@ -35,6 +37,10 @@ export interface Calls {
     result: PairOutcome[];
   };
   gradient: { arguments: [request: GradientRequest]; result: ShardGradient };
+  tokenScores: {
+    arguments: [sequences: readonly (readonly number[])[], choice: PolicyChoice, top: number];
+    result: TokenScores[];
+  };
   generate: { arguments: [request: GenerationRequest, choice: PolicyChoice]; result: undefined };
   close: { arguments: []; result: undefined };
 }

@@ -13,12 +13,13 @@ const port = parentPort;
 if (port === null) throw new Error('worker.ts runs as a worker thread only');
 const post = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
-const { folder, referenceModel, options, scoring } = workerData as WorkerData;
+const { folder, referenceModel, options, scoring, cacheBytes } = workerData as WorkerData;
 const opening = Computer.open(folder, options, referenceModel).then((computer) => {
   const execute = computer.scorePack.bind(computer);
   const onStatistics = (statistics: ScoringStatistics) => post({ scoring: statistics });
   const scheduler = new Scheduler({ ...scoring, ...computer.packLimits, execute, onStatistics });
-  const generator = new Generator({ model: computer.definition, programs: computer.decodingPrograms.bind(computer) });
+  const programs = computer.decodingPrograms.bind(computer);
+  const generator = new Generator({ model: computer.definition, cacheBytes, programs });
   return { computer, scheduler, generator };
 });
 // The first call reports it.
@@ -85,6 +86,11 @@ async function perform({ id, name, arguments: given }: Call, signal: AbortSignal
       const [request] = given as Calls['gradient']['arguments'];
       using _held = computer.hold({ kind: 'policy', digest: request.policyDigest });
       return await scheduler.runInPieces((checkpoint) => computer.gradient(request, checkpoint), signal);
+    }
+    case 'tokenScores': {
+      const [sequences, choice, top] = given as Calls['tokenScores']['arguments'];
+      using _held = computer.hold(choice);
+      return await scheduler.runInPieces((pause) => computer.tokenScores(sequences, choice, top, pause), signal);
     }
     case 'generate': {
       const [request, choice] = given as Calls['generate']['arguments'];

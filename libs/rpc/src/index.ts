@@ -6,7 +6,7 @@ export type { RpcEvents } from './events.ts';
 export { type CallContext, Handlers } from './handlers.ts';
 export { HealthClient } from './health-client.ts';
 export { inProcess } from './in-process.ts';
-export { RpcSecurity } from './security/rpc-security.ts';
+export { type ReloadedHttpsOptions, RpcSecurity } from './security/rpc-security.ts';
 export { drainMsOf, rpcSecuritySettings, rpcServerSettingsAt } from './security/security-settings.ts';
 export { RpcServer, type Service } from './server.ts';
 export { TensorAssembler, tensorsToChunks } from './tensors.ts';

@@ -14,11 +14,11 @@ import {
   type ScoreResult,
 } from '@alphapo/contracts';
 import type { Engine, PolicyChoice } from '@alphapo/engine';
+import type { PolicySource } from '@alphapo/policies';
 import { Admission, type CallContext, tensorsToChunks } from '@alphapo/rpc';
 import { batchOf, checkBatchTokens, checkDtype, checkReference, checkWeights } from './batch.ts';
 import { namingItem, type TextOptions, type TokenItem, tokensOfItems } from './items.ts';
 import { pairResult, sequenceScore } from './messages.ts';
-import type { PolicySource } from './policies.ts';
 
 /** Items of one Score call: enough for batch work, little enough that a call ends in reasonable time. */
 const MAX_ITEMS = 1024;

@@ -5,11 +5,11 @@ import {
   ScorerServiceDefinition,
 } from '@alphapo/contracts';
 import { type EngineOptions, openEngine } from '@alphapo/engine';
+import { PolicySource } from '@alphapo/policies';
 import { connect, Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { TokenizerPool } from '@alphapo/tokenization';
 import type { ScorerEvents } from './events.ts';
-import { PolicySource } from './policies.ts';
 import { ScorerService } from './service.ts';
 
 export interface ScorerConfig {

@@ -3,6 +3,7 @@ import type { ModelDefinition } from '@alphapo/models';
 import { rotaryFeeds, tokenFeeds } from '../pack.ts';
 import type { Feeds, TensorData } from '../session.ts';
 import { KeyValueCache } from './key-value-cache.ts';
+import { topLogProbs } from './log-softmax.ts';
 import type { GenerationProgram } from './programs.ts';
 import { sampleToken } from './sampling.ts';
 import type { GeneratedToken, Sequence } from './sequence.ts';
@@ -57,6 +58,7 @@ export class DecodingBatch {
       ...tokenFeeds(rows, this.#model, program.windows),
       last_tokens: { type: 'i64', shape: [last.length], data: last },
     });
+    this.#cache.makeRoom(this.#cache.size + sequences.length);
     return groups.flatMap((group, i) => {
       const { from, length } = places[i] as { from: number; length: number };
       return group.map((sequence) => {
@@ -105,11 +107,15 @@ export class DecodingBatch {
   }
 
   #choose(sequence: Sequence, outputs: Record<string, TensorData>, row: number): GeneratedToken {
-    const { vocabularySize: V, maxPositions } = this.#model;
+    const { vocabularySize: V } = this.#model;
     const { data } = outputs.logits as TensorData & { readonly data: Float32Array };
     const own = data.subarray(row * V, (row + 1) * V);
-    const sampled = sampleToken(own, sequence.generation.request.sampling, sequence);
-    if (Number.isFinite(sampled.logProb)) return sequence.take(sampled, maxPositions);
+    const { sampling, topLogProbs: top = 0 } = sequence.generation.request;
+    const sampled = sampleToken(own, sampling, sequence);
+    if (Number.isFinite(sampled.logProb)) {
+      const taken = sequence.take(sampled);
+      return top === 0 ? taken : { ...taken, top: topLogProbs(own, top) };
+    }
     throw new AlphapoError(
       'failed-precondition',
       'NON_FINITE_LOGITS',

@@ -5,7 +5,8 @@ import { loraFactors, modelFromConfig } from '@alphapo/models';
 import { temporaryFolder } from '../../../../test/support/temporary-folder.ts';
 import type { Engine } from '../engine.ts';
 import { tinyConfigs, writeTinyModel } from '../model.fixture.ts';
-import { openEngine } from '../worker-engine.ts';
+import { type EngineOptions, openEngine } from '../worker-engine.ts';
+import { bytesPerPosition } from './key-value-cache.ts';
 import type { GenerationRequest } from './sequence.ts';
 
 function randomLora(method: Parameters<typeof loraFactors>[1]): Map<string, FloatTensor> {
@@ -35,9 +36,9 @@ const request = (given: Partial<GenerationRequest> = {}): GenerationRequest => (
   ...given,
 });
 
-async function open(family: keyof typeof tinyConfigs): Promise<Engine> {
+async function open(family: keyof typeof tinyConfigs, options: Partial<EngineOptions> = {}): Promise<Engine> {
   const folder = await writeTinyModel(join(await temporaryFolder(), 'model'), tinyConfigs[family]);
-  return await openEngine(folder, { executionProvider: 'cpu', threads: 1 });
+  return await openEngine(folder, { executionProvider: 'cpu', threads: 1, ...options });
 }
 
 /** The log-probability of each possible next token, by the scorer. */
@@ -190,4 +191,73 @@ test('a policy that is not loaded is refused, and one that is changes what is ge
   const { tokens, logProbs } = trained[0] as (typeof trained)[number];
   const [scored] = await engine.score([{ prompt: PROMPTS[0] as number[], response: tokens }], policy);
   for (const [t, logProb] of logProbs.entries()) expect(logProb).toBeCloseTo(scored?.logProbs[t] as number, 4);
+});
+
+describe('scores of tokens', () => {
+  test.each(['llama', 'gemma2', 'gpt2'] as const)(
+    '%s: they are what the scorer gives, whatever is read at once',
+    async (family) => {
+      await using engine = await open(family);
+      const sequences = PROMPTS.filter(({ length }) => length > 1);
+      const scores = await engine.tokenScores(sequences, BASE, { top: 3 });
+      for (const [i, tokens] of sequences.entries()) {
+        const { logProbs, top } = scores[i] as (typeof scores)[number];
+        const [scored] = await engine.score([{ prompt: tokens.slice(0, 1), response: tokens.slice(1) }], BASE);
+        expect(logProbs).toHaveLength(tokens.length - 1);
+        for (const [t, logProb] of logProbs.entries()) expect(logProb).toBeCloseTo(scored?.logProbs[t] as number, 4);
+        const next = await nextLogProbs(engine, tokens.slice(0, 2));
+        const best = [...next.keys()].sort((a, b) => (next[b] as number) - (next[a] as number)).slice(0, 3);
+        expect(top[1]?.map(({ token }) => token)).toEqual(best);
+      }
+    },
+  );
+
+  test('a single token follows nothing', async () => {
+    await using engine = await open('llama');
+    expect(await engine.tokenScores([[5]], BASE)).toEqual([{ logProbs: [], top: [] }]);
+    await expect(engine.tokenScores([[]], BASE)).rejects.toMatchObject({ reason: 'EMPTY_PROMPT' });
+  });
+});
+
+test('the most probable tokens come beside each token where they are asked for', async () => {
+  await using engine = await open('llama');
+  const tops: number[] = [];
+  await engine.generate(request({ topLogProbs: 2 }), BASE, {
+    onToken: ({ token, logProb, top }) => {
+      expect(top).toHaveLength(2);
+      expect(top?.[0]).toEqual({ token, logProb });
+      tops.push(...(top ?? []).map((candidate) => candidate.logProb));
+      return 'continue';
+    },
+  });
+  expect(tops).toHaveLength(2 * 10 * PROMPTS.length);
+});
+
+test('sequences that the cache has no room for wait, and say the same', async () => {
+  const asked = request({ prompts: Array.from({ length: 6 }, (_, i) => [i + 1, 7, 9]), maxTokens: 12 });
+  await using roomy = await open('llama');
+  const expected = await roomy.generate(asked, BASE);
+  // Room for two sequences of 3 + 12 tokens.
+  const {
+    num_hidden_layers: layers,
+    num_key_value_heads: keyValueHeads,
+    hidden_size: D,
+    num_attention_heads: H,
+  } = tinyConfigs.llama;
+  const layer = { keyValueHeads, headDim: D / H, slidingWindow: undefined };
+  const cacheBytes = 2 * 15 * bytesPerPosition(Array.from({ length: layers }, () => layer));
+  await using tight = await open('llama', { cacheBytes });
+  let [running, most] = [0, 0];
+  const started = new Set<number>();
+  const continued = await tight.generate(asked, BASE, {
+    onToken: ({ sequence, finish }) => {
+      if (!started.has(sequence)) running++;
+      started.add(sequence);
+      most = Math.max(most, running);
+      if (finish !== undefined) running--;
+      return 'continue';
+    },
+  });
+  expect(continued.map(({ tokens }) => tokens)).toEqual(expected.map(({ tokens }) => tokens));
+  expect(most).toBe(2);
 });

@@ -1,9 +1,10 @@
 import { DEFAULT_PACK_TOKENS } from '@alphapo/contracts';
 import type { ModelDefinition } from '@alphapo/models';
-import type { YieldPoint } from '../compute.ts';
 import type { PolicyChoice } from '../policy-choice.ts';
 import type { Lease } from '../resource-cache.ts';
+import type { YieldPoint } from '../yield-point.ts';
 import { DecodingBatch, type DecodingPrograms, type TakenToken } from './decoding-batch.ts';
+import { bytesPerPosition } from './key-value-cache.ts';
 import { type GeneratedToken, type Generation, type GenerationRequest, Sequence } from './sequence.ts';
 
 /** Sequences that are continued together, at most: with more, each would wait longer and all would gain little. */
@@ -12,6 +13,8 @@ const MOST_SEQUENCES = 64;
 /** What continuations are computed with. */
 export interface GeneratorOptions {
   readonly model: ModelDefinition;
+  /** Memory for keys and values of the sequences of a lane; one sequence is continued however much it needs. */
+  readonly cacheBytes: number;
   /** The programs of a policy, kept as long as the lease. */
   readonly programs: (policy: PolicyChoice) => Promise<Lease<DecodingPrograms>>;
 }
@@ -59,8 +62,9 @@ export class Generator {
     { emit, signal }: { emit(tokens: readonly GeneratedToken[]): void; signal: AbortSignal },
   ): { readonly done: Promise<void>; stop(sequence: number): void } {
     const generation: Generation = { request, emit };
+    const longest = this.#options.model.maxPositions;
     const sequences = request.prompts.flatMap((_, prompt) =>
-      Array.from({ length: request.continuations }, (_, i) => new Sequence(generation, prompt, i)),
+      Array.from({ length: request.continuations }, (_, i) => new Sequence(generation, prompt, { index: i, longest })),
     );
     const lane = this.#laneFor(policy, request.batching === 'alone');
     lane.waiting.push(...sequences);
@@ -105,7 +109,7 @@ export class Generator {
       lane.batch?.sweep();
       this.#settle();
       lane.waiting.unshift(...(lane.batch?.takeOutgrown() ?? []));
-      const admitted = admissible(lane);
+      const admitted = lane.waiting.length > 0 ? admissible(lane, await this.#positions(lane)) : [];
       if (admitted.length > 0) {
         lane.waiting = lane.waiting.slice(admitted.length);
         this.#tell(await (await this.#batchOf(lane)).prefill(admitted));
@@ -116,6 +120,12 @@ export class Generator {
       this.#fail(lane, error);
     }
     return lane.waiting.length > 0 || (lane.batch?.sequences.length ?? 0) > 0;
+  }
+
+  /** Positions that the caches of a lane's sequences have room for together. */
+  async #positions(lane: Lane): Promise<number> {
+    lane.programs ??= await this.#options.programs(lane.policy);
+    return Math.floor(this.#options.cacheBytes / bytesPerPosition(lane.programs.value.decode.program.layers));
   }
 
   /** One that is computed alone gets a cache of its own, whose size depends on nothing else. */
@@ -162,15 +172,23 @@ export class Generator {
   }
 }
 
-/** The sequences at the head of those that wait that one reading of prompts takes. */
-function admissible({ waiting, batch, alone }: Lane): Sequence[] {
-  const room = (alone ? 1 : MOST_SEQUENCES) - (batch?.sequences.length ?? 0);
+/**
+ * The sequences at the head of those that wait that one reading of prompts takes. The cache has room for the longest sequence
+ * in each slot; `positions`: what all slots may have together.
+ */
+function admissible({ waiting, batch, alone }: Lane, positions: number): Sequence[] {
+  const running = batch?.sequences ?? [];
+  const room = (alone ? 1 : MOST_SEQUENCES) - running.length;
+  let longest = Math.max(0, ...running.map((sequence) => sequence.longest));
   const admitted: Sequence[] = [];
   const prompts = new Set<string>();
   let tokens = 0;
   for (const sequence of waiting.slice(0, Math.max(0, room))) {
     const prompt = sequence.tokens.join();
     const more = prompts.has(prompt) ? 0 : sequence.tokens.length;
+    longest = Math.max(longest, sequence.longest);
+    const slots = running.length + admitted.length;
+    if (slots > 0 && (slots + 1) * longest > positions) break;
     if (admitted.length > 0 && tokens + more > DEFAULT_PACK_TOKENS) break;
     prompts.add(prompt);
     tokens += more;

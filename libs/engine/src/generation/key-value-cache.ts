@@ -5,6 +5,12 @@ import { type CachedLayer, LAYER_NAMES, maskName } from './programs.ts';
 /** Positions that a cache grows by: what lies behind a sequence's length is computed in vain. */
 const GROWTH = 64;
 
+/** Bytes that the keys and values of one position of a sequence take in all layers. */
+export function bytesPerPosition(layers: readonly CachedLayer[]): number {
+  const elements = layers.reduce((sum, { keyValueHeads, headDim }) => sum + 2 * keyValueHeads * headDim, 0);
+  return elements * Float32Array.BYTES_PER_ELEMENT;
+}
+
 /** Keys and values of one token of a layer: [K * headDim] each. */
 interface LayerArrays {
   readonly layer: CachedLayer;
@@ -40,6 +46,11 @@ export class KeyValueCache {
   /** Bytes that the arrays take. */
   get bytes(): number {
     return this.#layers.reduce((sum, { keys, values }) => sum + keys.byteLength + values.byteLength, 0);
+  }
+
+  /** Makes room for so many sequences at once. */
+  makeRoom(sequences: number): void {
+    this.#reserve(sequences, this.#capacity);
   }
 
   /**
@@ -117,7 +128,7 @@ export class KeyValueCache {
   /** Makes room for so many sequences of so many positions; what is there moves. */
   #reserve(sequences: number, positions: number): void {
     if (sequences <= this.#room && positions <= this.#capacity) return;
-    const room = sequences <= this.#room ? this.#room : Math.max(sequences, 2 * this.#room);
+    const room = Math.max(sequences, this.#room);
     const capacity = positions <= this.#capacity ? this.#capacity : GROWTH * Math.ceil(positions / GROWTH);
     for (const arrays of this.#layers) {
       arrays.keys = this.#moved(arrays.keys, arrays.layer, room, capacity);

@@ -22,6 +22,7 @@ export function checkRequest(request: GenerationRequest, model: ModelDefinition)
   const checks: readonly [name: string, value: number | undefined, isValid: (x: number) => boolean, range: string][] = [
     ['maxTokens', request.maxTokens, isCount, 'an integer of at least 1'],
     ['continuations', request.continuations, isCount, 'an integer of at least 1'],
+    ['topLogProbs', request.topLogProbs, (x) => Number.isSafeInteger(x) && x >= 0, 'an integer of at least 0'],
     ['seed', request.seed, (x) => Number.isSafeInteger(x) && x >= 0, 'an integer of at least 0'],
     ['temperature', sampling.temperature, (x) => x >= 0 && Number.isFinite(x), 'a number of at least 0'],
     ['topK', sampling.topK, isCount, 'an integer of at least 1'],

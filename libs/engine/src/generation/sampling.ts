@@ -1,4 +1,5 @@
 import type { Random } from '@alphapo/base';
+import { logSumExp, type TokenLogProb } from './log-softmax.ts';
 
 /** How the next token is chosen. */
 export interface SamplingSettings {
@@ -14,21 +15,15 @@ export interface SamplingSettings {
   readonly repetitionPenalty?: number | undefined;
 }
 
-export interface SampledToken {
-  readonly token: number;
-  /** Under the model itself, before penalty, temperature and cuts; in nats. */
-  readonly logProb: number;
-}
-
 /**
  * Chooses a token by its logits [V]. Cuts are made in transformers' order: penalty, temperature, top-k,
- * top-p, min-p. `occurred`: the tokens of prompt and continuation so far. Of equally probable tokens the first is taken.
+ * top-p, min-p; its log-probability is that before them. `occurred`: the tokens of prompt and continuation so far. Of equally probable tokens the first is taken.
  */
 export function sampleToken(
   logits: Float32Array,
   settings: SamplingSettings,
   { random, occurred }: { readonly random: Random; readonly occurred: ReadonlySet<number> },
-): SampledToken {
+): TokenLogProb {
   const { temperature, repetitionPenalty = 1 } = settings;
   const chosenBy = repetitionPenalty === 1 ? logits : penalized(logits, occurred, repetitionPenalty);
   const token = temperature === 0 ? argmax(chosenBy) : drawn(chosenBy, settings, random);
@@ -80,12 +75,4 @@ function nucleus(shares: readonly number[], topP: number): number {
     if (sum >= topP * total) return i + 1;
   }
   return shares.length;
-}
-
-function logSumExp(values: Float32Array): number {
-  let largest = Number.NEGATIVE_INFINITY;
-  for (const value of values) if (value > largest) largest = value;
-  let sum = 0;
-  for (const value of values) sum += Math.exp(value - largest);
-  return largest + Math.log(sum);
 }

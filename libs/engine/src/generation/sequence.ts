@@ -1,5 +1,6 @@
 import { type Random, seededRandom } from '@alphapo/base';
-import type { SampledToken, SamplingSettings } from './sampling.ts';
+import type { TokenLogProb } from './log-softmax.ts';
+import type { SamplingSettings } from './sampling.ts';
 
 /** What continuations are asked for. */
 export interface GenerationRequest {
@@ -13,6 +14,8 @@ export interface GenerationRequest {
   readonly endTokens: readonly number[];
   readonly sampling: SamplingSettings;
   readonly seed: number;
+  /** So many of the most probable tokens are given beside each token; none where absent. */
+  readonly topLogProbs?: number | undefined;
   /** `alone`: each sequence is computed by itself, so that its bits depend on nothing else. */
   readonly batching: 'together' | 'alone';
 }
@@ -21,10 +24,20 @@ export interface GenerationRequest {
 export type Finish = 'end' | 'length' | 'stopped';
 
 /** A token of a sequence of a request. */
-export interface GeneratedToken extends SampledToken {
+export interface GeneratedToken extends TokenLogProb {
   readonly sequence: number;
+  /** The most probable tokens at its place, where the request asks for them. */
+  readonly top?: readonly TokenLogProb[];
   /** Set with the last token. */
   readonly finish?: Finish;
+}
+
+/** The tokens of a sequence under the model: of each but the first, which follows nothing. */
+export interface TokenScores {
+  /** In nats, each after the tokens before it. */
+  readonly logProbs: readonly number[];
+  /** The most probable tokens at the same places, best first. */
+  readonly top: readonly (readonly TokenLogProb[])[];
 }
 
 /** What follows a prompt. */
@@ -51,17 +64,19 @@ export class Sequence {
   readonly occurred: Set<number>;
   /** Depends on the seed, the prompt, and which of its continuations it is: not on what else is asked for or computed. */
   readonly random: Random;
-  readonly #promptLength: number;
+  /** Tokens that it can come to, prompt included. */
+  readonly longest: number;
   #finish: Finish | undefined;
 
-  constructor(generation: Generation, prompt: number, continuation: number) {
+  /** `longest`: tokens that any sequence of the model can have. */
+  constructor(generation: Generation, prompt: number, { index, longest }: { index: number; longest: number }) {
     const { request } = generation;
     this.generation = generation;
-    this.number = prompt * request.continuations + continuation;
+    this.number = prompt * request.continuations + index;
     this.tokens = [...(request.prompts[prompt] as readonly number[])];
     this.occurred = new Set(this.tokens);
-    this.#promptLength = this.tokens.length;
-    const offset = hashOf(this.tokens) + Math.imul(continuation, CONTINUATION_STRIDE);
+    this.longest = Math.min(longest, this.tokens.length + request.maxTokens);
+    const offset = hashOf(this.tokens) + Math.imul(index, CONTINUATION_STRIDE);
     this.random = seededRandom((request.seed + offset) >>> 0);
   }
 
@@ -69,14 +84,12 @@ export class Sequence {
     return this.#finish;
   }
 
-  /** Takes a token; `longest`: tokens that a sequence can have, prompt included. */
-  take({ token, logProb }: SampledToken, longest: number): GeneratedToken {
-    const { endTokens, maxTokens } = this.generation.request;
+  take({ token, logProb }: TokenLogProb): GeneratedToken {
+    const { endTokens } = this.generation.request;
     this.tokens.push(token);
     this.occurred.add(token);
     if (endTokens.includes(token)) this.#finish = 'end';
-    else if (this.tokens.length - this.#promptLength >= maxTokens || this.tokens.length >= longest)
-      this.#finish = 'length';
+    else if (this.tokens.length >= this.longest) this.#finish = 'length';
     const taken = { sequence: this.number, token, logProb };
     return this.#finish === undefined ? taken : { ...taken, finish: this.#finish };
   }

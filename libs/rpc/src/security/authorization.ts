@@ -1,8 +1,8 @@
 import { AlphapoError } from '@alphapo/base';
-import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { toServiceError } from '../status.ts';
 import type { AccessList, Caller } from './access-list.ts';
-import { requirementOf } from './scopes.ts';
+import { requirementOf, type Scope } from './scopes.ts';
 
 const HEADER = 'authorization';
 const BEARER = /^Bearer +(\S+)$/i;
@@ -15,7 +15,9 @@ export function authorizing(access: { readonly current: AccessList }): ServerInt
         next({
           onReceiveMetadata: (metadata, proceed) => {
             const certificate = call.getAuthContext().sslPeerCertificate;
-            const refusal = refusalOf(access.current, path, { token: tokenOf(metadata), certificate });
+            const [header] = metadata.get(HEADER);
+            const token = tokenOf(header === undefined ? undefined : String(header));
+            const refusal = refusalOf(access.current, path, { token, certificate });
             // Nothing behind this has to know the token.
             metadata.remove(HEADER);
             if (refusal === undefined) proceed(metadata);
@@ -26,10 +28,8 @@ export function authorizing(access: { readonly current: AccessList }): ServerInt
 }
 
 /** What is shown as a token; an empty text where the header is there, but holds none. */
-function tokenOf(metadata: Metadata): string | undefined {
-  const [header] = metadata.get(HEADER);
-  if (header === undefined) return undefined;
-  return BEARER.exec(String(header))?.[1] ?? '';
+export function tokenOf(authorization: string | undefined): string | undefined {
+  return authorization === undefined ? undefined : (BEARER.exec(authorization)?.[1] ?? '');
 }
 
 function refusalOf(access: AccessList, path: string, caller: Caller): AlphapoError | undefined {
@@ -38,13 +38,23 @@ function refusalOf(access: AccessList, path: string, caller: Caller): AlphapoErr
   if (required === undefined) {
     return new AlphapoError('permission-denied', 'METHOD_CLOSED', `no caller may use ${path}`);
   }
+  return scopeRefusal(access, required, path, caller);
+}
+
+/** Why a caller may not do `what`, which needs the scope; undefined where it may. */
+export function scopeRefusal(
+  access: AccessList,
+  required: Scope,
+  what: string,
+  caller: Caller,
+): AlphapoError | undefined {
   const scopes = access.scopesOf(caller);
   if (scopes === undefined) return unknownCaller(caller);
   if (scopes.has(required)) return undefined;
   return new AlphapoError(
     'permission-denied',
     'SCOPE_MISSING',
-    `${path} needs the scope ${required}, but this caller has ${[...scopes].join(', ')}; use a token with that scope`,
+    `${what} needs the scope ${required}, but this caller has ${[...scopes].join(', ')}; use a token with that scope`,
     { metadata: { scope: required } },
   );
 }

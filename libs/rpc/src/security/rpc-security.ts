@@ -1,12 +1,21 @@
+import type { PeerCertificate, SecureContextOptions, TlsOptions } from 'node:tls';
 import { AlphapoError, Secret } from '@alphapo/base';
 import type { SecretSource, SettingSources } from '@alphapo/settings';
 import { type ChannelCredentials, credentials, Metadata, ServerCredentials } from '@grpc/grpc-js';
 import { AccessList } from './access-list.ts';
+import { scopeRefusal, tokenOf } from './authorization.ts';
 import { Reloaded, type ReloadOptions } from './reloaded.ts';
+import type { Scope } from './scopes.ts';
 import { type SecuritySettings, securitySettingsFrom, type TlsSettings } from './settings.ts';
-import { clientTls, serverTls } from './tls-credentials.ts';
+import { clientTls, httpsOptions, secureContext, serverTls } from './tls-credentials.ts';
 import { openTlsMaterial, type TlsMaterial } from './tls-material.ts';
 import { isToken, TOKEN_DESCRIPTION } from './token.ts';
+
+/** TLS of an HTTPS server, and what it becomes when certificates change. */
+export interface ReloadedHttpsOptions {
+  readonly options: TlsOptions & SecureContextOptions;
+  onChange(listener: (context: SecureContextOptions) => void): Disposable;
+}
 
 interface Tls {
   readonly settings: TlsSettings;
@@ -87,6 +96,28 @@ export class RpcSecurity implements Disposable {
       );
     }
     return serverTls(material, settings.mode === 'mutual' ? 'verified' : 'any');
+  }
+
+  /** What an HTTPS server listens with; undefined where this process has no TLS. Errors: as `serverCredentials`. */
+  httpsOptions(): ReloadedHttpsOptions | undefined {
+    if (this.#tls === undefined) return undefined;
+    this.serverCredentials();
+    const { settings, material } = this.#tls;
+    return {
+      options: httpsOptions(material.current, settings.mode === 'mutual' ? 'verified' : 'any'),
+      onChange: (listener) => material.onChange((changed) => listener(secureContext(changed))),
+    };
+  }
+
+  /** Why a caller of HTTP may not do `what`, which needs the scope; undefined where it may. */
+  httpRefusal(
+    scope: Scope,
+    what: string,
+    caller: { readonly authorization: string | undefined; readonly certificate: PeerCertificate | undefined },
+  ): AlphapoError | undefined {
+    if (this.access === undefined) return undefined;
+    const { authorization, certificate } = caller;
+    return scopeRefusal(this.access.current, scope, what, { token: tokenOf(authorization), certificate });
   }
 
   /** What a client connects with. */

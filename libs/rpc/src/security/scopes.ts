@@ -1,8 +1,13 @@
-import { OptimizerServiceDefinition, ScorerServiceDefinition, TokenizerServiceDefinition } from '@alphapo/contracts';
+import {
+  OptimizerServiceDefinition,
+  SamplerServiceDefinition,
+  ScorerServiceDefinition,
+  TokenizerServiceDefinition,
+} from '@alphapo/contracts';
 import { methodPath, type ProtoService } from '../definition.ts';
 
 /**
- * What a caller may do. `score`: have text tokenized and scored. `read`: see what there is, follow a run and fetch its
+ * What a caller may do. `score`: have text tokenized, scored and continued. `read`: see what there is, follow a run and fetch its
  * policy. `control`: steer a run, and have gradients computed for it.
  */
 export const SCOPES = ['score', 'read', 'control'] as const;
@@ -27,6 +32,11 @@ const SCORER: MethodScopes<ScorerServiceDefinition> = {
   gradient: 'control',
 };
 
+const SAMPLER: MethodScopes<SamplerServiceDefinition> = {
+  describeSampler: 'read',
+  generate: 'score',
+};
+
 const OPTIMIZER: MethodScopes<OptimizerServiceDefinition> = {
   getStatus: 'read',
   watchSteps: 'read',
@@ -40,6 +50,7 @@ const OPTIMIZER: MethodScopes<OptimizerServiceDefinition> = {
 const BY_PATH: ReadonlyMap<string, Scope> = new Map([
   ...byPath(TokenizerServiceDefinition, TOKENIZER),
   ...byPath(ScorerServiceDefinition, SCORER),
+  ...byPath(SamplerServiceDefinition, SAMPLER),
   ...byPath(OptimizerServiceDefinition, OPTIMIZER),
 ]);
 

@@ -1,4 +1,4 @@
-import type { SecureContextOptions } from 'node:tls';
+import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { type ChannelCredentials, experimental, ServerCredentials } from '@grpc/grpc-js';
 import type { Reloaded } from './reloaded.ts';
 import type { TlsMaterial } from './tls-material.ts';
@@ -10,17 +10,8 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** TLS of a server. New connections are made with the newest certificates; those that are open go on. */
 class ReloadedServerCredentials extends ServerCredentials {
   constructor(material: Reloaded<TlsMaterial>, clients: 'any' | 'verified') {
-    const verified = clients === 'verified';
-    super(
-      {
-        minVersion: MIN_VERSION,
-        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-        requestCert: verified,
-        rejectUnauthorized: verified,
-      },
-      contextOf(material.current),
-    );
-    material.onChange((changed) => this.updateSecureContextOptions(contextOf(changed)));
+    super(handshakeOptions(clients), secureContext(material.current));
+    material.onChange((changed) => this.updateSecureContextOptions(secureContext(changed)));
   }
 
   override _equals(other: ServerCredentials): boolean {
@@ -32,7 +23,23 @@ export function serverTls(material: Reloaded<TlsMaterial>, clients: 'any' | 'ver
   return new ReloadedServerCredentials(material, clients);
 }
 
-function contextOf({ identity, authorities }: TlsMaterial): SecureContextOptions {
+/** The same for HTTP. */
+export function httpsOptions(material: TlsMaterial, clients: 'any' | 'verified'): TlsOptions & SecureContextOptions {
+  return { ...handshakeOptions(clients), ...secureContext(material) };
+}
+
+function handshakeOptions(clients: 'any' | 'verified') {
+  const verified = clients === 'verified';
+  return {
+    minVersion: MIN_VERSION,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    requestCert: verified,
+    rejectUnauthorized: verified,
+  } as const;
+}
+
+/** Certificates, as Node takes them. */
+export function secureContext({ identity, authorities }: TlsMaterial): SecureContextOptions {
   return { minVersion: MIN_VERSION, ca: authorities, cert: identity?.certificate, key: identity?.key };
 }
 

@@ -64,7 +64,7 @@ export class PolicySource implements Disposable {
       throw new AlphapoError(
         'failed-precondition',
         'NO_OPTIMIZER',
-        'this scorer was started without an optimizer address, so it can score under the base model only',
+        'this service was started without an optimizer address, so it has the base model only; set --optimizer',
       );
     }
     let header: PolicyHeader | undefined;
@@ -86,7 +86,7 @@ export class PolicySource implements Disposable {
       throw new AlphapoError(
         'failed-precondition',
         'MODEL_MISMATCH',
-        `the optimizer trains model ${header.modelDigest}, but this scorer has ${this.#engine.model.digest}; start both with the same model folder`,
+        `the optimizer trains model ${header.modelDigest}, but this service has ${this.#engine.model.digest}; start both with the same model folder`,
       );
     }
     if (!this.#engine.hasPolicy(found.digest)) {
@@ -103,7 +103,7 @@ export class PolicySource implements Disposable {
   }
 }
 
-/** Whoever asked the scorer must not take it for the one that is away. */
+/** Whoever asked this service must not take it for the one that is away. */
 async function* namingOptimizer<T>(answers: AsyncIterable<T>): AsyncGenerator<T> {
   try {
     yield* answers;

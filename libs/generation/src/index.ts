@@ -1,0 +1,6 @@
+export {
+  type ContinuedPrompt,
+  type ContinueOptions,
+  TextGenerator,
+  type TextPiece,
+} from './text-generator.ts';

@@ -1,0 +1,2 @@
+export { loadAdapter } from './adapter.ts';
+export { PolicySource } from './policy-source.ts';
