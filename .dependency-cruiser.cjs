@@ -74,7 +74,7 @@ module.exports = {
       from: { path: '^(test|bench|charts|examples|proto|release)/' },
       to: {
         path: '^(?:(?:libs|services)/[^/]+|cli)/src/',
-        pathNot: '/src/(index|settings|testing)\\.ts$|\\.fixture\\.ts$',
+        pathNot: '/src/(index|services|settings|testing)\\.ts$|\\.fixture\\.ts$',
       },
     },
     {

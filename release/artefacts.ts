@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { HELM } from './helm.ts';
+import { IMAGE_NAMES, imageReference, RELEASED_TARGETS } from '../charts/tools/image-names.ts';
+import { packageChart } from './chart.ts';
 import { currentVersion, ROOT, versionsOf } from './version.ts';
 
 export interface ReleaseOptions {
@@ -11,11 +12,6 @@ export interface ReleaseOptions {
   readonly images: boolean;
   readonly allowDirty: boolean;
 }
-
-const IMAGES = [
-  ['alphapo', 'alphapo'],
-  ['scorer-cuda', 'alphapo-cuda'],
-] as const;
 
 const run = (program: string, ...args: string[]) =>
   execFileSync(program, args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 28 });
@@ -33,7 +29,7 @@ export function makeRelease({ out, images, allowDirty }: ReleaseOptions): readon
   const folder = resolve(out);
   mkdirSync(folder, { recursive: true });
   if (readdirSync(folder).length > 0) throw new Error(`--out ${out}: is not empty`);
-  run(HELM, 'package', 'charts/alphapo', '--destination', folder);
+  packageChart(version, folder);
   writeFileSync(join(folder, `alphapo-${version}.cdx.json`), billOfMaterials());
   run(
     'git',
@@ -43,7 +39,7 @@ export function makeRelease({ out, images, allowDirty }: ReleaseOptions): readon
     `--output=${join(folder, `alphapo-proto-${version}.tar.gz`)}`,
     'HEAD:proto',
   );
-  if (images) for (const [target, name] of IMAGES) saveImage(target, name, version, folder);
+  if (images) for (const target of RELEASED_TARGETS) saveImage(target, version, folder);
   return withChecksums(folder);
 }
 
@@ -74,10 +70,11 @@ function billOfMaterials(): string {
   return `${JSON.stringify({ ...all, components, dependencies }, undefined, 2)}\n`;
 }
 
-function saveImage(target: string, name: string, version: string, folder: string): void {
+function saveImage(target: string, version: string, folder: string): void {
   run('npm', 'run', '--silent', 'images', '--', '--target', target, '--tag', version);
-  const reference = `docker.io/library/${name}:${version}`;
-  run('buildah', 'push', reference, `oci-archive:${join(folder, `${name}-${version}.oci.tar`)}:${reference}`);
+  const reference = imageReference(target, version);
+  const archive = join(folder, `${IMAGE_NAMES[target]}-${version}.oci.tar`);
+  run('buildah', 'push', reference, `oci-archive:${archive}:${reference}`);
 }
 
 function withChecksums(folder: string): readonly string[] {

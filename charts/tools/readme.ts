@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { documentUrl } from './repository.ts';
 import { SERVICE_SETTINGS } from './service-settings.ts';
 import { CHART, type ChartValue, readValues } from './values.ts';
 
@@ -20,7 +21,9 @@ export function readme(): string {
 function section(value: ChartValue): string {
   const rows = leaves(value)
     .flatMap(rowsOf)
-    .map(({ path, default: initial, description }) => `| \`${path}\` | ${shown(initial)} | ${cell(description)} |`);
+    .map(
+      ({ path, default: initial, description }) => `| \`${path}\` | ${shown(initial)} | ${linked(cell(description))} |`,
+    );
   const heading = `### ${value.key}\n\n${value.children === undefined || value.description === '' ? '' : `${value.description}\n\n`}`;
   return `${heading}| value | default | |\n|---|---|---|\n${rows.join('\n')}\n`;
 }
@@ -47,5 +50,8 @@ function leaves(value: ChartValue): ChartValue[] {
 function shown(initial: unknown): string {
   return initial === '' ? '' : `\`${cell(JSON.stringify(initial))}\``;
 }
+
+/** A packaged chart has no docs folder. */
+const linked = (text: string) => text.replaceAll(/docs\/[\w-]+\.md/g, (path) => `[${path}](${documentUrl(path)})`);
 
 const cell = (text: string) => text.replaceAll('|', '\\|');

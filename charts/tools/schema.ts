@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { runSettingsSchema } from '@alphapo/contracts';
 import { kebabCase } from '@alphapo/settings';
 import { z } from 'zod';
-import { constraintOf } from './constraints.ts';
 import { orAsText, type Schema } from './number-text.ts';
 import { SERVICE_SETTINGS } from './service-settings.ts';
 import { CHART, type ChartValue, readValues } from './values.ts';
@@ -31,20 +30,22 @@ function objectOf(values: readonly ChartValue[]): Schema {
   return { type: 'object', additionalProperties: false, properties: { ...properties, ...global } };
 }
 
-function schemaOf({ path, description, default: initial, children }: ChartValue): Schema {
+function schemaOf({ path, description, default: initial, schema, children }: ChartValue): Schema {
   const described = description === '' ? {} : { description };
   if (path === 'policy') return { ...described, ...policySchema() };
   const settings = SERVICE_SETTINGS.get(path);
   if (settings !== undefined) return { ...described, ...settingsSchema(settings) };
   if (children !== undefined) return { ...described, ...objectOf(children) };
-  return { ...described, ...(constraintOf(path) ?? typeOf(path, initial)) };
+  return { ...described, ...(schema ?? typeOf(path, initial)) };
 }
 
 function typeOf(path: string, initial: unknown): Schema {
   if (typeof initial === 'boolean') return { type: 'boolean' };
   if (typeof initial === 'number') return { type: 'integer', minimum: 0 };
   if (typeof initial === 'string') return { type: 'string' };
-  throw new Error(`charts/tools/constraints.ts: say what ${path} may be`);
+  if (JSON.stringify(initial) === '[]') return { type: 'array', items: { type: 'object' } };
+  if (JSON.stringify(initial) === '{}') return { type: 'object', additionalProperties: { type: 'string' } };
+  throw new Error(`values.yaml: ${path}: its default does not say its type; add @schema`);
 }
 
 /** The settings of a run in both spellings that the command line's YAML takes. */

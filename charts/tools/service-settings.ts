@@ -1,8 +1,5 @@
-import { autoscalerSettings } from '@alphapo/autoscaler/settings';
-import { optimizerSettings } from '@alphapo/optimizer';
-import { scorerSettings } from '@alphapo/scorer';
+import { SERVICES } from '@alphapo/cli/services';
 import { jsonSchemaOf, type Settings } from '@alphapo/settings';
-import { tokenizerSettings } from '@alphapo/tokenizer';
 import type { Schema } from './number-text.ts';
 
 /** Settings that operators choose: those that the chart does not compute and hand over as environment variables. */
@@ -11,10 +8,5 @@ const chosen = (settings: Settings): Settings =>
 
 /** By the path of their values: the settings of each service, as properties of a JSON Schema. */
 export const SERVICE_SETTINGS: ReadonlyMap<string, Readonly<Record<string, Schema>>> = new Map(
-  Object.entries({
-    'tokenizer.settings': tokenizerSettings,
-    'scorer.settings': scorerSettings,
-    'optimizer.settings': optimizerSettings,
-    'autoscaler.settings': autoscalerSettings,
-  }).map(([path, settings]) => [path, jsonSchemaOf(chosen(settings))]),
+  Object.entries(SERVICES).map(([name, { settings }]) => [`${name}.settings`, jsonSchemaOf(chosen(settings))]),
 );

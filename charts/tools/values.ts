@@ -1,50 +1,68 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isMap, isScalar, parseDocument, type YAMLMap } from 'yaml';
-import { constraintOf } from './constraints.ts';
+import { isMap, isScalar, type Pair, parse, parseDocument, type YAMLMap } from 'yaml';
+import type { Schema } from './number-text.ts';
 import { SERVICE_SETTINGS } from './service-settings.ts';
 
 /** Folder of the chart. */
 export const CHART = join(import.meta.dirname, '../alphapo');
 
-/** A value of the chart, as values.yaml has it: the comment above it is its description. */
+/** A value of the chart, with what the comment above it says. */
 export interface ChartValue {
   /** Keys from the top, joined by dots. */
   readonly path: string;
   readonly key: string;
   readonly description: string;
   readonly default: unknown;
-  /** The values below it; undefined where it is given as a whole. */
+  /** What follows `@schema`; undefined if the type of the default says it all. */
+  readonly schema: Schema | undefined;
+  /** The values below it; undefined if it is given as a whole. */
   readonly children: readonly ChartValue[] | undefined;
 }
 
-/** The values of values.yaml, in its order. Throws where one that is given as a whole has no comment. */
+type Types = Readonly<Record<string, Schema>>;
+
+const SCHEMA = /^\s*@schema (.+)$/m;
+
+/** The values of values.yaml, in its order. Throws if one that is given as a whole has no comment, or a type is unknown. */
 export function readValues(): ChartValue[] {
-  const { contents } = parseDocument(readFileSync(join(CHART, 'values.yaml'), 'utf8'));
+  const { contents, comment } = parseDocument(readFileSync(join(CHART, 'values.yaml'), 'utf8'));
   if (!isMap(contents)) throw new Error('values.yaml is no mapping');
-  return valuesOf(contents, '');
+  const [, types = ''] = (comment ?? '').split('@types\n');
+  return valuesOf(contents, '', parse(types.replace(/^ /gm, '')));
 }
 
-function valuesOf(map: YAMLMap, above: string): ChartValue[] {
+function valuesOf(map: YAMLMap, above: string, types: Types): ChartValue[] {
   return map.items.map((pair, index) => {
     const key = String(isScalar(pair.key) ? pair.key.value : pair.key);
     const path = above === '' ? key : `${above}.${key}`;
-    // The first key's comment belongs to the mapping, as YAML sees it.
-    const comment =
-      (isScalar(pair.key) && pair.key.commentBefore) || (index === 0 ? map.commentBefore : undefined) || '';
-    const description = comment.replace(/\s*\n\s*/g, ' ').trim();
-    const whole = path === 'policy' || SERVICE_SETTINGS.has(path) || constraintOf(path) !== undefined;
+    const comment = commentAbove(pair, index === 0 ? map : undefined);
+    const description = comment
+      .replace(SCHEMA, '')
+      .replace(/\s*\n\s*/g, ' ')
+      .trim();
+    const schema = schemaIn(comment, path, types);
+    const whole = path === 'policy' || SERVICE_SETTINGS.has(path) || schema !== undefined;
     const children =
-      !whole && isMap(pair.value) && pair.value.items.length > 0 ? valuesOf(pair.value, path) : undefined;
+      !whole && isMap(pair.value) && pair.value.items.length > 0 ? valuesOf(pair.value, path, types) : undefined;
     if (children === undefined && description === '') throw new Error(`values.yaml: ${path} has no comment`);
-    return {
-      path,
-      key,
-      description,
-      default: isMap(pair.value) || pair.value ? toJs(pair.value) : pair.value,
-      children,
-    };
+    return { path, key, description, default: toJs(pair.value), schema, children };
   });
+}
+
+/** The lines right above a key. YAML gives the comment of a mapping's first key to the mapping. */
+function commentAbove({ key }: Pair, opened: YAMLMap | undefined): string {
+  const comment = (isScalar(key) && key.commentBefore) || opened?.commentBefore || '';
+  return comment.split('\n\n').at(-1) as string;
+}
+
+function schemaIn(comment: string, path: string, types: Types): Schema | undefined {
+  const [, written] = SCHEMA.exec(comment) ?? [];
+  if (written === undefined) return undefined;
+  const schema = parse(written);
+  if (typeof schema !== 'string') return schema;
+  if (types[schema] === undefined) throw new Error(`values.yaml: ${path}: @types has no ${schema}`);
+  return types[schema];
 }
 
 function toJs(node: unknown): unknown {

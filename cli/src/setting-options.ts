@@ -1,5 +1,6 @@
 import { flagOf, type Setting, type SettingSources, type Settings } from '@alphapo/settings';
 import type { Command } from 'commander';
+import { knownEnvironment } from './variables.ts';
 
 /** Adds an option for each setting, with its choices, its default and its variable. */
 export function addSettingOptions(command: Command, settings: Settings): Command {
@@ -10,8 +11,8 @@ export function addSettingOptions(command: Command, settings: Settings): Command
   return command;
 }
 
-/** Where a command without a file of settings looks for them: its options, then the environment. */
+/** Where a command without a file of settings looks for them: its options, then the environment. Errors: as `knownEnvironment`. */
 export const sourcesOf = (options: object): SettingSources => ({
   options: options as Readonly<Record<string, unknown>>,
-  environment: process.env,
+  environment: knownEnvironment(),
 });

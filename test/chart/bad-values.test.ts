@@ -1,4 +1,3 @@
-import { constraintOf } from '../../charts/tools/constraints.ts';
 import { type ChartValue, readValues } from '../../charts/tools/values.ts';
 import { describeHelm, template, type Values } from './helm.ts';
 
@@ -144,7 +143,7 @@ describeHelm('values that cannot be', () => {
     ({ path, default: initial }) => typeof initial === 'string' && path !== 'chatTemplate.jinja' && path !== 'policy',
   );
   const [constrained, free] = [true, false].map((is) =>
-    texts.filter(({ path }) => (constraintOf(path) !== undefined) === is).map(({ path }) => path),
+    texts.filter(({ schema }) => (schema !== undefined) === is).map(({ path }) => path),
   ) as [string[], string[]];
 
   test.each(free)('a placeholder is refused by name: %s', (path) => {

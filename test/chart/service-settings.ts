@@ -1,29 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { autoscalerSettings } from '@alphapo/autoscaler/settings';
-import { optimizerSettings } from '@alphapo/optimizer';
-import { scorerSettings } from '@alphapo/scorer';
-import {
-  readSettingsFile,
-  refuseUnknownSettings,
-  resolveSettings,
-  type SettingSources,
-  type Settings,
-} from '@alphapo/settings';
-import { tokenizerSettings } from '@alphapo/tokenizer';
+import { SERVICES } from '@alphapo/cli/services';
+import { readSettingsFile, refuseUnknownSettings, resolveSettings, type SettingSources } from '@alphapo/settings';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { environmentOf, NAMESPACE, one, type Resource } from './helm.ts';
 
-export const SERVICES: readonly (readonly [kind: string, name: string, settings: Settings])[] = [
-  ['Deployment', 'tokenizer', tokenizerSettings],
-  ['Deployment', 'scorer', scorerSettings],
-  ['StatefulSet', 'optimizer', optimizerSettings],
-  ['Deployment', 'autoscaler', autoscalerSettings],
-];
-
 /** Where a rendered service finds its settings: its environment, and the file that its arguments name. */
-async function sourcesOf(resources: readonly Resource[], kind: string, name: string): Promise<SettingSources> {
-  const workload = one(resources, kind, name);
+async function sourcesOf(resources: readonly Resource[], service: string): Promise<SettingSources> {
+  const workload = one(resources, service === 'optimizer' ? 'StatefulSet' : 'Deployment', service);
   // What the cluster fills in.
   const environment = { ALPHAPO_NAMESPACE: NAMESPACE, ALPHAPO_POD_NAME: 'pod', ...environmentOf(workload) };
   const { containers, volumes } = workload.spec.template.spec;
@@ -44,8 +28,8 @@ export async function settingsOf(
   resources: readonly Resource[],
   service: string,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const [kind, name, settings] = SERVICES.find(([, known]) => known === service) as (typeof SERVICES)[number];
-  const sources = await sourcesOf(resources, kind, name);
+  const { settings } = SERVICES[service] as (typeof SERVICES)[string];
+  const sources = await sourcesOf(resources, service);
   if (sources.file !== undefined) refuseUnknownSettings(sources.file, settings);
   return resolveSettings(settings, sources);
 }

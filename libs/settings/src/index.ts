@@ -6,5 +6,6 @@ export { unknownSettingProblem, valueProblem } from './problems.ts';
 export { invalidConfiguration, refuseUnknownSettings, resolveSettings, type SettingSources } from './resolve.ts';
 export { readSecret, type SecretSource, secretSource } from './secrets.ts';
 export { type Setting, type Settings, type ValuesOf, valueTypeOf } from './setting.ts';
+export { refuseUnknownVariables } from './variables.ts';
 export { readNumber, type WrittenNumber } from './written-number.ts';
 export { parseYaml } from './yaml.ts';

@@ -36,7 +36,7 @@ export function givenIn(
 
 /**
  * The values that settings have in their sources. Errors: INVALID_CONFIGURATION with a line per mistake: where the value was
- * given, what is wrong with it, what to write; also for what is missing, and for a variable that a setting without one would have.
+ * given, what is wrong with it, what to write; also for what is missing.
  */
 export function resolveSettings<S extends Settings>(settings: S, sources: SettingSources): ValuesOf<S> {
   const values: Record<string, unknown> = {};
@@ -79,7 +79,8 @@ export function invalidConfiguration(variable: string, problem: string): Alphapo
   return invalid(`${variable} ${problem}`, variable);
 }
 
-function invalid(message: string, variable: string): AlphapoError {
+/** INVALID_CONFIGURATION with a message of its own; `variable` names the setting. */
+export function invalid(message: string, variable: string): AlphapoError {
   return new AlphapoError('invalid-argument', 'INVALID_CONFIGURATION', message, { metadata: { variable } });
 }
 
@@ -88,8 +89,6 @@ type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: f
 function resolveOne(key: string, setting: Setting, sources: SettingSources): Outcome {
   const { schema, description, variable } = setting;
   const given = givenIn(sources, key, variable);
-  const refused = variable === undefined && givenByVariable(key, sources);
-  if (refused) return { ok: false, problem: refused };
   const value = given === undefined ? undefined : asWritten(schema, given.value);
   const result = schema.safeParse(value);
   if (result.success) return { ok: true, value: result.data };
@@ -103,14 +102,6 @@ function resolveOne(key: string, setting: Setting, sources: SettingSources): Out
   const [issue] = result.error.issues as [z.core.$ZodIssue];
   const problem = valueProblem({ ...issue, path: [key, ...issue.path] }, { [key]: value });
   return { ok: false, problem: `${given.place} (${description}): ${problem}` };
-}
-
-/** A setting that has no variable, given as one: to pass over it would compute something else than was asked for. */
-function givenByVariable(key: string, { environment }: SettingSources): string | undefined {
-  const flag = kebabCase(key);
-  const variable = `ALPHAPO_${flag.toUpperCase().replaceAll('-', '_')}`;
-  if (environment?.[variable] === undefined) return undefined;
-  return `${variable} is not a supported variable; set --${flag}, or "${flag}" in the --config file`;
 }
 
 /** Text as the type that the schema wants, where it can be read as that; anything else as it is. */
