@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,10 +17,14 @@ async function pythonPath(): Promise<string> {
   if (process.env.ALPHAPO_PYTHON) return process.env.ALPHAPO_PYTHON;
   const folder = join(process.env.ALPHAPO_CACHE ?? join(homedir(), '.cache/alphapo'), 'interop-venv');
   const python = join(folder, 'bin/python');
-  const done = join(folder, 'complete');
+  const requirements = join(import.meta.dirname, 'requirements.txt');
+  const digest = createHash('sha256')
+    .update(await readFile(requirements))
+    .digest('hex')
+    .slice(0, 12);
+  const done = join(folder, `complete-${digest}`);
   if (existsSync(done)) return python;
   await run('python3', ['-m', 'venv', folder]);
-  const requirements = join(import.meta.dirname, 'requirements.txt');
   await run(python, ['-m', 'pip', 'install', '--quiet', '-r', requirements], { maxBuffer: OUTPUT_BYTES });
   await run('touch', [done]);
   return python;
