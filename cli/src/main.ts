@@ -13,6 +13,7 @@ import { generateCommand } from './commands/generate.ts';
 import { initModelCommand } from './commands/init-model.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { lineageCommand } from './commands/lineage.ts';
+import { mergeCommand } from './commands/merge.ts';
 import { planCommand } from './commands/plan.ts';
 import { produceCommand } from './commands/produce.ts';
 import { replayCommand } from './commands/replay.ts';
@@ -44,6 +45,7 @@ export function alphapoProgram(): Command {
     .addCommand(generateCommand())
     .addCommand(chatCommand())
     .addCommand(scoreCommand())
+    .addCommand(mergeCommand())
     .addCommand(initModelCommand())
     .addCommand(fetchModelCommand())
     .commandsGroup('Services:')

@@ -251,7 +251,8 @@ describeHelm('the chart', () => {
   });
 
   test('tells the optimizer what exports call the model: its name, else the hub’s', () => {
-    const name = (values: Values) => environmentOf(one(render(values), 'StatefulSet', 'optimizer')).ALPHAPO_MODEL_NAME;
+    const name = (values: Values) =>
+      environmentOf(one(render(values), 'StatefulSet', 'optimizer')).ALPHAPO_BASE_MODEL_NAME;
     const model = { existingClaim: { name: '' }, huggingFace: { repo: 'org/name', revision: COMMIT } };
     expect(name({})).toBeUndefined();
     expect(name({ model })).toBe(`org/name@${COMMIT}`);

@@ -175,7 +175,7 @@ securityContext:
 {{- define "alphapo.modelNameEnv" -}}
 {{- $hub := .root.Values.model.huggingFace -}}
 {{- with .root.Values.model.name | default (empty $hub.repo | ternary "" (printf "%s@%s" $hub.repo $hub.revision)) }}
-- { name: ALPHAPO_MODEL_NAME, value: {{ . | quote }} }
+- { name: ALPHAPO_BASE_MODEL_NAME, value: {{ . | quote }} }
 {{- end }}
 {{- end -}}
 

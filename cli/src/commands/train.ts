@@ -54,6 +54,7 @@ interface TrainOptions extends Record<string, unknown>, DataValues {
   readonly initAdapter?: string;
   readonly referenceModel?: string;
   readonly chatTemplate?: string;
+  readonly baseModelName?: string;
   readonly shuffle: boolean;
   readonly strict?: boolean;
   readonly resume?: boolean;
@@ -79,6 +80,10 @@ export function trainCommand(): Command {
     .option('--config <file>', 'YAML file with any of these options; the command line overrides it')
     .option('--resume', 'continue the run in --out; needs no other option')
     .option('--chat-template <name>', CHAT_TEMPLATE_CHOICES)
+    .option(
+      '--base-model-name <name>',
+      "name of the base model in the result: owner/name, owner/name@revision or a path (default: the hub's name if known)",
+    )
     .option('--init-adapter <folder>', 'PEFT adapter to start from; sets rank, alpha and targets')
     .option(
       '--reference-model <folder>',
@@ -138,6 +143,7 @@ async function run(_: unknown, command: Command): Promise<void> {
     evalEvery: options.evalEvery,
     initAdapter: options.initAdapter,
     chatTemplate: options.chatTemplate,
+    baseModelName: options.baseModelName,
     shuffle: options.shuffle,
     strict: options.strict ?? false,
     resume: options.resume ?? false,

@@ -16,6 +16,7 @@ export interface LocalRunOptions {
   readonly folder: string;
   readonly initialAdapter: string | undefined;
   readonly chatTemplate: string | undefined;
+  readonly baseModelName: string | undefined;
   /** Further fields of records that are passed over. */
   readonly ignoreFields: readonly string[];
   readonly device: ExecutionProvider;
@@ -69,6 +70,8 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger, si
         referenceModel,
         specification,
         initialAdapter: options.initialAdapter,
+        chatTemplate,
+        baseModelName: options.baseModelName,
         address: LOOPBACK,
         checkpointFolder: join(options.folder, 'checkpoints'),
         exportFolder: options.folder,

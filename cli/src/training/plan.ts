@@ -37,6 +37,8 @@ export interface TrainRequest {
   readonly evalEvery: number;
   readonly initAdapter: string | undefined;
   readonly chatTemplate: string | undefined;
+  /** What the result names as its base model; what is known of the folder where undefined. */
+  readonly baseModelName?: string | undefined;
   readonly shuffle: boolean;
   readonly strict: boolean;
   readonly resume: boolean;
@@ -103,6 +105,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     folder: request.out,
     initialAdapter: request.initAdapter,
     chatTemplate: request.chatTemplate,
+    baseModelName: request.baseModelName,
     ignoreFields,
     device: request.device,
     threads: request.threads,
@@ -114,6 +117,7 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     evaluateEvery: request.evalEvery,
     shuffle: request.shuffle,
     totalPairs,
+    datasets: datasetsOf([...request.data, ...request.evalData]),
     resume: request.resume,
     memory,
     memoryLimit: limit,
@@ -121,6 +125,12 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     notes: [...adjustments.map(({ message }) => message), ...splitNotes(split, request)],
     command: request.command,
   };
+}
+
+/** Data sets of a hub among places, as owner/name, each once. */
+function datasetsOf(places: readonly string[]): string[] {
+  const names = places.map((place) => /^hf:(?<name>[^@:]+)/.exec(place)?.groups?.name);
+  return [...new Set(names.filter((name) => name !== undefined))];
 }
 
 /** Where the settings leave the batch open, a run that is resumed keeps the one that it began with. */

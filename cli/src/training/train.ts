@@ -37,6 +37,8 @@ export interface TrainPlan extends LocalRunOptions {
   readonly shuffle: boolean;
   /** Pairs to train on, over all epochs. */
   readonly totalPairs: number;
+  /** Data sets of a hub that the pairs come from, as owner/name. */
+  readonly datasets: readonly string[];
   readonly resume: boolean;
   /** What training is predicted to take, and the bytes that it may take. */
   readonly memory: MemoryPlan;
@@ -139,15 +141,21 @@ export async function train(
   const artefact = plan.specification.method.kind === 'full' ? 'model' : 'adapter';
   await rm(join(plan.folder, artefact), { recursive: true, force: true });
   using policy = await trainer.readPolicy();
-  const { weights } = await run.optimizer.exporter.export(policy, artefact);
-  const rejected = await writeRejected(run.log, plan);
+  const pairs = {
+    ...{ train: plan.train.length, evaluation: plan.evaluation.length },
+    rejected: await writeRejected(run.log, plan),
+  };
+  const { weights } = await run.optimizer.exporter.export(policy, artefact, {
+    data: { datasets: [...plan.datasets], ...pairs },
+    evaluations: evaluations.steps.map(({ step, evaluation }) => ({ step, evaluation: { ...evaluation } })),
+  });
   const trained = run.optimizer.steps.steps.slice(startStep).reduce((sum, { pairs }) => sum + pairs, 0);
   const summary: TrainSummary = {
     runId: plan.runId,
     model: plan.model,
     specification: plan.specification,
     steps: trainer.policy.step,
-    pairs: { train: plan.train.length, evaluation: plan.evaluation.length, rejected },
+    pairs,
     data: plan.data,
     notes: plan.notes,
     evaluations: evaluations.steps,

@@ -1,7 +1,12 @@
 export { type Adapter, type LoraMethod, readAdapter, writeAdapter } from './adapter.ts';
 export type { WeightLayout } from './adapter-config.ts';
 export type { Checkpoint, CheckpointFacts } from './checkpoint.ts';
-export { type WrittenModel, writeModel } from './model-folder.ts';
+export { copyTokenizerFiles, hasTokenizer, writeChatTemplate } from './companion-files.ts';
+export { mergeAdapter } from './merge-adapter.ts';
+export { type ArtefactKind, writeModelCard } from './model-card.ts';
+export { MAX_SHARD_BYTES, writeModel } from './model-folder.ts';
 export { policyDigest } from './policy-digest.ts';
+export { type PolicyFacts, readPolicyFacts, writePolicyFacts } from './policy-facts.ts';
 export type { CheckpointRetention } from './retention.ts';
 export { type CheckpointName, CheckpointStore, checkpointName } from './store.ts';
+export type { WrittenModel } from './trained-weights.ts';

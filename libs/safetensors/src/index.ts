@@ -2,6 +2,7 @@ export { TensorArchive } from './archive.ts';
 export { openCheckpoint, openSafetensors } from './checkpoint-folder.ts';
 export { checkpointDigest } from './digest.ts';
 export { onFile, readSmallFile, replaceFile, syncFolder } from './durable-files.ts';
+export { createFolder, requireEmptyFolder } from './durable-folder.ts';
 export type { StoredFile, TensorEntry } from './file.ts';
 export { encodeFloats, type FloatDataType } from './float-elements.ts';
 export {

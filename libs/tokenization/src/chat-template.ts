@@ -32,6 +32,8 @@ export interface ChatTemplate {
   readonly source: ChatTemplateSource;
   /** For people: the file that it stands in (with its name there, if it has one), or the name of a built-in one. */
   readonly place: string;
+  /** In Jinja; of several, the default's. */
+  readonly text: string;
   /** Of the template's text. */
   readonly digest: string;
   /**
@@ -45,6 +47,7 @@ export interface ChatTemplate {
 export class JinjaTemplate implements ChatTemplate {
   readonly source: ChatTemplateSource;
   readonly place: string;
+  readonly text: string;
   readonly digest: string;
   readonly #program: JinjaProgram;
   readonly #specialTokens: Readonly<Record<string, string | undefined>>;
@@ -59,6 +62,7 @@ export class JinjaTemplate implements ChatTemplate {
   ) {
     this.source = source;
     this.place = place;
+    this.text = text;
     this.digest = sha256(text);
     this.#specialTokens = specialTokens;
     try {

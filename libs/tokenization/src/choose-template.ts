@@ -58,6 +58,7 @@ export async function chooseChatTemplate(
 class WithToolTemplate implements ChatTemplate {
   readonly source: ChatTemplateSource;
   readonly place: string;
+  readonly text: string;
   readonly digest: string;
   readonly #otherwise: ChatTemplate;
   readonly #withTools: ChatTemplate;
@@ -65,6 +66,7 @@ class WithToolTemplate implements ChatTemplate {
   constructor(otherwise: ChatTemplate, withTools: ChatTemplate) {
     this.source = otherwise.source;
     this.place = `${otherwise.place}; with tools: ${withTools.place}`;
+    this.text = otherwise.text;
     this.digest = sha256(otherwise.digest, '\0', withTools.digest);
     this.#otherwise = otherwise;
     this.#withTools = withTools;

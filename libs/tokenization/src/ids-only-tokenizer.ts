@@ -15,7 +15,7 @@ export function idsOnlyTokenizer(modelVocabularySize: number) {
       'the model folder has no tokenizer.json; use token ids (prompt_ids, chosen_ids, rejected_ids), or add the file',
     );
   };
-  const chatTemplate: ChatTemplate = { source: 'none', place: 'none', digest: NO_BYTES, render: refuse };
+  const chatTemplate: ChatTemplate = { source: 'none', place: 'none', text: '', digest: NO_BYTES, render: refuse };
   return {
     takes: 'ids' as const,
     vocabularySize: modelVocabularySize,

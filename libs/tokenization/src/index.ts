@@ -13,3 +13,4 @@ export {
   tokenizeResponse,
 } from './tokenize-preference.ts';
 export { openTokenizer, type Tokenizer } from './tokenizer.ts';
+export { type Turns, turnsOf } from './turns.ts';

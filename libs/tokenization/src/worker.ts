@@ -57,6 +57,7 @@ function tellingStages(opened: Tokenizer): Tokenizer {
     ...description,
     chatTemplate: {
       ...chatTemplate,
+      text: opened.chatTemplate.text,
       render(messages, options) {
         enter('render');
         return opened.chatTemplate.render(messages, options);

@@ -15,7 +15,8 @@ export async function optimizerConfigFrom(
   const { specification, adjustments } = resolveRun(settings, runFacts(await readModelDefinition(model), undefined));
   return {
     model,
-    modelName: values.modelName,
+    baseModelName: values.baseModelName,
+    chatTemplate: values.chatTemplate,
     savedDtype: values.saveDtype,
     specification,
     adjustments,

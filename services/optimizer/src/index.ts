@@ -1,5 +1,5 @@
 export type { OptimizerEvents } from './events.ts';
-export type { SavedDtype } from './exporter.ts';
+export type { OutsideFacts, SavedDtype } from './exporter.ts';
 export { identifyRun } from './run.ts';
 export { runOptimizer } from './run-service.ts';
 export { optimizerSettings } from './settings.ts';

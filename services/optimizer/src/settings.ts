@@ -5,17 +5,20 @@ import { modelSettings, referenceModelSettings } from '@alphapo/models';
 import { rpcServerSettingsAt } from '@alphapo/rpc';
 import type { Settings } from '@alphapo/settings';
 import { metricsSettings } from '@alphapo/telemetry';
+import { chatTemplateSettings } from '@alphapo/tokenization';
 import { z } from 'zod';
 
 /** The settings of the optimizer. */
 export const optimizerSettings = {
   ...modelSettings,
-  modelName: {
+  baseModelName: {
     schema: z.string().min(1).optional(),
-    description: 'base model name in exported adapters, such as owner/name@revision',
+    description:
+      "base model name in exports: owner/name, owner/name@revision or a path (default: the hub's name if known)",
     placeholder: 'name',
-    variable: 'ALPHAPO_MODEL_NAME',
+    variable: 'ALPHAPO_BASE_MODEL_NAME',
   },
+  ...chatTemplateSettings,
   ...referenceModelSettings,
   ...runFileSettings,
   folder: {

@@ -7,17 +7,18 @@ import {
   type Topics,
 } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
+import { modelName } from '@alphapo/hub';
 import type { EventLog } from '@alphapo/messaging';
 import { ThreadPool } from '@alphapo/optim';
 import { Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
-import { baseModelName } from './base-model.ts';
 import type { OptimizerEvents } from './events.ts';
 import { Exporter, type SavedDtype } from './exporter.ts';
 import { FolderLease } from './folder-lease.ts';
 import { initialParameters } from './initial-parameters.ts';
 import { requireBatchesFrom, requireKeptLedger } from './ledger.ts';
 import { Pause } from './pause.ts';
+import { policyFacts } from './policy-facts.ts';
 import { PublishedSteps, requireSameWeights, requireStepsUpTo } from './published-steps.ts';
 import { identifyRun, type Run } from './run.ts';
 import { checkRevision } from './scorer-match.ts';
@@ -30,8 +31,10 @@ import { initialState, stateFromCheckpoint } from './training-state.ts';
 export interface OptimizerConfig {
   /** Folder of a Hugging Face model. */
   readonly model: string;
-  /** What adapters name as their base model; see `baseModelName`. */
-  readonly modelName?: string | undefined;
+  /** What exports name as their base model; see `modelName`. */
+  readonly baseModelName?: string | undefined;
+  /** The chat template that exports get; the model's own where absent. */
+  readonly chatTemplate?: string | undefined;
   /** How whole models are stored; as the base model is where absent. */
   readonly savedDtype?: SavedDtype | undefined;
   /** Folder of the model that the objective compares with; the model itself where absent. */
@@ -144,10 +147,18 @@ export async function startOptimizer(
     state,
     digestsOf(checkpoint),
   );
-  const name = await baseModelName(config.model, config.modelName);
-  const model = { path: config.model, definition: folder.definition, name };
-  const { method } = specification;
-  const exporter = new Exporter(config.exportFolder, model, { method, savedDtype: config.savedDtype ?? 'as-stored' });
+  const exporter = new Exporter(
+    config.exportFolder,
+    {
+      ...{ path: config.model, definition: folder.definition, chatTemplate: config.chatTemplate },
+      name: await modelName(config.model, config.baseModelName),
+    },
+    {
+      ...{ method: specification.method, savedDtype: config.savedDtype ?? 'as-stored' },
+      factsOf: ({ step, digest }) =>
+        policyFacts({ run, step, digest, steps: steps.steps, batches: trainer.batchDigests }),
+    },
+  );
   const handlers = new Handlers(logger);
   const service = new OptimizerService(trainer, steps, exporter);
   const implementation = {

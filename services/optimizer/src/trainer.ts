@@ -71,6 +71,11 @@ export class Trainer {
     return this.#state.policy;
   }
 
+  /** Digests of what made the batches; undefined before the first. */
+  get batchDigests(): BatchDigests | undefined {
+    return this.#agreement.digests;
+  }
+
   /** Aborts when no further step will be taken: the run is finished, or has failed. */
   get ended(): AbortSignal {
     return this.#ended.signal;

@@ -6,6 +6,7 @@ import { type RunSettings, runSettingsSchema } from './run-settings.ts';
 export const TRAIN_ONLY_SETTINGS: readonly string[] = [
   ...['model', 'data', 'out', 'evalData', 'evalFraction', 'evalEvery', 'referenceModel', 'initAdapter', 'chatTemplate'],
   ...['resume', 'shuffle', 'noShuffle', 'strict', 'device', 'threads', 'memoryLimit', 'checkpointEvery', 'logLevel'],
+  'baseModelName',
 ];
 
 /** The settings of a run in a file. Errors: INVALID_CONFIG_FILE; INVALID_SETTING with a line per mistake. */
