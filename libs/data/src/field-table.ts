@@ -169,9 +169,13 @@ export function isEmpty(value: unknown): boolean {
 /** Lists and objects of numbers, such as scores, are looked through so deep. */
 const DEEPEST_NUMBERS = 4;
 
-/** Numbers and booleans, also in lists and objects: they are no part of a conversation. */
+/** A number or boolean as a table without types has it. */
+const WRITTEN_NUMBER = /^\s*(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|true|false|nan)\s*$/i;
+
+/** Numbers and booleans, also as text, in lists and in objects: they are no part of a conversation. */
 function isNoText(value: unknown, depth = 0): boolean {
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return true;
+  if (typeof value === 'string') return WRITTEN_NUMBER.test(value);
   if (typeof value !== 'object' || depth === DEEPEST_NUMBERS) return false;
   return Object.values(value).every((item) => isNoText(item, depth + 1));
 }

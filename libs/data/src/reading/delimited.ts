@@ -15,8 +15,10 @@ const SEPARATORS = [',', ';', '\t'];
  * an empty cell is null, but in a prompt or a response. Errors: DATA_DAMAGED with the row, DATA_NOT_UTF8.
  */
 export async function* delimited(source: Source, file: string, kind: 'csv' | 'tsv'): AsyncGenerator<FileRecord> {
+  const declared = declaredSeparator(source.head);
   const parser = parse({
-    delimiter: kind === 'tsv' ? '\t' : separatorOf(source.head),
+    delimiter: declared ?? (kind === 'tsv' ? '\t' : separatorOf(source.head)),
+    from_line: declared === undefined ? 1 : 2,
     info: true,
     max_record_size: MAX_RECORD_BYTES,
     // A quote inside of an unquoted cell is one, as in: 5" disk.
@@ -49,6 +51,11 @@ export async function* delimited(source: Source, file: string, kind: 'csv' | 'ts
 
 const rowOf = (header: readonly string[], cells: readonly string[]) =>
   Object.fromEntries(header.map((name, i) => [name, cells[i] === '' && !TEXTS.has(name) ? null : cells[i]]));
+
+/** What Excel reads and writes as the first line: `sep=;`. */
+function declaredSeparator(head: Buffer): string | undefined {
+  return /^\ufeff?sep=([^\r\n])\r?\n/i.exec(head.toString())?.[1];
+}
 
 /** Tables of a name in .csv are separated by semicolons where commas stand in numbers. */
 function separatorOf(head: Buffer): string {
