@@ -41,7 +41,7 @@ import { ModelFolder } from './weights.ts';
 
 /** Policies kept at a time: the one being trained, the one before it, and some that are being scored. */
 const POLICIES_KEPT = 4;
-/** Bytes that they may take together; the newest is kept in any case, so with all weights trained often no other. */
+/** Bytes of all kept policies together. The newest is always kept; if all weights are trained, it is often the only one. */
 const POLICY_BYTES_KEPT = 2 ** 28;
 
 /**
@@ -134,7 +134,7 @@ export class Computer implements AsyncDisposable {
     return packLimits(this.#folder.definition);
   }
 
-  /** Keeps a policy; returns the digests of those that had to go. */
+  /** Keeps a policy; returns the digests of evicted ones. */
   loadPolicy(digest: string, method: TrainingMethod, tensors: FloatTensors): string[] {
     const ordered = new Map<string, FloatTensor>();
     for (const { name, shape } of trainableParameters(this.#folder.definition, method)) {
@@ -299,18 +299,18 @@ export class Computer implements AsyncDisposable {
     };
   }
 
-  /** Profiles that were asked for are written. */
+  /** Writes the requested profiles. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const cache of [this.#gradients, this.#scoring, this.#decoding, this.#objectives])
       await cache[Symbol.asyncDispose]();
   }
 
-  /** The model itself, where no other is compared with, has one session for both. */
+  /** Without a reference model, the model and its reference share one session. */
   get #referenceChoice(): RowChoice {
     return { kind: this.#reference === this.#folder ? 'base' : 'reference' };
   }
 
-  /** The reference of a gradient's pairs, in packs of their own: what else is scored must not change its bits. */
+  /** The reference of a gradient's pairs, in packs of their own, so that other scores cannot change its bits. */
   async #gradientReference(pairs: readonly Row[], yieldPoint: YieldPoint): Promise<ReferenceSums> {
     const scored: SequenceLogProbs[][] = [];
     for (const group of groupRows(pairs, this.#reference.definition)) {
