@@ -154,7 +154,7 @@ async function measure(setting: Setting): Promise<Measured> {
     dtype: 'float32',
     threads: Number(values.threads),
   });
-  computer.loadPolicy('start', { kind: 'lora', alpha: 32, ...lora }, freshLora(definition, lora, 1));
+  computer.policies.load('start', { kind: 'lora', alpha: 32, ...lora }, freshLora(definition, lora, 1));
   const openedMemoryMb = peakMemory() / 2 ** 20;
   const request = {
     pairs,

@@ -41,7 +41,7 @@ const computer = await Computer.open(work.model, {
   threads: Number(values.threads),
   ...(values['no-profile'] ? {} : { profilePrefix: prefix }),
 });
-computer.loadPolicy('start', trained, tensors);
+computer.policies.load('start', trained, tensors);
 const compute = { ...computeOf(method), activations: values.recompute ? 'recomputed' : 'kept' } as const;
 const steps = Number(values.steps);
 const taken: { readonly wallMs: number; readonly cpuMs: number }[] = [];

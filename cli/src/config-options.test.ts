@@ -47,16 +47,36 @@ test('mistakes in options and settings are told together', async () => {
     () => new Error('accepted'),
     (error: Error) => error,
   );
-  expect(message.replace(/^\S*run\.yaml/gm, 'run.yaml').split('\n')).toEqual(
-    [
-      'run.yaml:4: eval-fraction: "7" is not a share between 0 and 1, such as 0.05',
-      'run.yaml:5: device: "gpu" must be cpu, cuda (or cuda:1 for the second GPU) or webgpu',
-      'run.yaml:6: strict: 1 is neither true nor false',
-      '--alpha: "0,5" is not a number; write 0.5',
-      'run.yaml:7: stpes: no such setting. Did you mean steps?',
-      'run.yaml:8: modle: no such setting. Did you mean model?',
-    ].sort((a, b) => message.indexOf(a.slice(a.indexOf(' '))) - message.indexOf(b.slice(b.indexOf(' ')))),
+  expect(message.replace(/^\S*run\.yaml/gm, 'run.yaml').split('\n')).toEqual([
+    '--alpha: "0,5" is not a number; write 0.5',
+    'run.yaml:4: eval-fraction: "7" is not a share between 0 and 1, such as 0.05',
+    'run.yaml:5: device: "gpu" must be cpu, cuda (or cuda:1 for the second GPU) or webgpu',
+    'run.yaml:6: strict: expected true or false, found 1',
+    'run.yaml:7: stpes: no such setting. Did you mean steps?',
+    'run.yaml:8: modle: no such setting. Did you mean model?',
+  ]);
+});
+
+test('mistakes come in the order of the file, whatever they are of', async () => {
+  const told = complete('modle: x\neval-fraction: 7\nstpes: 3\nstrict: 1\nalpha: [1]\n');
+  await expect(told).rejects.toThrow(
+    /:1: modle.*:2: eval-.*:3: stpes.*:4: strict.*:5: alpha: expected a number, found a list$/s,
   );
+});
+
+test.each([
+  ['columns: { prompt: question }', 'columns: expected text as in --columns <field=column,…>, found a mapping'],
+  ['columns: [a=b]', 'columns: expected text as in --columns <field=column,…>, found a list'],
+  ['data: [{ a: b }]', 'data: expected text as in --data <places...>, found a mapping'],
+  ['model: true', 'model: expected text as in --model <folder>, found true'],
+  ['strict: yes', 'strict: expected true or false, found "yes"'],
+])('a value of another type is told with what is expected: %s', async (text, problem) => {
+  await expect(complete(`${text}\n`)).rejects.toThrow(problem);
+});
+
+test('a folder without a run cannot be resumed', async () => {
+  const folder = await temporaryFolder();
+  await expect(complete(`out: ${folder}\nresume: true\n`)).rejects.toThrow(`--resume: there is no run in ${folder}`);
 });
 
 test('what is missing is named at once', async () => {

@@ -1,5 +1,5 @@
 import { runSettingsSchema } from '@alphapo/contracts';
-import { kebabCase, type SettingsFile } from '@alphapo/settings';
+import { expectedFound, kebabCase, type SettingsFile } from '@alphapo/settings';
 import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { parserOf } from './command-errors.ts';
 
@@ -48,21 +48,22 @@ const camelCaseOf = (name: string) => name.replace(/-([a-z])/g, (_, letter: stri
 function optionValue(option: Option, value: unknown, asWritten: boolean): unknown {
   if (value === null) throw new InvalidArgumentError('has no value');
   if (option.isBoolean() || option.negate) {
-    if (typeof value !== 'boolean')
-      throw new InvalidArgumentError(`${JSON.stringify(value)} is neither true nor false`);
+    if (typeof value !== 'boolean') throw new InvalidArgumentError(expectedFound('true or false', value));
     return option.negate && asWritten ? !value : value;
   }
-  const texts = (Array.isArray(value) ? value : [value]).map(textOf);
-  if (!option.variadic && texts.length !== 1) throw new InvalidArgumentError('takes one value, not a list');
+  if (Array.isArray(value) && !option.variadic) throw unlike(option, value);
+  const texts = (Array.isArray(value) ? value : [value]).map((one) => {
+    if (typeof one === 'string' || typeof one === 'number') return String(one);
+    throw unlike(option, one);
+  });
   const parse = parserOf(option);
   if (parse === undefined) return option.variadic ? texts : texts[0];
   return texts.reduce<unknown>((previous, text) => parse(text, previous), undefined);
 }
 
-function textOf(value: unknown): string {
-  if (typeof value === 'string' || typeof value === 'number') return String(value);
-  throw new InvalidArgumentError(`${JSON.stringify(value)} is not text`);
-}
+/** `expected text as in --columns <field=column,…>, found a mapping`. */
+const unlike = (option: Option, value: unknown) =>
+  new InvalidArgumentError(expectedFound(`text as in ${option.flags}`, value));
 
 /** Options as people write them, for messages: `--eval-data <files...>`. */
 export const flagOf = (key: string) => `--${kebabCase(key)}`;

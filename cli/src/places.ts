@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { describeError } from './errors.ts';
 
 /** Options and arguments that name what a command writes. Their flags say whether it is a folder or a file. */
-const WRITTEN = ['out', 'folder'];
+const WRITTEN = ['out', 'folder', 'refused'];
 
 /** Checks the places that a command will write to, before it begins. Errors: NOT_WRITABLE with the option. */
 export async function requireWritablePlaces(command: Command): Promise<void> {

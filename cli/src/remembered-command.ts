@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
 import { parseRunSettings, type RunSettings, runSettingsSchema } from '@alphapo/contracts';
-import { readSettingsFile } from '@alphapo/settings';
+import { inFileOrder, readSettingsFile } from '@alphapo/settings';
 import type { Command } from 'commander';
 import { fileOptionsOf, flagOf, optionsInFile } from './config-options.ts';
 import { type GivenSettings, withOptions } from './settings.ts';
@@ -21,8 +21,8 @@ export interface CompleteCommand<Options> {
 
 /**
  * Completes the options of a command: those of the command line win over those in the file of --config, these over those that a
- * resumed run was started with, and these over defaults. Errors: INVALID_SETTING with a line per mistake; those of reading the file and
- * the run's folder.
+ * resumed run was started with, and these over defaults. Errors: INVALID_SETTING with a line per mistake; NO_RUN;
+ * those of reading the file and the run's folder.
  */
 export async function completeCommand<Options extends Record<string, unknown>>(
   command: Command,
@@ -45,6 +45,7 @@ export async function completeCommand<Options extends Record<string, unknown>>(
   );
   const missing = required.filter((key) => options[key] === undefined);
   if (missing.length > 0) {
+    await requireRun(given);
     throw new AlphapoError(
       'invalid-argument',
       'INVALID_SETTING',
@@ -78,6 +79,16 @@ async function rememberedOptions({ resume, out }: Record<string, unknown>): Prom
   );
 }
 
+/** A run to resume explains what is missing. Errors: NO_RUN if --out has none. */
+async function requireRun({ resume, out }: Record<string, unknown>): Promise<void> {
+  if (resume !== true || typeof out !== 'string' || (await runIdentityOf(out)) !== undefined) return;
+  throw new AlphapoError(
+    'failed-precondition',
+    'NO_RUN',
+    `--resume: there is no run in ${out}; give the folder of a run as --out, or start one without --resume`,
+  );
+}
+
 /** Resolves paths against the folder where the run was started; other values are unchanged. */
 function fromFolder(folder: string, value: unknown): unknown {
   if (Array.isArray(value)) return value.map((one) => fromFolder(folder, one));
@@ -96,5 +107,9 @@ function checked(all: GivenSettings, mistakes: readonly string[], alsoKnown: rea
     lines.push(error.message);
   }
   if (settings !== undefined && lines.length === 0) return settings;
-  throw new AlphapoError('invalid-argument', 'INVALID_SETTING', lines.join('\n'));
+  throw new AlphapoError(
+    'invalid-argument',
+    'INVALID_SETTING',
+    inFileOrder(lines.flatMap((line) => line.split('\n'))).join('\n'),
+  );
 }

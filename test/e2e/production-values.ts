@@ -97,7 +97,7 @@ export function productionValues(settings: ProductionSettings, around: Surroundi
       kafka: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': settings.outside } } }],
     },
     // Time for a pod to start on a busy node, and then for a wrong password to be told; the default waits for brokers that come up later.
-    hooks: { timeoutSeconds: 90 },
+    hooks: { timeoutSeconds: 240 },
     tokenizer: { resources },
     // One thread, as the run that it is compared with.
     scorer: { resources: { ...resources, requests: { cpu: '200m', memory: '192Mi' } }, settings: { threads: 1 } },

@@ -52,18 +52,7 @@ beforeAll(async () => {
     data,
     lines(FACTS.map(([prompt, right, wrong]) => ({ prompt, chosen: ` ${wrong}`, rejected: ` ${right}` }))),
   );
-  const settings = [
-    '--steps',
-    '6',
-    '--batch-size',
-    '16',
-    '--learning-rate',
-    '1e-3',
-    '--lora-rank',
-    '4',
-    '--eval-fraction',
-    '0',
-  ];
+  const settings = '--steps 6 --batch-size 16 --learning-rate 1e-3 --lora-rank 4'.split(' ');
   await main([
     ...['node', 'alphapo', 'train', '--model', SMOLLM2, '--data', data],
     ...['--out', join(folder, 'run')],

@@ -1,12 +1,9 @@
-import { createWriteStream } from 'node:fs';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { AlphapoError, messageOf } from '@alphapo/base';
 import { parsePreference, recordOf } from '@alphapo/data';
 import { Command } from 'commander';
 import { addDataOptions, DATA_PLACES, type DataValues, dataSourceOf } from '../data-options.ts';
 import { readPlaces } from '../data-places.ts';
 import { examples } from '../help.ts';
+import { LineFile } from '../line-file.ts';
 import { recordLine } from '../record-line.ts';
 
 const DESCRIPTION = `Write preference pairs as JSON lines in one form: prompt, chosen and rejected, as text, chat messages or token ids; with id,
@@ -42,35 +39,23 @@ export function convertCommand(): Command {
 
 async function convert(data: readonly string[], options: ConvertOptions): Promise<void> {
   const source = await dataSourceOf(options);
-  const refused: string[] = [];
+  await using pairs = await LineFile.open(options.out);
+  await using refused = options.refused === undefined ? undefined : await LineFile.open(options.refused);
   const counts = { written: 0, refused: 0 };
-  async function* lines(): AsyncGenerator<string> {
-    for await (const { bytes, file, line } of readPlaces(data, source)) {
-      const parsed = parsePreference(bytes, { ignoreFields: options.ignoreFields ?? [] });
-      if (parsed.ok) {
-        counts.written++;
-        yield `${JSON.stringify(recordOf(parsed.preference))}\n`;
-        continue;
-      }
-      counts.refused++;
-      if (options.refused !== undefined) refused.push(recordLine(bytes));
-      if (counts.refused > MOST_NAMED) continue;
-      process.stderr.write(`refused ${file}:${line}: ${parsed.reason}: ${parsed.message}\n`);
+  for await (const { bytes, file, line } of readPlaces(data, source)) {
+    const parsed = parsePreference(bytes, { ignoreFields: options.ignoreFields ?? [] });
+    if (parsed.ok) {
+      counts.written++;
+      await pairs.write(`${JSON.stringify(recordOf(parsed.preference))}\n`);
+      continue;
     }
+    counts.refused++;
+    await refused?.write(recordLine(bytes));
+    if (counts.refused > MOST_NAMED) continue;
+    process.stderr.write(`refused ${file}:${line}: ${parsed.reason}: ${parsed.message}\n`);
   }
-  const target = options.out === '-' ? process.stdout : createWriteStream(options.out);
-  await pipeline(Readable.from(lines()), target, { end: options.out !== '-' }).catch(unwritable(options.out));
-  if (options.refused !== undefined) {
-    await pipeline(Readable.from(refused), createWriteStream(options.refused)).catch(unwritable(options.refused));
-  }
+  await pairs.flush();
+  await refused?.flush();
   process.stderr.write(`wrote ${counts.written} pairs, refused ${counts.refused} records\n`);
   if (counts.written === 0) process.exitCode = 1;
-}
-
-/** Errors of the system name the file; those of reading stay as they are. */
-function unwritable(file: string) {
-  return (error: unknown): never => {
-    if (error instanceof AlphapoError || (error as NodeJS.ErrnoException).syscall === undefined) throw error;
-    throw new AlphapoError('invalid-argument', 'NOT_WRITABLE', `${file}: ${messageOf(error)}`, { cause: error });
-  };
 }

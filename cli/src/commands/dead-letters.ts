@@ -1,10 +1,7 @@
-import { createWriteStream } from 'node:fs';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { AlphapoError } from '@alphapo/base';
 import { Command } from 'commander';
 import { deadLetterJson, describeCounts, describeDeadLetter } from '../dead-letters/dead-letter-text.ts';
 import { type RejectedRecord, readDeadLetters } from '../dead-letters/read-dead-letters.ts';
+import { LineFile } from '../line-file.ts';
 import { addRunPlaceOptions, openRunLedger, type RunPlaceOptions } from '../lineage/run-place.ts';
 import { count } from '../numbers.ts';
 import { recordLine } from '../record-line.ts';
@@ -77,16 +74,7 @@ async function show(letters: AsyncIterable<RejectedRecord>, limit: number): Prom
 }
 
 async function writeRecords(letters: AsyncIterable<RejectedRecord>, file: string): Promise<void> {
-  const lines = Readable.from(linesOf(letters), { objectMode: false });
-  try {
-    await pipeline(lines, createWriteStream(file));
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === undefined || error instanceof AlphapoError) throw error;
-    throw new AlphapoError('invalid-argument', 'OUT_NOT_WRITABLE', `--out: ${message}`, { cause: error });
-  }
-}
-
-async function* linesOf(letters: AsyncIterable<RejectedRecord>): AsyncGenerator<string> {
-  for await (const { bytes } of letters) yield recordLine(bytes);
+  await using records = await LineFile.open(file);
+  for await (const { bytes } of letters) await records.write(recordLine(bytes));
+  await records.flush();
 }

@@ -1,9 +1,9 @@
 import { wordsOf } from './field-names.ts';
 
-/** A longer name is no slip of the pen. */
+/** Longer names are not checked for typos. */
 const LONGEST_NAME = 40;
 
-/** The known name that is meant by a name with other capitals or dashes, or with a slip or two; undefined where none is near. */
+/** The known name that a name with other capitals, dashes or one or two typos most likely means; undefined if none is close. */
 export function closestName(name: string, known: readonly string[]): string | undefined {
   if (name.length > LONGEST_NAME) return undefined;
   const plain = wordsOf(name).join('_');

@@ -27,7 +27,7 @@ test('columns may change places', () => {
   expect(texts).toEqual(['{"a":2,"b":1}']);
 });
 
-test('a column that is not there is an error with those that are; one that a later record lacks is missing there', () => {
+test('a missing column is an error that lists the existing ones; a later record may lack a column', () => {
   expect(() => mapped(['{"q":1,"a":2}'], columns(['prompt', 'question']))).toThrow(
     'f:1 has no column question (--columns prompt=question); it has q, a',
   );
@@ -39,7 +39,7 @@ test('an empty prompt stays an empty prompt', () => {
   expect(mapped(['{"q":null}'], columns(['prompt', 'q'])).texts).toEqual(['{"prompt":""}']);
 });
 
-test('what is not a JSON object comes through for the parser to refuse', () => {
+test('a record that is not a JSON object is passed on for the parser to reject', () => {
   const records = ['[1]', '{"a":', '', 'x', '{"a" 1}', '{"a":1} x', '{1:2}', '{"a":}', '{"a":1,}'];
   expect(mapped(records, columns(['prompt', 'q'])).texts).toEqual(records);
 });
@@ -63,7 +63,7 @@ describe('--winner', () => {
     expect(texts[0] ?? leftOut[0]?.[0]).toBe(expected);
   });
 
-  test.each(['0', '3', '"llama"', 'true'])('%s could mean anything, and is an error', (vote) => {
+  test.each(['0', '3', '"llama"', 'true'])('the ambiguous vote %s is an error', (vote) => {
     expect(() => mapped([`{"x":1,"y":2,"w":${vote}}`], { ...sides, winner: { column: 'w' } })).toThrow(
       /--winner w=1,2,0/,
     );
@@ -81,7 +81,7 @@ describe('--winner', () => {
     expect(() => mapped(['{"x":1,"y":2,"w":2}'], { ...sides, winner })).toThrow(/none of the given values/);
   });
 
-  test('all that belongs to the sides changes them', () => {
+  test('every field of the two sides is swapped', () => {
     const record = '{"chosen":1,"rejected":2,"score_chosen":3,"score_rejected":4,"chosen_model":"m","id":5,"w":"b"}';
     expect(mapped([record], { winner: { column: 'w' } }).texts).toEqual([
       '{"chosen":2,"rejected":1,"score_chosen":4,"score_rejected":3,"rejected_model":"m","id":5}',
@@ -110,7 +110,7 @@ describe('--min-margin', () => {
   });
 });
 
-test('--weight copies a number, also out of text; without one the record is left out', () => {
+test('--weight copies a number, also from text; a record without one is left out', () => {
   const records = ['{"w":0.5}', '{"w":"2"}', '{"w":"much"}', '{"w":null}', '{"x":1}'];
   const { texts, leftOut } = mapped(records, { weight: 'w' });
   expect(texts).toEqual(['{"weight":0.5}', '{"weight":2}', '{"weight":"much"}']);
@@ -124,7 +124,7 @@ test('--ignore-fields takes fields out', () => {
   expect(mapped(['{"a":1,"b":2,"c":3}'], { ignoreFields: ['a', 'c', 'd'] }).texts).toEqual(['{"b":2}']);
 });
 
-test('fields and values of any JSON come out of their text as they went in', () => {
+test('fields and values of any JSON keep their text', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.nat({ max: 3 }), (record, spaces) => {
       const fields = rawFields(JSON.stringify(record, undefined, spaces));
@@ -134,7 +134,7 @@ test('fields and values of any JSON come out of their text as they went in', () 
   );
 });
 
-test('values of JavaScript that JSON has not are written without loss', () => {
+test('JavaScript values that JSON lacks are written without loss', () => {
   const value = {
     a: 2n ** 63n,
     b: Number.NaN,

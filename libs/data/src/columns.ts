@@ -3,7 +3,7 @@ import { MAX_RECORD_BYTES } from '@alphapo/contracts';
 import { type RawField, rawFields, stringOf, textOfFields } from './lossless-json.ts';
 import type { FileRecord } from './reading/file-record.ts';
 
-/** How the columns of somebody's data become the fields that records have here. */
+/** How columns become fields of records. */
 export interface ColumnOptions {
   /** Columns by the names of fields that they become, as in prompt → question. */
   readonly columns?: ReadonlyMap<string, string>;
@@ -55,8 +55,8 @@ export function changesNothing({ columns, winner, minMargin, weight, ignoreField
 }
 
 /**
- * Renames, swaps and weighs the fields of records by what was asked for; everything else in them keeps its bytes. A record that is not a JSON object
- * comes through as it is, for the parser to refuse. `onLeftOut` is told of each record that does not come through. Errors: UNKNOWN_COLUMN
+ * Renames, swaps and weighs the fields of records; everything else keeps its bytes. A record that is not a JSON object is passed on unchanged,
+ * for the parser to reject. `onLeftOut` is called for each record that is left out. Errors: UNKNOWN_COLUMN
  * and WINNER_UNKNOWN with the record and what there is.
  */
 export class ColumnMapping {
@@ -136,8 +136,8 @@ function fieldsOf(bytes: Uint8Array): RawField[] | undefined {
 const isField = (name: string, { columns }: ColumnOptions) => columns?.has(name) === true || name === 'weight';
 
 /**
- * Each field from its column. A field that is named comes from its column only: where that is missing, so is the field. A null that is to be
- * the prompt is an empty one: without a prompt, the responses would be searched for it.
+ * Takes each mapped field from its column only; without the column, the field is missing too. A null prompt becomes an empty one, because
+ * without a prompt the common beginning of the responses would be taken.
  */
 function renamed(given: ReadonlyMap<string, string>, columns: ReadonlyMap<string, string>): Map<string, string> {
   const used = new Set(columns.values());

@@ -68,7 +68,7 @@ function textPair(
   };
 }
 
-/** A prompt of fewer words may be what both responses happen to begin with: "Hi" and "Hi there". */
+/** With fewer words, both responses may begin with the prompt by chance: "Hi" and "Hi there". */
 const FEWEST_WORDS = 3;
 
 /** Responses that both begin with the prompt, without it: as with messages, the pair is split where the prompt ends. */

@@ -1,6 +1,6 @@
-/** What the name of a field says about it: whether it describes the record instead of being a part of the conversation. */
+/** Classifies a field by its name: does it describe the record, or is it part of the conversation? */
 
-/** A longer name is not looked at beyond this. */
+/** Only this many characters of a name are examined. */
 const LONGEST_NAME = 200;
 
 /** The words of a name in lower case: `chosenModel`, `chosen-model` and `chosen_model` are all `chosen`, `model`. */
@@ -46,7 +46,7 @@ const FURTHER_RESPONSE = words(`
 /** A field whose name begins with one of these words tells how the record was made or judged. */
 const MAKING = words('labelling labeling judge critic critique annotation generation gen distilabel');
 
-/** Names that no rule above gives. */
+/** Names that no rule above covers. */
 const NAMES = words('info other_info extra extra_info original_chosen original_rejected full_chosen full_rejected');
 const NAMES_IN_MESSAGES = words('header hashed_ip state emojis cache_control');
 
@@ -74,6 +74,6 @@ export function describesMessage(name: string): boolean {
   return name.startsWith('_') || NAMES_IN_MESSAGES.has(all.join('_')) || DESCRIBES.has(headOf(all));
 }
 
-/** The last word that is not about which: what the name is a name of. */
+/** The head noun: the last word that is not in WHICH. */
 const headOf = (all: readonly string[]): string =>
   all.findLast((word) => !WHICH.has(word) && !/^\p{N}+$/u.test(word)) ?? '';

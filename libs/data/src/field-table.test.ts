@@ -80,6 +80,13 @@ describe.each(forms)('a record of form %s', (_name, record: object) => {
     }
   });
 
+  test.each(['12', '-0.5', '1e-6', 'True', 'false', 'NaN', ['1', '2']])(
+    'ignores a number as tables write it, in a field that nobody knows: %j',
+    (value) => {
+      expect(parse({ ...record, turns: value })).toMatchObject({ ok: true });
+    },
+  );
+
   test.each([
     ['UNKNOWN_FIELD', 'ask', 'Which river?'],
     ['UNKNOWN_FIELD', 'user_prompt', 'Which river?'],
@@ -88,6 +95,7 @@ describe.each(forms)('a record of form %s', (_name, record: object) => {
     ['UNKNOWN_FIELD', 'turns', ['Which river?']],
     ['UNKNOWN_FIELD', 'Weight', 0.5],
     ['UNKNOWN_FIELD', 'wieght', 0.5],
+    ['UNKNOWN_FIELD', 'wieght', '0.5'],
     ['UNKNOWN_FIELD', 'source_text', 'Hallo'],
     ['UNSUPPORTED_FIELD', 'context', 'The Nile …'],
     ['UNSUPPORTED_FIELD', 'documents', [{ title: 'a' }]],

@@ -3,8 +3,8 @@ import { describesMessage, describesRecord, isRowNumber, wordsOf } from './field
 import { refuse } from './record-error.ts';
 
 /**
- * The declared fields of records and of their messages. A field is read, says nothing about what is trained on and is
- * ignored, or is refused by its name: what a record says is never dropped silently. docs/records.md has the same table.
+ * The declared fields of records and of their messages. A field is read, or ignored because it does not affect training, or
+ * rejected by name: nothing is dropped silently. docs/records.md has the same table.
  */
 
 /** Fields that hold the two responses of a pair, the better one first. */
@@ -43,7 +43,7 @@ export const READ: readonly string[] = [
 export const REASONING = ['reasoning_content', 'reasoning', 'thinking'] as const;
 export const READ_IN_MESSAGES: readonly string[] = [
   ...['role', 'content', 'from', 'value', 'name', 'tool_calls', 'tool_call_id', ...REASONING],
-  // Whether a message is trained on: read, because it must be what is done.
+  // Whether a message is trained on: read, because it must agree with what AlphaPO trains on.
   ...['weight', 'loss_weight', 'train'],
 ];
 
@@ -123,7 +123,7 @@ function verdictOn(level: FieldLevel, name: string): Verdict {
   return verdict;
 }
 
-/** Passes over a field that nothing has read, or refuses it. Reasons: UNSUPPORTED_FIELD, UNKNOWN_FIELD. */
+/** Ignores a field that nothing has read, or rejects it. Reasons: UNSUPPORTED_FIELD, UNKNOWN_FIELD. */
 export function checkUnread(level: FieldLevel, name: string, value: unknown, place: string): void {
   if (isEmpty(value)) return;
   const { wayOut, describes } = verdictOn(level, name);
@@ -159,19 +159,23 @@ function wayOutOf(level: FieldLevel, name: string, place: string): string {
   return `${meant}; ${rename}, or ignore it with --ignore-fields ${name}`;
 }
 
-/** A value that says nothing: null, "", [] or {}. */
+/** An empty value: null, "", [] or {}. */
 export function isEmpty(value: unknown): boolean {
   if (value === null || value === undefined || value === '') return true;
   if (Array.isArray(value)) return value.length === 0;
   return typeof value === 'object' && Object.keys(value).length === 0;
 }
 
-/** Lists and objects of numbers, such as scores, are looked through so deep. */
+/** Nesting depth to which lists and objects of numbers, such as scores, are searched. */
 const DEEPEST_NUMBERS = 4;
 
-/** Numbers and booleans, also in lists and objects: they are no part of a conversation. */
+/** A number or boolean as a table without types has it. */
+const WRITTEN_NUMBER = /^\s*(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|true|false|nan)\s*$/i;
+
+/** Numbers and booleans, also as text, in lists and in objects: they are no part of a conversation. */
 function isNoText(value: unknown, depth = 0): boolean {
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return true;
+  if (typeof value === 'string') return WRITTEN_NUMBER.test(value);
   if (typeof value !== 'object' || depth === DEEPEST_NUMBERS) return false;
   return Object.values(value).every((item) => isNoText(item, depth + 1));
 }

@@ -32,7 +32,7 @@ function checkPrompt(draft: Draft): void {
   if (draft.kind === 'messages' && draft.prompt.at(-1)?.role === 'assistant') refuseAssistantLast('prompt');
 }
 
-/** A response must say something, and only as the assistant: all of it is trained on. */
+/** A response must have content, all of it from the assistant, because all of it is trained on. */
 function checkResponse(draft: Draft, side: 'chosen' | 'rejected'): void {
   const says = draft.kind === 'messages' ? draft[side].some(saysSomething) : draft[side].length > 0;
   if (!says) refuse('EMPTY_RESPONSE', `${side} is empty; a response needs at least one token: drop the record`, side);
@@ -63,7 +63,7 @@ function refuseSpeaker(side: string, role: string, where: string): never {
   );
 }
 
-/** What a record says about training on single messages must be what is done: responses are trained on, prompts are not. */
+/** Training marks of messages must agree with what AlphaPO does: it trains on responses, not on prompts. */
 function checkMarks({ chosen, rejected }: Conversation, marks: RecordFields['marks']): void {
   for (const { message, trained, place } of marks) {
     if (trained === [...chosen, ...rejected].some((response) => response === message)) continue;

@@ -7,7 +7,7 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
  */
 export interface Message {
   readonly role: string;
-  /** null: the message says nothing, and calls tools. */
+  /** null: the message only calls tools. */
   readonly content: string | null;
   readonly name?: string;
   readonly tool_calls?: readonly Json[];
@@ -24,7 +24,7 @@ interface Sides<Part> {
 /** A preference pair, whatever form it came in. In conversations, the responses are the messages after the prompt. */
 export type Preference = {
   readonly id?: string;
-  /** What the pair counts in the loss; 1 where absent. */
+  /** The pair's weight in the loss; 1 by default. */
   readonly weight?: number;
 } & (
   | ({ readonly kind: 'text' } & Sides<string>)
@@ -51,9 +51,9 @@ export interface RecordFacts {
   readonly ignored: readonly string[];
 }
 
-/** What a reader of records is told beside the record. */
+/** Options of reading a record. */
 export interface RecordOptions {
-  /** Further fields that are passed over. */
+  /** More fields to ignore. */
   readonly ignoreFields?: readonly string[];
 }
 

@@ -9,11 +9,11 @@ interface TrainingMark {
   readonly place: string;
 }
 
-/** Of a record's ignored fields, at most so many are named, with names of at most this length. */
+/** Limits of the list of a record's ignored fields: number of names, and length of a name. */
 const NAMED_FIELDS = 100;
 const LONGEST_NAME = 100;
 
-/** The fields of a record, which keeps account of those that were read. */
+/** The fields of a record; tracks which were read. */
 export class RecordFields {
   readonly #fields: Fields;
   readonly #passedOver: ReadonlySet<string>;

@@ -40,7 +40,7 @@ function meaning(parsed: ParsedPreference): unknown {
   return parsed.preference;
 }
 
-test.each(FORMS)('%s means the same when it is written again', (_form, record) => {
+test.each(FORMS)('%s keeps its meaning when it is written again', (_form, record) => {
   const parsed = parsePreference(JSON.stringify(record));
   const written = parsed.ok ? recordOf(parsed.preference) : undefined;
   expect(meaning(parsePreference(JSON.stringify(written)))).toEqual(meaning(parsed));
@@ -52,7 +52,7 @@ describeShared('data/prefs', () => {
     'rasbt-instruction-preference/raw/instruction-data-with-preference.json',
     'hh-rlhf-helpful-base-test/implicit.jsonl.gz',
     'ultrafeedback-binarized-sample/eval_clean.jsonl.gz',
-  ])('the pairs of %s mean the same when they are written again', async (file) => {
+  ])('the pairs of %s keep their meaning when they are written again', async (file) => {
     let compared = 0;
     for await (const { bytes } of readRecords(sharedPath('data/prefs', file) as string)) {
       const parsed = parsePreference(bytes);

@@ -11,7 +11,7 @@ test('the same seed and epoch give the same order, on every machine', () => {
   expect(shuffledOrder(8, 42, 0)).toEqual([1, 0, 2, 5, 4, 6, 7, 3]);
 });
 
-test('epochs and seeds have orders of their own', () => {
+test('each epoch and each seed has its own order', () => {
   const orders = [0, 1, 2, 3].flatMap((seed) => [0, 1, 2, 3].map((epoch) => `${shuffledOrder(100, seed, epoch)}`));
   expect(new Set(orders).size).toBe(orders.length);
 });

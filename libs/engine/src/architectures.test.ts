@@ -68,7 +68,7 @@ test.each(Object.entries(MIXED_WINDOWS))(
     const method = { kind: 'lora', rank: 2, alpha: 4, targets: ['q_proj', 'k_proj', 'v_proj'] } as const;
     const lora = freshLora(await readModelDefinition(folder), method, 3);
     for (const { data } of lora.values()) data.set(data.map((x, i) => x + 0.01 * Math.sin(i)));
-    computer.loadPolicy('some', { ...method, targets: [...method.targets] }, lora);
+    computer.policies.load('some', { ...method, targets: [...method.targets] }, lora);
     const request = { pairs, ...batchTotals(pairs), objective: SIMPO, policyDigest: 'some', compute: DEFAULT_COMPUTE };
     const kept = await computer.gradient(request, async () => {});
     const compute = { ...DEFAULT_COMPUTE, activations: 'recomputed' } as const;

@@ -13,10 +13,10 @@ export interface AttentionBlock {
   readonly firstPosition: number;
 }
 
-/** Queries of a block: keeps what a causal block computes in vain small, and its scores within the cores' caches. */
+/** Queries of a block: few enough that a causal block wastes little work and its scores fit into the cores' caches. */
 const MAX_QUERIES = 256;
 
-/** What a round of the loop costs besides its products, in scores (query-key pairs) that could be computed meanwhile. */
+/** Overhead of a round of the loop, in scores (query-key pairs) that could be computed in that time. */
 const ROUND_COST = 4096;
 
 /** Cuts the rows of a pack into blocks that cost least: whole rows, neighbours together, or each part by itself. */

@@ -1,5 +1,5 @@
-import { AlphapoError, type FloatTensor, type FloatTensors, sameShape } from '@alphapo/base';
-import { type ComputeSettings, type Dtype, needsReference, type TrainingMethod } from '@alphapo/contracts';
+import type { FloatTensor } from '@alphapo/base';
+import { type ComputeSettings, type Dtype, needsReference } from '@alphapo/contracts';
 import type { ModelDefinition } from '@alphapo/models';
 import { probeDevice } from './device-probe.ts';
 import type {
@@ -17,8 +17,8 @@ import type { DecodingPrograms } from './generation/decoding-batch.ts';
 import { decodeProgram, prefillProgram } from './generation/programs.ts';
 import type { TokenScores } from './generation/sequence.ts';
 import { tokenScores } from './generation/token-scores.ts';
+import { LoadedPolicies, type Policy } from './loaded-policies.ts';
 import { lossScaleFeed } from './loss-scale.ts';
-import { trainableParameters } from './model-graph.ts';
 import {
   batchFeeds,
   batchPairsFeed,
@@ -42,11 +42,6 @@ import { type Feeds, RUNTIME, type SessionOptions, type TensorData } from './ses
 import { ModelFolder } from './weights.ts';
 import type { YieldPoint } from './yield-point.ts';
 
-/** Policies kept at a time: the one being trained, the one before it, and some that are being scored. */
-const POLICIES_KEPT = 4;
-/** Bytes that they may take together; the newest is kept in any case, so with all weights trained often no other. */
-const POLICY_BYTES_KEPT = 2 ** 28;
-
 /**
  * Sessions kept at a time. Each holds the memory of its largest pack. What a run needs is one for gradients, and one for
  * scoring under the base model, the policy and the reference each; twice as many where some responses are so long that
@@ -58,11 +53,6 @@ const SCORING_SESSIONS_KEPT = 6;
 const DECODING_SESSIONS_KEPT = 4;
 /** Objectives are small graphs. */
 const OBJECTIVE_SESSIONS_KEPT = 16;
-
-interface Policy {
-  readonly method: TrainingMethod;
-  readonly tensors: FloatTensors;
-}
 
 /** How a model is computed with. */
 export interface ComputeOptions extends SessionOptions {
@@ -84,10 +74,8 @@ export class Computer implements AsyncDisposable {
   readonly #scoring = new ResourceCache<Prepared<Program>>(SCORING_SESSIONS_KEPT);
   readonly #decoding = new ResourceCache<Prepared<Program>>(DECODING_SESSIONS_KEPT);
   readonly #objectives = new ResourceCache<ObjectiveSession>(OBJECTIVE_SESSIONS_KEPT);
-  /** In the order of use, the least recently used first. */
-  readonly #policies = new Map<string, Policy>();
-  /** Calls that need a policy, by its digest. */
-  readonly #holds = new Map<string, number>();
+  /** The policies to compute with. */
+  readonly policies: LoadedPolicies;
 
   private constructor(
     folder: ModelFolder,
@@ -98,6 +86,7 @@ export class Computer implements AsyncDisposable {
     this.#reference = reference;
     this.#options = options;
     this.#style = style;
+    this.policies = new LoadedPolicies(folder.definition);
   }
 
   /** `referenceModel`: folder of the model that objectives compare with; absent: the model itself. */
@@ -132,40 +121,6 @@ export class Computer implements AsyncDisposable {
   /** How large packs may be. */
   get packLimits(): PackLimits {
     return packLimits(this.#folder.definition);
-  }
-
-  /** Keeps a policy; returns the digests of those that had to go. */
-  loadPolicy(digest: string, method: TrainingMethod, tensors: FloatTensors): string[] {
-    const ordered = new Map<string, FloatTensor>();
-    for (const { name, shape } of trainableParameters(this.#folder.definition, method)) {
-      const tensor = tensors.get(name);
-      if (tensor === undefined || !sameShape(tensor.shape, shape)) {
-        const found = tensor === undefined ? 'is missing' : `has the shape [${tensor.shape}]`;
-        throw policyError(`${name} ${found}; this model and method need [${shape}]`);
-      }
-      ordered.set(name, tensor);
-    }
-    const unknown = [...tensors.keys()].find((name) => !ordered.has(name));
-    if (unknown !== undefined) throw policyError(`${unknown} is not trained by this method`);
-    this.#policies.delete(digest);
-    this.#policies.set(digest, { method, tensors: ordered });
-    const gone = this.#superfluousPolicies();
-    for (const old of gone) this.#policies.delete(old);
-    return gone;
-  }
-
-  /** Keeps a policy as long as a call needs it. Errors: POLICY_NOT_LOADED. */
-  hold(choice: PolicyChoice): Disposable {
-    if (choice.kind === 'base') return { [Symbol.dispose]: () => {} };
-    const { digest } = choice;
-    this.#policy(digest);
-    const count = (change: 1 | -1) => {
-      const holds = (this.#holds.get(digest) ?? 0) + change;
-      if (holds > 0) this.#holds.set(digest, holds);
-      else this.#holds.delete(digest);
-    };
-    count(1);
-    return { [Symbol.dispose]: () => count(-1) };
   }
 
   async score(
@@ -215,7 +170,7 @@ export class Computer implements AsyncDisposable {
   async gradient(request: GradientRequest, yieldPoint: YieldPoint): Promise<ShardGradient> {
     const started = performance.now();
     const { pairs, objective } = request;
-    const policy = this.#policy(request.policyDigest);
+    const policy = this.policies.get(request.policyDigest);
     const rows = pairs.map(pairRow);
     checkRows(rows, this.#folder);
     if (needsReference(objective)) checkRows(rows, this.#reference);
@@ -264,7 +219,7 @@ export class Computer implements AsyncDisposable {
   /** Scores rows that are one pack. */
   async scorePack(rows: readonly Row[], choice: RowChoice): Promise<SequenceLogProbs[][]> {
     const folder = choice.kind === 'reference' ? this.#reference : this.#folder;
-    const policy = choice.kind === 'policy' ? this.#policy(choice.digest) : undefined;
+    const policy = choice.kind === 'policy' ? this.policies.get(choice.digest) : undefined;
     const logits = logitLayout(rows, folder.definition);
     using prepared = await this.#scoring.acquire(JSON.stringify([policy?.method ?? choice.kind, logits]), () =>
       this.#prepare(folder, scoringProgram(folder, policy?.method, { ...this.#style, logits }), 'in-place'),
@@ -277,8 +232,8 @@ export class Computer implements AsyncDisposable {
 
   /** What continuations under a policy are computed with; the policy is held as long as the lease. */
   async decodingPrograms(choice: PolicyChoice): Promise<Lease<DecodingPrograms>> {
-    const hold = this.hold(choice);
-    const policy = choice.kind === 'policy' ? this.#policy(choice.digest) : undefined;
+    const hold = this.policies.hold(choice);
+    const policy = choice.kind === 'policy' ? this.policies.get(choice.digest) : undefined;
     const feeds = policy === undefined ? {} : policyFeeds(policy);
     const [folder, style] = [this.#folder, this.#style];
     const acquire = <P extends Program>(name: string, program: () => P) =>
@@ -317,18 +272,18 @@ export class Computer implements AsyncDisposable {
     return scores;
   }
 
-  /** Profiles that were asked for are written. */
+  /** Writes the requested profiles. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const cache of [this.#gradients, this.#scoring, this.#decoding, this.#objectives])
       await cache[Symbol.asyncDispose]();
   }
 
-  /** The model itself, where no other is compared with, has one session for both. */
+  /** Without a reference model, the model and its reference share one session. */
   get #referenceChoice(): RowChoice {
     return { kind: this.#reference === this.#folder ? 'base' : 'reference' };
   }
 
-  /** The reference of a gradient's pairs, in packs of their own: what else is scored must not change its bits. */
+  /** The reference of a gradient's pairs, in packs of their own, so that other scores cannot change its bits. */
   async #gradientReference(pairs: readonly Row[], yieldPoint: YieldPoint): Promise<ReferenceSums> {
     const scored: SequenceLogProbs[][] = [];
     for (const group of groupRows(pairs, this.#reference.definition)) {
@@ -336,30 +291,6 @@ export class Computer implements AsyncDisposable {
       scored.push(...(await this.scorePack(group, this.#referenceChoice)));
     }
     return referenceSums(scored);
-  }
-
-  #superfluousPolicies(): string[] {
-    let bytes = 0;
-    const newestFirst = [...this.#policies].toReversed();
-    const superfluous = newestFirst.filter(([digest, { tensors }], i) => {
-      for (const { data } of tensors.values()) bytes += data.byteLength;
-      return i > 0 && (i >= POLICIES_KEPT || bytes > POLICY_BYTES_KEPT) && !this.#holds.has(digest);
-    });
-    return superfluous.map(([digest]) => digest);
-  }
-
-  #policy(digest: string): Policy {
-    const policy = this.#policies.get(digest);
-    if (policy === undefined) {
-      throw new AlphapoError(
-        'failed-precondition',
-        'POLICY_NOT_LOADED',
-        `policy ${digest} is not loaded; load it again`,
-      );
-    }
-    this.#policies.delete(digest);
-    this.#policies.set(digest, policy);
-    return policy;
   }
 
   #prepare<P extends Program>(
@@ -378,10 +309,6 @@ function checkRows(rows: readonly Row[], { definition }: ModelFolder): void {
 }
 
 const toData = ({ shape, data }: FloatTensor): TensorData => ({ type: 'f32', shape, data });
-
-function policyError(problem: string): AlphapoError {
-  return new AlphapoError('failed-precondition', 'POLICY_MISMATCH', `the policy does not fit: ${problem}`);
-}
 
 function policyFeeds(policy: Policy): Feeds {
   return Object.fromEntries([...policy.tensors].map(([name, tensor]) => [name, toData(tensor)]));

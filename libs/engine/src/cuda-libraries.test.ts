@@ -11,7 +11,7 @@ test.each([
   expect(message).toContain(origin);
 });
 
-test('what the loader says otherwise is passed on', () => {
+test('other messages of the loader are passed on', () => {
   expect(explainLoadError('undefined symbol: x')).toContain('undefined symbol: x');
 });
 

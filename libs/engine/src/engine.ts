@@ -52,7 +52,7 @@ export interface ShardGradient {
   readonly computeMs: number;
 }
 
-/** An objective, and the batch that pairs are a part of. */
+/** An objective, and the batch that the pairs belong to. */
 export interface AppliedObjective {
   readonly objective: Objective;
   readonly batch: BatchTotals;
@@ -106,11 +106,11 @@ export interface ScoringStatistics {
 export interface Engine extends AsyncDisposable {
   readonly model: ModelDescription;
   readonly scoring: ScoringStatistics;
-  /** Aborts with ENGINE_STOPPED when the thread has ended: no call succeeds any more, open another engine. */
+  /** Aborts with ENGINE_STOPPED when the thread has ended. All further calls fail; open another engine. */
   readonly stopped: AbortSignal;
   /**
-   * Keeps the trainable tensors of a policy under its digest. At most a few are held, the least recently used one goes
-   * first, but not while a call needs it. The tensors' buffers are moved to the engine's thread: don't use them afterwards.
+   * Keeps the trainable tensors of a policy under its digest. Only a few are kept: the least recently used one is evicted
+   * first, but never while a call needs it. The tensors' buffers are moved to the engine's thread: don't use them afterwards.
    * Errors: POLICY_MISMATCH with the name where a tensor is missing, unknown or of another shape.
    */
   loadPolicy(policy: { digest: string; method: TrainingMethod; tensors: FloatTensors }): Promise<void>;

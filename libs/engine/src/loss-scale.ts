@@ -3,11 +3,11 @@ import type { ProgramStyle } from './program-style.ts';
 import type { Feeds } from './session.ts';
 
 /**
- * The scale of the loss that gradients are computed of, for programs that have one. In float16 gradients vanish below 6e-8
- * and lose digits below 6e-5, so they are computed of a loss that is scaled, and scaled back in float32: by a static power of
- * two, arXiv:1710.03740, section 3.2. A loss is a mean over the batch, so the scale grows with the batch and falls with the
- * largest weight of the pairs, and what arrives at a hidden state depends on neither: about 1e-2 for responses of some hundred
- * tokens, with room for a thousand times more before 65504, where gradients become infinite and are reported.
+ * The scale of the loss, for programs that have one. In float16 gradients vanish below 6e-8 and lose digits below 6e-5. So
+ * gradients are computed from a scaled loss and scaled back in float32, both by a static power of two (arXiv:1710.03740,
+ * section 3.2). A loss is a mean over the batch, so the scale grows with the batch and falls with the largest weight of the
+ * pairs. The gradient that arrives at a hidden state depends on neither: about 1e-2 for responses of some hundred tokens. That
+ * leaves a factor of a thousand and more below 65504, where gradients become infinite and are reported.
  */
 export function lossScaleFeed(
   { batchPairs, pairs }: Pick<GradientRequest, 'batchPairs' | 'pairs'>,

@@ -25,7 +25,7 @@ export interface MemoryPlan {
   readonly copiedBytes: number;
   /** Trained weights, their gradients, and AdamW's moments. */
   readonly trainedBytes: number;
-  /** What the largest pack computes and keeps, at the moment when it is most. */
+  /** Activations of the largest pack, at their peak. */
   readonly activationBytes: number;
   /** The program and its libraries. */
   readonly restBytes: number;
@@ -147,7 +147,7 @@ function feedsOf(
   };
 }
 
-/** The numbers behind the names of dimensions: read off what the graph is fed, and those of blocks of attention. */
+/** The extents of named dimensions: from the graph's inputs, and from the attention blocks. */
 function extentsOf(
   graph: Graph,
   feeds: Feeds,

@@ -3,7 +3,7 @@ import type { BatchTotals } from './batch-totals.ts';
 import { membership, type Pack } from './pack.ts';
 import type { Feeds, TensorData } from './session.ts';
 
-/** What the objective's part of a program is fed. P pairs. */
+/** Inputs of the objective's part of a program. P pairs. */
 
 /** Summed log-probabilities [P] under the reference. */
 export interface ReferenceSums {
@@ -41,7 +41,7 @@ export const referenceFeeds = ({ chosen, rejected }: ReferenceSums): Feeds => ({
   reference_rejected: column(rejected),
 });
 
-/** What a pair's loss takes from the whole batch. */
+/** Inputs of a pair's loss that depend on the whole batch. */
 export function batchFeeds(objective: Objective, { batchPairs, batchChosenTokens }: BatchTotals): Feeds {
   return averagesOverTokens(objective) ? { chosen_tokens_per_pair: scalar(batchChosenTokens / batchPairs) } : {};
 }

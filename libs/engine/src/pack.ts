@@ -22,7 +22,7 @@ export interface PackSize {
   readonly responseTokens: number;
 }
 
-/** What packs of a model may hold when scoring, unless one row alone has more. */
+/** Limits of packs when scoring; a larger row has a pack of its own. */
 export interface PackLimits {
   /** Of any pack. */
   readonly pack: PackSize;
@@ -92,7 +92,7 @@ export function groupRows(rows: readonly Row[], model: ModelDefinition, packToke
   return groups;
 }
 
-/** Refuses rows that cannot be computed: empty prompts or responses, unknown tokens, more positions than the model has. */
+/** Rejects rows that cannot be computed: empty prompts or responses, unknown tokens, more positions than the model has. */
 export function checkRow(row: Row, index: number, model: ModelDefinition): void {
   const refuse = (reason: string, problem: string): never => {
     throw new AlphapoError('invalid-argument', reason, `item ${index}: ${problem}`, { metadata: { item: `${index}` } });
@@ -148,7 +148,7 @@ function layOut(
   return layout;
 }
 
-/** What the layers of a model are fed of a layout; `windows` are the sliding windows that they have. */
+/** Inputs of a model's layers for a layout; `windows` are their sliding windows. */
 function layerFeeds(
   { tokens, positions, rows: rowIndex, branches }: Layout,
   rows: readonly Row[],
@@ -171,7 +171,7 @@ function layerFeeds(
   };
 }
 
-/** What the layers of a model are fed for rows of which no predictions are wanted. */
+/** Inputs of a model's layers for rows without predictions. */
 export function tokenFeeds(
   rows: readonly Row[],
   model: ModelDefinition,

@@ -21,7 +21,7 @@ import type { ProgramStyle } from './program-style.ts';
 /** Axis names: T tokens, K chunks of C head rows, P pairs. */
 const HEAD_ROWS = 'C*K';
 
-/** What a program is built as, besides what suits its device. */
+/** How a program is built, besides the style of its device. */
 interface LayoutStyle extends ProgramStyle {
   readonly logits: LogitLayout;
 }
@@ -52,7 +52,7 @@ function logProbsOf(
   return targetLogProbs(hidden, head, targets, { training, logits });
 }
 
-/** A graph, and the sliding windows whose blocks it is to be fed. */
+/** A graph, and the sliding windows whose blocks are its inputs. */
 export interface Program {
   readonly graph: Graph;
   readonly windows: readonly (number | undefined)[];
@@ -70,7 +70,7 @@ export function scoringProgram(
   return { graph, windows: model.attention.windows };
 }
 
-/** What became of a trained parameter's gradient: outputs of the graph. */
+/** The gradient of a trained parameter: outputs of the graph. */
 export interface GradientOutputs {
   readonly name: string;
   readonly shape: readonly number[];

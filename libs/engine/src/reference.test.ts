@@ -49,7 +49,7 @@ test('a reference model with another vocabulary is refused by the size of both',
   });
 });
 
-test('a pair that is too long for the reference is refused by its number, where there is a comparison', async () => {
+test('a pair that is too long for the reference model is rejected by its number if the objective uses the reference', async () => {
   const [model, reference] = [await tinyModel(), await tinyLlama({ max_position_embeddings: 6 })];
   await using engine = await openEngine(model, { ...CPU, referenceModel: reference });
   const long = { prompt: [1, 2, 3], chosen: [4, 5, 6, 7], rejected: [8] };

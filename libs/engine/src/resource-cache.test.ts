@@ -23,7 +23,7 @@ test('a resource is made once, and the least recently used one makes room', asyn
   expect(disposed).toEqual(['b', 'c']);
 });
 
-test('what is in use is not disposed, but goes when room is needed later', async () => {
+test('a resource in use is not disposed until it is released and room is needed', async () => {
   const { disposed, acquire, use } = noted(1);
   const held = await acquire('a');
   await use('b');
@@ -34,14 +34,14 @@ test('what is in use is not disposed, but goes when room is needed later', async
   expect(disposed.sort()).toEqual(['a', 'b', 'c']);
 });
 
-test('all who ask at the same time get the same resource', async () => {
+test('concurrent requests get the same resource', async () => {
   const { made, acquire } = noted(2);
   const [first, second] = await Promise.all([acquire('a'), acquire('a')]);
   expect(first?.value).toBe(second?.value);
   expect(made).toEqual(['a']);
 });
 
-test('what could not be made is tried again', async () => {
+test('a resource that could not be created is tried again', async () => {
   const { cache, use, made } = noted(1);
   const failing = () => Promise.reject(new Error('no memory'));
   await expect(cache.acquire('a', failing)).rejects.toThrow('no memory');

@@ -21,7 +21,7 @@ export class ResourceCache<T extends AsyncDisposable> implements AsyncDisposable
     this.#limit = limit;
   }
 
-  /** Whoever asks while a resource is being made waits for the same one. One that could not be made is forgotten. */
+  /** Concurrent requests wait for the same resource. A failure is not cached. */
   async acquire(key: string, make: () => Promise<T>): Promise<Lease<T>> {
     const entry = this.#entries.get(key) ?? { resource: this.#makeRoom().then(make), leases: 0 };
     this.#entries.delete(key);

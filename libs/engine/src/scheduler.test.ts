@@ -90,7 +90,7 @@ test('a cancelled call leaves the others of its execution alone', async () => {
   expect(turns).toEqual([[1, 3]]);
 });
 
-test('a call that is cancelled while it is computed is not computed further', async () => {
+test('a cancelled call is not computed further', async () => {
   const abort = new AbortController();
   const taken: number[] = [];
   const { scheduler, score } = noting({
@@ -136,7 +136,7 @@ test('an execution that fails, fails for the calls in it and for no other', asyn
   expect(await Promise.all([score(3), pieces('a', 1)])).toEqual([[3], 'a']);
 });
 
-test('calls wait a moment for as many as there were before', async () => {
+test('calls wait briefly for as many as there were before', async () => {
   const { score, turns } = noting({ lingerMs: 500 });
   await Promise.all([score(1), score(2)]);
   const first = score(3);
@@ -148,7 +148,7 @@ test('calls wait a moment for as many as there were before', async () => {
   ]);
 });
 
-test('a call whose companions do not come again is computed after the linger', async () => {
+test('a call is computed after the linger if no others come', async () => {
   const { score, turns } = noting({ lingerMs: 20 });
   await Promise.all([score(1), score(2)]);
   const started = performance.now();

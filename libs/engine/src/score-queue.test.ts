@@ -56,7 +56,7 @@ test('a row that is larger than a pack is computed alone', () => {
   expect(executions(queueOf([call('a', [10]), call('b', [150])]))).toEqual(['a1', 'b1']);
 });
 
-test('no more response tokens are computed together than logits are held whole', () => {
+test('response tokens that are computed together do not exceed the limit of whole logits', () => {
   const wide: Row = { prompt: [1], responses: [Array(15).fill(2)] };
   const wideCall = (name: string, rows: number): NamedCall => ({ ...call(name, []), rows: Array(rows).fill(wide) });
   expect(executions(queueOf([wideCall('a', 3)]))).toEqual(['a2', 'a1']);
@@ -83,7 +83,7 @@ test('small calls wait for one pack of a large call, not for all of it', () => {
   expect(executions(queueOf(calls))).toEqual(['a1', 'b1', 'c1', 'a1', 'a1']);
 });
 
-test('a large call is served however many small ones come', () => {
+test('small calls do not starve a large one', () => {
   const queue = queueOf([call('a', [80, 80, 80])]);
   let executionsOfA = 0;
   for (let i = 0; i < 12; i++) {

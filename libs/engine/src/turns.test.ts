@@ -7,7 +7,7 @@ const turnOf = (waiting: Partial<Waiting>) =>
     ...waiting,
   });
 
-test('nobody has a turn where nothing waits', () => {
+test('without waiting work nobody has a turn', () => {
   expect(turnOf({})).toEqual({ kind: 'nobody' });
   expect(turnOf({ expectedCalls: 9 })).toEqual({ kind: 'nobody' });
 });
@@ -18,23 +18,23 @@ test('scores and pieces alternate while both wait', () => {
   expect(turnOf({ ...both, lastTurn: 'scores' })).toEqual({ kind: 'piece' });
 });
 
-test('who waits alone has one turn after the other', () => {
+test('work that waits alone has every turn', () => {
   expect(turnOf({ piecewise: 1, lastTurn: 'piece' })).toEqual({ kind: 'piece' });
   expect(turnOf({ scoreCalls: 1, lastTurn: 'scores' })).toEqual({ kind: 'scores' });
 });
 
-test('a call by itself is not held back', () => {
+test('a single call is not held back', () => {
   expect(turnOf({ scoreCalls: 1, expectedCalls: 1 })).toEqual({ kind: 'scores' });
 });
 
-test('where there were more calls a moment ago, a call waits for them, but not longer than the linger', () => {
+test('a call waits for as many calls as the last execution had, but not longer than the linger', () => {
   const few = { scoreCalls: 2, expectedCalls: 8 };
   expect(turnOf({ ...few, waitedMs: 0.5 })).toEqual({ kind: 'wait', forMs: 1.5 });
   expect(turnOf({ ...few, waitedMs: 2 })).toEqual({ kind: 'scores' });
   expect(turnOf({ ...few, lingerMs: 0 })).toEqual({ kind: 'scores' });
 });
 
-test('nobody waits for more than an execution may have', () => {
+test('a full execution does not wait', () => {
   expect(turnOf({ scoreCalls: 2, expectedCalls: 8, isFull: true })).toEqual({ kind: 'scores' });
 });
 

@@ -1,10 +1,10 @@
-/** Who computes next on the one thread that there is. */
+/** Who computes next on the single compute thread. */
 export type Turn =
   /** One execution of waiting score calls. */
   | { readonly kind: 'scores' }
   /** The first of the piecewise computations, up to its next checkpoint. */
   | { readonly kind: 'piece' }
-  /** Nobody, until something comes or the time is over. */
+  /** Nobody, until work arrives or the time is over. */
   | { readonly kind: 'wait'; readonly forMs: number }
   | { readonly kind: 'nobody' };
 
@@ -24,9 +24,8 @@ export interface Waiting {
 }
 
 /**
- * Scores and pieces alternate while both wait: a gradient does not starve scores, nor they it. Scores by themselves wait for
- * one another, but only for as many as there were a moment ago, only until an execution is full, and no longer than the
- * linger.
+ * Scores and pieces alternate while both wait, so that neither starves. Scores alone wait for further calls: only for as many as
+ * the last execution had, only until an execution is full, and no longer than the linger.
  */
 export function nextTurn(waiting: Waiting): Turn {
   const { lastTurn, piecewise, scoreCalls, expectedCalls, isFull, waitedMs, lingerMs } = waiting;

@@ -122,7 +122,7 @@ test('scores are computed between the packs of a gradient', async () => {
   await gradient;
 });
 
-test('a gradient comes to its end however many scores are asked for', async () => {
+test('scores do not starve a gradient', async () => {
   const { engine, policy } = await tinyEngine();
   await using _ = engine;
   await engine.loadPolicy(policy('a'));
@@ -177,7 +177,7 @@ test('a merged score is that of the call by itself but for the last bits; withou
   });
 });
 
-test('what one caller got wrong, or no longer wants, does not concern those it was to be merged with', async () => {
+test('an invalid or cancelled call does not affect the calls that it was to be merged with', async () => {
   const { engine, policy } = await tinyEngine();
   await using _ = engine;
   await engine.loadPolicy(policy('a'));
@@ -201,7 +201,7 @@ test('what one caller got wrong, or no longer wants, does not concern those it w
   await gradient;
 });
 
-test('a gradient that is cancelled before its turn is gone at once', async () => {
+test('a gradient that is cancelled before its turn ends at once', async () => {
   const { engine, policy } = await tinyEngine();
   await using _ = engine;
   await engine.loadPolicy(policy('a'));
@@ -217,7 +217,7 @@ test('a gradient that is cancelled before its turn is gone at once', async () =>
   await first;
 });
 
-test('objectives by the hundred leave no sessions behind that computing needs', async () => {
+test('hundreds of objectives do not evict the sessions of the model', async () => {
   const { engine, policy } = await tinyEngine();
   await using _ = engine;
   await engine.loadPolicy(policy('a'));

@@ -71,30 +71,30 @@ async function perform({ id, name, arguments: given }: Call, signal: AbortSignal
     case 'describe':
       return computer.description;
     case 'loadPolicy':
-      return computer.loadPolicy(...(given as Calls['loadPolicy']['arguments']));
+      return computer.policies.load(...(given as Calls['loadPolicy']['arguments']));
     case 'score': {
       const [sequences, choice] = given as Calls['score']['arguments'];
-      using _held = computer.hold(choice);
+      using _held = computer.policies.hold(choice);
       return await computer.score(sequences, choice, scoreRows);
     }
     case 'scorePairs': {
       const [pairs, choice, objective] = given as Calls['scorePairs']['arguments'];
-      using _held = computer.hold(choice);
+      using _held = computer.policies.hold(choice);
       return await computer.scorePairs(pairs, choice, objective, scoreRows);
     }
     case 'gradient': {
       const [request] = given as Calls['gradient']['arguments'];
-      using _held = computer.hold({ kind: 'policy', digest: request.policyDigest });
+      using _held = computer.policies.hold({ kind: 'policy', digest: request.policyDigest });
       return await scheduler.runInPieces((checkpoint) => computer.gradient(request, checkpoint), signal);
     }
     case 'tokenScores': {
       const [sequences, choice, top] = given as Calls['tokenScores']['arguments'];
-      using _held = computer.hold(choice);
+      using _held = computer.policies.hold(choice);
       return await scheduler.runInPieces((pause) => computer.tokenScores(sequences, choice, top, pause), signal);
     }
     case 'generate': {
       const [request, choice] = given as Calls['generate']['arguments'];
-      using _held = computer.hold(choice);
+      using _held = computer.policies.hold(choice);
       checkRequest(request, computer.definition);
       const wasIdle = generator.isIdle;
       const { done, stop } = generator.add(request, choice, { emit: (tokens) => post({ id, tokens }), signal });

@@ -68,10 +68,10 @@ export const reciprocal = (x: Value): Value => apply('Reciprocal', [x], {});
 export const softmax = (x: Value): Value => apply('Softmax', [x], {});
 export const cast = (x: Value, to: ElementType): Value => (x.type === to ? x : apply('Cast', [x], { to }));
 
-/** x in float32, where it has fewer bits. */
+/** x in float32 if it has fewer bits. */
 export const widened = (x: Value): Value => (isNarrow(x.type) ? cast(x, 'f32') : x);
 
-/** f(x) computed in float32, where x has fewer bits: for sums over many elements, and for what narrow types can't hold. */
+/** f(x) computed in float32 if x has fewer bits: for sums over many elements, and for values outside a narrow type's range. */
 export const inFloat32 = (x: Value, f: (wide: Value) => Value): Value => cast(f(widened(x)), x.type);
 
 /** `yes` where the condition holds, else `no`; one of the two may be a number. */
@@ -125,8 +125,8 @@ export const slice = (x: Value, axis: number, start: number, end: number): Value
   apply('Slice', [x], { axis, start, end });
 
 /**
- * Rows of a table at indices. Of a table that was cast only the rows are cast; but not from float16, which not every GPU can
- * read: such a table is cast as a whole, once, when a session is made.
+ * Rows of a table at indices. If the table was cast, only the rows are cast. A float16 table is the exception, because not every GPU
+ * can read it: it is cast as a whole, once, when a session is created.
  */
 export function gather(table: Value, indices: Value): Value {
   const [before] = table.node?.operator === 'Cast' ? table.node.inputs : [];
@@ -162,7 +162,7 @@ export function zeros(graph: Graph, type: ElementType, shape: Shape): Value {
   return expand(graph.scalar(type, 0), shape);
 }
 
-/** base + x; a product of matrices adds the base itself. What computed x alone is then not needed, unless somebody else uses it. */
+/** base + x. If x is a matrix product, the product adds the base itself; the node of the plain product drops out unless it has other uses. */
 export function addTo(base: Value, x: Value): Value {
   const { node } = x;
   if (node?.operator === 'Gemm' && node.inputs.length === 2 && equalShapes(base.shape, x.shape)) {
@@ -179,7 +179,7 @@ export function sumTo(x: Value, shape: Shape): Value {
   return reshape(axes.length === 0 ? x : inFloat32(x, (wide) => reduceSum(wide, axes)), shape);
 }
 
-/** `result`, with a derivative of one's own: `pullback` turns its gradient into one gradient per input. */
+/** `result` with a custom derivative: `pullback` turns its gradient into one gradient per input. */
 export function customDerivative(
   result: Value,
   inputs: readonly Value[],
@@ -189,9 +189,9 @@ export function customDerivative(
 }
 
 /**
- * Row t of the result is the sum of the rows sources[0, t], sources[1, t], … of x, added in this order: a scatter with
- * addition seen from where things arrive. ONNX Runtime's own ScatterND adds from several threads at once, and loses
- * additions where two rows go to the same place.
+ * Row t of the result is the sum of the rows sources[0, t], sources[1, t], … of x, added in this order: a scatter-add,
+ * written as a gather. ONNX Runtime's ScatterND adds from several threads at once and loses additions if two rows go to the
+ * same place.
  *
  * @param x [N, D]
  * @param sources indices [M, T] into the rows of x
@@ -212,7 +212,7 @@ export function gatherRows(x: Value, indices: Value, sources: Value): Value {
   const width = x.shape.slice(1);
   return customDerivative(gather(x, indices), [x], (gradient) => {
     const rows = reshape(gradient, [productOf(indices.shape), ...width]);
-    // An index just behind the rows stands for "nothing".
+    // The index after the last row means "no row".
     const nothing = zeros(x.graph, x.type, [1, ...width]);
     return [gatherSum(concat([rows, nothing], 0), sources)];
   });

@@ -36,7 +36,7 @@ export interface RuleContext<K extends OperatorName> {
   readonly gradient: Value;
 }
 
-/** The gradient with respect to one input, made only if somebody asks for it. */
+/** The gradient with respect to one input, computed only on demand. */
 export type InputGradient = (() => Contribution) | undefined;
 
 /**
@@ -67,7 +67,7 @@ const binary =
     ];
   };
 
-/** Where two inputs compete, the gradient goes to the one that was taken; to the second when they are equal. */
+/** The gradient of a maximum or minimum goes to the input that was selected; to the second if they are equal. */
 const choose = (gradient: Value, takesFirst: Value, forFirst: boolean): Value =>
   forFirst ? where(takesFirst, gradient, 0) : where(takesFirst, 0, gradient);
 

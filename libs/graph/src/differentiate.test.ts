@@ -28,7 +28,7 @@ test('a value that the output does not depend on has no gradient', () => {
   expect(ofB).toEqual({ dense: undefined, rows: [] });
 });
 
-test('nor has one that it depends on through a comparison alone', () => {
+test('a value that the output depends on only through a comparison has no gradient', () => {
   const { graph, values } = inputs('a', 'b');
   const [a, b] = values as [Value, Value];
   expect(gradientsOf(graph, where(less(a, b), 1, cast(less(b, a), 'f64')), [a, b])).toEqual([
@@ -37,7 +37,7 @@ test('nor has one that it depends on through a comparison alone', () => {
   ]);
 });
 
-test('no nodes are added for gradients that nobody wants', () => {
+test('no nodes are added for gradients that are not requested', () => {
   const { graph, values } = inputs('a', 'b');
   const [a, b] = values as [Value, Value];
   const output = mul(a, b);
@@ -47,7 +47,7 @@ test('no nodes are added for gradients that nobody wants', () => {
   expect(graph.nodes.slice(before).map(({ operator }) => operator)).toEqual(['Mul']);
 });
 
-test('rows that were looked up come as rows', () => {
+test('the gradient of looked-up rows consists of rows', () => {
   const graph = new Graph();
   const table = graph.input('table', 'f64', [1000, 4]);
   const rows = gather(table, graph.constant('i64', [3], [7, 7, 1]));

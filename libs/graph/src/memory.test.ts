@@ -26,12 +26,12 @@ test('an input is not counted: it is not overwritten either', () => {
   expect(peakTensors((x) => exp(x))).toBe(1);
 });
 
-test('an elementwise operator writes over an input that nobody needs any more', () => {
+test('an elementwise operator overwrites an input that is no longer needed', () => {
   expect(peakTensors((x) => neg(exp(exp(x))))).toBe(1);
   expect(peakTensors((x) => add(exp(x), neg(x)))).toBe(2);
 });
 
-test('what is needed later is not overwritten', () => {
+test('a value that is needed later is not overwritten', () => {
   expect(
     peakTensors((x) => {
       const y = exp(x);
@@ -40,12 +40,12 @@ test('what is needed later is not overwritten', () => {
   ).toBe(2);
 });
 
-test('an operator without that trait needs memory of its own', () => {
+test('an operator that cannot work in place needs memory of its own', () => {
   expect(peakTensors((x) => erf(exp(x)))).toBe(2);
   expect(peakTensors((x) => transpose(exp(x), [1, 0]))).toBe(2);
 });
 
-test('a view needs no memory, and keeps that which it looks at', () => {
+test('a view needs no memory and keeps the viewed memory alive', () => {
   expect(peakTensors((x) => reshape(exp(x), [D, 'T']))).toBe(1);
   expect(peakTensors((x) => customDerivative(exp(x), [x], (gradient) => [gradient]))).toBe(1);
   expect(
@@ -72,7 +72,7 @@ test('extents may be products and sums of names', () => {
   expect(() => peakBytes(graph, { T: 3 })).toThrow(expect.objectContaining({ reason: 'GRAPH_SHAPE' }));
 });
 
-test('what no output needs takes no memory', () => {
+test('a value that no output needs takes no memory', () => {
   const graph = new Graph();
   const x = graph.input('x', 'f32', ['T', D]);
   matmul(exp(x), transpose(exp(x), [1, 0]));

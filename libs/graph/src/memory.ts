@@ -46,7 +46,7 @@ export function peakBytes(graph: Graph, extents: Readonly<Record<string, number>
   return peak;
 }
 
-/** The value whose memory each value is a view of: itself, unless a node only looks at its input otherwise. */
+/** The value whose memory each value uses: its own, unless its node is a view of the input. */
 function memoryOf(nodes: readonly Node[]): (value: Value) => Value {
   const views = new Map<Value, Value>();
   const memory = (value: Value): Value => views.get(value) ?? value;
@@ -57,7 +57,7 @@ function memoryOf(nodes: readonly Node[]): (value: Value) => Value {
   return memory;
 }
 
-/** Where each memory is used last, by the place of the node; outputs of the graph never die. */
+/** Index of the node that uses each memory last; outputs of the graph are never freed. */
 function lastUses(graph: Graph, nodes: readonly Node[], memory: (value: Value) => Value): Map<Value, number> {
   const last = new Map<Value, number>();
   nodes.forEach((node, place) => {

@@ -103,11 +103,11 @@ const reduce = (inputs: readonly Value[], { axes }: { readonly axes: readonly nu
 type Making =
   /** In memory of its own. */
   | 'computes'
-  /** The same, or over an input that nobody needs any more. */
+  /** In memory of its own, or in that of an input that is no longer needed. */
   | 'overwrites'
-  /** In memory of its own, of elements as they are: what it gives has been rounded before. */
+  /** In memory of its own, from unchanged elements: its output is already rounded. */
   | 'moves'
-  /** Not at all: the output is the memory of the first input, seen otherwise. */
+  /** As a view: the output is the memory of the first input. */
   | 'views';
 
 /** The type and shape of an operator's outputs, and how it makes them. */
@@ -122,7 +122,7 @@ const making =
 const [computes, overwrites] = [making('computes'), making('overwrites')];
 const [moves, views] = [making('moves'), making('views')];
 
-/** What is to be known of every operator besides its derivative and its ONNX nodes; the type makes the table exhaustive. */
+/** Everything about an operator except its derivative and its ONNX nodes; the type makes the table exhaustive. */
 export const operators: { readonly [K in OperatorName]: Operator<K> } = {
   Abs: overwrites(same),
   Add: overwrites(binary('Add')),

@@ -44,13 +44,13 @@ const feeds = {
   ),
 };
 
-test('layers that are computed again have the same gradients, to the bit', async () => {
+test('recomputed layers have bit-identical gradients', async () => {
   await using kept = await Session.create(stack('kept'), { executionProvider: 'cpu', threads: 1 });
   await using again = await Session.create(stack('recomputed'), { executionProvider: 'cpu', threads: 1 });
   expect(await again.run(feeds)).toEqual(await kept.run(feeds));
 });
 
-test('their memory is one value a layer instead of all', () => {
+test('recomputed layers keep one value each', () => {
   const tokens = 1000;
   const bytes = (layers: 'kept' | 'recomputed') => peakBytes(stack(layers), { T: tokens }) / (4 * D * tokens);
   // Of each layer x W and its sigmoid are kept, and the result for the next layer; otherwise the result alone.

@@ -4,7 +4,7 @@ import { shapeError } from './shapes.ts';
 import type { Graph, Value } from './value.ts';
 
 /**
- * f(x), of which only x is kept for the gradient: what f computes on the way is computed again when the gradient arrives
+ * f(x) that keeps only x for the gradient: intermediate values of f are recomputed when the gradient arrives
  * (arXiv:1604.06174). The second computation stands in the body of a loop of one round that takes the gradient as its
  * input, so that no runtime can order it before it is needed.
  *

@@ -6,8 +6,8 @@ import type { BlockPlaces, PackInputs } from './definition.ts';
 export const UNSEEN = -1e9;
 
 /**
- * Additive masks of a pack's blocks, padded to one extent: [N, Q, R]. Dimensions are named after the window, since blocks of
- * another window have other extents: ONNX Runtime takes equal names for equal sizes when it uses memory again.
+ * Additive masks of a pack's blocks, padded to one extent: [N, Q, R]. Dimensions are named after the window, because extents differ
+ * by window, and ONNX Runtime reuses memory of dimensions with equal names.
  */
 export function attentionMasks(inputs: PackInputs, places: BlockPlaces, slidingWindow: number | undefined): Value {
   const padded = { queries: `Q${slidingWindow ?? ''}`, keys: `R${slidingWindow ?? ''}` };

@@ -25,7 +25,7 @@ interface DecoderConfig extends z.infer<z.ZodObject<typeof decoderFields>> {
   readonly tie_word_embeddings: boolean;
 }
 
-/** Head counts and sizes: as many key-value heads as heads, and hidden_size / heads, where nothing else is said. */
+/** Head counts and sizes: as many key-value heads as heads, and hidden_size / heads, by default. */
 export function decoderShape(config: DecoderConfig): DecoderShape {
   const { hidden_size: hiddenSize, num_attention_heads: heads } = config;
   const headDim = config.head_dim ?? hiddenSize / heads;

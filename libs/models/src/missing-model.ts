@@ -20,7 +20,7 @@ const OTHER_KINDS: readonly (readonly [RegExp, string])[] = [
   [/\.(jsonl?|csv|tsv|parquet)(\.(gz|zst))?$/i, 'data, not a model; pass it with --data'],
 ];
 
-/** Why a folder without a config.json is no model, and what to give instead. */
+/** Says why a folder without config.json is not a model, and what to give instead. */
 export async function missingModel(folder: string, cause: unknown): Promise<AlphapoError> {
   return new AlphapoError('not-found', 'MODEL_NOT_FOUND', `${folder}: ${await problemOf(folder)}`, {
     cause,
@@ -65,7 +65,7 @@ function folderProblem(folder: string, entries: readonly Dirent[]): string {
   return `has no config.json; use the folder of a Hugging Face model. It contains ${listed(entries)}`;
 }
 
-/** What the nearest folder that is there holds: a path is often right but for its end. */
+/** Lists the nearest existing parent folder: often only the end of a path is wrong. */
 async function nearestAbove(folder: string): Promise<string> {
   for (let above = dirname(resolve(folder)); ; above = dirname(above)) {
     const entries = await readdir(above, { withFileTypes: true }).catch(() => undefined);

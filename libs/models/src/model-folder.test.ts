@@ -32,7 +32,7 @@ test.each<[string, string | Uint8Array]>([
   });
 });
 
-test('what is no file, and would never end, is not read', async () => {
+test('a device or pipe, which would never end, is not read', async () => {
   const [pipe, endless] = [await temporaryFolder(), await temporaryFolder()];
   execFileSync('mkfifo', [join(pipe, 'config.json')]);
   await symlink('/dev/zero', join(endless, 'config.json'));

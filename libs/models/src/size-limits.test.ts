@@ -23,7 +23,7 @@ test.each<[string, string, object]>([
   ['(root)', 'more parameters than can be counted', { ...llama, vocab_size: 2 ** 53 - 1 }],
   ['rope_theta', 'a rotary base that is no number', { ...llama, rope_parameters: { rope_theta: 'NaN' } }],
   ['rope_theta', 'angles that are infinite', { ...llama, rope_scaling: { rope_type: 'linear', factor: 5e-324 } }],
-])('%s: %s is refused before anything is made of it', (field, _what, config) => {
+])('%s: %s is rejected before anything is allocated', (field, _what, config) => {
   const refused = expect.objectContaining({ reason: 'MODEL_CONFIG', metadata: { field } });
   expect(() => modelFromConfig(config)).toThrow(AlphapoError);
   expect(() => modelFromConfig(config)).toThrow(refused);

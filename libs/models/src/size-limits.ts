@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { configError, parseConfig } from './config.ts';
 import type { ModelDefinition } from './definition.ts';
 
-/** A configuration is a few lines, and may ask for more than any machine has: it is refused before anything is made of it. */
+/** A short configuration can ask for more memory than any machine has. It is rejected before anything is allocated. */
 
 /** Lists have an element per layer; the deepest models have some hundred. */
 const MOST_LAYERS = 10_000;
@@ -18,7 +18,7 @@ const atMost = (most: number) =>
     .refine((size) => typeof size !== 'number' || size <= most, `exceeds ${most}`)
     .optional();
 
-/** The fields that decide how much is made when a model is defined, by the names that all architectures share. */
+/** The fields that decide a model's size, by the names that all architectures share. */
 const limits = z.looseObject({
   num_hidden_layers: atMost(MOST_LAYERS),
   n_layer: atMost(MOST_LAYERS),
@@ -32,7 +32,7 @@ export function checkSizes(config: unknown): void {
   parseConfig(limits, config);
 }
 
-/** Checks what a configuration came to. Errors: MODEL_CONFIG. */
+/** Checks the resolved configuration. Errors: MODEL_CONFIG. */
 export function checkDefinition({ parameters, rotary }: ModelDefinition): void {
   const count = parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   if (!Number.isSafeInteger(count)) configError('(root)', `these sizes give a model of ${count} parameters`);

@@ -2,7 +2,7 @@ export { readSettingsFile, type SettingsFile } from './file.ts';
 export { type Flag, flagOf } from './flags.ts';
 export { jsonSchemaOf } from './json-schema.ts';
 export { camelCase, kebabCase, settingError } from './names.ts';
-export { unknownSettingProblem, valueProblem } from './problems.ts';
+export { expectedFound, inFileOrder, unknownSettingProblem, valueProblem } from './problems.ts';
 export { invalidConfiguration, refuseUnknownSettings, resolveSettings, type SettingSources } from './resolve.ts';
 export { readSecret, type SecretSource, secretSource } from './secrets.ts';
 export { type Setting, type Settings, type ValuesOf, valueTypeOf } from './setting.ts';

@@ -11,8 +11,10 @@ export function valueProblem(issue: Issue, values: Readonly<Record<string, unkno
   if (value === null) return 'has no value';
   switch (issue.code) {
     case 'invalid_type':
+      if (typeof value === 'object') return expectedFound(TYPES[issue.expected] ?? issue.expected, value);
       return typeProblem(issue.expected, value);
     case 'invalid_value':
+      if (typeof value === 'object') return expectedFound(`one of ${issue.values.join(', ')}`, value);
       return choiceProblem(value, issue.values.map(String));
     case 'too_small':
       if (issue.origin === 'array') return 'the list is empty';
@@ -23,6 +25,24 @@ export function valueProblem(issue: Issue, values: Readonly<Record<string, unkno
     default:
       return issue.message;
   }
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  number: 'a number',
+  int: 'an integer',
+  boolean: 'true or false',
+  array: 'a list',
+  string: 'text',
+};
+
+/** `expected a number, found a mapping`. */
+export function expectedFound(expected: string, value: unknown): string {
+  return `expected ${expected}, found ${kindOf(value)}`;
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' && value !== null ? 'a mapping' : shown(value);
 }
 
 const TRUTH: Readonly<Record<string, boolean>> = { yes: true, on: true, no: false, off: false };
@@ -52,6 +72,12 @@ function choiceProblem(value: unknown, choices: readonly string[]): string {
   const meant = typeof value === 'string' ? nearestWord(value.toLowerCase(), choices) : undefined;
   const among = `${shown(value)} is none of ${choices.join(', ')}`;
   return meant === undefined ? among : `${among}. Did you mean ${meant}?`;
+}
+
+/** Mistakes by the line of the file that each begins with, as in `run.yaml:3: stpes: …`; those of options come first. */
+export function inFileOrder(mistakes: readonly string[]): readonly string[] {
+  const lineOf = (mistake: string) => Number(/^.+?:(\d+): /.exec(mistake)?.[1] ?? 0);
+  return mistakes.toSorted((a, b) => lineOf(a) - lineOf(b));
 }
 
 /** What there is to say about a key that is none. `place` ends with the key as it is written: `run.yaml:3: stpes`. */

@@ -54,8 +54,28 @@ test('all mistakes are said at once, each with its place', async () => {
   const lines = message.split('\n');
   expect(lines).toHaveLength(3);
   expect(lines[0]).toMatch(/^ALPHAPO_MODEL \(model folder\) is missing: give --model or ALPHAPO_MODEL or "model"/);
-  expect(lines[1]).toMatch(/s\.yaml:1: linger-ms \(a wait\): -1 /);
-  expect(lines[2]).toMatch(/^--merging \(a choice\): "maybe" /);
+  expect(lines[2]).toMatch(/s\.yaml:1: linger-ms \(a wait\): -1 /);
+  expect(lines[1]).toMatch(/^--merging \(a choice\): "maybe" /);
+});
+
+test('mistakes of a file come in the order of its lines', async () => {
+  const file = await fileOf('model: m\nfields: 5\nmerging: maybe\nlinger-ms: -1\n');
+  expect(() => resolveSettings(SETTINGS, { file })).toThrow(/yaml:2: fields .*yaml:3: merging .*yaml:4: linger-ms /s);
+});
+
+test.each([
+  ['model: { a: b }', 'expected text, found a mapping'],
+  ['model: [a]', 'expected text, found a list'],
+  ['linger-ms: [1]', 'expected a number, found a list'],
+  ['merging: { a: 1 }', 'expected true or false, found a mapping'],
+  ['fields: { a: 1 }', 'expected a list, found a mapping'],
+  ['choice: [a]', 'expected one of a, b, found a list'],
+])('what was found is named, and what was expected: %s', async (text, problem) => {
+  const settings = { ...SETTINGS, choice: { schema: z.enum(['a', 'b']).optional(), description: 'a choice' } };
+  const file = await fileOf(`${text}\n`);
+  expect(() => resolveSettings(settings, { file, options: text.startsWith('model') ? {} : { model: 'm' } })).toThrow(
+    problem,
+  );
 });
 
 test('a key of the file that no setting has is refused, with the one that is meant', async () => {

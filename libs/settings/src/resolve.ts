@@ -2,7 +2,7 @@ import { AlphapoError } from '@alphapo/base';
 import type { z } from 'zod';
 import type { SettingsFile } from './file.ts';
 import { kebabCase } from './names.ts';
-import { unknownSettingProblem, valueProblem } from './problems.ts';
+import { inFileOrder, unknownSettingProblem, valueProblem } from './problems.ts';
 import { type Setting, type Settings, type ValuesOf, valueTypeOf } from './setting.ts';
 import { readNumber } from './written-number.ts';
 
@@ -51,7 +51,7 @@ export function resolveSettings<S extends Settings>(settings: S, sources: Settin
     }
   }
   if (wrong === undefined) return values as ValuesOf<S>;
-  throw invalid(mistakes.join('\n'), wrong);
+  throw invalid(inFileOrder(mistakes).join('\n'), wrong);
 }
 
 /**

@@ -38,13 +38,13 @@ test("a model's template is that of its file, else that of its configuration, el
   expect(await text({ chatTemplate: 'plain' })).toEqual(['built-in', await rendered('plain', false)]);
 });
 
-test('a template that is none is an error', () => {
+test('an invalid template is an error', () => {
   expect(() => new JinjaTemplate('{% for %}', 'file', {})).toThrow(
     expect.objectContaining({ code: 'failed-precondition', reason: 'TEMPLATE_INVALID' }),
   );
 });
 
-test("today's date is always the same day, so that a record gives the same tokens tomorrow", () => {
+test('the date is fixed, so that a record gives the same tokens every day', () => {
   const text =
     "{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}, {{ strftime_now('%A, %Y-%m-%d') }}{% endif %}";
   const template = new JinjaTemplate(text, 'file', {});
@@ -57,7 +57,7 @@ test.each([
   '{{ range.constructor }}{{ range.prototype }}{{ messages.append.constructor }}{{ namespace.constructor }}',
   '{{ process }}{{ globalThis }}{{ require }}{{ this }}{{ self }}{{ __proto__ }}{{ constructor }}',
   '{{ strftime_now.constructor }}{{ messages[0].keys.constructor }}{{ toString }}{{ hasOwnProperty }}',
-])('a template has no way to the objects of the program: %s', (text) => {
+])('a template cannot reach objects of the program: %s', (text) => {
   expect(new JinjaTemplate(`(${text})`, 'file', {}).render(messages, { addGenerationPrompt: true })).toBe('()');
 });
 

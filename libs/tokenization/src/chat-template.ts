@@ -38,12 +38,12 @@ export interface ChatTemplate {
   readonly digest: string;
   /**
    * Errors: TEMPLATE_REFUSED where the template does not accept the conversation, e.g. roles that don't alternate;
-   * TEMPLATE_OUTPUT_TOO_LONG. It does not come back from a template that does not end: see `TokenizerPool`.
+   * TEMPLATE_OUTPUT_TOO_LONG. It never returns if the template does not end: see `TokenizerPool`.
    */
   render(messages: readonly Message[], options: RenderOptions): string;
 }
 
-/** A template in Jinja. It sees the conversation and the special tokens; objects of the program are out of its reach. */
+/** A Jinja template. It sees the conversation and the special tokens, but no objects of the program. */
 export class JinjaTemplate implements ChatTemplate {
   readonly source: ChatTemplateSource;
   readonly place: string;

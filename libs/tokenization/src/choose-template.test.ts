@@ -80,7 +80,7 @@ test('several templates without a default are refused with their names', async (
   });
 });
 
-test('a template that is nowhere is refused with the names that there are', async () => {
+test('an unknown template is rejected with the known names', async () => {
   await expect(chosen({ config: named('rag'), choice: 'nowhere' })).rejects.toMatchObject({
     reason: 'TEMPLATE_NOT_FOUND',
     message: expect.stringMatching(/Use plain, chatml, rag or the path/),

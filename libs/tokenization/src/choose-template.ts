@@ -20,7 +20,7 @@ export interface TemplateFolder {
   readonly named: Readonly<Record<string, string>>;
 }
 
-/** A template of a model, where it has several with names, or one, whose name is `default`. */
+/** A named template of a model; the only one is named `default`. */
 interface Named {
   readonly name: string;
   readonly text: string;

@@ -21,7 +21,7 @@ function textOf(tokenizer: Tokenizer, prompt: string, continuation: string, stop
   return text + stream.end();
 }
 
-test('characters come whole, whatever their bytes are', async () => {
+test('characters are never split, whatever their bytes', async () => {
   const tokenizer = await byteTokenizer();
   const words = fc.array(fc.constantFrom('a', ' ', 'é', '語', '🙂', '\n', 'ab'), { minLength: 1, maxLength: 40 });
   fc.assert(
@@ -31,7 +31,7 @@ test('characters come whole, whatever their bytes are', async () => {
   );
 });
 
-test('nothing of a stop string comes, and nothing behind it, however tokens cut it', async () => {
+test('neither a stop string nor what follows it is returned, however tokens split it', async () => {
   const tokenizer = await byteTokenizer();
   const text = fc.array(fc.constantFrom('a', 'b', 'ab', 'aab', '\n'), { maxLength: 30 }).map((parts) => parts.join(''));
   const stops = fc.array(fc.constantFrom('aba', '\n\n', 'bb'), { maxLength: 3 });

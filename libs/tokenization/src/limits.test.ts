@@ -3,7 +3,7 @@ import { withinLimits } from './limits.ts';
 const BOS = 0;
 const split = { prompt: [BOS, 1, 2, 3], responses: [[4, 5, 6], [7]] };
 
-test('what fits is whole', () => {
+test('an exchange within the limits stays whole', () => {
   expect(withinLimits(split, { maxLength: 7, maxPromptLength: 4 }, BOS)).toEqual({
     ...split,
     truncated: { prompt: 0, responses: [0, 0] },
@@ -20,7 +20,7 @@ test('a long prompt loses its start but keeps its first token where that begins 
   expect(prompt(0, BOS)).toEqual([]);
 });
 
-test('a long prompt is refused where that is asked for', () => {
+test('a long prompt is rejected on request', () => {
   const limits = { maxLength: 100, maxPromptLength: 3, longPrompt: 'refuse' } as const;
   expect(() => withinLimits(split, limits, BOS)).toThrow(
     expect.objectContaining({ reason: 'PROMPT_TOO_LONG', message: expect.stringContaining('shorten it to 3') }),

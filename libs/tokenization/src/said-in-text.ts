@@ -13,7 +13,7 @@ interface Said {
   readonly parts: readonly string[];
 }
 
-/** Characters of a field that an error shows. */
+/** Maximum characters of a field in an error. */
 const SHOWN_CHARACTERS = 40;
 
 /**

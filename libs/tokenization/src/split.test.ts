@@ -24,7 +24,7 @@ describe('a template that writes the prompt differently when a response follows'
     });
   });
 
-  test('is fine where only the invitation to respond differs', async () => {
+  test('is accepted if only the generation prompt differs', async () => {
     expect(await split(`${all}{% if add_generation_prompt %}last think{% endif %}`)).toBe('[reply]');
     expect(await split(`${all}{% if add_generation_prompt %}[{% else %}<|end|>{% endif %}`)).toBe('reply]<|end|>');
   });

@@ -7,7 +7,7 @@ import type { TokenLimits } from './limits.ts';
 const MOST_CHARACTERS_PER_TOKEN = 32;
 /** What templates write around a message makes a token at least. */
 const CHARACTERS_OF_A_MESSAGE = MOST_CHARACTERS_PER_TOKEN;
-/** So many are tokenized in a fraction of a second, whatever the limits. */
+/** This many are tokenized in a fraction of a second, so they are always accepted. */
 const HARMLESS_CHARACTERS = 2 ** 17;
 
 /**

@@ -143,7 +143,7 @@ function cutBy(tokens: readonly number[]): string {
   return tokens.some((count) => count > 0) ? ' within the limits; raise the maximum length' : '; drop the record';
 }
 
-/** What is wrong with a record becomes a value; other errors stay errors. */
+/** Errors of the record become values; other errors are thrown. */
 function rejecting<Result>(make: () => Result): Result | Rejection<TokenReason> {
   try {
     return make();

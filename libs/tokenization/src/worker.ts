@@ -6,7 +6,7 @@ import { describeTokenizer, openTokenizer, type Tokenizer } from './tokenizer.ts
 
 /**
  * A process that tokenizes for the one that started it (`TokenizerProcess`), whose id is its argument, and ends with it. It
- * says what it is at before it goes there, as it may not come back.
+ * reports each stage before it begins, because it may never finish.
  */
 
 const post = (message: FromWorker) => process.send?.(message);
@@ -18,7 +18,7 @@ const enter = (next: Stage) => {
 
 process.on('disconnect', () => process.exit());
 new Worker(new URL('./parent-watch.ts', import.meta.url), { workerData: Number(process.argv[2]) }).unref();
-// What a terminal sends to all processes of a program is its main one's to handle.
+// A terminal signals all processes of a program; the main process handles the signal.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
 
 let tokenizer: Tokenizer | undefined;

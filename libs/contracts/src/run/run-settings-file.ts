@@ -1,5 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
-import { readSettingsFile, unknownSettingProblem, valueProblem } from '@alphapo/settings';
+import { inFileOrder, readSettingsFile, unknownSettingProblem, valueProblem } from '@alphapo/settings';
 import { type RunSettings, runSettingsSchema } from './run-settings.ts';
 
 /** Options of `alphapo train` that its --config file may hold too. A service has no use for them, or options of its own. */
@@ -36,7 +36,7 @@ export function parseRunSettings(
   throw new AlphapoError(
     'invalid-argument',
     'INVALID_SETTING',
-    mistakes.map(({ key, problem }) => `${placeOf(key)}: ${problem}`).join('\n'),
+    inFileOrder(mistakes.map(({ key, problem }) => `${placeOf(key)}: ${problem}`)).join('\n'),
     { metadata: { setting: first?.key ?? '' } },
   );
 }

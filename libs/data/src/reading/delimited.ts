@@ -6,7 +6,7 @@ import { CsvError, type Info, parse } from 'csv-parse';
 import type { FileRecord } from './file-record.ts';
 import type { Source } from './source.ts';
 
-/** Fields in which an empty cell is an empty text; elsewhere it says nothing. */
+/** Fields in which an empty cell is an empty text; elsewhere it is null. */
 const TEXTS = new Set(['prompt', 'question', 'query', 'instruction', 'problem', 'user', 'chosen', 'rejected']);
 const SEPARATORS = [',', ';', '\t'];
 
@@ -15,8 +15,10 @@ const SEPARATORS = [',', ';', '\t'];
  * an empty cell is null, but in a prompt or a response. Errors: DATA_DAMAGED with the row, DATA_NOT_UTF8.
  */
 export async function* delimited(source: Source, file: string, kind: 'csv' | 'tsv'): AsyncGenerator<FileRecord> {
+  const declared = declaredSeparator(source.head);
   const parser = parse({
-    delimiter: kind === 'tsv' ? '\t' : separatorOf(source.head),
+    delimiter: declared ?? (kind === 'tsv' ? '\t' : separatorOf(source.head)),
+    from_line: declared === undefined ? 1 : 2,
     info: true,
     max_record_size: MAX_RECORD_BYTES,
     // A quote inside of an unquoted cell is one, as in: 5" disk.
@@ -24,7 +26,7 @@ export async function* delimited(source: Source, file: string, kind: 'csv' | 'ts
     relax_column_count: true,
     skip_empty_lines: true,
   });
-  // Its errors come out of the parser, which is read below.
+  // Errors surface in the parser, which is read below.
   const feeding = pipeline(Readable.from(decoded(source, file)), parser).catch(() => {});
   let header: readonly string[] | undefined;
   let line = 0;
@@ -50,14 +52,19 @@ export async function* delimited(source: Source, file: string, kind: 'csv' | 'ts
 const rowOf = (header: readonly string[], cells: readonly string[]) =>
   Object.fromEntries(header.map((name, i) => [name, cells[i] === '' && !TEXTS.has(name) ? null : cells[i]]));
 
-/** Tables of a name in .csv are separated by semicolons where commas stand in numbers. */
+/** What Excel reads and writes as the first line: `sep=;`. */
+function declaredSeparator(head: Buffer): string | undefined {
+  return /^\ufeff?sep=([^\r\n])\r?\n/i.exec(head.toString())?.[1];
+}
+
+/** Files named .csv use semicolons in countries with decimal commas. */
 function separatorOf(head: Buffer): string {
   const [header = ''] = head.toString().split('\n', 1);
   const counts = SEPARATORS.map((separator) => header.split(separator).length);
   return SEPARATORS[counts.indexOf(Math.max(...counts))] as string;
 }
 
-/** Text, of which every character was there: a table in another encoding would otherwise be trained on with holes. */
+/** Decodes UTF-8 strictly: otherwise a table in another encoding would lose characters silently. */
 async function* decoded(source: Source, file: string): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let read = 0;

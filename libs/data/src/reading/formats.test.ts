@@ -44,6 +44,8 @@ const FORMATS: Readonly<Record<string, string | Buffer>> = {
   'table.csv': table(','),
   'table-bom.csv': `\ufeff${table(',')}\r\n\r\n`,
   'semicolons.csv': table(';'),
+  'excel.csv': `sep=;\r\n${table(';')}`,
+  'excel-bom.csv': `\ufeffsep=|\r\n${table('|')}`,
   'table.tsv': table('\t'),
   'plain.parquet': parquetOf('UNCOMPRESSED'),
   'snappy.parquet': parquetOf('SNAPPY'),

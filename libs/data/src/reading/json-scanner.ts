@@ -8,7 +8,7 @@ import { byteOrderMarkLength } from './lines.ts';
  */
 export type JsonShape = 'values' | 'list' | 'object-of-lists';
 
-/** What is wrong with a JSON text, and at which byte, counted from 0. */
+/** An error in a JSON text, with the offset of its byte. */
 export class JsonError extends Error {
   override name = 'JsonError';
 }
@@ -38,7 +38,7 @@ const DEPTH_OF_RECORDS: Readonly<Record<JsonShape, number>> = { values: 0, list:
 export class JsonScanner {
   readonly #depthOfRecords: number;
   readonly #pending = new PendingRecord();
-  /** Closing brackets that are to come. */
+  /** Closing brackets that are still expected. */
   readonly #open: number[] = [];
   #inString = false;
   #escaped = false;
@@ -186,7 +186,7 @@ export class JsonScanner {
     this.#evaluationBefore ||= evaluates;
   }
 
-  /** Around the lists of an object are their names, and around the one list is nothing. */
+  /** Lists of an object have names; a single list has none. */
   #aroundLists(byte: number, place: number): void {
     if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
       const listExpected = this.#open.length === this.#depthOfRecords - 1;

@@ -173,7 +173,7 @@ describe('a folder', () => {
     expect(await read(folder)).toEqual([`${folder}/data/train-00000-of-00001.jsonl:1 {"a":1}`]);
   });
 
-  test('that links to itself comes to an end', async () => {
+  test('with a link to itself is read once', async () => {
     const folder = await made({ 'a.jsonl': '{"a":1}' });
     await symlink(folder, join(folder, 'again'));
     expect((await read(folder)).length).toBeGreaterThan(0);

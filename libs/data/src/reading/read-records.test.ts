@@ -105,7 +105,7 @@ describe('.json', () => {
 describe('files that would fill the memory', () => {
   const MiB = 2 ** 20;
 
-  test('bombs of gzip and zstd pass by, as JSON and as lines', async () => {
+  test('gzip and zstd bombs are skipped, as JSON and as lines', async () => {
     for (const pack of [gzipSync, zstdCompressSync]) {
       const bomb = Buffer.concat(Array(40).fill(pack(Buffer.alloc(MiB, ' '))));
       expect(bomb.length).toBeLessThan(MiB);
@@ -201,7 +201,7 @@ test('a file or a folder that is not there is an error with its path', async () 
   }
 });
 
-test('whoever stops early leaves nothing open', async () => {
+test('a reader that stops early leaves no file open', async () => {
   const lines = Array.from({ length: 200_000 }, (_, i) => `{"a":${Math.imul(i, 0x9e3779b1)}}\n`).join('');
   for (const content of [lines, gzipSync(lines)]) {
     const file = await fileOf('a.jsonl', content);

@@ -19,7 +19,7 @@ export async function* unpackZstd(
       chunkSize: CHUNK_BYTES,
       params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG },
     });
-    // Its errors come out of the frame, which is read below.
+    // Errors surface in the frame, which is read below.
     const feeding = feed(frame, input).catch((error) => void frame.destroy(error));
     try {
       for await (const bytes of frame) {

@@ -73,7 +73,7 @@ test('only what outputs need is written', () => {
   ).toEqual(['Neg', 'Identity']);
 });
 
-test('a derivative of its own is the identity, and what it needs for gradients is not written', () => {
+test('a custom derivative is written as the identity, without the values that only gradients need', () => {
   expect(nodesOf('f32', (x) => customDerivative(neg(x), [exp(x)], (gradient) => [gradient]))).toEqual([
     'Neg',
     'Identity',
@@ -88,7 +88,7 @@ test('one unknown extent is left to Reshape, more are computed first', () => {
   expect(modelOf(graph).nodes).toEqual(['Shape', 'Shape', 'Concat', 'Reshape', 'Identity']);
 });
 
-test('what is computed in a rounded type is rounded after every operator', () => {
+test('values of a rounded type are rounded after every operator', () => {
   expect(nodesOf('bf16', (x) => exp(x))).toEqual(['Exp', 'Identity']);
   expect(nodesOf('bf16', (x) => add(exp(x), x), ['bf16'])).toEqual([
     ...['Exp', 'Cast', 'Cast'],
@@ -97,7 +97,7 @@ test('what is computed in a rounded type is rounded after every operator', () =>
   ]);
 });
 
-test('what is only moved or seen otherwise has been rounded before', () => {
+test('operators that only move or view elements are not rounded again', () => {
   expect(nodesOf('bf16', (x) => concat([reshape(transpose(x, [1, 0]), ['T', 4]), x], 0), ['bf16'])).toEqual([
     ...['Transpose', 'Reshape', 'Concat'],
     'Identity',

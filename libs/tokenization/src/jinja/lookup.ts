@@ -13,7 +13,7 @@ export function item(value: Value, key: Value): Value {
   return itemAt(value, key) ?? absent(value, key);
 }
 
-/** undefined: there is none, or it is None. */
+/** undefined if it is missing or None. */
 function itemAt(value: Value, key: Value): Value | undefined {
   if (isDictionary(value) && value.has(key)) return value.get(key);
   if (typeof key === 'number' && isList(value)) return value.at(key);

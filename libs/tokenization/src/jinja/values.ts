@@ -22,7 +22,7 @@ export class Float {
   }
 }
 
-/** What a name or a key stands for that isn't there. It can be printed, tested and iterated over, and nothing else. */
+/** The value of a missing name or key. It can be printed, tested and iterated over, and nothing else. */
 export class Undefined {
   readonly problem: string;
   constructor(problem: string) {
@@ -54,7 +54,7 @@ export class Callable {
   }
 }
 
-/** What is wrong with a template, or what the template says is wrong with the conversation. */
+/** An error in a template, or one that the template raises about the conversation. */
 class TemplateError extends Error {}
 
 export function fail(message: string): never {

@@ -58,7 +58,7 @@ const ADVICE: Readonly<Record<Stage, string>> = {
   encode: 'shorten the text',
 };
 
-/** What its caller hears of an item that a process was stopped at. */
+/** The error of an item at which a process was stopped. */
 export function stoppedError({ stage, by, message }: ProcessStopped, { heapMb }: ProcessLimits): AlphapoError {
   const limit = by === 'memory' ? `, which may take ${heapMb} MiB of memory` : '';
   return new AlphapoError(

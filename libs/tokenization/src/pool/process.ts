@@ -9,12 +9,12 @@ import { processorSeconds } from './processor-time.ts';
 import type { FromWorker, JobMessage, Outcome, ToWorker } from './protocol.ts';
 
 const WORKER = fileURLToPath(new URL('../worker.ts', import.meta.url));
-/** How often a busy process is looked at. */
+/** How often a busy process is checked. */
 const LOOK_MS = 250;
 /** Of what a process writes before it fails, for the error. */
 const COMPLAINT_CHARACTERS = 2_000;
 
-/** A process with a tokenizer of its own. One job at a time. Once a job was stopped, it is of no use any more. */
+/** A process with a tokenizer of its own. One job at a time. After a stopped job it cannot be used again. */
 export class TokenizerProcess implements AsyncDisposable {
   readonly description: TokenizerDescription;
   readonly #child: ChildProcess;
@@ -30,7 +30,7 @@ export class TokenizerProcess implements AsyncDisposable {
   static async open(folder: string, options: TokenizerOptions, limits: ProcessLimits): Promise<TokenizerProcess> {
     const child = fork(WORKER, [String(process.pid)], {
       execArgv: [`--max-old-space-size=${limits.heapMb}`],
-      // Nothing of what this process was told in confidence.
+      // Without this process's secrets.
       env: {},
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Linux reports processor time in these, whatever the machine. */
+/** Linux reports CPU time in these units on every machine. */
 const TICKS_PER_SECOND = 100;
 /** In /proc/PID/stat after the name in parentheses: user and system time. */
 const USER = 11;

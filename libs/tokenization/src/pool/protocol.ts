@@ -14,7 +14,7 @@ export interface JobMessage<K extends JobName = JobName> {
 /** What became of an item. */
 export type Outcome<Result = unknown> = { readonly result: Result } | { readonly error: WireError };
 
-/** From it: that the tokenizer is open, or why it can't be; what it is at now; what became of the next item of the job. */
+/** From it: the tokenizer is open, or why not; the current stage; the outcome of the job's next item. */
 export type FromWorker =
   | { readonly opened: Outcome<TokenizerDescription> }
   | { readonly stage: Stage }

@@ -44,7 +44,7 @@ const ALL_MEMORY =
 const HUGE_TEXT =
   "{% set ns = namespace(s='abcdefgh') %}{% for i in range(17) %}{% set ns.s = ns.s + ns.s %}{% endfor %}{{ ns.s }}";
 
-test('what comes out of processes is what the tokenizer gives, in the order of the items', async () => {
+test('processes return the results of the tokenizer, in the order of the items', async () => {
   const folder = await folderWith();
   const tokenizer = await openTokenizer(folder);
   await using pool = await TokenizerPool.open(folder, { processes: 2 });
@@ -88,7 +88,7 @@ test('where results can not say so, a stopped item is an error', async () => {
   expect(await pool.run('texts', ['a'], { addSpecialTokens: false })).toEqual([[100]]);
 });
 
-test('a record that explodes when it is parsed is stopped and named', async () => {
+test('a record whose parsing explodes is stopped and named', async () => {
   await using pool = await poolWith();
   const deep = Buffer.from('['.repeat(2 ** 22) + ']'.repeat(2 ** 22));
   const results = await pool.run('records', [record('a'), deep, record('b')], LENGTHS);
@@ -134,7 +134,7 @@ async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
   throw new Error('waited in vain');
 }
 
-test('an item whose process is ended by others is done by another one, also where it is the only item', async () => {
+test('an item whose process is killed is retried by another one, even if it is the only item', async () => {
   const before = await childrenOf(process.pid);
   await using pool = await poolWith();
   const [child] = (await childrenOf(process.pid)).filter((pid) => !before.includes(pid));
