@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# Images of the services. One target per service: tokenizer, scorer, optimizer, autoscaler; `alphapo` (the default) is all of them and the
+# Images of the services. One target per service: tokenizer, scorer, sampler, optimizer, autoscaler; `alphapo` (the default) is all of them and the
 # command line, and what the Helm chart runs; `scorer-cuda` computes on NVIDIA GPUs. They share their layers.
 #
 #   docker build -t alphapo:0.1.0 .
@@ -57,6 +57,10 @@ CMD ["serve", "tokenizer"]
 FROM base AS scorer
 EXPOSE 50052
 CMD ["serve", "scorer"]
+
+FROM base AS sampler
+EXPOSE 50055 8000
+CMD ["serve", "sampler"]
 
 FROM base AS optimizer
 EXPOSE 50053
