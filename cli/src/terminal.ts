@@ -134,9 +134,10 @@ function statusLine(stream: NodeJS.WriteStream): { show(render: RenderLine): voi
 
 /** A line about held-out pairs. */
 export function describeEvaluation(step: number, evaluation: Evaluation): string {
-  const { pairs, accuracy, margin, loss, logProbChosen, logProbRejected } = evaluation;
+  const { pairs, accuracy, margin, marginMedian, loss, logProbChosen, logProbRejected } = evaluation;
+  const median = marginMedian === undefined ? '' : ` (median ${marginMedian.toFixed(4)})`;
   return (
-    `held out after ${step} steps (${pairs} pairs): accuracy ${(100 * accuracy).toFixed(1)} %, margin ${margin.toFixed(4)}, ` +
+    `held out after ${step} steps (${pairs} pairs): accuracy ${(100 * accuracy).toFixed(1)} %, margin ${margin.toFixed(4)}${median}, ` +
     `loss ${loss.toFixed(4)}, log-probability per token chosen ${logProbChosen.toFixed(4)}, rejected ${logProbRejected.toFixed(4)}`
   );
 }

@@ -198,6 +198,7 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
     {
       onStep: (step) => progress.step(step),
       onEvaluation: (step, evaluation) => progress.note(describeEvaluation(step, evaluation)),
+      onWarning: ({ step, text }) => progress.note(`warning, after ${counted(step, 'step')}: ${text}`),
       onPhase: () => {},
     },
     createLogger({ service: 'alphapo', level: logLevel }),

@@ -12,11 +12,12 @@ const evaluatedStepSchema = z.object({
     accuracy: z.number(),
     loss: z.number(),
     margin: z.number(),
+    marginMedian: z.number().optional(),
     rewardChosen: z.number(),
     rewardRejected: z.number(),
     logProbChosen: z.number(),
     logProbRejected: z.number(),
-  } satisfies Record<keyof Evaluation, z.ZodType<number>>),
+  } satisfies Record<keyof Evaluation, z.ZodType<number | undefined>>),
 });
 
 /** How the policy after a number of steps did. */

@@ -21,6 +21,8 @@ export interface Evaluation {
   readonly accuracy: number;
   readonly loss: number;
   readonly margin: number;
+  /** Median of the margins, which outliers do not move; absent in evaluations of earlier releases. */
+  readonly marginMedian?: number | undefined;
   readonly rewardChosen: number;
   readonly rewardRejected: number;
   readonly logProbChosen: number;
@@ -60,6 +62,7 @@ export async function evaluate(
     logProbChosen: 0,
     logProbRejected: 0,
   };
+  const margins: number[] = [];
   for (let start = 0; start < pairs.length; start += CALL_PAIRS) {
     const request = scoreRequest(pairs.slice(start, start + CALL_PAIRS), { ...options, batch });
     const settings = { timeoutMs: CALL_TIMEOUT_MS, signal: options.signal };
@@ -69,6 +72,7 @@ export async function evaluate(
       const numbers = [chosen.mean, rejected.mean, reward.rewardChosen, reward.rewardRejected, reward.loss];
       if (!numbers.every(Number.isFinite)) throw await nonFiniteScore(id, await options.weights());
       sums.accuracy += reward.margin > 0 ? 1 : 0;
+      margins.push(reward.margin);
       sums.loss += reward.loss;
       sums.margin += reward.margin;
       sums.rewardChosen += reward.rewardChosen;
@@ -78,7 +82,13 @@ export async function evaluate(
     }
   }
   const means = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / pairs.length]));
-  return { pairs: pairs.length, ...(means as typeof sums) };
+  return { pairs: pairs.length, ...(means as typeof sums), marginMedian: medianOf(margins) };
+}
+
+function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return ((sorted[Math.floor(middle)] as number) + (sorted[Math.ceil(middle) - 1] as number)) / 2;
 }
 
 const noScore = (id: string) => new AlphapoError('internal', 'NO_SCORE', `the scorer returned no score for ${id}`);

@@ -24,6 +24,7 @@ import { LOCAL_TOPICS, type LocalRunOptions, startLocalRun } from './local-run.t
 import { weightsOfModel, weightsOfTensors, withWeightsToBlame } from './non-finite.ts';
 import { claimRunFolder, dataDigest } from './run-folder.ts';
 import type { GivenCommand, RunIdentity } from './run-identity.ts';
+import { type TrainingWarning, warningsOf } from './warnings.ts';
 
 /** Everything that a run on one machine needs to know. */
 export interface TrainPlan extends LocalRunOptions {
@@ -55,6 +56,8 @@ export interface TrainPlan extends LocalRunOptions {
 export interface TrainListener {
   onStep(step: TrainingStep): void;
   onEvaluation(step: number, evaluation: Evaluation): void;
+  /** Receives each kind of warning once. */
+  onWarning(warning: TrainingWarning): void;
   onPhase(phase: 'evaluating' | 'training' | 'writing'): void;
 }
 
@@ -67,6 +70,7 @@ export interface TrainSummary {
   readonly data: DataReport;
   readonly notes: readonly string[];
   readonly evaluations: readonly EvaluatedStep[];
+  readonly warnings: readonly TrainingWarning[];
   readonly firstStep: TrainingStep | undefined;
   readonly lastStep: TrainingStep | undefined;
   readonly policyDigest: string;
@@ -108,8 +112,10 @@ export async function train(
     const weights = async () => [weightsOfTensors(policy.tensors), weightsOfModel(await ModelFolder.open(plan.model))];
     const how = { objective, policy: 'latest', signal, weights } as const;
     const evaluation = await evaluate(run.scorerAddress, plan.evaluation, how);
+    const known = warningsOf(evaluations.steps).map(({ kind }) => kind);
     await evaluations.add({ step, evaluation });
     listener.onEvaluation(step, evaluation);
+    for (const warning of warningsOf(evaluations.steps)) if (!known.includes(warning.kind)) listener.onWarning(warning);
     listener.onPhase('training');
   };
   if (trainer.policy.step === 0) await check();
@@ -147,7 +153,10 @@ export async function train(
   };
   const { weights } = await run.optimizer.exporter.export(policy, artefact, {
     data: { datasets: [...plan.datasets], ...pairs },
-    evaluations: evaluations.steps.map(({ step, evaluation }) => ({ step, evaluation: { ...evaluation } })),
+    evaluations: evaluations.steps.map(({ step, evaluation: { marginMedian, ...evaluation } }) => ({
+      step,
+      evaluation: marginMedian === undefined ? evaluation : { ...evaluation, marginMedian },
+    })),
   });
   const trained = run.optimizer.steps.steps.slice(startStep).reduce((sum, { pairs }) => sum + pairs, 0);
   const summary: TrainSummary = {
@@ -159,6 +168,7 @@ export async function train(
     data: plan.data,
     notes: plan.notes,
     evaluations: evaluations.steps,
+    warnings: warningsOf(evaluations.steps),
     firstStep: steps.first,
     lastStep: steps.last,
     policyDigest: trainer.policy.digest,
