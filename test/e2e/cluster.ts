@@ -82,12 +82,18 @@ export class Cluster {
     });
   }
 
-  /** Waits for a step to be taken. */
+  /** Waits for a step to be taken, as long as there is progress: how fast steps are depends on the machine. */
   async step(step: number): Promise<void> {
-    await until(`step ${step}`, START_SECONDS, async () => {
-      const taken = (await this.events()).filter(({ event }) => event === 'step.taken' || event === 'run.finished');
-      return taken.some((event) => Number(event.step) >= step) || undefined;
-    });
+    let before = -1;
+    for (;;) {
+      const last = await until(`a step after ${before}, on the way to ${step}`, START_SECONDS, async () => {
+        const taken = (await this.events()).filter(({ event }) => event === 'step.taken' || event === 'run.finished');
+        const newest = Math.max(-1, ...taken.map((event) => Number(event.step)));
+        return newest > before ? newest : undefined;
+      });
+      if (last >= step) return;
+      before = last;
+    }
   }
 
   /** Step after which the optimizer that is there now took up the run. */

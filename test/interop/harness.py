@@ -53,7 +53,7 @@ def main():
         # What the harness prints is not for whoever reads our result.
         out, sys.stdout = sys.stdout, sys.stderr
         through = f"model={served},base_url={url}/completions,tokenizer={model},tokenizer_backend=huggingface,num_concurrent=2,max_retries=1"
-        local = f"pretrained={model},dtype=float32" + (f",peft={adapter[0]}" if adapter else "")
+        local = f"pretrained={model},dtype=float32,device=cpu" + (f",peft={adapter[0]}" if adapter else "")
         result = {"served": evaluated("local-completions", through, folder), "local": evaluated("hf", local, folder)}
         json.dump(result, out)
 
