@@ -58,6 +58,10 @@ FROM base AS scorer
 EXPOSE 50052
 CMD ["serve", "scorer"]
 
+FROM base AS sampler
+EXPOSE 50055 8000
+CMD ["serve", "sampler"]
+
 FROM base AS optimizer
 EXPOSE 50053
 CMD ["serve", "optimizer"]

@@ -3,6 +3,7 @@ export const IMAGE_NAMES: Readonly<Record<string, string>> = {
   alphapo: 'alphapo',
   tokenizer: 'alphapo-tokenizer',
   scorer: 'alphapo-scorer',
+  sampler: 'alphapo-sampler',
   optimizer: 'alphapo-optimizer',
   autoscaler: 'alphapo-autoscaler',
   'scorer-cuda': 'alphapo-cuda',
