@@ -36,7 +36,7 @@ export const SERVICES: Readonly<Record<string, Service>> = {
     run: runOptimizer,
   },
   autoscaler: {
-    description: 'On Kubernetes: scale the other services from zero, and hold Score calls until a scorer is ready',
+    description: 'On Kubernetes: scale the other services from zero, and hold calls until a scorer or sampler is ready',
     settings: autoscalerSettings,
     // Kubernetes' client takes longer to load than the rest together.
     run: async (...args) => (await import('@alphapo/autoscaler')).runAutoscaler(...args),

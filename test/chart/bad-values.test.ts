@@ -96,6 +96,13 @@ describeHelm('values that cannot be', () => {
     ],
     ['scorer.gpu.count: is 0, but scorer.device is cuda', { scorer: { device: 'cuda' } }],
     ['scorer.device: is cpu', { scorer: { gpu: { count: 1 } } }],
+    ['sampler.gpu.count: is 0, but sampler.device is cuda', { sampler: { device: 'cuda' } }],
+    ['sampler.device: is cpu', { sampler: { gpu: { count: 1 } } }],
+    [
+      "at '/sampler/settings': additional properties 'adapters' not allowed",
+      { sampler: { settings: { adapters: [] } } },
+    ],
+    ['autoscaling.sampler.minReplicas: 9 exceeds maxReplicas 2', { autoscaling: { sampler: { minReplicas: 9 } } }],
     ['chatTemplate.name: chatTemplate.jinja is also set', { chatTemplate: { name: 'plain', jinja: 'x' } }],
   ])('are refused by name: %s', (message, values) => {
     expect(() => template(values)).toThrow(message);

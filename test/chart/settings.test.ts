@@ -41,14 +41,14 @@ describeHelm('the settings of services', () => {
       tokenizer: { settings: { ignoreFields: ['annotator', 'split'], lingerMs: '500' } },
       scorer: { settings: { threads: 3, scoreMerging: false, scoreLingerMs: '2.5' } },
       optimizer: { settings: { saveDtype: 'bfloat16', checkpointKeptEvery: 100 } },
-      autoscaler: { settings: { scoreWaitSeconds: 900 } },
+      autoscaler: { settings: { callWaitSeconds: 900 } },
       autoscaling: { cooldownSeconds: 60 },
     });
     const read = async (service: string) => settingsOf(resources, service);
     expect(await read('tokenizer')).toMatchObject({ ignoreFields: ['annotator', 'split'], lingerMs: 500 });
     expect(await read('scorer')).toMatchObject({ threads: 3, scoreMerging: false, scoreLingerMs: 2.5 });
     expect(await read('optimizer')).toMatchObject({ saveDtype: 'bfloat16', checkpointKeptEvery: 100 });
-    expect(await read('autoscaler')).toMatchObject({ scoreWaitSeconds: 900, heldCalls: 128, cooldownSeconds: 60 });
+    expect(await read('autoscaler')).toMatchObject({ callWaitSeconds: 900, heldCalls: 128, cooldownSeconds: 60 });
   });
 
   test('start the pods of their service anew when they change, and no others', () => {

@@ -38,6 +38,23 @@ export const VARIANTS: readonly [name: string, values: Values, files: readonly s
     { metrics: { serviceMonitor: { enabled: true }, prometheusRule: { enabled: true }, dashboard: { enabled: true } } },
     [],
   ],
+  ['sampler', { sampler: { enabled: true, settings: { cacheMib: 512 } } }, []],
+  [
+    'sampler with KEDA, mutual TLS, tokens and a GPU',
+    {
+      ...{ autoscaling: { mode: 'keda' }, tls: { mode: 'mutual' }, access: { enabled: true } },
+      sampler: { enabled: true, device: 'cuda', gpu: { count: 1 } },
+    },
+    [],
+  ],
+  [
+    'sampler with HPA and a model of a hub',
+    {
+      ...{ autoscaling: { mode: 'hpa' }, sampler: { enabled: true } },
+      model: { existingClaim: { name: '' }, huggingFace: { repo: 'org/name', revision: COMMIT } },
+    },
+    [],
+  ],
   [
     'hub and reference model',
     {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { askOverGrpc, askOverHttp } from './ask-sampler.ts';
 import { Cluster } from './cluster.ts';
 import { expectIn, expectThat } from './expect-that.ts';
 import { buildImages, loadImages, makeModelImage } from './images.ts';
@@ -16,7 +17,7 @@ const START_SECONDS = 120;
 /** For so many steps there are pairs that no step uses: they must not keep anything from zero. */
 const LEFT_OVER_STEPS = 20;
 const SCORED = ['--prompt', 'How do I explain bread to a child?', '--response', 'Start with what one can see.'];
-const SERVICES = ['tokenizer', 'scorer', 'optimizer'];
+const SERVICES = ['tokenizer', 'scorer', 'optimizer', 'sampler'];
 
 const settings = settingsOf(process.argv.slice(2));
 if (settings !== undefined) await trial(settings);
@@ -61,6 +62,7 @@ async function trial(settings: Settings): Promise<void> {
       );
       expectThat((await exportAs(cluster, 'again')).equals(exported), 'the policy can be exported again');
     }
+    await answers(cluster, settings, times);
     const topics = ['--brokers', `${NAME}-kafka:9092`, '--topic-prefix', `${RUN_NAME}-`];
     console.log(await times.of('lineage verified', () => cluster.alphapo('verify', ['verify', ...topics])));
     const alone = await times.of('the same run in one process', async () =>
@@ -81,6 +83,16 @@ async function trial(settings: Settings): Promise<void> {
 
 async function atZero(cluster: Cluster): Promise<void> {
   for (const service of SERVICES) await cluster.gone(service);
+}
+
+/** Answers of a sampler, which comes from zero for each and goes again. */
+async function answers(cluster: Cluster, { autoscaling }: Settings, times: Times): Promise<void> {
+  const scales = autoscaling !== 'none';
+  if (scales) expectThat((await cluster.kubectl.pods('sampler')).length === 0, 'no sampler runs before the first call');
+  await times.of('first answer from zero, over HTTP', () => askOverHttp(cluster));
+  if (scales) await times.of('the sampler is at zero again', () => cluster.gone('sampler'));
+  await times.of('an answer of the trained policy, over gRPC', () => askOverGrpc(cluster));
+  if (scales) await times.of('everything is at zero after the answers', () => atZero(cluster));
 }
 
 /** Pairs in, pods deleted in the middle, the adapter out. */

@@ -62,6 +62,7 @@ function valuesOf(settings: Settings, pods: object): object {
     // One thread, as the run that it is compared with.
     scorer: { ...pods, settings: { threads: 1 }, replicas: 2 },
     optimizer: pods,
+    sampler: { ...pods, enabled: true, settings: { threads: 1, cacheMib: 64 } },
     autoscaler: pods,
   };
 }

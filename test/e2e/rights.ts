@@ -15,6 +15,7 @@ export async function checkRights(kubectl: Kubectl, name: string, autoscaling: '
   const scaling: Right[] = [
     ['patch', 'deployments.apps/scale', `${name}-scorer`],
     ['patch', 'deployments.apps/scale', `${name}-tokenizer`],
+    ['patch', 'deployments.apps/scale', `${name}-sampler`],
     ['patch', 'statefulsets.apps/scale', `${name}-optimizer`],
   ];
   const allowed: Right[] = [
@@ -44,7 +45,7 @@ export async function checkRights(kubectl: Kubectl, name: string, autoscaling: '
   ] as const) {
     for (const right of rights) await expectRight(kubectl, `${name}-autoscaler`, right, expected);
   }
-  for (const component of ['tokenizer', 'scorer', 'optimizer']) {
+  for (const component of ['tokenizer', 'scorer', 'optimizer', 'sampler']) {
     await expectRight(kubectl, `${name}-${component}`, ['get', 'pods'], 'no');
   }
 }

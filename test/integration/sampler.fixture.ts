@@ -20,7 +20,9 @@ export async function startTestSampler(model: string, config: Partial<SamplerCon
   const owned = opened.move();
   return {
     connection,
-    url: `http://${sampler.httpAddress}/v1`,
+    address: sampler.address,
+    httpPort: Number(sampler.httpAddress?.split(':').at(-1)),
+    url: `${config.security?.httpsOptions() === undefined ? 'http' : 'https'}://${sampler.httpAddress}/v1`,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -85,7 +85,7 @@ test('a call at zero wakes a scorer, waits for it, and gets its answer', async (
   const description = await front.connection.describeScorer({}, CALL);
   expect(description.modelDigest).toBe((await direct.describeScorer({}, CALL)).modelDigest);
   const { annotations } = front.workloads.state('scorer');
-  expect(annotations['alphapo.dev/last-score.autoscaler-0']).toMatch(/^\d{4}-.*Z 1$/);
+  expect(annotations['alphapo.dev/last-call.autoscaler-0']).toMatch(/^\d{4}-.*Z 1$/);
   expect(front.workloads.scalings).toEqual([{ component: 'scorer', replicas: 1 }]);
 });
 
@@ -290,7 +290,7 @@ test('scores under a policy wake the optimizer too', async () => {
   await using front = await activator({ waitMs: 1_200 });
   const call = front.connection.score(UNDER_POLICY, CALL).catch(() => {});
   await until(() => woken(front) && front.workloads.state('optimizer').replicas === 1);
-  expect(Object.keys(front.workloads.state('optimizer').annotations)).toEqual(['alphapo.dev/last-score.autoscaler-0']);
+  expect(Object.keys(front.workloads.state('optimizer').annotations)).toEqual(['alphapo.dev/last-call.autoscaler-0']);
   await call;
 });
 

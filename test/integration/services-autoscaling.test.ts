@@ -8,11 +8,17 @@ import { pairs, produce, silent, smallModel, startRun, type TestRun, topics, unt
 
 const ENDED = 'alphapo.dev/run-ended';
 const SETTINGS = {
-  limits: { tokenizer: { min: 0, max: 2 }, scorer: { min: 0, max: 3 }, optimizer: { min: 0, max: 1 } },
+  limits: {
+    tokenizer: { min: 0, max: 2 },
+    scorer: { min: 0, max: 3 },
+    optimizer: { min: 0, max: 1 },
+    sampler: { min: 0, max: 1 },
+  },
   cooldownMs: 500,
   recordsPerTokenizer: 1_000,
   shardsPerScorer: 1,
   callsPerScorer: 8,
+  callsPerSampler: 8,
 };
 
 function autoscaler(run: TestRun) {
@@ -48,7 +54,7 @@ test('services come when there is work, stay while the run goes on, and are all 
 
   // Preferences are there: somebody has to make batches of them, and the optimizer starts meanwhile.
   await produce(run.log, pairs(16));
-  await until(() => same(replicas(), { tokenizer: 1, scorer: 0, optimizer: 1 }));
+  await until(() => same(replicas(), { ...NONE, tokenizer: 1, optimizer: 1 }));
   const stop = new AbortController();
   const consuming = run.tokenizer.consume(stop.signal);
   workloads.change('tokenizer', { readyReplicas: 1 });

@@ -20,13 +20,20 @@ const REFERENCES = {
   tokenizer: { kind: 'deployment', name: 'tokenizer' },
   scorer: { kind: 'deployment', name: 'scorer' },
   optimizer: { kind: 'statefulset', name: 'optimizer' },
+  sampler: undefined,
 } as const;
 const SETTINGS = {
-  limits: { tokenizer: { min: 0, max: 1 }, scorer: { min: 0, max: 2 }, optimizer: { min: 0, max: 1 } },
+  limits: {
+    tokenizer: { min: 0, max: 1 },
+    scorer: { min: 0, max: 2 },
+    optimizer: { min: 0, max: 1 },
+    sampler: { min: 0, max: 0 },
+  },
   cooldownMs: 60_000,
   recordsPerTokenizer: 1_000,
   shardsPerScorer: 1,
   callsPerScorer: 1,
+  callsPerSampler: 1,
 };
 const SCORE = { items: [], policy: undefined, perToken: false, objective: undefined, batch: undefined };
 

@@ -8,6 +8,7 @@ const REFERENCES = {
   tokenizer: { kind: 'deployment', name: 'tokenizer' },
   scorer: { kind: 'deployment', name: 'scorer' },
   optimizer: { kind: 'statefulset', name: 'optimizer' },
+  sampler: undefined,
 } as const;
 
 const inCluster = hasCluster ? describe : describe.skip;

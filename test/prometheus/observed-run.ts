@@ -16,8 +16,13 @@ const PAIRS = 20_000;
 const BATCH = 4;
 const BAD_RECORDS = 8;
 const SCALING = {
-  limits: { tokenizer: { min: 0, max: 1 }, scorer: { min: 0, max: 2 }, optimizer: { min: 0, max: 1 } },
-  ...{ cooldownMs: 60_000, recordsPerTokenizer: 1_000, shardsPerScorer: 1, callsPerScorer: 8 },
+  limits: {
+    tokenizer: { min: 0, max: 1 },
+    scorer: { min: 0, max: 2 },
+    optimizer: { min: 0, max: 1 },
+    sampler: { min: 0, max: 1 },
+  },
+  ...{ cooldownMs: 60_000, recordsPerTokenizer: 1_000, shardsPerScorer: 1, callsPerScorer: 8, callsPerSampler: 8 },
 };
 
 /** Where the metrics of a component are served. */

@@ -51,7 +51,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- $common := .root.Values.image -}}
 {{- $own := dict -}}
 {{- if ne .component "job" -}}{{- $own = (index .root.Values .component).image -}}{{- end -}}
-{{- if and (eq .component "scorer") (eq .root.Values.scorer.device "cuda") (not $own.repository) -}}
+{{- $computes := has .component (list "scorer" "sampler") -}}
+{{- if and $computes (eq (index .root.Values .component | default dict).device "cuda") (not $own.repository) -}}
 {{- $common = merge (dict "repository" (printf "%s-cuda" $common.repository) "digest" "") $common -}}
 {{- end -}}
 {{- $image := merge (deepCopy $own) (omit $common "pullSecrets") -}}

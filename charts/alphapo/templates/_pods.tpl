@@ -69,6 +69,9 @@ imagePullSecrets:
 {{- define "alphapo.containerPorts" -}}
 ports:
   - { name: grpc, containerPort: {{ .port }} }
+  {{- if .http }}
+  - { name: http, containerPort: 8000 }
+  {{- end }}
   - { name: health, containerPort: 50050 }
   {{- if .root.Values.metrics.enabled }}
   - { name: metrics, containerPort: 9464 }
@@ -77,6 +80,9 @@ ports:
 
 {{- define "alphapo.listeningEnv" -}}
 - { name: ALPHAPO_ADDRESS, value: "0.0.0.0:{{ .port }}" }
+{{- if .http }}
+- { name: ALPHAPO_HTTP_ADDRESS, value: "0.0.0.0:8000" }
+{{- end }}
 {{- /* Of the grace period, 5 seconds go by before the signal comes (preStop), and 5 are left for closing. The optimizer needs its own for step and checkpoint. */}}
 {{- if ne .component "optimizer" }}
 - { name: ALPHAPO_DRAIN_SECONDS, value: {{ sub (int64 (index .root.Values .component).terminationGracePeriodSeconds) 10 | max 1 | quote }} }

@@ -140,7 +140,7 @@ spec:
   policyTypes: [Ingress, Egress]
 {{- end -}}
 
-{{/* A Service. Takes also "name", "port" (calls) and optionally "headless". */}}
+{{/* A Service. Takes also "name", "port" (calls) and optionally "http" (on port 8000), "headless", "callsOnly". */}}
 {{- define "alphapo.service" -}}
 apiVersion: v1
 kind: Service
@@ -156,6 +156,9 @@ spec:
     {{- include "alphapo.selector" . | nindent 4 }}
   ports:
     - { name: grpc, port: {{ .port }}, targetPort: grpc, appProtocol: kubernetes.io/h2c }
+    {{- if .http }}
+    - { name: http, port: 8000, targetPort: http }
+    {{- end }}
     {{- if and .root.Values.metrics.enabled (not .callsOnly) }}
     - { name: metrics, port: 9464, targetPort: metrics }
     {{- end }}

@@ -17,7 +17,7 @@ capabilities: { drop: [ALL] }
 
 {{/* Owners of a certificate: the services, and `client` for callers outside the release. */}}
 {{- define "alphapo.tlsHolders" -}}
-tokenizer scorer optimizer{{ if include "alphapo.hasAutoscaler" . }} autoscaler{{ end }} client
+tokenizer scorer optimizer{{ if .Values.sampler.enabled }} sampler{{ end }}{{ if include "alphapo.hasAutoscaler" . }} autoscaler{{ end }} client
 {{- end -}}
 
 {{- define "alphapo.serverName" -}}
@@ -27,8 +27,9 @@ tokenizer scorer optimizer{{ if include "alphapo.hasAutoscaler" . }} autoscaler{
 {{/* The names of a component's certificate, as a JSON list: the common one, its Services', and localhost. */}}
 {{- define "alphapo.tlsNames" -}}
 {{- $names := list (include "alphapo.serverName" .root) (include "alphapo.name" .) (include "alphapo.host" .) "localhost" -}}
-{{- if has .component (list "scorer" "autoscaler") -}}
-{{- range $service := list "scorer" "scorer-pods" -}}
+{{- $served := dict "scorer" (list "scorer") "sampler" (list "sampler") "autoscaler" (list "scorer" "sampler") -}}
+{{- range $called := get $served .component | default list -}}
+{{- range $service := list $called (printf "%s-pods" $called) -}}
 {{- $names = append $names (include "alphapo.host" (dict "root" $.root "component" $service)) -}}
 {{- end -}}
 {{- end -}}

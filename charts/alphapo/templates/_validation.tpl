@@ -138,19 +138,21 @@ begins with the key of the value.
 
 {{- define "alphapo.validateScaling" -}}
 {{- $scaling := .Values.autoscaling -}}
-{{- range $component := list "scorer" "tokenizer" -}}
+{{- range $component := list "scorer" "tokenizer" "sampler" -}}
 {{- with index $scaling $component -}}
 {{- if gt (int64 .minReplicas) (int64 .maxReplicas) -}}
 {{- fail (printf "autoscaling.%s.minReplicas: %d exceeds maxReplicas %d" $component (int64 .minReplicas) (int64 .maxReplicas)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- with .Values.scorer -}}
+{{- range $component := list "scorer" "sampler" -}}
+{{- with index $.Values $component -}}
 {{- if and (eq .device "cuda") (lt (int64 .gpu.count) 1) -}}
-{{- fail "scorer.gpu.count: is 0, but scorer.device is cuda; set it to 1" -}}
+{{- fail (printf "%[1]s.gpu.count: is 0, but %[1]s.device is cuda; set it to 1" $component) -}}
 {{- end -}}
 {{- if and (eq .device "cpu") (gt (int64 .gpu.count) 0) -}}
-{{- fail "scorer.device: is cpu, but scorer.gpu.count requests a GPU that would stay unused; set the device to cuda" -}}
+{{- fail (printf "%[1]s.device: is cpu, but %[1]s.gpu.count requests a GPU that would stay unused; set the device to cuda" $component) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

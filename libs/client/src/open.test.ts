@@ -1,12 +1,19 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
-import { OptimizerServiceDefinition, WatchStepsResponse } from '@alphapo/contracts';
+import {
+  DescribeSamplerResponse,
+  type GenerateRequest,
+  GenerateResponse,
+  OptimizerServiceDefinition,
+  SamplerServiceDefinition,
+  WatchStepsResponse,
+} from '@alphapo/contracts';
 import { Handlers, RpcSecurity, RpcServer } from '@alphapo/rpc';
 import { createLogger } from '@alphapo/telemetry';
 import { certificateAuthority, writeIdentity } from '../../../test/support/certificates.ts';
 import { temporaryFolder } from '../../../test/support/temporary-folder.ts';
-import { openOptimizer } from './index.ts';
+import { openOptimizer, openSampler } from './index.ts';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
 const TOKEN = 't'.repeat(32);
@@ -41,6 +48,24 @@ test('methods answer, and streams are read in a loop', async () => {
   const steps: bigint[] = [];
   for await (const { step } of optimizer.watchSteps({ fromStep: 5n })) steps.push(step);
   expect(steps).toEqual([5n, 6n, 7n]);
+});
+
+test('a sampler streams its answers', async () => {
+  const handlers = new Handlers(logger);
+  const implementation = {
+    describeSampler: handlers.unary(async () => DescribeSamplerResponse.fromPartial({ modelName: 'small' })),
+    generate: handlers.serverStream(async function* ({ prompts, maxTokens }: GenerateRequest) {
+      yield GenerateResponse.fromPartial({ part: { $case: 'header', value: { promptTokens: [prompts.length] } } });
+      yield GenerateResponse.fromPartial({ part: { $case: 'piece', value: { text: `${maxTokens} tokens` } } });
+    }),
+  };
+  const services = [{ definition: SamplerServiceDefinition, implementation }];
+  await using server = await RpcServer.start({ address: '127.0.0.1:0', services, handlers, drainMs: 10 });
+  using sampler = await openSampler(server.address);
+  const request = { prompts: [{ prompt: { $case: 'text', value: 'Hi' } }], maxTokens: 3 } as const;
+  const parts = await Array.fromAsync(sampler.generate(request));
+  expect(parts.map(({ part }) => part?.value)).toMatchObject([{ promptTokens: [1] }, { text: '3 tokens' }]);
+  expect((await sampler.describeSampler({})).modelName).toBe('small');
 });
 
 test('errors of the server have its reason', async () => {

@@ -1,4 +1,9 @@
-import { OptimizerServiceDefinition, ScorerServiceDefinition, TokenizerServiceDefinition } from '@alphapo/contracts';
+import {
+  OptimizerServiceDefinition,
+  SamplerServiceDefinition,
+  ScorerServiceDefinition,
+  TokenizerServiceDefinition,
+} from '@alphapo/contracts';
 import {
   type CallSettings,
   type Client,
@@ -29,6 +34,7 @@ type Opened<S extends ProtoService> = Client<S, [options?: CallOptions]>;
 
 export type TokenizerClient = Opened<TokenizerServiceDefinition>;
 export type ScorerClient = Opened<ScorerServiceDefinition>;
+export type SamplerClient = Opened<SamplerServiceDefinition>;
 export type OptimizerClient = Opened<OptimizerServiceDefinition>;
 
 const TIMEOUT_MS = 60_000;
@@ -41,6 +47,11 @@ export function openTokenizer(address: string, options?: OpenOptions): Promise<T
 /** Connects to a scorer at `host:port`. Errors: as `openTokenizer`. */
 export function openScorer(address: string, options?: OpenOptions): Promise<ScorerClient> {
   return open(ScorerServiceDefinition, address, options);
+}
+
+/** Connects to a sampler at `host:port` of its gRPC. Errors: as `openTokenizer`. */
+export function openSampler(address: string, options?: OpenOptions): Promise<SamplerClient> {
+  return open(SamplerServiceDefinition, address, options);
 }
 
 /** Connects to an optimizer at `host:port`. Errors: as `openTokenizer`. */

@@ -11,6 +11,7 @@ export * from './generated/alphapo/v1/tokenizer.ts';
 export * as keda from './generated/externalscaler/externalscaler.ts';
 export { BadRequest, ErrorInfo, RetryInfo } from './generated/google/rpc/error_details.ts';
 export { Status as RpcStatus } from './generated/google/rpc/status.ts';
+export { LATEST_POLICY } from './model-names.ts';
 export type { NllAverage } from './objective/kinds/fields.ts';
 export {
   averagesOverTokens,

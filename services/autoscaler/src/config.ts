@@ -1,7 +1,8 @@
 import { type Topics, topicsWithPrefix } from '@alphapo/contracts';
 import { drainMsOf } from '@alphapo/rpc';
-import { invalidConfiguration, resolveSettings, type SettingSources } from '@alphapo/settings';
+import { invalidConfiguration, resolveSettings, type SettingSources, type ValuesOf } from '@alphapo/settings';
 import type { HeldLimits } from './activator/held-calls.ts';
+import type { SamplersConfig } from './activator/start.ts';
 import type { WorkloadReference } from './kubernetes/index.ts';
 import type { ScalingSettings } from './scaling/decide.ts';
 import { autoscalerSettings } from './settings.ts';
@@ -12,10 +13,13 @@ const HELD_BYTES = 32 * 2 ** 20;
 
 export interface AutoscalerConfig {
   readonly namespace: string;
-  readonly references: PerComponent<WorkloadReference>;
+  /** Undefined: not installed. */
+  readonly references: PerComponent<WorkloadReference | undefined>;
   /** Host and port of the optimizer. */
   readonly optimizer: string;
   readonly scorers: string;
+  /** Undefined: there are none. */
+  readonly samplers: SamplersConfig | undefined;
   readonly lease: string;
   readonly pod: string;
   readonly address: string;
@@ -26,7 +30,7 @@ export interface AutoscalerConfig {
   readonly topics: Topics;
   readonly settings: ScalingSettings;
   readonly pollMs: number;
-  /** Score calls that wait for a scorer. */
+  /** Calls that wait for a scorer, and as many for a sampler. */
   readonly held: HeldLimits;
   readonly waitMs: number;
 }
@@ -34,15 +38,18 @@ export interface AutoscalerConfig {
 /** The autoscaler's configuration. Errors: INVALID_CONFIGURATION with the setting. */
 export function autoscalerConfigFrom(sources: SettingSources): AutoscalerConfig {
   const values = resolveSettings(autoscalerSettings, sources);
+  const samplers = samplersOf(values);
   return {
     namespace: values.namespace,
     references: {
       tokenizer: referenceOf(values.tokenizerWorkload),
       scorer: referenceOf(values.scorerWorkload),
       optimizer: referenceOf(values.optimizerWorkload),
+      sampler: values.samplerWorkload === undefined ? undefined : referenceOf(values.samplerWorkload),
     },
     optimizer: values.optimizer,
     scorers: values.scorers,
+    samplers,
     lease: values.lease,
     pod: values.podName,
     address: values.address,
@@ -55,16 +62,26 @@ export function autoscalerConfigFrom(sources: SettingSources): AutoscalerConfig 
         scorer: range(values.minScorers, values.maxScorers, 'SCORERS'),
         // One writes the run's state.
         optimizer: { min: 0, max: 1 },
+        sampler:
+          samplers === undefined ? { min: 0, max: 0 } : range(values.minSamplers, values.maxSamplers, 'SAMPLERS'),
       },
       cooldownMs: values.cooldownSeconds * 1000,
       recordsPerTokenizer: values.recordsPerTokenizer,
       shardsPerScorer: values.shardsPerScorer,
       callsPerScorer: values.callsPerScorer,
+      callsPerSampler: values.callsPerSampler,
     },
     pollMs: values.pollSeconds * 1000,
     held: { calls: values.heldCalls, bytes: HELD_BYTES },
-    waitMs: values.scoreWaitSeconds * 1000,
+    waitMs: values.callWaitSeconds * 1000,
   };
+}
+
+function samplersOf(values: ValuesOf<typeof autoscalerSettings>): SamplersConfig | undefined {
+  const { samplerWorkload, samplers, samplersHttpPort, httpAddress } = values;
+  if (samplerWorkload === undefined) return undefined;
+  if (samplers !== undefined) return { pods: samplers, httpPort: samplersHttpPort, httpAddress };
+  throw invalidConfiguration('ALPHAPO_SAMPLERS', 'is required with ALPHAPO_SAMPLER_WORKLOAD');
 }
 
 /** `kind/name`, as the settings' pattern has checked it. */

@@ -55,12 +55,16 @@ type LeadershipEvents = {
 };
 
 type ActivatorEvents = {
-  /** Score calls are served. */
-  'activator.started': { readonly address: string };
+  /** Calls for scorers and samplers are served. */
+  'activator.started': { readonly address: string; readonly httpAddress: string | undefined };
   /** KEDA's questions are served. */
   'external-scaler.started': { readonly address: string };
   /** Scorers cannot be looked up; those that are known are kept. Level: warn. */
   'scorer-discovery.failed': { readonly error: unknown };
+  /** Samplers cannot be looked up; those that are known are kept. Level: warn. */
+  'sampler-discovery.failed': { readonly error: unknown };
+  /** A request over HTTP failed for a reason that is neither the caller's nor the sampler's. Level: error. */
+  'http.not-forwarded': { readonly method: string; readonly path: string; readonly error: unknown };
   /** A call brought a workload from zero pods to one. */
   'workload.woken': { readonly component: Component };
   /** A workload that a call needs could not be woken; it is tried again every second. Level: warn. */

@@ -39,6 +39,12 @@ export const autoscalerSettings = {
     placeholder: 'kind/name',
     variable: 'ALPHAPO_OPTIMIZER_WORKLOAD',
   },
+  samplerWorkload: {
+    schema: workload.optional(),
+    description: 'workload of the samplers; without it there are none',
+    placeholder: 'kind/name',
+    variable: 'ALPHAPO_SAMPLER_WORKLOAD',
+  },
   optimizer: {
     schema: z.string(),
     description: 'address of the optimizer',
@@ -50,6 +56,23 @@ export const autoscalerSettings = {
     description: 'scorers; DNS name that resolves to every ready pod',
     placeholder: 'host:port',
     variable: 'ALPHAPO_SCORERS',
+  },
+  samplers: {
+    schema: z.string().optional(),
+    description: 'samplers; DNS name that resolves to every ready pod, and the port of gRPC',
+    placeholder: 'host:port',
+    variable: 'ALPHAPO_SAMPLERS',
+  },
+  samplersHttpPort: {
+    schema: z.int().min(1).max(65_535).default(8000),
+    description: 'HTTP port of the samplers',
+    variable: 'ALPHAPO_SAMPLERS_HTTP_PORT',
+  },
+  httpAddress: {
+    schema: z.string().optional(),
+    description: 'address where HTTP requests for samplers are taken; without it, gRPC only',
+    placeholder: 'host:port',
+    variable: 'ALPHAPO_HTTP_ADDRESS',
   },
   lease: {
     schema: z.string().min(1),
@@ -81,6 +104,12 @@ export const autoscalerSettings = {
     variable: 'ALPHAPO_MIN_TOKENIZERS',
   },
   maxTokenizers: { schema: positive.default(1), description: 'maximum tokenizers', variable: 'ALPHAPO_MAX_TOKENIZERS' },
+  minSamplers: {
+    schema: count.default(0),
+    description: 'minimum samplers, also without calls',
+    variable: 'ALPHAPO_MIN_SAMPLERS',
+  },
+  maxSamplers: { schema: positive.default(1), description: 'maximum samplers', variable: 'ALPHAPO_MAX_SAMPLERS' },
   cooldownSeconds: {
     schema: count.default(300),
     description: 'seconds of lower demand before pods are removed',
@@ -103,14 +132,18 @@ export const autoscalerSettings = {
     schema: positive.default(32),
     description: 'concurrent Score calls per scorer',
   },
+  callsPerSampler: {
+    schema: positive.default(32),
+    description: 'concurrent calls per sampler',
+  },
   heldCalls: {
     schema: positive.default(128),
     description:
-      'maximum Score calls that wait for a scorer, per replica of the autoscaler; others are told to retry later',
+      'maximum calls that wait for a scorer, and as many for a sampler, per replica of the autoscaler; others are told to retry later',
   },
-  scoreWaitSeconds: {
+  callWaitSeconds: {
     schema: positive.default(600),
-    description: "maximum seconds that a Score call waits for a scorer; set it longer than a scorer's start",
+    description: 'maximum seconds that a call waits for a scorer or sampler; set it longer than their start',
   },
   ...topicSettings,
   ...eventLogSettings,

@@ -1,5 +1,5 @@
 /** What tests and benchmarks of the whole look into; packages use the index alone. */
-export { type ActivatorConfig, startActivator } from './activator/start.ts';
+export { type ActivatorConfig, type SamplersConfig, startActivator } from './activator/start.ts';
 export { KubernetesWorkloads, kubernetesLease, openKubernetesApi } from './kubernetes/index.ts';
 export { control } from './scaling/controller.ts';
 export { Lags } from './scaling/lags.ts';

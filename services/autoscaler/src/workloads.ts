@@ -1,11 +1,16 @@
 /** What the autoscaler scales. */
-export const COMPONENTS = ['tokenizer', 'scorer', 'optimizer'] as const;
+export const COMPONENTS = ['tokenizer', 'scorer', 'optimizer', 'sampler'] as const;
 export type Component = (typeof COMPONENTS)[number];
 export type PerComponent<T> = Readonly<Record<Component, T>>;
 
 /** One value for each component. */
 export function perComponent<T>(value: (component: Component) => T): PerComponent<T> {
-  return { tokenizer: value('tokenizer'), scorer: value('scorer'), optimizer: value('optimizer') };
+  return {
+    tokenizer: value('tokenizer'),
+    scorer: value('scorer'),
+    optimizer: value('optimizer'),
+    sampler: value('sampler'),
+  };
 }
 
 /** Something that keeps a workload from having its pods: no room for one, an image that is missing, a program that crashes. */
@@ -34,6 +39,12 @@ export interface WorkloadState {
   readonly version: string;
 }
 
+/** A component that is not installed, as the sampler may be. */
+export const ABSENT: WorkloadState = {
+  ...{ replicas: 0, current: 0, readyReplicas: 0, annotations: {}, templateDigest: '', isUpToDate: true },
+  ...{ obstacles: [], version: '' },
+};
+
 export interface WorkloadEvent {
   readonly type: 'Normal' | 'Warning';
   /** CamelCase, for programs. */
@@ -46,6 +57,7 @@ export interface WorkloadEvent {
  * reached, `permission-denied` with the right that is missing, `not-found`.
  */
 export interface Workloads {
+  /** ABSENT where it is not installed: nothing else is asked of it then. */
   read(component: Component): Promise<WorkloadState>;
   /** Asks for a number of pods. Errors: CONFLICT (aborted) where the workload is not as it was in this version. */
   scale(component: Component, replicas: number, version: string): Promise<void>;

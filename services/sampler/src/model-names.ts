@@ -1,8 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
+import { LATEST_POLICY } from '@alphapo/contracts';
 import type { WantedPolicy } from './sampler.ts';
-
-/** The name of the run's newest policy. */
-const LATEST = 'latest';
 
 /** Base model and policies under the names that callers of HTTP know them by. */
 export class ModelNames {
@@ -13,7 +11,7 @@ export class ModelNames {
   constructor(base: string, { adapters, latest }: { readonly adapters: readonly string[]; readonly latest: boolean }) {
     this.base = base;
     const policies = new Map<string, WantedPolicy>([[base, { kind: 'base' }]]);
-    if (latest) policies.set(LATEST, { kind: 'latest' });
+    if (latest) policies.set(LATEST_POLICY, { kind: 'latest' });
     for (const name of adapters) {
       if (policies.has(name)) throw nameTaken(name);
       policies.set(name, { kind: 'adapter', name });

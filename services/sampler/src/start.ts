@@ -9,13 +9,12 @@ import { openEngine } from '@alphapo/engine';
 import { TextGenerator } from '@alphapo/generation';
 import { readEndTokens } from '@alphapo/models';
 import { PolicySource } from '@alphapo/policies';
-import { connect, Handlers, RpcSecurity, RpcServer } from '@alphapo/rpc';
+import { connect, Handlers, HttpServer, RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { openTokenizer, TokenizerPool } from '@alphapo/tokenization';
 import { Adapters } from './adapters.ts';
 import type { SamplerEvents } from './events.ts';
-import { httpApp } from './http/app.ts';
-import { HttpServer } from './http/server.ts';
+import { httpListener } from './http/app.ts';
 import { ModelNames } from './model-names.ts';
 import { Sampler } from './sampler.ts';
 import { SamplerService } from './service.ts';
@@ -81,11 +80,11 @@ export async function startSampler(config: SamplerConfig, logger: Logger<Sampler
   };
   const services = [{ definition: SamplerServiceDefinition, implementation }];
   const server = opened.use(await RpcServer.start({ address: config.address, services, handlers, security, drainMs }));
-  const app = httpApp({ sampler, names, security, logger, stopped: engine.stopped });
+  const listener = httpListener({ sampler, names, security, logger, stopped: engine.stopped });
   const http =
     config.httpAddress === undefined
       ? undefined
-      : opened.use(await HttpServer.start({ address: config.httpAddress, app, security, drainMs }));
+      : opened.use(await HttpServer.start({ address: config.httpAddress, listener, security, drainMs }));
   engine.stopped.addEventListener('abort', () => server.setServing(false), { once: true });
   const addresses = { address: server.address, httpAddress: http?.address };
   logger.info('sampler.started', { ...addresses, ...engine.model });

@@ -1,4 +1,5 @@
-import type { PeerCertificate, SecureContextOptions, TlsOptions } from 'node:tls';
+import type { IncomingMessage } from 'node:http';
+import type { ConnectionOptions, SecureContextOptions, TLSSocket, TlsOptions } from 'node:tls';
 import { AlphapoError, Secret } from '@alphapo/base';
 import type { SecretSource, SettingSources } from '@alphapo/settings';
 import { type ChannelCredentials, credentials, Metadata, ServerCredentials } from '@grpc/grpc-js';
@@ -109,15 +110,23 @@ export class RpcSecurity implements Disposable {
     };
   }
 
-  /** Why a caller of HTTP may not do `what`, which needs the scope; undefined where it may. */
-  httpRefusal(
-    scope: Scope,
-    what: string,
-    caller: { readonly authorization: string | undefined; readonly certificate: PeerCertificate | undefined },
-  ): AlphapoError | undefined {
+  /** Why the caller of a request over HTTP may not make it, which needs the scope; undefined where it may. */
+  httpRefusal(scope: Scope, { method, url, headers, socket }: IncomingMessage): AlphapoError | undefined {
     if (this.access === undefined) return undefined;
-    const { authorization, certificate } = caller;
-    return scopeRefusal(this.access.current, scope, what, { token: tokenOf(authorization), certificate });
+    const { authorized, getPeerCertificate } = socket as Partial<TLSSocket>;
+    const shown = authorized ? getPeerCertificate?.call(socket) : undefined;
+    const certificate = shown !== undefined && Object.keys(shown).length > 0 ? shown : undefined;
+    const [path] = (url ?? '').split('?', 1);
+    const caller = { token: tokenOf(headers.authorization), certificate };
+    return scopeRefusal(this.access.current, scope, `${method} ${path}`, caller);
+  }
+
+  /** TLS of a client over HTTP, with the newest certificates; undefined where this process has no TLS. */
+  httpsClientOptions(): ConnectionOptions | undefined {
+    if (this.#tls === undefined) return undefined;
+    const { settings, material } = this.#tls;
+    const { serverName } = settings;
+    return { ...secureContext(material.current), ...(serverName !== undefined && { servername: serverName }) };
   }
 
   /** What a client connects with. */

@@ -1,5 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
-import { meter } from '@alphapo/telemetry';
+import type { Called } from './waker.ts';
 
 /** When a client that was rejected, or timed out, should retry. */
 export const COME_AGAIN_SECONDS = 10;
@@ -10,25 +10,31 @@ export interface HeldLimits {
   readonly bytes: number;
 }
 
-/** The calls that wait for a scorer: a bounded number, with requests of bounded size. */
+/** The calls that wait for a pod: a bounded number, with requests of bounded size. */
 export class HeldCalls {
+  readonly #component: Called;
   readonly #limits: HeldLimits;
   #calls = 0;
   #bytes = 0;
 
-  constructor(limits: HeldLimits) {
+  constructor(component: Called, limits: HeldLimits) {
+    this.#component = component;
     this.#limits = limits;
-    meter.observed({ name: 'alphapo_activator_held_calls', help: 'Calls that wait for a scorer.' }, () => this.#calls);
   }
 
-  /** A place for a call, until it is disposed of. Errors: SCORERS_STARTING (resource-exhausted). */
+  /** How many wait now. */
+  get calls(): number {
+    return this.#calls;
+  }
+
+  /** A place for a call, until it is disposed of. Errors: SCORERS_STARTING, SAMPLERS_STARTING (resource-exhausted). */
   enter(bytes: number): Disposable {
     // One call is admitted regardless of its size: the server limits that.
     if (this.#calls >= this.#limits.calls || (this.#calls > 0 && this.#bytes + bytes > this.#limits.bytes)) {
       throw new AlphapoError(
         'resource-exhausted',
-        'SCORERS_STARTING',
-        `no scorer is ready and ${this.#calls} calls are waiting; retry later`,
+        this.#component === 'scorer' ? 'SCORERS_STARTING' : 'SAMPLERS_STARTING',
+        `no ${this.#component} is ready and ${this.#calls} calls are waiting; retry later`,
         { metadata: { retrySeconds: `${COME_AGAIN_SECONDS}` } },
       );
     }

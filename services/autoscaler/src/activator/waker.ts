@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AlphapoError } from '@alphapo/base';
 import { type Logger, meter } from '@alphapo/telemetry';
 import type { AutoscalerEvents } from '../events.ts';
-import { MARK_EVERY_MS, markName, markValue } from '../scaling/score-marks.ts';
+import { MARK_EVERY_MS, markName, markValue } from '../scaling/call-marks.ts';
 import type { Component, Obstacle, Workloads } from '../workloads.ts';
 
 /** Between two looks at a workload that is to have pods. */
@@ -10,12 +10,14 @@ const LOOK_EVERY_MS = 1_000;
 
 const wakes = meter.counter({
   name: 'alphapo_activator_wakes_total',
-  help: 'Workloads that a Score call scaled from zero to one.',
+  help: 'Workloads that a call scaled from zero to one.',
   labels: ['component'],
 });
 
-/** What calls need: scores under the base model need no optimizer. */
-export type Needed = Extract<Component, 'scorer' | 'optimizer'>;
+/** What applications call. */
+export type Called = Extract<Component, 'scorer' | 'sampler'>;
+/** What calls need: those of the base model need no optimizer. */
+export type Needed = Called | Extract<Component, 'optimizer'>;
 
 /**
  * Brings a workload from zero to one for calls that need it, and marks it as in use while there are any, so that the

@@ -1,6 +1,13 @@
-import { sha256 } from '@alphapo/base';
+import { AlphapoError, sha256 } from '@alphapo/base';
 import type { AppsV1Api, V1Deployment, V1Pod, V1Scale, V1StatefulSet } from '@kubernetes/client-node';
-import type { Component, PerComponent, WorkloadEvent, WorkloadState, Workloads } from '../workloads.ts';
+import {
+  ABSENT,
+  type Component,
+  type PerComponent,
+  type WorkloadEvent,
+  type WorkloadState,
+  type Workloads,
+} from '../workloads.ts';
 import { asking, type KubernetesApi } from './api.ts';
 import { obstaclesOf, refusedPods } from './obstacles.ts';
 
@@ -49,14 +56,15 @@ function kindApi(apps: AppsV1Api, kind: WorkloadReference['kind']): KindApi {
 export class KubernetesWorkloads implements Workloads {
   readonly #api: KubernetesApi;
   readonly #namespace: string;
-  readonly #references: PerComponent<WorkloadReference>;
+  readonly #references: PerComponent<WorkloadReference | undefined>;
   readonly #identity: string;
 
   constructor(
     api: KubernetesApi,
     options: {
       readonly namespace: string;
-      readonly references: PerComponent<WorkloadReference>;
+      /** Undefined: not installed. */
+      readonly references: PerComponent<WorkloadReference | undefined>;
       readonly identity: string;
     },
   ) {
@@ -67,6 +75,7 @@ export class KubernetesWorkloads implements Workloads {
   }
 
   async read(component: Component): Promise<WorkloadState> {
+    if (this.#references[component] === undefined) return ABSENT;
     const workload = await this.#read(component);
     const { metadata, spec, status } = workload;
     const replicas = spec?.replicas ?? 1;
@@ -81,7 +90,7 @@ export class KubernetesWorkloads implements Workloads {
       isUpToDate: status?.observedGeneration === metadata?.generation && (status?.updatedReplicas ?? 0) >= replicas,
       obstacles: waiting
         ? [
-            ...refusedPods(this.#references[component].name, status?.conditions ?? []),
+            ...refusedPods(metadata?.name ?? '', status?.conditions ?? []),
             ...obstaclesOf(await this.#pods(component, workload)),
           ]
         : [],
@@ -144,7 +153,9 @@ export class KubernetesWorkloads implements Workloads {
   }
 
   #of(component: Component) {
-    const { kind, name } = this.#references[component];
+    const reference = this.#references[component];
+    if (reference === undefined) throw new AlphapoError('not-found', 'NOT_IN_CLUSTER', `there is no ${component}`);
+    const { kind, name } = reference;
     const label = `${kind} ${this.#namespace}/${name}`;
     return { api: kindApi(this.#api.apps, kind), place: { name, namespace: this.#namespace }, label };
   }

@@ -3,18 +3,24 @@ import { AlphapoError } from '@alphapo/base';
 import { createLogger } from '@alphapo/telemetry';
 import { MemoryWorkloads } from '../cluster.fixture.ts';
 import { AnnotatedWorkloads } from '../keda/annotated-workloads.ts';
-import { perComponent, type WorkloadState } from '../workloads.ts';
+import { type Component, perComponent, type WorkloadState } from '../workloads.ts';
 import { control } from './controller.ts';
 import type { Observation, ScalingSettings } from './decide.ts';
 import type { ClusterSnapshot } from './observer.ts';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
 const SETTINGS: ScalingSettings = {
-  limits: { tokenizer: { min: 0, max: 1 }, scorer: { min: 0, max: 4 }, optimizer: { min: 0, max: 1 } },
+  limits: {
+    tokenizer: { min: 0, max: 1 },
+    scorer: { min: 0, max: 4 },
+    optimizer: { min: 0, max: 1 },
+    sampler: { min: 0, max: 0 },
+  },
   cooldownMs: 200,
   recordsPerTokenizer: 1_000,
   shardsPerScorer: 1,
   callsPerScorer: 8,
+  callsPerSampler: 8,
 };
 const NOTHING = {
   preferences: { records: 0, partitions: 0 },
@@ -22,6 +28,7 @@ const NOTHING = {
   optimizer: undefined,
   runEnded: false,
   scoreCalls: 0,
+  generateCalls: 0,
   policyWanted: false,
 } as const;
 
@@ -37,11 +44,12 @@ function running(options: { readonly afterLook?: () => void; readonly byKeda?: b
     message: '',
   };
   const observe = async (): Promise<ClusterSnapshot> => {
-    const read = async (component: 'tokenizer' | 'scorer' | 'optimizer') => scaled.read(component);
+    const read = async (component: Component) => scaled.read(component);
     const states = {
       tokenizer: await read('tokenizer'),
       scorer: await read('scorer'),
       optimizer: await read('optimizer'),
+      sampler: await read('sampler'),
     };
     options.afterLook?.();
     const replicas = perComponent((component) => states[component].replicas);

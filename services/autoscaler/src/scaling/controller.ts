@@ -4,12 +4,12 @@ import type { Logger } from '@alphapo/telemetry';
 import type { AutoscalerEvents } from '../events.ts';
 import type { Leadership } from '../leadership/leader-election.ts';
 import { COMPONENTS, type Component, type WorkloadEvent, type WorkloadState, type Workloads } from '../workloads.ts';
+import { forgottenMarks } from './call-marks.ts';
 import { decide, type History, type ScalingSettings, type Target } from './decide.ts';
 import { scalingMetrics } from './metrics.ts';
 import type { ClusterSnapshot } from './observer.ts';
 import { ObstacleReports } from './obstacle-reports.ts';
 import { isRunEnded, NO_RUN_ENDED_NOTE, runEndedEvent, runEndedNote } from './run-end.ts';
-import { forgottenMarks } from './score-marks.ts';
 
 export interface ControllerParts {
   readonly observe: () => Promise<ClusterSnapshot>;
@@ -103,8 +103,9 @@ class Rounds {
       .catch((error: unknown) => logger.warn('kubernetes-event.not-reported', { component, error }));
   }
 
-  async #keepNotes({ observation, optimizerMessage, states: { scorer, optimizer } }: ClusterSnapshot): Promise<void> {
+  async #keepNotes({ observation, optimizerMessage, states }: ClusterSnapshot): Promise<void> {
     const { workloads, logger } = this.#parts;
+    const { optimizer } = states;
     const answers = observation.optimizer !== undefined;
     const finished = observation.optimizer?.state === 'finished';
     if (finished && optimizer.isUpToDate && !isRunEnded(optimizer)) {
@@ -114,11 +115,8 @@ class Rounds {
     } else if (answers && !finished && isRunEnded(optimizer)) {
       await workloads.annotate('optimizer', NO_RUN_ENDED_NOTE);
     }
-    for (const [component, state] of [
-      ['scorer', scorer],
-      ['optimizer', optimizer],
-    ] as const) {
-      const forgotten = forgottenMarks(state, Date.now());
+    for (const component of COMPONENTS) {
+      const forgotten = forgottenMarks(states[component], Date.now());
       if (forgotten.length === 0) continue;
       await workloads.annotate(component, Object.fromEntries(forgotten.map((name) => [name, null])));
     }

@@ -4,11 +4,17 @@ import { COMPONENTS, perComponent } from '../workloads.ts';
 import { decide, type History, type Observation, type ScalingSettings } from './decide.ts';
 
 const SETTINGS: ScalingSettings = {
-  limits: { tokenizer: { min: 0, max: 3 }, scorer: { min: 0, max: 4 }, optimizer: { min: 0, max: 1 } },
+  limits: {
+    tokenizer: { min: 0, max: 3 },
+    scorer: { min: 0, max: 4 },
+    optimizer: { min: 0, max: 1 },
+    sampler: { min: 0, max: 2 },
+  },
   cooldownMs: 300_000,
   recordsPerTokenizer: 1_000,
   shardsPerScorer: 1,
   callsPerScorer: 8,
+  callsPerSampler: 16,
 };
 
 const IDLE: Observation = {
@@ -19,6 +25,7 @@ const IDLE: Observation = {
   optimizer: undefined,
   runEnded: false,
   scoreCalls: 0,
+  generateCalls: 0,
   policyWanted: false,
 };
 
@@ -48,6 +55,7 @@ test('preferences start a tokenizer and the optimizer at once, and no scorer yet
     tokenizer: { replicas: 1, reason: 'preferences-lag' },
     optimizer: { replicas: 1, reason: 'preferences-lag' },
     scorer: { replicas: 0, reason: 'idle' },
+    sampler: { replicas: 0, reason: 'idle' },
   });
 });
 
@@ -86,7 +94,7 @@ test('a step that is longer than the cooldown keeps as many scorers as have a sh
 });
 
 test('a leader that has just begun takes nothing away before a cooldown', () => {
-  const replicas = { tokenizer: 2, scorer: 4, optimizer: 1 };
+  const replicas = { tokenizer: 2, scorer: 4, optimizer: 1, sampler: 2 };
   const { targets } = decide(seen({ replicas }), undefined, SETTINGS);
   expect(targets).toEqual(perComponent((component) => ({ replicas: replicas[component], reason: 'cooldown' })));
 });
@@ -108,18 +116,29 @@ test('a paused or failed run keeps its optimizer, which says so, and no scorers'
 test('scores under a policy need the optimizer too', () => {
   const targets = after([{ scoreCalls: 9, policyWanted: true }]);
   expect(targets.scorer).toEqual({ replicas: 2, reason: 'score-calls' });
-  expect(targets.optimizer).toEqual({ replicas: 1, reason: 'score-calls' });
+  expect(targets.optimizer).toEqual({ replicas: 1, reason: 'policy-wanted' });
+});
+
+test('samplers are there for calls only, whatever the run does, and go one cooldown after the last one', () => {
+  expect(after([{ batches: { records: 3, partitions: 1 }, optimizer: training(3) }]).sampler.replicas).toBe(0);
+  const call = { generateCalls: 1, runEnded: true };
+  expect(after([call]).sampler).toEqual({ replicas: 1, reason: 'generate-calls' });
+  expect(after([{ generateCalls: 17 }]).sampler).toEqual({ replicas: 2, reason: 'generate-calls' });
+  expect(after([{ generateCalls: 99 }]).sampler).toEqual({ replicas: 2, reason: 'maximum' });
+  const quiet = Array(29).fill({ runEnded: true });
+  expect(after([call, ...quiet]).sampler).toEqual({ replicas: 1, reason: 'cooldown' });
+  expect(after([call, ...quiet, ...quiet]).sampler).toEqual({ replicas: 0, reason: 'run-ended' });
 });
 
 test('while the log does not answer, what there is stays', () => {
-  const replicas = { tokenizer: 2, scorer: 3, optimizer: 1 };
+  const replicas = { tokenizer: 2, scorer: 3, optimizer: 1, sampler: 0 };
   let history: History | undefined;
   for (let hour = 0; hour < 3; hour++) {
     const unknown = { nowMs: hour * 3_600_000, replicas, preferences: undefined, batches: undefined };
     const decision = decide(seen(unknown), history, SETTINGS);
-    expect(decision.targets).toEqual(
-      perComponent((component) => ({ replicas: replicas[component], reason: 'lag-unknown' })),
-    );
+    for (const component of ['tokenizer', 'scorer', 'optimizer'] as const) {
+      expect(decision.targets[component]).toEqual({ replicas: replicas[component], reason: 'lag-unknown' });
+    }
     history = decision.history;
   }
 });
@@ -141,8 +160,9 @@ const anything = fc.record({
   optimizer: fc.option(fc.record({ state: fc.constantFrom(...STATES), pendingShards: count }), { nil: undefined }),
   runEnded: fc.boolean(),
   scoreCalls: fc.nat({ max: 60 }),
+  generateCalls: fc.nat({ max: 60 }),
   policyWanted: fc.boolean(),
-  replicas: fc.record({ tokenizer: count, scorer: count, optimizer: fc.nat({ max: 1 }) }),
+  replicas: fc.record({ tokenizer: count, scorer: count, optimizer: fc.nat({ max: 1 }), sampler: count }),
   elapsedMs: fc.nat({ max: 400_000 }),
 });
 

@@ -27,6 +27,8 @@ export interface Observation {
   readonly runEnded: boolean;
   /** Score calls that wait or are being computed. */
   readonly scoreCalls: number;
+  /** Calls of samplers that wait or are being computed. */
+  readonly generateCalls: number;
   /** Whether recent calls needed a policy, which only the optimizer has. */
   readonly policyWanted: boolean;
 }
@@ -41,6 +43,8 @@ export interface ScalingSettings {
   readonly shardsPerScorer: number;
   /** Concurrent Score calls per scorer. */
   readonly callsPerScorer: number;
+  /** Concurrent calls per sampler. */
+  readonly callsPerSampler: number;
 }
 
 /** Why a number of pods is desired; a label of metrics, so there are few. */
@@ -52,6 +56,8 @@ type Reason =
   | 'pending-shards'
   | 'step-running'
   | 'score-calls'
+  | 'generate-calls'
+  | 'policy-wanted'
   | 'run-paused'
   | 'run-failed'
   | 'run-ended'
@@ -100,8 +106,8 @@ const NEEDS: PerComponent<Needs> = {
 
   optimizer({ preferences, batches, optimizer, runEnded, policyWanted, replicas }) {
     const one = (reason: Reason, holds: boolean): Target => ({ replicas: holds ? 1 : 0, reason });
-    const scores = one('score-calls', policyWanted);
-    if (runEnded) return [scores];
+    const wanted = one('policy-wanted', policyWanted);
+    if (runEnded) return [wanted];
     return [
       one('training', isTraining(optimizer)),
       one('optimizer-starting', optimizer?.state === 'starting'),
@@ -111,7 +117,7 @@ const NEEDS: PerComponent<Needs> = {
       // Batches will come: it starts while the first one is being made.
       one('preferences-lag', (preferences?.records ?? 0) > 0),
       { replicas: batches === undefined ? replicas.optimizer : 0, reason: 'lag-unknown' },
-      scores,
+      wanted,
     ];
   },
 
@@ -131,6 +137,11 @@ const NEEDS: PerComponent<Needs> = {
         reason: 'lag-unknown',
       },
     ];
+  },
+
+  // Applications need samplers, a run does not.
+  sampler({ generateCalls }, { callsPerSampler }) {
+    return [{ replicas: Math.ceil(generateCalls / callsPerSampler), reason: 'generate-calls' }];
   },
 };
 

@@ -8,12 +8,13 @@ const workloads = new MemoryWorkloads();
 const states = () => perComponent((component) => workloads.state(component));
 const SEEN: Observation = {
   nowMs: 0,
-  replicas: { tokenizer: 0, scorer: 0, optimizer: 0 },
+  replicas: perComponent(() => 0),
   preferences: { records: 5, partitions: 1 },
   batches: { records: 2, partitions: 1 },
   optimizer: { state: 'training', pendingShards: 3 },
   runEnded: false,
   scoreCalls: 0,
+  generateCalls: 0,
   policyWanted: false,
 };
 

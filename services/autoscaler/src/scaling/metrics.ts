@@ -42,6 +42,10 @@ const calls = meter.gauge({
   name: 'alphapo_autoscaler_score_calls',
   help: 'Score calls that are waiting or running, at all activators.',
 });
+const generateCalls = meter.gauge({
+  name: 'alphapo_autoscaler_generate_calls',
+  help: 'Calls of samplers that are waiting or running, at all activators.',
+});
 const leading = meter.gauge({ name: 'alphapo_autoscaler_leader', help: '1 if this replica is the leader.' });
 const runEnded = meter.gauge({
   name: 'alphapo_autoscaler_run_ended',
@@ -60,7 +64,8 @@ export const scalingMetrics = {
   leads(now: boolean): void {
     leading.set(now ? 1 : 0);
     if (now) return;
-    for (const gauge of [replicas, ready, desired, blocked, lag, pending, calls, runEnded]) gauge.reset();
+    for (const gauge of [replicas, ready, desired, blocked, lag, pending, calls, generateCalls, runEnded])
+      gauge.reset();
   },
 
   /** What is not known has no value. */
@@ -77,6 +82,7 @@ export const scalingMetrics = {
     if (batches !== undefined) lag.set(batches.records, { topic: 'preference-batches' });
     pending.set(optimizer?.pendingShards ?? 0);
     calls.set(scoreCalls);
+    generateCalls.set(observation.generateCalls);
     runEnded.set(observation.runEnded ? 1 : 0);
     if (preferences === undefined || batches === undefined) failures.add(1, { peer: 'kafka' });
     if (optimizer === undefined && states.optimizer.readyReplicas > 0) failures.add(1, { peer: 'optimizer' });

@@ -10,10 +10,10 @@ import type { Client } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import type { AutoscalerEvents } from '../events.ts';
 import { type PerComponent, perComponent, type WorkloadState, type Workloads } from '../workloads.ts';
+import { markedCalls } from './call-marks.ts';
 import type { Observation } from './decide.ts';
 import type { Lags } from './lags.ts';
 import { isRunEnded } from './run-end.ts';
-import { markedCalls } from './score-marks.ts';
 
 const STATUS_MS = 3_000;
 
@@ -37,14 +37,15 @@ export interface ClusterSnapshot {
 
 /** Looks at everything that decisions go by. Errors: those of reading workloads; the rest may be missing. */
 export async function observe({ workloads, lags, topics, optimizer, logger }: ObserverParts): Promise<ClusterSnapshot> {
-  const [tokenizer, scorer, optimizerState, preferences, batches] = await Promise.all([
+  const [tokenizer, scorer, optimizerState, sampler, preferences, batches] = await Promise.all([
     workloads.read('tokenizer'),
     workloads.read('scorer'),
     workloads.read('optimizer'),
+    workloads.read('sampler'),
     lags.of(topics.tokenizerGroup, topics.preferences),
     lags.of(topics.optimizerGroup, topics.preferenceBatches),
   ]);
-  const states = { tokenizer, scorer, optimizer: optimizerState };
+  const states = { tokenizer, scorer, optimizer: optimizerState, sampler };
   const status = optimizerState.readyReplicas > 0 ? await statusOf(optimizer, logger) : undefined;
   const state = status && runStateFromWire(status.state);
   const nowMs = Date.now();
@@ -60,6 +61,7 @@ export async function observe({ workloads, lags, topics, optimizer, logger }: Ob
       optimizer: status && state && { state, pendingShards: status.pendingShards },
       runEnded: state === undefined ? isRunEnded(optimizerState) : state === 'finished',
       scoreCalls: markedCalls(scorer, nowMs),
+      generateCalls: markedCalls(sampler, nowMs),
       policyWanted: markedCalls(optimizerState, nowMs) > 0,
     },
   };

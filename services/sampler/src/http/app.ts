@@ -1,8 +1,8 @@
-import type { TLSSocket } from 'node:tls';
+import type { RequestListener } from 'node:http';
 import { AlphapoError, messageOf } from '@alphapo/base';
-import type { RpcSecurity } from '@alphapo/rpc';
+import { httpError, type RpcSecurity } from '@alphapo/rpc';
 import { type Logger, meter, SECONDS_BUCKETS } from '@alphapo/telemetry';
-import type { HttpBindings } from '@hono/node-server';
+import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
@@ -11,10 +11,9 @@ import type { ModelNames } from '../model-names.ts';
 import type { Sampler } from '../sampler.ts';
 import { ChatCompletion } from './chat.ts';
 import { Completion } from './completions.ts';
-import { httpError } from './errors.ts';
 import { parseChat, parseCompletion } from './requests.ts';
 
-export interface HttpEnv {
+interface HttpEnv {
   Bindings: HttpBindings;
 }
 
@@ -27,7 +26,7 @@ const seconds = meter.histogram({
   buckets: SECONDS_BUCKETS,
 });
 
-export interface HttpAppParts {
+interface HttpAppParts {
   readonly sampler: Sampler;
   readonly names: ModelNames;
   readonly security: RpcSecurity;
@@ -43,7 +42,11 @@ interface Answering {
 }
 
 /** OpenAI's API for base model and policies: models, completions and chat completions. */
-export function httpApp({ sampler, names, security, logger, stopped }: HttpAppParts): Hono<HttpEnv> {
+export function httpListener(parts: HttpAppParts): RequestListener {
+  return getRequestListener(httpApp(parts).fetch, { overrideGlobalObjects: false });
+}
+
+function httpApp({ sampler, names, security, logger, stopped }: HttpAppParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   const created = Math.floor(Date.now() / 1000);
   const modelOf = (id: string) => ({ id, object: 'model', created, owned_by: 'alphapo' });
@@ -60,7 +63,9 @@ export function httpApp({ sampler, names, security, logger, stopped }: HttpAppPa
   app.get('/health', (context) => context.body(null, stopped.aborted ? 503 : 200));
   app.use('/v1/*', async (context, next) => {
     const started = performance.now();
-    const refusal = refusalOf(context, security);
+    // All of OpenAI's methods need what scoring needs; the list of models what reading needs.
+    const scope = context.req.method === 'GET' ? 'read' : 'score';
+    const refusal = security.httpRefusal(scope, context.env.incoming);
     if (refusal !== undefined) throw refusal;
     await next();
     const labels = { path: context.req.routePath, status: `${context.res.status}` };
@@ -132,16 +137,6 @@ function leaving(context: Context<HttpEnv>): AbortSignal {
     abort.abort(new AlphapoError('cancelled', 'CANCELLED', 'the client closed the connection'));
   });
   return abort.signal;
-}
-
-/** All of OpenAI's methods need what scoring needs; the list of models what reading needs. */
-function refusalOf({ req, env }: Context<HttpEnv>, security: RpcSecurity): AlphapoError | undefined {
-  const socket = env.incoming.socket as Partial<TLSSocket>;
-  const shown = socket.authorized ? socket.getPeerCertificate?.() : undefined;
-  const certificate = shown !== undefined && Object.keys(shown).length > 0 ? shown : undefined;
-  const scope = req.method === 'GET' ? 'read' : 'score';
-  const caller = { authorization: req.header('authorization'), certificate };
-  return security.httpRefusal(scope, `${req.method} ${req.path}`, caller);
 }
 
 async function bodyOf({ req }: Context<HttpEnv>): Promise<unknown> {

@@ -1,4 +1,4 @@
-import { forgottenMarks, MARK_EVERY_MS, markedCalls, markName, markValue } from './score-marks.ts';
+import { forgottenMarks, MARK_EVERY_MS, markedCalls, markName, markValue } from './call-marks.ts';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 const marked = (annotations: Record<string, string>) => ({ annotations });
@@ -8,7 +8,7 @@ test('calls of all activators are added, those of one that stopped telling are n
     [markName('scaler-1')]: markValue(3, NOW - MARK_EVERY_MS),
     [markName('scaler-2')]: markValue(2, NOW),
     [markName('scaler-3')]: markValue(9, NOW - 60_000),
-    'somebody.else/last-score': markValue(50, NOW),
+    'somebody.else/last-call': markValue(50, NOW),
   });
   expect(markedCalls(state, NOW)).toBe(5);
 });

@@ -1,11 +1,11 @@
 import type { WorkloadState } from '../workloads.ts';
 
 /**
- * Marks of Score calls on a workload: each activator records in its own annotation when it last had calls and how many. The
+ * Marks of calls on a workload: each activator records in its own annotation when it last had calls and how many. The
  * leader reads all of them, so calls count wherever they arrive.
  */
 
-const PREFIX = 'alphapo.dev/last-score.';
+const PREFIX = 'alphapo.dev/last-call.';
 /** Kubernetes' limit for the part of an annotation's name behind the slash. */
 const LONGEST_NAME = 63;
 
@@ -40,7 +40,7 @@ function marksOf({ annotations }: Pick<WorkloadState, 'annotations'>): readonly 
   });
 }
 
-/** Score calls that all activators have now. */
+/** Calls that all activators have now. */
 export function markedCalls(state: Pick<WorkloadState, 'annotations'>, nowMs: number): number {
   return marksOf(state)
     .filter(({ atMs }) => Math.abs(nowMs - atMs) < FRESH_MS)

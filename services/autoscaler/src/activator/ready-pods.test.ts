@@ -1,6 +1,8 @@
+import { ScorerServiceDefinition } from '@alphapo/contracts';
+import { connect } from '@alphapo/rpc';
 import { createLogger } from '@alphapo/telemetry';
 import { serve } from '../../../../libs/rpc/src/scorer.fixture.ts';
-import { ReadyScorers } from './ready-scorers.ts';
+import { ReadyPods } from './ready-pods.ts';
 
 /** Longer than the pause between two looks. */
 const NEXT_LOOK_MS = 700;
@@ -12,7 +14,10 @@ test('scorers that are known stay so while they cannot be looked up', async () =
   const answers = [async () => [server.address], () => Promise.reject(new Error('no DNS')), async () => []];
   let looks = 0;
   const discover = () => (answers[looks++] ?? (async () => []))();
-  using scorers = new ReadyScorers(discover, undefined, createLogger({ service: 'test', level: 'silent' }));
+  const logger = createLogger({ service: 'test', level: 'silent' });
+  const connectTo = (address: string) => connect(ScorerServiceDefinition, address);
+  const options = { component: 'scorer', discover, connect: connectTo, security: undefined, logger } as const;
+  using scorers = new ReadyPods(options);
   const isThere = async () => {
     await scorers.looked();
     using chosen = scorers.choose();

@@ -1,12 +1,9 @@
 import { once } from 'node:events';
-import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { AlphapoError, formatHostAndPort, messageOf, parseHostAndPort, within } from '@alphapo/base';
-import type { RpcSecurity } from '@alphapo/rpc';
-import { getRequestListener } from '@hono/node-server';
-import type { Hono } from 'hono';
-import type { HttpEnv } from './app.ts';
+import type { RpcSecurity } from '../security/rpc-security.ts';
 
 const CONNECTIONS = 2048;
 const DRAIN_MS = 30_000;
@@ -14,7 +11,7 @@ const DRAIN_MS = 30_000;
 export interface HttpServerOptions {
   /** Host and port; port 0 takes a free one. */
   readonly address: string;
-  readonly app: Hono<HttpEnv>;
+  readonly listener: RequestListener;
   readonly security: RpcSecurity;
   /** How long running requests have to end, in milliseconds. */
   readonly drainMs: number | undefined;
@@ -33,9 +30,8 @@ export class HttpServer implements AsyncDisposable {
   }
 
   /** Errors: INVALID_ADDRESS; CANNOT_LISTEN with the address. */
-  static async start({ address, app, security, drainMs = DRAIN_MS }: HttpServerOptions): Promise<HttpServer> {
+  static async start({ address, listener, security, drainMs = DRAIN_MS }: HttpServerOptions): Promise<HttpServer> {
     const { host, port } = parseHostAndPort(address);
-    const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     const tls = security.httpsOptions();
     const server = tls === undefined ? createHttpServer(listener) : createHttpsServer(tls.options, listener);
     if (tls !== undefined) {
