@@ -79,12 +79,16 @@ export async function startSampler(config: SamplerConfig, logger: Logger<Sampler
     generate: handlers.serverStream(service.generate.bind(service)),
   };
   const services = [{ definition: SamplerServiceDefinition, implementation }];
-  const server = opened.use(await RpcServer.start({ address: config.address, services, handlers, security, drainMs }));
   const listener = httpListener({ sampler, names, security, logger, stopped: engine.stopped });
   const http =
     config.httpAddress === undefined
       ? undefined
       : opened.use(await HttpServer.start({ address: config.httpAddress, listener, security, drainMs }));
+  const server = await RpcServer.start({ address: config.address, services, handlers, security, drainMs });
+  // Both drain at the same time: a pod has that time only once.
+  opened.defer(async () => {
+    await Promise.all([server, http].map((door) => door?.[Symbol.asyncDispose]()));
+  });
   engine.stopped.addEventListener('abort', () => server.setServing(false), { once: true });
   const addresses = { address: server.address, httpAddress: http?.address };
   logger.info('sampler.started', { ...addresses, ...engine.model });

@@ -22,6 +22,7 @@ export class HttpServer implements AsyncDisposable {
   readonly address: string;
   readonly #server: Server | HttpsServer;
   readonly #drainMs: number;
+  #closing: Promise<void> | undefined;
 
   private constructor(server: Server | HttpsServer, address: string, drainMs: number) {
     this.#server = server;
@@ -51,7 +52,12 @@ export class HttpServer implements AsyncDisposable {
   }
 
   /** Takes no new connections, lets running requests end within the drain time, then cuts what is left. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
     this.#server.closeIdleConnections();

@@ -78,8 +78,12 @@ export async function startActivator(
     const listener = requests.answer.bind(requests);
     if (address !== undefined) http = opened.use(await HttpServer.start({ address, listener, security, drainMs }));
   }
-  const server = opened.use(await RpcServer.start({ address: config.address, services, handlers, security, drainMs }));
-  opened.defer(async () => stop.abort());
+  const server = await RpcServer.start({ address: config.address, services, handlers, security, drainMs });
+  // Both drain at the same time: a pod has that time only once.
+  opened.defer(async () => {
+    stop.abort();
+    await Promise.all([server, http].map((door) => door?.[Symbol.asyncDispose]()));
+  });
   const addresses = { address: server.address, httpAddress: http?.address };
   logger.info('activator.started', addresses);
   const owned = opened.move();
