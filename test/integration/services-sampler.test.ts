@@ -127,6 +127,12 @@ test.each<[string, Partial<GenerateRequest>, string, string]>([
   ],
   ['a prompt that fills the model', { prompts: [text('a'.repeat(200))] }, 'TOO_LONG', 'prompts[0]'],
   ['too many continuations', { continuations: 1000 }, 'INVALID_REQUEST', 'continuations: 1000 exceed the limit'],
+  [
+    'more tokens than a call has room for',
+    { prompts: Array.from({ length: 256 }, () => text('a'.repeat(100))), continuations: 128, maxTokens: 120 },
+    'TOO_MANY_TOKENS',
+    'a call has room for',
+  ],
   ['a policy without an optimizer', { policy: { $case: 'latest', value: {} } }, 'NO_OPTIMIZER', '--optimizer'],
 ])('%s is refused by name', async (_what, request, reason, said) => {
   await expect(generate(sampler, request)).rejects.toMatchObject({ reason, message: expect.stringContaining(said) });

@@ -12,6 +12,9 @@ import { tokensOfPrompts, type WrittenPrompt } from './prompts.ts';
 /** Calls that are computed together, and those that wait; more are asked to come back. */
 const LIMITS = { concurrency: 64, queue: 256 };
 
+/** Tokens that all answers of a call may come to, prompts included: they are in memory until the call has ended. */
+const MAX_CALL_TOKENS = 2 ** 21;
+
 const readTokens = meter.counter({
   name: 'alphapo_sampler_prompt_tokens_total',
   help: 'Tokens of prompts that were read.',
@@ -89,12 +92,13 @@ export class Sampler {
     return { choice: { kind: 'policy', digest: version.digest }, version };
   }
 
-  /** Errors: those of `Engine.generate`, with the prompt as `prompts[i]`. */
+  /** Errors: TOO_MANY_TOKENS; those of `Engine.generate`, with the prompt as `prompts[i]`. */
   async continue(
     prompts: readonly (readonly number[])[],
     choice: PolicyChoice,
     options: ContinueOptions,
   ): Promise<ContinuedPrompt[]> {
+    checkCallTokens(prompts, options, this.model.maxPositions);
     readTokens.add(prompts.reduce((sum, { length }) => sum + length, 0));
     const made = await this.#parts.generator.continue(prompts, choice, options).catch(namePrompt);
     generatedTokens.add(made.reduce((sum, { tokens }) => sum + tokens.length, 0));
@@ -110,6 +114,21 @@ export class Sampler {
     readTokens.add(prompts.reduce((sum, { length }) => sum + length, 0));
     return this.#parts.engine.tokenScores(prompts, choice, options).catch(namePrompt);
   }
+}
+
+function checkCallTokens(
+  prompts: readonly (readonly number[])[],
+  { continuations, maxTokens }: ContinueOptions,
+  longest: number,
+): void {
+  const each = prompts.reduce((sum, { length }) => sum + Math.min(longest, length + maxTokens), 0);
+  const tokens = each * continuations;
+  if (tokens <= MAX_CALL_TOKENS) return;
+  throw new AlphapoError(
+    'invalid-argument',
+    'TOO_MANY_TOKENS',
+    `the answers may come to ${tokens} tokens; a call has room for ${MAX_CALL_TOKENS}: send fewer prompts, or ask for fewer or shorter answers`,
+  );
 }
 
 function namePrompt(error: unknown): never {
