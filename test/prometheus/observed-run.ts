@@ -31,8 +31,8 @@ export interface ObservedRun extends AsyncDisposable {
 }
 
 /**
- * A run under way: tokenizer, scorer and optimizer as processes on an embedded log, and the autoscaler of real parts over workloads
- * in memory, one of whose pods finds no node. Somebody asks for scores all the time.
+ * A run under way: tokenizer, scorer and optimizer as processes on an embedded log, a sampler that was asked once, and the autoscaler
+ * of real parts over workloads in memory, one of whose pods finds no node. Somebody asks for scores all the time.
  */
 export async function startObservedRun(): Promise<ObservedRun> {
   await using opened = new AsyncDisposableStack();
@@ -58,8 +58,11 @@ export async function startObservedRun(): Promise<ObservedRun> {
   const scorerAddress = await scorer.address();
   const state = ['--folder', join(folder, 'state'), '--checkpoint-every', '5'];
   const optimizer = serve('optimizer', ...ofRun, ...state, '--address', optimizerAddress, '--scorers', scorerAddress);
+  const sampler = serve('sampler', '--address', LOOPBACK, '--http-address', LOOPBACK, '--model-name', 'small');
+  const { httpAddress } = await sampler.event(({ event }) => event === 'sampler.started');
+  await askForAnswer(httpAddress as string);
   const addresses = new Map<string, string>();
-  for (const [name, service] of Object.entries({ tokenizer, scorer, optimizer })) {
+  for (const [name, service] of Object.entries({ tokenizer, scorer, sampler, optimizer })) {
     addresses.set(name, (await service.event(({ event }) => event === 'metrics-server.started')).address as string);
   }
   const log = opened.use(openEmbeddedEventLog({ path }));
@@ -119,6 +122,12 @@ async function startAutoscaler(
     await Promise.all([controlled, asking]);
   });
   return metrics.address as string;
+}
+
+async function askForAnswer(httpAddress: string): Promise<void> {
+  const body = JSON.stringify({ model: 'small', prompt: 'After 1:', max_tokens: 2 });
+  const response = await fetch(`http://${httpAddress}/v1/completions`, { method: 'POST', body });
+  if (!response.ok) throw new Error(await response.text());
 }
 
 async function askForScore(scorer: Client<ScorerServiceDefinition>): Promise<void> {

@@ -1,7 +1,7 @@
 import { NAMESPACE, type Resource, render } from '../chart/helm.ts';
 
 /** The services of which the chart's ServiceMonitor makes targets. */
-export const COMPONENTS = ['tokenizer', 'scorer', 'optimizer', 'autoscaler'] as const;
+export const COMPONENTS = ['tokenizer', 'scorer', 'sampler', 'optimizer', 'autoscaler'] as const;
 
 export interface ScrapeConfig {
   readonly job_name: string;
@@ -13,7 +13,7 @@ export interface ScrapeConfig {
  * with the Operator's labels and those that the monitor asks for. `addressOf` says where a component's metrics are.
  */
 export function scrapeConfigs(addressOf: (component: string) => string): ScrapeConfig[] {
-  const resources = render({ metrics: { serviceMonitor: { enabled: true } } });
+  const resources = render({ metrics: { serviceMonitor: { enabled: true } }, sampler: { enabled: true } });
   const { spec } = resources.find(({ kind }: Resource) => kind === 'ServiceMonitor');
   const [endpoint] = spec.endpoints;
   const selected = resources.filter(

@@ -18,10 +18,12 @@ const MAX_CALL_TOKENS = 2 ** 21;
 const readTokens = meter.counter({
   name: 'alphapo_sampler_prompt_tokens_total',
   help: 'Tokens of prompts that were read.',
+  labels: ['policy'],
 });
 const generatedTokens = meter.counter({
   name: 'alphapo_sampler_generated_tokens_total',
   help: 'Tokens that were generated.',
+  labels: ['policy'],
 });
 
 /** Which weights callers want. */
@@ -99,9 +101,9 @@ export class Sampler {
     options: ContinueOptions,
   ): Promise<ContinuedPrompt[]> {
     checkCallTokens(prompts, options, this.model.maxPositions);
-    readTokens.add(prompts.reduce((sum, { length }) => sum + length, 0));
+    readTokens.add(tokensIn(prompts), { policy: choice.kind });
     const made = await this.#parts.generator.continue(prompts, choice, options).catch(namePrompt);
-    generatedTokens.add(made.reduce((sum, { tokens }) => sum + tokens.length, 0));
+    generatedTokens.add(tokensIn(made.map(({ tokens }) => tokens)), { policy: choice.kind });
     return made;
   }
 
@@ -111,10 +113,12 @@ export class Sampler {
     choice: PolicyChoice,
     options: { readonly top: number; readonly signal: AbortSignal },
   ): Promise<readonly TokenScores[]> {
-    readTokens.add(prompts.reduce((sum, { length }) => sum + length, 0));
+    readTokens.add(tokensIn(prompts), { policy: choice.kind });
     return this.#parts.engine.tokenScores(prompts, choice, options).catch(namePrompt);
   }
 }
+
+const tokensIn = (lists: readonly (readonly number[])[]) => lists.reduce((sum, { length }) => sum + length, 0);
 
 function checkCallTokens(
   prompts: readonly (readonly number[])[],
