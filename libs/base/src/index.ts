@@ -16,6 +16,6 @@ export {
   sameShape,
 } from './tensor.ts';
 export { LONGEST_TIMER_MS, timerMs } from './timers.ts';
-export { unlessAborted, within } from './waiting.ts';
+export { unlessAborted, untilAborted, within } from './waiting.ts';
 export { fromWireError, toWireError, type WireError } from './wire-error.ts';
 export { decompressZstd } from './zstd.ts';

@@ -1,4 +1,4 @@
-import { unlessAborted, within } from './waiting.ts';
+import { unlessAborted, untilAborted, within } from './waiting.ts';
 
 const never = new Promise<never>(() => {});
 
@@ -34,4 +34,15 @@ test('work that fails after nobody waits for it any more disturbs nobody', async
   expect(await late).toBe('late');
   reject(new Error('failed'));
   await new Promise((resolve) => setTimeout(resolve, 10));
+});
+
+test('waiting for a signal ends with it, or with the reason of what broke before', async () => {
+  const [stop, broken] = [new AbortController(), new AbortController()];
+  const waiting = untilAborted(stop.signal, broken.signal);
+  stop.abort();
+  await expect(waiting).resolves.toBeUndefined();
+  const again = untilAborted(new AbortController().signal, broken.signal);
+  broken.abort(new Error('the engine is dead'));
+  await expect(again).rejects.toThrow('the engine is dead');
+  await expect(untilAborted(stop.signal, broken.signal)).rejects.toThrow('the engine is dead');
 });

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { timerMs } from './timers.ts';
 
 /** The work's result. Throws the signal's reason where that comes first; the work itself then goes on unheard. */
@@ -13,6 +14,13 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | u
   } finally {
     signal.removeEventListener('abort', abort);
   }
+}
+
+/** Resolves when the signal aborts. Throws the reason of `broken` where that has aborted. */
+export async function untilAborted(signal: AbortSignal, broken: AbortSignal): Promise<void> {
+  const ended = AbortSignal.any([signal, broken]);
+  if (!ended.aborted) await once(ended, 'abort');
+  broken.throwIfAborted();
 }
 
 /** The work's result, or what `late` returns or throws where it takes longer; the work itself then goes on unheard. */

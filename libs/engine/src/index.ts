@@ -3,6 +3,7 @@ export type * from './engine.ts';
 export type { TokenLogProb } from './generation/log-softmax.ts';
 export type { SamplingSettings } from './generation/sampling.ts';
 export type { Continuation, Finish, GeneratedToken, GenerationRequest, TokenScores } from './generation/sequence.ts';
+export { namingItem } from './item-errors.ts';
 export { type MemoryPlan, planMemory, plannedWeights } from './memory-plan.ts';
 export { trainableParameters, type WeightSource } from './model-graph.ts';
 export { evaluateObjective } from './objective-session.ts';

@@ -2,13 +2,13 @@ import { AlphapoError, type FloatTensors, unlessAborted } from '@alphapo/base';
 import { policyDigest } from '@alphapo/checkpoints';
 import {
   OPTIMIZER_UNAVAILABLE,
-  type OptimizerServiceDefinition,
+  OptimizerServiceDefinition,
   type PolicyHeader,
   type PolicyVersion,
   trainingMethodFromWire,
 } from '@alphapo/contracts';
 import type { Engine } from '@alphapo/engine';
-import { type Client, TensorAssembler } from '@alphapo/rpc';
+import { type Client, connect, type RpcSecurity, TensorAssembler } from '@alphapo/rpc';
 
 /** Largest policy that is accepted, in bytes: a guard against a broken or hostile peer, not a limit of the design. */
 const MAX_POLICY_BYTES = 2 ** 40;
@@ -25,9 +25,11 @@ export class PolicySource implements Disposable {
   #spare: FloatTensors | undefined;
   readonly #closing = new AbortController();
 
-  constructor(engine: Engine, optimizer: Client<OptimizerServiceDefinition> | undefined) {
+  /** Without the optimizer's address there are no policies to fetch. */
+  constructor(engine: Engine, optimizerAddress: string | undefined, security: RpcSecurity | undefined) {
     this.#engine = engine;
-    this.#optimizer = optimizer;
+    this.#optimizer =
+      optimizerAddress === undefined ? undefined : connect(OptimizerServiceDefinition, optimizerAddress, security);
   }
 
   get loaded(): PolicyVersion[] {
@@ -54,9 +56,10 @@ export class PolicySource implements Disposable {
     return unlessAborted(fetching, signal);
   }
 
-  /** Ends the fetches under way, which would keep the process alive. */
+  /** Ends the fetches under way, which would keep the process alive, and the connection. */
   [Symbol.dispose](): void {
     this.#closing.abort();
+    this.#optimizer?.[Symbol.dispose]();
   }
 
   async #fetch(version: PolicyVersion | undefined): Promise<PolicyVersion> {

@@ -30,8 +30,12 @@ export class Adapters {
   async ensure(name: string): Promise<Loaded> {
     const folder = this.#folders.get(name);
     if (folder === undefined) throw unknownAdapter(name, this.names);
-    const known = await this.#loaded.get(name);
+    const before = this.#loaded.get(name);
+    const known = await before;
     if (known !== undefined && this.#engine.hasPolicy(known.digest)) return known;
+    // Whoever asked meanwhile has begun to read it.
+    const newer = this.#loaded.get(name);
+    if (newer !== undefined && newer !== before) return newer;
     const loading = loadAdapter(this.#engine, folder);
     this.#loaded.set(name, loading);
     loading.catch(() => this.#loaded.delete(name));

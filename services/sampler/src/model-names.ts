@@ -4,12 +4,10 @@ import type { WantedPolicy } from './sampler.ts';
 
 /** Base model and policies under the names that callers of HTTP know them by. */
 export class ModelNames {
-  readonly base: string;
   readonly #policies: ReadonlyMap<string, WantedPolicy>;
 
   /** `latest`: whether there is an optimizer. Errors: INVALID_CONFIGURATION where a name stands for two. */
   constructor(base: string, { adapters, latest }: { readonly adapters: readonly string[]; readonly latest: boolean }) {
-    this.base = base;
     const policies = new Map<string, WantedPolicy>([[base, { kind: 'base' }]]);
     if (latest) policies.set(LATEST_POLICY, { kind: 'latest' });
     for (const name of adapters) {

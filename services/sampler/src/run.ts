@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { untilAborted } from '@alphapo/base';
 import { RpcSecurity } from '@alphapo/rpc';
 import type { SettingSources } from '@alphapo/settings';
 import { type Logger, serveMetrics } from '@alphapo/telemetry';
@@ -19,7 +19,5 @@ export async function runSampler(
   using security = await RpcSecurity.fromSettings(sources, { logger });
   await using sampler = await startSampler({ ...config, security }, logger);
   await using _metrics = await serveMetrics(sources, logger);
-  const ended = AbortSignal.any([signal, sampler.broken]);
-  if (!ended.aborted) await once(ended, 'abort');
-  if (sampler.broken.aborted) throw sampler.broken.reason;
+  await untilAborted(signal, sampler.broken);
 }

@@ -1,6 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import type { PolicyVersion } from '@alphapo/contracts';
-import type { Engine, PolicyChoice, TokenScores } from '@alphapo/engine';
+import { type Engine, namingItem, type PolicyChoice, type TokenScores } from '@alphapo/engine';
 import type { ContinuedPrompt, ContinueOptions, TextGenerator } from '@alphapo/generation';
 import type { PolicySource } from '@alphapo/policies';
 import { Admission } from '@alphapo/rpc';
@@ -118,7 +118,8 @@ export class Sampler {
   }
 }
 
-const tokensIn = (lists: readonly (readonly number[])[]) => lists.reduce((sum, { length }) => sum + length, 0);
+/** Tokens of all lists together. */
+export const tokensIn = (lists: readonly (readonly number[])[]) => lists.reduce((sum, { length }) => sum + length, 0);
 
 function checkCallTokens(
   prompts: readonly (readonly number[])[],
@@ -136,8 +137,5 @@ function checkCallTokens(
 }
 
 function namePrompt(error: unknown): never {
-  if (!(error instanceof AlphapoError) || error.metadata.item === undefined) throw error;
-  const field = `prompts[${error.metadata.item}]`;
-  const message = error.message.replace(`item ${error.metadata.item}`, field);
-  throw new AlphapoError(error.code, error.reason, message, { metadata: { field }, cause: error });
+  throw namingItem(error, (item) => `prompts[${item}]`);
 }

@@ -8,14 +8,11 @@ import {
 } from '@alphapo/contracts';
 import type { ContinuedPrompt, ContinueOptions } from '@alphapo/generation';
 import type { CallContext } from '@alphapo/rpc';
+import { MAX_CONTINUATIONS, MAX_PROMPTS, MAX_STOPS, MAX_TOP_LOG_PROBS } from './limits.ts';
 import type { WrittenPrompt } from './prompts.ts';
 import type { Sampler, WantedPolicy } from './sampler.ts';
 import { type Listener, type StreamPart, streamed } from './stream.ts';
 
-const MAX_PROMPTS = 256;
-const MAX_CONTINUATIONS = 128;
-const MAX_STOPS = 16;
-const MAX_TOP = 20;
 const DEFAULT_MAX_TOKENS = 256;
 
 /** The sampler's gRPC methods. */
@@ -48,7 +45,7 @@ export class SamplerService {
     checkCount('prompts', request.prompts.length, { least: 1, most: MAX_PROMPTS });
     checkCount('continuations', request.continuations, { most: MAX_CONTINUATIONS });
     checkCount('stop', request.stop.length, { most: MAX_STOPS });
-    checkCount('top_log_probs', request.topLogProbs, { most: MAX_TOP });
+    checkCount('top_log_probs', request.topLogProbs, { most: MAX_TOP_LOG_PROBS });
     const prompts = await this.#sampler.tokens(request.prompts.map(writtenPrompt), signal);
     const { choice, version } = await this.#sampler.choose(wantedPolicy(request.policy), signal);
     const header = { policy: version, promptTokens: prompts.map(({ length }) => length) };

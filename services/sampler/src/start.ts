@@ -1,15 +1,10 @@
 import { basename, resolve } from 'node:path';
-import {
-  type Dtype,
-  type ExecutionProvider,
-  OptimizerServiceDefinition,
-  SamplerServiceDefinition,
-} from '@alphapo/contracts';
+import { type Dtype, type ExecutionProvider, SamplerServiceDefinition } from '@alphapo/contracts';
 import { openEngine } from '@alphapo/engine';
 import { TextGenerator } from '@alphapo/generation';
 import { readEndTokens } from '@alphapo/models';
 import { PolicySource } from '@alphapo/policies';
-import { connect, Handlers, HttpServer, RpcSecurity, RpcServer } from '@alphapo/rpc';
+import { Handlers, HttpServer, RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { openTokenizer, TokenizerPool } from '@alphapo/tokenization';
 import { Adapters } from './adapters.ts';
@@ -64,11 +59,7 @@ export async function startSampler(config: SamplerConfig, logger: Logger<Sampler
   const encoder = opened.use(await TokenizerPool.open(model, { chatTemplate: config.chatTemplate }));
   const decoder = encoder.description.takes === 'ids' ? undefined : await openTokenizer(model);
   const endTokens = await readEndTokens(model, decoder?.special.eos);
-  const optimizer =
-    optimizerAddress === undefined
-      ? undefined
-      : opened.use(connect(OptimizerServiceDefinition, optimizerAddress, security));
-  const policies = opened.use(new PolicySource(engine, optimizer));
+  const policies = opened.use(new PolicySource(engine, optimizerAddress, security));
   const adapters = await Adapters.open(engine, config.adapters);
   const generator = new TextGenerator({ engine, tokenizer: decoder, endTokens });
   const sampler = new Sampler({ engine, generator, encoder, decoder, policies, adapters });

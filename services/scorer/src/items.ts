@@ -77,14 +77,3 @@ async function tokensOfItem(
 function promptOf({ prompt }: Pick<TextPair | TextSequence, 'prompt'>) {
   return prompt?.$case === 'conversation' ? prompt.value.messages : prompt?.value;
 }
-
-/**
- * An error of the engine with the request's name for the item. The engine is given the items of one kind and counts those:
- * its item `n` is the request's `indices[n]`.
- */
-export function namingItem(error: unknown, indices: readonly number[]): unknown {
-  if (!(error instanceof AlphapoError) || error.metadata.item === undefined) return error;
-  const field = `items[${indices[Number(error.metadata.item)]}]`;
-  const message = error.message.replace(`item ${error.metadata.item}`, field);
-  return new AlphapoError(error.code, error.reason, message, { metadata: { field }, cause: error });
-}

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { untilAborted } from '@alphapo/base';
 import { RpcSecurity } from '@alphapo/rpc';
 import type { SettingSources } from '@alphapo/settings';
 import { type Logger, serveMetrics } from '@alphapo/telemetry';
@@ -19,7 +19,5 @@ export async function runScorer(
   using security = await RpcSecurity.fromSettings(sources, { logger });
   await using scorer = await startScorer({ ...config, security }, logger);
   await using _metrics = await serveMetrics(sources, logger);
-  const ended = AbortSignal.any([signal, scorer.broken]);
-  if (!ended.aborted) await once(ended, 'abort');
-  if (scorer.broken.aborted) throw scorer.broken.reason;
+  await untilAborted(signal, scorer.broken);
 }

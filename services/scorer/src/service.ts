@@ -13,11 +13,11 @@ import {
   type ScoreResponse,
   type ScoreResult,
 } from '@alphapo/contracts';
-import type { Engine, PolicyChoice } from '@alphapo/engine';
+import { type Engine, namingItem, type PolicyChoice } from '@alphapo/engine';
 import type { PolicySource } from '@alphapo/policies';
 import { Admission, type CallContext, tensorsToChunks } from '@alphapo/rpc';
 import { batchOf, checkBatchTokens, checkDtype, checkReference, checkWeights } from './batch.ts';
-import { namingItem, type TextOptions, type TokenItem, tokensOfItems } from './items.ts';
+import { type TextOptions, type TokenItem, tokensOfItems } from './items.ts';
 import { pairResult, sequenceScore } from './messages.ts';
 
 /** Items of one Score call: enough for batch work, little enough that a call ends in reasonable time. */
@@ -147,10 +147,11 @@ export class ScorerService {
     const pairs = items.flatMap((item) => (item.kind === 'pair' ? [item.tokens] : []));
     const sequences = items.flatMap((item) => (item.kind === 'sequence' ? [item.tokens] : []));
     const options = { signal, ...(objective && { objective, batch: batchOf(request, pairs) }) };
+    // The engine is given the items of one kind, and counts those.
     const ofKind = (kind: TokenItem['kind']) => items.flatMap((item, i) => (item.kind === kind ? [i] : []));
     const computed = <T>(results: Promise<readonly T[]>, kind: TokenItem['kind']) =>
       results.catch((error: unknown) => {
-        throw namingItem(error, ofKind(kind));
+        throw namingItem(error, (item) => `items[${ofKind(kind)[item]}]`);
       });
     const scoredPairs = (await computed(this.#engine.scorePairs(pairs, choice, options), 'pair')).values();
     const scoredSequences = (await computed(this.#engine.score(sequences, choice, { signal }), 'sequence')).values();

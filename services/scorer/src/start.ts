@@ -1,12 +1,7 @@
-import {
-  type Dtype,
-  type ExecutionProvider,
-  OptimizerServiceDefinition,
-  ScorerServiceDefinition,
-} from '@alphapo/contracts';
+import { type Dtype, type ExecutionProvider, ScorerServiceDefinition } from '@alphapo/contracts';
 import { type EngineOptions, openEngine } from '@alphapo/engine';
 import { PolicySource } from '@alphapo/policies';
-import { connect, Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
+import { Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import { TokenizerPool } from '@alphapo/tokenization';
 import type { ScorerEvents } from './events.ts';
@@ -46,12 +41,8 @@ export async function startScorer(config: ScorerConfig, logger: Logger<ScorerEve
   await using opened = new AsyncDisposableStack();
   const engine = opened.use(await openEngine(config.model, config));
   const tokenizer = opened.use(await TokenizerPool.open(config.model, { chatTemplate: config.chatTemplate }));
-  const optimizer =
-    config.optimizerAddress === undefined
-      ? undefined
-      : opened.use(connect(OptimizerServiceDefinition, config.optimizerAddress, config.security));
   const text = { tokenizer, maxLength: engine.model.maxPositions };
-  const policies = opened.use(new PolicySource(engine, optimizer));
+  const policies = opened.use(new PolicySource(engine, config.optimizerAddress, config.security));
   const service = new ScorerService(engine, policies, text);
   const handlers = new Handlers(logger);
   const implementation = {

@@ -13,8 +13,8 @@ export function logSumExp(values: Float32Array): number {
   return largest + Math.log(sum);
 }
 
-/** The most probable tokens by their logits [V], best first; of equal ones the lower id first. */
-export function topLogProbs(logits: Float32Array, count: number): TokenLogProb[] {
+/** The most probable tokens by their logits [V], best first; of equal ones the lower id first. `total`: `logSumExp` of the logits. */
+export function topLogProbs(logits: Float32Array, count: number, total?: number): TokenLogProb[] {
   if (count === 0) return [];
   const best: number[] = [];
   const logit = (token: number | undefined) =>
@@ -25,6 +25,6 @@ export function topLogProbs(logits: Float32Array, count: number): TokenLogProb[]
     const place = best.findIndex((other) => logit(other) < logit(token));
     best.splice(place < 0 ? best.length : place, 0, token);
   }
-  const total = logSumExp(logits);
-  return best.map((token) => ({ token, logProb: logit(token) - total }));
+  const sum = total ?? logSumExp(logits);
+  return best.map((token) => ({ token, logProb: logit(token) - sum }));
 }

@@ -26,8 +26,9 @@ export async function tokenScores(
     const values = logits?.data as Float32Array;
     for (let i = 0; i < data.length; i++) {
       const own = values.subarray(i * V, (i + 1) * V);
-      scores.logProbs.push((own[tokens[from + i + 1] as number] as number) - logSumExp(own));
-      scores.top.push(topLogProbs(own, top));
+      const total = logSumExp(own);
+      scores.logProbs.push((own[tokens[from + i + 1] as number] as number) - total);
+      scores.top.push(topLogProbs(own, top, total));
     }
   }
   return scores;

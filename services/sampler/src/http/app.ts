@@ -51,10 +51,14 @@ function httpApp({ sampler, names, security, logger, stopped }: HttpAppParts): H
   const created = Math.floor(Date.now() / 1000);
   const modelOf = (id: string) => ({ id, object: 'model', created, owned_by: 'alphapo' });
 
-  app.onError((error, context) => {
-    const { method, path } = context.req;
+  /** What the caller hears of an error; one that is not ours is logged. */
+  const reported = (error: unknown, { req: { method, path } }: Context<HttpEnv>) => {
     if (!(error instanceof AlphapoError)) logger.error('http.failed', { method, path, error });
-    const { status, headers, body } = httpError(error);
+    return httpError(error);
+  };
+
+  app.onError((error, context) => {
+    const { status, headers, body } = reported(error, context);
     return context.json(body, status, headers);
   });
   app.notFound(({ req }) => {
@@ -103,18 +107,16 @@ function httpApp({ sampler, names, security, logger, stopped }: HttpAppParts): H
       const first = await chunks.next();
       await new Promise<void>((ended) => {
         const write = (sse: SSEStreamingApi) => writeChunks(sse, first, chunks).finally(ended);
-        resolve(streamSSE(context, write, (error, sse) => tellOf(error, sse, context)));
+        const tell = async (error: Error, sse: SSEStreamingApi) => {
+          if (context.env.outgoing.destroyed) return;
+          await sse.writeSSE({ data: JSON.stringify(reported(error, context).body) });
+        };
+        resolve(streamSSE(context, write, tell));
       });
     };
     sampler.admitted(call, signal).catch(reject);
     return response;
   }
-  async function tellOf(error: Error, sse: SSEStreamingApi, { req, env }: Context<HttpEnv>): Promise<void> {
-    if (env.outgoing.destroyed) return;
-    if (!(error instanceof AlphapoError)) logger.error('http.failed', { method: req.method, path: req.path, error });
-    await sse.writeSSE({ data: JSON.stringify(httpError(error).body) });
-  }
-
   return app;
 }
 

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { ContinueOptions } from '@alphapo/generation';
 import type { ModelNames } from '../model-names.ts';
-import type { ChosenPolicy, Sampler } from '../sampler.ts';
+import { type ChosenPolicy, type Sampler, tokensIn } from '../sampler.ts';
 import { streamed } from '../stream.ts';
 import { chatLogProbs, type ScoredTokens } from './log-probs.ts';
 import { type ChatRequest, continueOptions } from './requests.ts';
+import { usageOf } from './usage.ts';
 
 /** A request for the next message of a conversation, with its prompt as tokens. */
 export class ChatCompletion {
@@ -42,8 +43,8 @@ export class ChatCompletion {
       logprobs: this.#logProbs(tokens),
       finish_reason: finish,
     }));
-    const generated = continued.reduce((sum, { tokens }) => sum + tokens.length, 0);
-    return { ...this.#head, object: 'chat.completion', choices, usage: this.#usage(generated) };
+    const generated = tokensIn(continued.map(({ tokens }) => tokens));
+    return { ...this.#head, object: 'chat.completion', choices, usage: usageOf([this.#prompt], generated) };
   }
 
   /** The chunks of a stream, as JSON values. */
@@ -70,7 +71,7 @@ export class ChatCompletion {
         yield chunk([{ index, delta: {}, logprobs: null, finish_reason: finish }]);
       }
     }
-    if (this.#request.stream_options?.include_usage) yield { ...chunk([]), usage: this.#usage(generated) };
+    if (this.#request.stream_options?.include_usage) yield { ...chunk([]), usage: usageOf([this.#prompt], generated) };
   }
 
   /** Without a limit an answer may fill what the prompt leaves of the model's positions. */
@@ -83,10 +84,5 @@ export class ChatCompletion {
 
   #logProbs(tokens: ScoredTokens) {
     return this.#request.logprobs ? chatLogProbs(tokens, (ids) => this.#sampler.text(ids)) : null;
-  }
-
-  #usage(generated: number) {
-    const read = this.#prompt.length;
-    return { prompt_tokens: read, completion_tokens: generated, total_tokens: read + generated };
   }
 }

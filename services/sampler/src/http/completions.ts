@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { ContinueOptions } from '@alphapo/generation';
 import type { ModelNames } from '../model-names.ts';
 import type { WrittenPrompt } from '../prompts.ts';
-import type { Sampler } from '../sampler.ts';
+import { type ChosenPolicy, type Sampler, tokensIn } from '../sampler.ts';
 import { streamed } from '../stream.ts';
 import { completionLogProbs, type ScoredTokens } from './log-probs.ts';
 import { type CompletionRequest, continueOptions } from './requests.ts';
+import { usageOf } from './usage.ts';
 
 const DEFAULT_MAX_TOKENS = 16;
 
@@ -14,7 +15,7 @@ export class Completion {
   readonly #sampler: Sampler;
   readonly #request: CompletionRequest;
   readonly #prompts: readonly (readonly number[])[];
-  readonly #policy: Awaited<ReturnType<Sampler['choose']>>;
+  readonly #policy: ChosenPolicy;
   readonly #head: {
     readonly id: string;
     readonly object: 'text_completion';
@@ -27,7 +28,7 @@ export class Completion {
     request: CompletionRequest,
     parts: {
       prompts: readonly (readonly number[])[];
-      policy: Awaited<ReturnType<Sampler['choose']>>;
+      policy: ChosenPolicy;
     },
   ) {
     this.#sampler = sampler;
@@ -73,8 +74,8 @@ export class Completion {
         return { index, text: prefix + text, logprobs: this.#logProbs(all), finish_reason: finish };
       });
     });
-    const generated = continued?.reduce((sum, { tokens }) => sum + tokens.length, 0) ?? 0;
-    return { ...this.#head, choices, usage: this.#usage(generated) };
+    const generated = tokensIn(continued?.map(({ tokens }) => tokens) ?? []);
+    return { ...this.#head, choices, usage: usageOf(this.#prompts, generated) };
   }
 
   /** The chunks of a stream, as JSON values. */
@@ -100,7 +101,7 @@ export class Completion {
         yield this.#chunk({ index, text: '', logprobs: null, finish_reason: part.continuation.finish });
       }
     }
-    if (options?.include_usage) yield { ...this.#head, choices: [], usage: this.#usage(generated) };
+    if (options?.include_usage) yield { ...this.#head, choices: [], usage: usageOf(this.#prompts, generated) };
   }
 
   get #maxTokens(): number {
@@ -120,11 +121,6 @@ export class Completion {
 
   #chunk(choice: object): unknown {
     return { ...this.#head, choices: [choice] };
-  }
-
-  #usage(generated: number) {
-    const read = this.#prompts.reduce((sum, { length }) => sum + length, 0);
-    return { prompt_tokens: read, completion_tokens: generated, total_tokens: read + generated };
   }
 }
 

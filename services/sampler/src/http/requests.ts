@@ -1,15 +1,13 @@
 import { AlphapoError } from '@alphapo/base';
 import type { ContinueOptions } from '@alphapo/generation';
 import { z } from 'zod';
+import { MAX_CONTINUATIONS, MAX_PROMPTS, MAX_STOPS, MAX_TOP_LOG_PROBS } from '../limits.ts';
 
 /**
  * Requests of OpenAI's API (https://platform.openai.com/docs/api-reference), with vLLM's names for what that does not have:
  * top_k, min_p, repetition_penalty, ignore_eos. What is not supported is refused by name, so that no one believes it had an
  * effect.
  */
-
-const MOST_CHOICES = 128;
-const MOST_TOP = 20;
 
 const off = (value: number) => z.literal(value).nullish();
 const text = z.string().refine((value) => value.isWellFormed(), 'has a lone surrogate');
@@ -22,9 +20,9 @@ const sampling = {
   top_k: z.int().min(-1).nullish(),
   min_p: z.number().min(0).lt(1).nullish(),
   repetition_penalty: z.number().positive().nullish(),
-  n: z.int().min(1).max(MOST_CHOICES).nullish(),
+  n: z.int().min(1).max(MAX_CONTINUATIONS).nullish(),
   seed: z.int().nonnegative().nullish(),
-  stop: z.union([text, z.array(text).max(16)]).nullish(),
+  stop: z.union([text, z.array(text).max(MAX_STOPS)]).nullish(),
   ignore_eos: z.boolean().nullish(),
   stream: z.boolean().nullish(),
   stream_options: z
@@ -42,9 +40,9 @@ const sampling = {
 
 const completionSchema = z.strictObject({
   ...sampling,
-  prompt: z.union([text, tokenIds, z.array(text).min(1).max(256), z.array(tokenIds).min(1).max(256)]),
+  prompt: z.union([text, tokenIds, z.array(text).min(1).max(MAX_PROMPTS), z.array(tokenIds).min(1).max(MAX_PROMPTS)]),
   max_tokens: z.int().nonnegative().nullish(),
-  logprobs: z.int().min(0).max(MOST_TOP).nullish(),
+  logprobs: z.int().min(0).max(MAX_TOP_LOG_PROBS).nullish(),
   echo: z.boolean().nullish(),
   best_of: off(1),
   suffix: z.literal('').nullish(),
@@ -63,7 +61,7 @@ const chatSchema = z.strictObject({
   max_tokens: z.int().positive().nullish(),
   max_completion_tokens: z.int().positive().nullish(),
   logprobs: z.boolean().nullish(),
-  top_logprobs: z.int().min(0).max(MOST_TOP).nullish(),
+  top_logprobs: z.int().min(0).max(MAX_TOP_LOG_PROBS).nullish(),
   response_format: z.strictObject({ type: z.literal('text') }).nullish(),
   tools: z.array(z.never()).max(0).nullish(),
   tool_choice: z.literal('none').nullish(),
