@@ -7,6 +7,7 @@ const LAYERS = [
   ['rpc', 'tokenization', 'objectives', 'models', 'checkpoints'],
   ['engine', 'client'],
   ['policies', 'generation'],
+  ['evaluation'],
 ];
 
 /** A package may use those of the layers below its own, and none of its own layer. */

@@ -1,11 +1,12 @@
 import type { TrainingStep } from '@alphapo/contracts';
 import { describeDuration, describeRate, type ProgressPart, progressLine } from './progress-bar.ts';
 import { type RenderLine, StatusLine } from './status-line.ts';
-import type { Evaluation } from './training/evaluation.ts';
 
 /** What people see of a long run: a bar on a terminal, otherwise a line now and then. */
 export interface Progress {
   step(step: TrainingStep): void;
+  /** What is done between two steps; undefined: steps go on. */
+  doing(what: string | undefined): void;
   /** A line that stays, above the bar. */
   note(line: string): void;
   /** Leaves the last state on the screen. */
@@ -16,10 +17,12 @@ export interface Progress {
 const LINE_INTERVAL_MS = 10_000;
 
 export function trainingProgress(totalSteps: number, stream: NodeJS.WriteStream = process.stderr): Progress {
-  const started = performance.now();
+  let started: number | undefined;
   let pairs = 0;
   let first: number | undefined;
   const numbers = (step: TrainingStep) => {
+    // Evaluations before the first step say nothing about the speed of steps.
+    started ??= performance.now() - step.durationMs;
     pairs += step.pairIds.length;
     first ??= step.step - 1;
     const seconds = (performance.now() - started) / 1000;
@@ -33,10 +36,11 @@ export function trainingProgress(totalSteps: number, stream: NodeJS.WriteStream 
   };
   if (!movesCursor(stream)) return lineProgress(totalSteps, numbers, stream);
   const line = statusLine(stream);
+  let bar: RenderLine | undefined;
   return {
     step(step) {
       const { loss, accuracy, margin, rate, secondsLeft } = numbers(step);
-      line.show((columns) =>
+      bar = (columns) =>
         progressLine(
           step.step / totalSteps,
           [
@@ -48,8 +52,12 @@ export function trainingProgress(totalSteps: number, stream: NodeJS.WriteStream 
             { text: `${describeDuration(secondsLeft)} left`, rank: 1 },
           ],
           columns,
-        ),
-      );
+        );
+      line.show(bar);
+    },
+    doing(what) {
+      if (what !== undefined) line.show((columns) => what.slice(0, columns));
+      else if (bar !== undefined) line.show(bar);
     },
     note: (text) => stream.write(`${text}\n`),
     stop: line.stop,
@@ -62,12 +70,21 @@ function lineProgress(
   stream: NodeJS.WriteStream,
 ): Progress {
   let last = Number.NEGATIVE_INFINITY;
+  let busySince: number | undefined;
   return {
     step(step) {
       const { loss, accuracy, margin, rate } = numbers(step);
       if (performance.now() - last < LINE_INTERVAL_MS && step.step < totalSteps) return;
       last = performance.now();
       stream.write(`step ${step.step}/${totalSteps}: loss ${loss}, accuracy ${accuracy}, margin ${margin}, ${rate}\n`);
+    },
+    doing(what) {
+      const now = performance.now();
+      if (what === undefined) busySince = undefined;
+      else busySince ??= now;
+      if (busySince === undefined || now - Math.max(last, busySince) < LINE_INTERVAL_MS) return;
+      last = now;
+      stream.write(`${what}\n`);
     },
     note: (line) => stream.write(`${line}\n`),
     stop: () => {},
@@ -130,16 +147,6 @@ function statusLine(stream: NodeJS.WriteStream): { show(render: RenderLine): voi
       line?.stop();
     },
   };
-}
-
-/** A line about held-out pairs. */
-export function describeEvaluation(step: number, evaluation: Evaluation): string {
-  const { pairs, accuracy, margin, marginMedian, loss, logProbChosen, logProbRejected } = evaluation;
-  const median = marginMedian === undefined ? '' : ` (median ${marginMedian.toFixed(4)})`;
-  return (
-    `held out after ${step} steps (${pairs} pairs): accuracy ${(100 * accuracy).toFixed(1)} %, margin ${margin.toFixed(4)}${median}, ` +
-    `loss ${loss.toFixed(4)}, log-probability per token chosen ${logProbChosen.toFixed(4)}, rejected ${logProbRejected.toFixed(4)}`
-  );
 }
 
 export { stopSignal } from './stop-signal.ts';

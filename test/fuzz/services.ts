@@ -159,7 +159,7 @@ async function trainOn(batch: Uint8Array, folder: string, training: Training): P
     // Where the bytes in question are accepted, but hold no pair, the run's only step is taken on the batch after them.
     const next = PreferenceBatch.encode(goodBatch(training.specification)).finish();
     await log.append([batch, next].map((value) => ({ topic: topics.preferenceBatches, partition: 0, value })));
-    await optimizer.trainer.train(AbortSignal.timeout(CALL_TIMEOUT_MS));
+    await optimizer.train(AbortSignal.timeout(CALL_TIMEOUT_MS));
   } finally {
     rmSync(folder, { recursive: true, force: true });
     for (const suffix of ['', '-wal', '-shm']) rmSync(`${folder}.sqlite${suffix}`, { force: true });

@@ -39,7 +39,7 @@ async function start(run: TestRun, config: Partial<OptimizerConfig> = {}): Promi
     const stop = new AbortController();
     const consuming = run.tokenizer.consume(stop.signal);
     try {
-      await optimizer.trainer.train(stop.signal);
+      await optimizer.train(stop.signal);
     } finally {
       stop.abort();
       await consuming;

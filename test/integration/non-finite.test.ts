@@ -58,7 +58,7 @@ describe('where such batches are skipped', () => {
     const again = await run.startOptimizer();
     await using scorer = await run.startScorer(again.address);
     run.scorers.splice(0, 1, scorer.address);
-    await again.trainer.train(new AbortController().signal);
+    await again.train(new AbortController().signal);
     expect(again.trainer.policy).toMatchObject({ step: 4, digest: run.optimizer.trainer.policy.digest });
     expect(await publishedSteps(run)).toHaveLength(4);
   });

@@ -93,7 +93,7 @@ test('so it is after the optimizer was started again', async () => {
   });
   run.scorers.splice(0, 1, other.address);
   const stop = new AbortController();
-  const training = second.trainer.train(stop.signal);
+  const training = second.train(stop.signal);
   await until(() => second.trainer.status.scorers.some(({ phase }) => phase === 'quarantined'));
   expect(second.trainer.status.state).toBe('waiting-for-scorers');
   stop.abort();

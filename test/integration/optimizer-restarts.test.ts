@@ -24,7 +24,7 @@ test.each([
   const digest = await run.train(pairs(count));
   expect(run.optimizer.trainer.policy.step).toBe(2);
   const again = await run.startOptimizer({ checkpointFolder: run.checkpointFolder });
-  await again.trainer.train(new AbortController().signal);
+  await again.train(new AbortController().signal);
   using connection = connect(OptimizerServiceDefinition, again.address);
   expect(await connection.getStatus({}, CALL)).toMatchObject({
     state: RunState.FINISHED,
@@ -46,7 +46,7 @@ test('an optimizer that computes steps again does not move its group back, and r
   const again = await run.startOptimizer();
   const stop = new AbortController();
   run.scorers.splice(0);
-  const training = again.trainer.train(stop.signal);
+  const training = again.train(stop.signal);
   await until(() => again.trainer.status.state === 'waiting-for-scorers');
   expect(await committed()).toBe(end);
   stop.abort();
@@ -73,7 +73,7 @@ test('a paused run stays paused when its optimizer is started again, and loses n
   const stop = new AbortController();
   const consuming = run.tokenizer.consume(stop.signal);
   const first = new AbortController();
-  const training = run.optimizer.trainer.train(first.signal);
+  const training = run.optimizer.train(first.signal);
   await until(() => run.optimizer.steps.steps.length > 2);
   const step = await run.optimizer.trainer.pause();
   first.abort();
@@ -82,7 +82,7 @@ test('a paused run stays paused when its optimizer is started again, and loses n
   const again = await run.startOptimizer({ checkpointFolder: run.checkpointFolder });
   await using scorer = await run.startScorer(again.address);
   run.scorers.splice(0, 1, scorer.address);
-  const trainingAgain = again.trainer.train(stop.signal);
+  const trainingAgain = again.train(stop.signal);
   await until(() => again.trainer.status.state === 'paused');
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(again.trainer.policy.step).toBe(step);

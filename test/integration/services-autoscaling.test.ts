@@ -63,7 +63,7 @@ test('services come when there is work, stay while the run goes on, and are all 
   await until(() => replicas().scorer === 1);
   const [address] = run.scorers.splice(0);
   workloads.change('optimizer', { readyReplicas: 1 });
-  const training = run.optimizer.trainer.train(stop.signal);
+  const training = run.optimizer.train(stop.signal);
   await until(() => replicas().scorer === 2);
   run.scorers.push(address as string);
   await training;

@@ -49,7 +49,7 @@ test('a run over several partitions ends when all of them have ended, also one t
     );
     scorers.splice(0, 1, scorer.address);
     const interrupt = new AbortController();
-    const training = optimizer.trainer.train(interrupt.signal);
+    const training = optimizer.train(interrupt.signal);
     await until(() => optimizer.trainer.policy.step >= steps);
     if (optimizer.trainer.status.state !== 'finished') interrupt.abort();
     await training;
@@ -68,7 +68,7 @@ test('a run over several partitions ends when all of them have ended, also one t
     silent,
   );
   scorers.splice(0, 1, scorer.address);
-  await last.trainer.train(new AbortController().signal);
+  await last.train(new AbortController().signal);
   expect(last.trainer.status.state).toBe('finished');
   expect(last.steps.steps.reduce((sum, step) => sum + step.pairs, 0)).toBe(4 * 6);
   stop.abort();

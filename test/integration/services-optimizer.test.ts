@@ -73,7 +73,7 @@ describe('a run from its start to its end', () => {
       method: { method: { $case: 'lora', value: { rank: 2 } } },
       objective: { objective: { $case: 'alphapo' } },
     });
-    running = Promise.all([run.tokenizer.consume(stop.signal), run.optimizer.trainer.train(stop.signal)]);
+    running = Promise.all([run.tokenizer.consume(stop.signal), run.optimizer.train(stop.signal)]);
     await until(async () => (await status(run)).state === RunState.WAITING_FOR_BATCHES);
   });
 
@@ -205,7 +205,7 @@ test('a pause while the last batch that there is is computed does not wait for a
   await using run = await startRun(model, { steps: 30, batchSize: 2 });
   const [scorer] = run.scorers.splice(0, 1);
   const stop = new AbortController();
-  const running = Promise.all([run.tokenizer.consume(stop.signal), run.optimizer.trainer.train(stop.signal)]);
+  const running = Promise.all([run.tokenizer.consume(stop.signal), run.optimizer.train(stop.signal)]);
   await run.log.append(
     pairs(2).map((pair) => ({ topic: topics.preferences, partition: 0, value: JSON.stringify(pair) })),
   );
@@ -228,7 +228,7 @@ test('a batch made under another run specification is refused, and the status sa
   await run.log.append([
     { topic: topics.preferenceBatches, partition: 0, value: PreferenceBatch.encode(batch).finish() },
   ]);
-  await expect(run.optimizer.trainer.train(new AbortController().signal)).rejects.toMatchObject({
+  await expect(run.optimizer.train(new AbortController().signal)).rejects.toMatchObject({
     code: 'failed-precondition',
     reason: 'BATCH_REFUSED',
   });
@@ -242,7 +242,7 @@ test('a batch made under another run specification is refused, and the status sa
 test('bytes that are no batch are refused with their offset', async () => {
   await using run = await startRun(model);
   await run.log.append([{ topic: topics.preferenceBatches, partition: 0, value: Buffer.from([0xff, 0xff]) }]);
-  await expect(run.optimizer.trainer.train(new AbortController().signal)).rejects.toMatchObject({
+  await expect(run.optimizer.train(new AbortController().signal)).rejects.toMatchObject({
     reason: 'BATCH_REFUSED',
     message: expect.stringContaining('batch at offset 0 is not a PreferenceBatch'),
   });
@@ -264,7 +264,7 @@ test('the second optimizer of a run takes it to the end of an undisturbed one', 
   await produce(run.log, pairs(16));
   const stop = new AbortController();
   const consuming = run.tokenizer.consume(stop.signal);
-  const first = run.optimizer.trainer.train(stop.signal);
+  const first = run.optimizer.train(stop.signal);
   for await (const _step of run.optimizer.steps.follow(1, stop.signal)) break;
   await run.optimizer.trainer.pause();
   const second = await run.startOptimizer();
@@ -272,7 +272,7 @@ test('the second optimizer of a run takes it to the end of an undisturbed one', 
   await expect(first.then(() => 'finished')).rejects.toMatchObject({ reason: 'FENCED' });
   await using scorer = await run.startScorer(second.address);
   run.scorers.splice(0, 1, scorer.address);
-  await second.trainer.train(stop.signal);
+  await second.train(stop.signal);
   stop.abort();
   await consuming;
   expect(second.trainer.policy.digest).toBe(expected);

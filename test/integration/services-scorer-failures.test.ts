@@ -262,7 +262,7 @@ test('a scorer that another one outpaces is asked again, and has not failed', as
   await produce(run.log, pairs(48));
   const stop = new AbortController();
   const consuming = run.tokenizer.consume(stop.signal);
-  await optimizer.trainer.train(stop.signal);
+  await optimizer.train(stop.signal);
   stop.abort();
   await consuming;
   expect(optimizer.trainer.policy.digest).toBe(undisturbed);

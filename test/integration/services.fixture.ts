@@ -158,7 +158,7 @@ export async function startRun(
     const stop = new AbortController();
     const consuming = tokenizer.consume(stop.signal);
     try {
-      await optimizer.trainer.train(stop.signal);
+      await optimizer.train(stop.signal);
     } finally {
       stop.abort();
       await consuming;

@@ -30,7 +30,7 @@ test('at every moment of a run there is no problem, and at its end nothing waits
     while (isRunning) reports.push(await verify(run.log, checkpointFolder));
   })();
   const consuming = run.tokenizer.consume(stop.signal);
-  const training = optimizer.trainer.train(stop.signal);
+  const training = optimizer.train(stop.signal);
   for (const record of records) {
     await run.log.append([{ topic: topics.preferences, partition: 0, value: JSON.stringify(record) }]);
     await new Promise((resolve) => setTimeout(resolve, 5));

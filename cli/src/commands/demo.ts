@@ -2,14 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RunSettings, runSettingsSchema } from '@alphapo/contracts';
 import { Command } from 'commander';
-import { askQuestions } from '../demo/answers.ts';
 import { emptyDemoFolder } from '../demo/demo-folder.ts';
 import { type Question, questions } from '../demo/questions.ts';
-import { demoReport } from '../demo/report.ts';
+import { type DemoStep, demoReport } from '../demo/report.ts';
 import { count } from '../numbers.ts';
-import { stopSignal } from '../stop-signal.ts';
 import { planTraining, type TrainRequest } from '../training/plan.ts';
-import type { TrainSummary } from '../training/train.ts';
+import type { TrainPlan, TrainSummary } from '../training/train.ts';
 import { initModel, TINY_CONFIG } from './init-model.ts';
 import { trainAndReport } from './train.ts';
 
@@ -17,6 +15,8 @@ const TRAIN_QUESTIONS = 4000;
 const HELD_OUT_QUESTIONS = 400;
 /** Held-out questions that the model is asked. */
 const ASKED_QUESTIONS = 100;
+/** An answer has about twelve bytes; a longer one is wrong. */
+const ANSWER_TOKENS = 24;
 
 export function demoCommand(): Command {
   return new Command('demo')
@@ -28,33 +28,44 @@ export function demoCommand(): Command {
     .option('--out <folder>', 'output folder; files of an earlier demo are removed', 'out/demo')
     .option('--seed <number>', 'random seed of questions and weights', count, 42)
     .action(async ({ out, seed }: { out: string; seed: number }) => {
-      const { summary, heldOut } = await runDemo(out, seed);
-      process.stdout.write(`${await report(summary, heldOut, out)}\n`);
+      process.stdout.write(`${report(await runDemo(out, seed), out)}\n`);
     });
 }
 
-/** The demo's two runs; returns what the second one, AlphaPO, came to, and the questions that neither has seen. */
-async function runDemo(out: string, seed: number): Promise<{ summary: TrainSummary; heldOut: readonly Question[] }> {
+/** A run of the demo. */
+interface DemoRun {
+  readonly plan: TrainPlan;
+  readonly summary: TrainSummary;
+}
+
+/** The demo's two runs; returns the second one, AlphaPO, which is evaluated on questions that neither has seen. */
+async function runDemo(out: string, seed: number): Promise<DemoRun> {
   await emptyDemoFolder(out);
   const all = questions(TRAIN_QUESTIONS + HELD_OUT_QUESTIONS, seed);
-  const [train, evaluation] = [join(out, 'train.jsonl'), join(out, 'held-out.jsonl')];
   const heldOut = all.slice(TRAIN_QUESTIONS);
+  const [train, evaluation, asked] = ['train.jsonl', 'held-out.jsonl', 'questions.jsonl'].map((name) =>
+    join(out, name),
+  ) as [string, string, string];
   await writeFile(train, lines(all.slice(0, TRAIN_QUESTIONS)));
   await writeFile(evaluation, lines(heldOut));
+  await writeFile(asked, lines(heldOut.slice(0, ASKED_QUESTIONS).map(promptOf)));
   const fresh = join(out, 'model');
   await initModel(fresh, TINY_CONFIG, seed);
-  const run = (name: string, model: string, settings: Partial<RunSettings>) =>
+  const run = (name: string, model: string, settings: Partial<RunSettings>, evalPrompts?: string) =>
     step(
       name,
-      { ...REQUEST, model, data: [train], evalData: [evaluation], out: join(out, name) },
+      { ...REQUEST, model, data: [train], evalData: [evaluation], evalPrompts, out: join(out, name) },
       { ...settings, seed },
     );
   await run('sft', fresh, SFT);
-  return { summary: await run('alphapo', join(out, 'sft', 'model'), ALPHAPO), heldOut };
+  return run('alphapo', join(out, 'sft', 'model'), ALPHAPO, asked);
 }
+
+const promptOf = ({ id, prompt, chosen }: Question) => ({ id, prompt, answer: chosen });
 
 const REQUEST: Omit<TrainRequest, 'model' | 'data' | 'evalData' | 'out'> = {
   evalFraction: undefined,
+  evalMaxTokens: ANSWER_TOKENS,
   evalEvery: 0,
   initAdapter: undefined,
   referenceModel: undefined,
@@ -91,21 +102,20 @@ const ALPHAPO: Partial<RunSettings> = {
   epochs: 2,
 };
 
-async function step(name: string, request: TrainRequest, settings: Partial<RunSettings>): Promise<TrainSummary> {
+async function step(name: string, request: TrainRequest, settings: Partial<RunSettings>): Promise<DemoRun> {
   process.stderr.write(`\n--- ${name}\n`);
-  return trainAndReport(await planTraining(request, runSettingsSchema.parse(settings)), 'error');
+  const plan = await planTraining(request, runSettingsSchema.parse(settings));
+  return { plan, summary: await trainAndReport(plan, 'error', { showAnswers: false }) };
 }
 
 const lines = (records: readonly object[]) => records.map((record) => `${JSON.stringify(record)}\n`).join('');
 
-async function report({ evaluations }: TrainSummary, heldOut: readonly Question[], out: string): Promise<string> {
-  const [before, after] = [evaluations.at(0)?.evaluation, evaluations.at(-1)?.evaluation];
-  if (before === undefined || after === undefined) return 'no evaluation';
+function report({ plan, summary: { evaluations } }: DemoRun, out: string): string {
+  const [before, after] = [evaluations.at(0), evaluations.at(-1)] as [DemoStep, DemoStep];
   const [model, adapter] = [join(out, 'sft', 'model'), join(out, 'alphapo', 'adapter')];
-  const answers = await askQuestions(heldOut.slice(0, ASKED_QUESTIONS), { model, adapter, signal: stopSignal() });
   return [
     '',
-    demoReport(before, after, answers),
+    demoReport(before, after, plan.evaluation.prompts),
     `The adapter is ${adapter}, for the model in ${model}; numbers and settings are in ${join(out, 'alphapo', 'summary.json')}.`,
     `Ask it yourself: alphapo generate --model ${model} --adapter ${adapter} --prompt "Last letter of table? "`,
   ].join('\n');

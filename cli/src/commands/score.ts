@@ -19,6 +19,7 @@ import {
   type PolicyChoice,
   type SequenceLogProbs,
 } from '@alphapo/engine';
+import { nonFiniteScore, type WeightsToCheck, weightsOfModel, weightsOfTensors } from '@alphapo/evaluation';
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { loadAdapter } from '@alphapo/policies';
 import { CHAT_TEMPLATE_CHOICES, TokenizerPool } from '@alphapo/tokenization';
@@ -30,7 +31,6 @@ import { modelFolder } from '../model-place.ts';
 import { positive } from '../numbers.ts';
 import { addSettingsOptions, readSettings } from '../settings.ts';
 import { type DataPair, readDataset } from '../training/dataset.ts';
-import { nonFiniteScore, type WeightsToCheck, weightsOfModel, weightsOfTensors } from '../training/non-finite.ts';
 
 /** Pairs that are computed at a time. */
 const BATCH_PAIRS = 64;

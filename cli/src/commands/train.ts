@@ -13,10 +13,11 @@ import { requireWritableFolder } from '../places.ts';
 import { describeRate } from '../progress-bar.ts';
 import { completeCommand } from '../remembered-command.ts';
 import { addSettingsOptions } from '../settings.ts';
-import { describeEvaluation, stopSignal, trainingProgress } from '../terminal.ts';
+import { stopSignal, trainingProgress } from '../terminal.ts';
 import { counted, describeData, describePair, describeTemplate } from '../training/data-summary.ts';
+import { changedAnswers, describeEvaluation } from '../training/evaluation-lines.ts';
 import { describeCompute, describePlan, sizeOf } from '../training/memory.ts';
-import { planTraining, type TrainRequest } from '../training/plan.ts';
+import { DEFAULT_ANSWER_TOKENS, planTraining, type TrainRequest } from '../training/plan.ts';
 import { type TrainPlan, type TrainSummary, train } from '../training/train.ts';
 
 const DESCRIPTION = `Train a model on preference pairs on this machine.
@@ -50,6 +51,9 @@ interface TrainOptions extends Record<string, unknown>, DataValues {
   readonly out: string;
   readonly evalData?: string[];
   readonly evalFraction?: number;
+  readonly evalPrompts?: string;
+  readonly evalMaxTokens: number;
+  readonly stopOnCollapse?: boolean;
   readonly evalEvery: number;
   readonly initAdapter?: string;
   readonly referenceModel?: string;
@@ -96,6 +100,12 @@ export function trainCommand(): Command {
     .optionsGroup('Evaluation:')
     .option('--eval-data <files...>', 'held-out pairs')
     .option('--eval-fraction <share>', 'fraction of the data to hold out', share)
+    .option(
+      '--eval-prompts <file>',
+      'prompts that the model answers at every evaluation, each perhaps with a right answer',
+    )
+    .option('--eval-max-tokens <n>', 'maximum tokens of an answer to --eval-prompts', positive, DEFAULT_ANSWER_TOKENS)
+    .option('--stop-on-collapse', 'end the run when answers get worse, and keep the best policy before')
     .option('--eval-every <steps>', 'also evaluate every N steps; 0: only before and after', count, 0);
   return addSettingsOptions(command)
     .optionsGroup('Machine and output:')
@@ -140,7 +150,10 @@ async function run(_: unknown, command: Command): Promise<void> {
     out: options.out,
     evalData: options.evalData ?? [],
     evalFraction: options.evalFraction,
+    evalPrompts: options.evalPrompts,
+    evalMaxTokens: options.evalMaxTokens,
     evalEvery: options.evalEvery,
+    stopOnCollapse: options.stopOnCollapse ?? false,
     initAdapter: options.initAdapter,
     chatTemplate: options.chatTemplate,
     baseModelName: options.baseModelName,
@@ -174,14 +187,18 @@ function describeWeights({ weights }: TrainSummary): string {
 const TYPE_NAMES = { f64: 'float64', f32: 'float32', bf16: 'bfloat16', f16: 'float16' } as const;
 
 /** Runs a plan with a progress bar, and says at the end what came of it. */
-export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promise<TrainSummary> {
+export async function trainAndReport(
+  plan: TrainPlan,
+  logLevel: LogLevel,
+  { showAnswers = true }: { readonly showAnswers?: boolean } = {},
+): Promise<TrainSummary> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const { schedule, batch, method, objective } = plan.specification;
   for (const line of describeData(plan.data)) say(line);
   for (const line of describeTemplate(plan.data.chatTemplate, plan.data)) say(line);
   if (plan.data.example !== undefined) for (const line of describePair(plan.data.example, lineWidth())) say(line);
   say(
-    `${counted(plan.train.length, 'pair')} to train on, ${plan.evaluation.length} held out, ${plan.rejected.length} refused; ` +
+    `${counted(plan.train.length, 'pair')} to train on, ${plan.heldOut.length} held out, ${plan.rejected.length} refused; ` +
       `${counted(schedule.totalSteps, 'step')} of ${counted(batch.pairs, 'pair')}; ${objective.kind}, ${method.kind}`,
   );
   say(
@@ -197,14 +214,24 @@ export async function trainAndReport(plan: TrainPlan, logLevel: LogLevel): Promi
     plan,
     {
       onStep: (step) => progress.step(step),
-      onEvaluation: (step, evaluation) => progress.note(describeEvaluation(step, evaluation)),
+      onEvaluating: (what) => progress.doing(what),
+      onEvaluation: (evaluated) => {
+        for (const line of describeEvaluation(evaluated)) progress.note(line);
+      },
       onWarning: ({ step, text }) => progress.note(`warning, after ${counted(step, 'step')}: ${text}`),
-      onPhase: () => {},
     },
     createLogger({ service: 'alphapo', level: logLevel }),
     stopSignal(),
   ).finally(() => progress.stop());
-  const { pairs, artefact, pairsPerSecond, peakMemoryMb } = summary;
+  const { pairs, artefact, pairsPerSecond, peakMemoryMb, evaluations, collapsed, resultStep } = summary;
+  const [first, last] = [evaluations.at(0)?.answers, evaluations.at(-1)?.answers];
+  if (showAnswers && first !== undefined && last !== undefined) {
+    for (const line of changedAnswers(plan.evaluation.prompts, first, last, lineWidth())) say(line);
+  }
+  if (collapsed !== undefined) {
+    say(`the model collapsed at step ${collapsed.step}: ${collapsed.text}`);
+    say(`the run ended, and its result is the policy of step ${resultStep}, the best one before`);
+  }
   const rate = pairsPerSecond > 0 ? describeRate(pairsPerSecond) : 'none left to train';
   say(
     `${summary.steps} steps, ${rate}, peak memory ${peakMemoryMb.toFixed(0)} MB; ` +

@@ -1,10 +1,9 @@
 import type { Dtype, ExecutionProvider } from '@alphapo/contracts';
 import { type Engine, openEngine, type PolicyChoice } from '@alphapo/engine';
-import { type ContinuedPrompt, type ContinueOptions, TextGenerator } from '@alphapo/generation';
+import { type ContinuedPrompt, type ContinueOptions, TextGenerator, type TokenPrompt } from '@alphapo/generation';
 import { readEndTokens } from '@alphapo/models';
 import { loadAdapter } from '@alphapo/policies';
 import { openTokenizer, type Tokenizer } from '@alphapo/tokenization';
-import type { TokenPrompt } from './prompts.ts';
 
 /** What is opened to generate with. */
 export interface SessionRequest {

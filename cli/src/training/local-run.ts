@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { type ExecutionProvider, type RunSpecification, topicsWithPrefix } from '@alphapo/contracts';
 import { type EventLog, openEmbeddedEventLog } from '@alphapo/messaging';
-import { type RunningOptimizer, type SavedDtype, startOptimizer } from '@alphapo/optimizer';
+import { type EvaluationConfig, type RunningOptimizer, type SavedDtype, startOptimizer } from '@alphapo/optimizer';
 import { inProcess } from '@alphapo/rpc';
+import { startSampler } from '@alphapo/sampler';
 import { startScorer } from '@alphapo/scorer';
 import type { Logger } from '@alphapo/telemetry';
 import { startTokenizer } from '@alphapo/tokenizer';
@@ -24,12 +25,13 @@ export interface LocalRunOptions {
   readonly checkpointEvery: number;
   /** How whole models are stored. */
   readonly savedDtype: SavedDtype;
+  /** What policies are evaluated on; they are not where undefined. */
+  readonly evaluation: Omit<EvaluationConfig, 'findSampler'> | undefined;
 }
 
 export interface LocalRun extends AsyncDisposable {
   readonly log: EventLog;
   readonly optimizer: RunningOptimizer;
-  readonly scorerAddress: string;
   /** Makes batches of what is in `preferences`, until the signal. */
   consume(signal: AbortSignal): Promise<void>;
 }
@@ -52,7 +54,10 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger, si
   await using opened = new AsyncDisposableStack();
   const log = opened.use(openEmbeddedEventLog({ path: join(options.folder, LOG_FILE) }));
   const scorers: string[] = [];
+  let samplerAddress = '';
   const { model, referenceModel, specification, chatTemplate, ignoreFields } = options;
+  const { pairs = [], prompts = [] } = options.evaluation ?? {};
+  const evaluation = pairs.length + prompts.length === 0 ? undefined : options.evaluation;
   const tokenizer = opened.use(
     await startTokenizer(
       {
@@ -80,6 +85,7 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger, si
         checkpointsKept: CHECKPOINTS_KEPT,
         topics: LOCAL_TOPICS,
         shardTimeoutMs: SHARD_TIMEOUT_MS,
+        evaluation: evaluation && { ...evaluation, findSampler: () => samplerAddress },
         discoverScorers: async () => scorers,
       },
       log,
@@ -103,6 +109,16 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger, si
     ),
   );
   const scorerAddress = inProcess(scorer.address);
+  if (prompts.length > 0) {
+    const sampler = await startSampler(
+      {
+        ...{ model, chatTemplate, engine: scorer.engine, executionProvider: options.device },
+        ...{ address: LOOPBACK, optimizerAddress: inProcess(optimizer.address), adapters: new Map() },
+      },
+      logger.with({ service: 'sampler' }),
+    );
+    samplerAddress = inProcess(opened.use(sampler).address);
+  }
   // There is no other scorer: do not wait for one that computes the same bits as the run did before.
   await optimizer.checkScorer(scorerAddress);
   scorers.push(scorerAddress);
@@ -110,7 +126,6 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger, si
   return {
     log,
     optimizer,
-    scorerAddress,
     consume: (signal) => tokenizer.consume(signal),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

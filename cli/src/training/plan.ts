@@ -9,6 +9,8 @@ import {
   resolveRun,
 } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
+import { readEvaluationPrompts } from '@alphapo/evaluation';
+import type { TokenPrompt } from '@alphapo/generation';
 import { runFacts } from '@alphapo/models';
 import { identifyRun, type SavedDtype } from '@alphapo/optimizer';
 import { TokenizerPool } from '@alphapo/tokenization';
@@ -34,7 +36,13 @@ export interface TrainRequest {
   readonly out: string;
   readonly evalData: readonly string[];
   readonly evalFraction: number | undefined;
+  /** File of prompts that the policy answers. */
+  readonly evalPrompts?: string | undefined;
+  /** Longest answer to them, in tokens; `DEFAULT_ANSWER_TOKENS` where absent. */
+  readonly evalMaxTokens?: number | undefined;
   readonly evalEvery: number;
+  /** Ends the run at the first sign that it has broken its model. */
+  readonly stopOnCollapse?: boolean;
   readonly initAdapter: string | undefined;
   readonly chatTemplate: string | undefined;
   /** What the result names as its base model; what is known of the folder where undefined. */
@@ -113,8 +121,14 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     savedDtype: request.savedDtype ?? 'as-stored',
     train,
     rejected: data.rejected,
-    evaluation: split.heldOut,
-    evaluateEvery: request.evalEvery,
+    heldOut: split.heldOut,
+    evaluation: {
+      every: request.evalEvery,
+      pairs: split.heldOut,
+      prompts: await evaluationPrompts(request),
+      maxAnswerTokens: request.evalMaxTokens ?? DEFAULT_ANSWER_TOKENS,
+      stopOnCollapse: request.stopOnCollapse ?? false,
+    },
     shuffle: request.shuffle,
     totalPairs,
     datasets: datasetsOf([...request.data, ...request.evalData]),
@@ -125,6 +139,23 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     notes: [...adjustments.map(({ message }) => message), ...splitNotes(split, request)],
     command: request.command,
   };
+}
+
+/** Longest answer to an evaluation prompt, in tokens. */
+export const DEFAULT_ANSWER_TOKENS = 256;
+
+/** Errors: those of `readEvaluationPrompts`; INVALID_SETTING where there is nothing to see a collapse by. */
+async function evaluationPrompts(request: TrainRequest): Promise<readonly TokenPrompt[]> {
+  const { model, chatTemplate, evalPrompts, evalData, evalFraction, stopOnCollapse } = request;
+  if (evalPrompts !== undefined) return readEvaluationPrompts(evalPrompts, model, { chatTemplate });
+  if (stopOnCollapse && evalData.length === 0 && evalFraction === undefined) {
+    throw new AlphapoError(
+      'invalid-argument',
+      'INVALID_SETTING',
+      'stop-on-collapse: needs something to see a collapse by; add --eval-prompts, --eval-data or --eval-fraction',
+    );
+  }
+  return [];
 }
 
 /** Data sets of a hub among places, as owner/name, each once. */

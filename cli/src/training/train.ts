@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AlphapoError, peakMemory } from '@alphapo/base';
 import type { WrittenModel } from '@alphapo/checkpoints';
@@ -8,33 +8,32 @@ import {
   type DeadLetter,
   deadLetterFromHeaders,
   END_OF_DATA,
+  type EvaluatedAnswers,
+  type EvaluatedStep,
   ORIGIN_HEADER,
   type RunSpecification,
   type TrainingStep,
   trainingStepSchema,
 } from '@alphapo/contracts';
-import { type MemoryPlan, ModelFolder } from '@alphapo/engine';
+import type { MemoryPlan } from '@alphapo/engine';
+import { bestStepOf, type TrainingWarning, warningsOf, withWeightsToBlame } from '@alphapo/evaluation';
 import type { EventLog, OutgoingRecord, ReadOptions } from '@alphapo/messaging';
+import { BEST_EXPORT, type OutsideFacts, type RunningOptimizer } from '@alphapo/optimizer';
 import type { Logger } from '@alphapo/telemetry';
 import type { DataReport } from './data-summary.ts';
 import { type DataPair, type Dataset, fitsInLog, trainingOrder } from './dataset.ts';
-import { type Evaluation, evaluate } from './evaluation.ts';
-import { type EvaluatedStep, EvaluationFile } from './evaluation-file.ts';
+import { EvaluationFile } from './evaluation-file.ts';
 import { LOCAL_TOPICS, type LocalRunOptions, startLocalRun } from './local-run.ts';
-import { weightsOfModel, weightsOfTensors, withWeightsToBlame } from './non-finite.ts';
 import { claimRunFolder, dataDigest } from './run-folder.ts';
 import type { GivenCommand, RunIdentity } from './run-identity.ts';
-import { type TrainingWarning, warningsOf } from './warnings.ts';
 
 /** Everything that a run on one machine needs to know. */
 export interface TrainPlan extends LocalRunOptions {
   readonly runId: string;
   readonly train: readonly DataPair[];
   readonly rejected: Dataset['rejected'];
-  /** Held-out pairs; none: no evaluation. */
-  readonly evaluation: readonly DataPair[];
-  /** Steps between two evaluations, besides those before and after; 0: none between. */
-  readonly evaluateEvery: number;
+  readonly heldOut: readonly DataPair[];
+  readonly evaluation: NonNullable<LocalRunOptions['evaluation']>;
   readonly shuffle: boolean;
   /** Pairs to train on, over all epochs. */
   readonly totalPairs: number;
@@ -55,10 +54,11 @@ export interface TrainPlan extends LocalRunOptions {
 /** Progress of a run. */
 export interface TrainListener {
   onStep(step: TrainingStep): void;
-  onEvaluation(step: number, evaluation: Evaluation): void;
+  onEvaluation(evaluated: EvaluatedStep): void;
+  /** Receives what an evaluation does; undefined when it has ended. */
+  onEvaluating(what: string | undefined): void;
   /** Receives each kind of warning once. */
   onWarning(warning: TrainingWarning): void;
-  onPhase(phase: 'evaluating' | 'training' | 'writing'): void;
 }
 
 export interface TrainSummary {
@@ -66,6 +66,9 @@ export interface TrainSummary {
   readonly model: string;
   readonly specification: RunSpecification;
   readonly steps: number;
+  /** Why the run ended at a collapse, and the step whose policy is its result; absent where it did not. */
+  readonly collapsed?: TrainingWarning;
+  readonly resultStep?: number | undefined;
   readonly pairs: { readonly train: number; readonly evaluation: number; readonly rejected: number };
   readonly data: DataReport;
   readonly notes: readonly string[];
@@ -96,30 +99,15 @@ export async function train(
   signal: AbortSignal,
 ): Promise<TrainSummary> {
   await claimRunFolder(plan.folder, identityOf(plan), plan.resume);
-  await using run = await startLocalRun(plan, logger, signal);
+  const facts = (evaluated: readonly EvaluatedStep[]) => factsOf(plan, evaluated);
+  const onDoing = (what: string | undefined) => listener.onEvaluating(what);
+  const evaluation = { ...plan.evaluation, facts, onDoing };
+  await using run = await startLocalRun({ ...plan, evaluation }, logger, signal);
   await produce(run.log, plan);
   const done = new AbortController();
   const stop = AbortSignal.any([signal, done.signal]);
   const { trainer } = run.optimizer;
   const evaluations = await EvaluationFile.open(join(plan.folder, 'evaluations.jsonl'));
-  /** Evaluates the current policy. Steps that are computed again after a crash have been evaluated. */
-  const check = async () => {
-    const { step } = trainer.policy;
-    if (plan.evaluation.length === 0 || evaluations.has(step)) return;
-    listener.onPhase('evaluating');
-    const { objective } = plan.specification;
-    using policy = await trainer.readPolicy();
-    const weights = async () => [weightsOfTensors(policy.tensors), weightsOfModel(await ModelFolder.open(plan.model))];
-    const how = { objective, policy: 'latest', signal, weights } as const;
-    const evaluation = await evaluate(run.scorerAddress, plan.evaluation, how);
-    const known = warningsOf(evaluations.steps).map(({ kind }) => kind);
-    await evaluations.add({ step, evaluation });
-    listener.onEvaluation(step, evaluation);
-    for (const warning of warningsOf(evaluations.steps)) if (!known.includes(warning.kind)) listener.onWarning(warning);
-    listener.onPhase('training');
-  };
-  if (trainer.policy.step === 0) await check();
-  listener.onPhase('training');
   const started = performance.now();
   const steps = new StepFile(join(plan.folder, 'steps.jsonl'));
   const startStep = trainer.policy.step;
@@ -127,44 +115,37 @@ export async function train(
   const following = followSteps(run.log, steps, stop, (step) => {
     if (step.step > startStep) listener.onStep(step);
   });
-  const training = trainer.train(stop, async (step) => {
-    if (plan.evaluateEvery > 0 && step % plan.evaluateEvery === 0) await check();
-  });
+  const evaluating = followEvaluations(run.optimizer, evaluations, { listener, signal: stop });
+  const training = run.optimizer.train(stop);
+  const work = [consuming, following, evaluating];
   try {
-    await Promise.race([training, failureOf(consuming), failureOf(following)]);
+    await Promise.race([training, ...work.map(failureOf)]);
   } catch (error) {
     throw await withWeightsToBlame(error, plan.model);
   } finally {
     done.abort();
-    await Promise.allSettled([training, consuming, following]);
+    await Promise.allSettled([training, ...work]);
   }
   if (signal.aborted) throw stopped(plan, trainer.policy.step);
   for await (const step of publishedSteps(run.log, { stop: 'at-end', signal })) steps.add(step);
   await steps.end();
-  const seconds = (performance.now() - started) / 1000;
-  if (trainer.policy.step > 0) await check();
-  listener.onPhase('writing');
+  const seconds = (performance.now() - started - (run.optimizer.evaluations?.spentMs ?? 0)) / 1000;
   const artefact = plan.specification.method.kind === 'full' ? 'model' : 'adapter';
   await rm(join(plan.folder, artefact), { recursive: true, force: true });
-  using policy = await trainer.readPolicy();
-  const pairs = {
-    ...{ train: plan.train.length, evaluation: plan.evaluation.length },
-    rejected: await writeRejected(run.log, plan),
-  };
-  const { weights } = await run.optimizer.exporter.export(policy, artefact, {
-    data: { datasets: [...plan.datasets], ...pairs },
-    evaluations: evaluations.steps.map(({ step, evaluation: { marginMedian, ...evaluation } }) => ({
-      step,
-      evaluation: marginMedian === undefined ? evaluation : { ...evaluation, marginMedian },
-    })),
-  });
+  const collapsed = run.optimizer.evaluations?.collapse;
+  const weights =
+    collapsed === undefined
+      ? await exportLast(run.optimizer, artefact, factsOf(plan, evaluations.steps))
+      : await rename(join(plan.folder, BEST_EXPORT), join(plan.folder, artefact));
+  await writeRejected(run.log, plan);
   const trained = run.optimizer.steps.steps.slice(startStep).reduce((sum, { pairs }) => sum + pairs, 0);
   const summary: TrainSummary = {
     runId: plan.runId,
     model: plan.model,
     specification: plan.specification,
     steps: trainer.policy.step,
-    pairs,
+    ...(collapsed && { collapsed, resultStep: bestStepOf(evaluations.steps) }),
+    pairs: pairsOf(plan),
     data: plan.data,
     notes: plan.notes,
     evaluations: evaluations.steps,
@@ -173,7 +154,7 @@ export async function train(
     lastStep: steps.last,
     policyDigest: trainer.policy.digest,
     artefact,
-    weights,
+    weights: weights ?? undefined,
     trainingSeconds: seconds,
     pairsPerSecond: trained / seconds,
     peakMemoryMb: peakMemory() / 2 ** 20,
@@ -182,11 +163,57 @@ export async function train(
   return summary;
 }
 
+async function exportLast(
+  { trainer, exporter }: RunningOptimizer,
+  artefact: string,
+  facts: OutsideFacts,
+): Promise<WrittenModel | undefined> {
+  using policy = await trainer.readPolicy();
+  return (await exporter.export(policy, artefact, facts)).weights;
+}
+
+const pairsOf = ({ train, heldOut, rejected }: TrainPlan) => ({
+  ...{ train: train.length, evaluation: heldOut.length, rejected: rejected.length },
+});
+
+/** What an export says besides what the optimizer knows. */
+function factsOf(plan: TrainPlan, evaluations: readonly EvaluatedStep[]): OutsideFacts {
+  const numbers = ({ answers: _, ...others }: EvaluatedAnswers) => others;
+  return {
+    data: { datasets: [...plan.datasets], ...pairsOf(plan) },
+    evaluations: evaluations.map(({ step, evaluation, answers }) => ({
+      step,
+      ...(evaluation && { evaluation: known(evaluation) }),
+      ...(answers && { answers: known(numbers(answers)) }),
+    })),
+  };
+}
+
+/** Numbers without those that were not measured. */
+const known = (numbers: Readonly<Record<string, number | undefined>>) =>
+  Object.fromEntries(
+    Object.entries(numbers).flatMap(([name, number]) => (number === undefined ? [] : [[name, number]])),
+  );
+
+/** Writes every evaluation to the file, those made before first, and tells of the new ones and what they warn of. */
+async function followEvaluations(
+  { evaluations }: RunningOptimizer,
+  file: EvaluationFile,
+  { listener, signal }: { listener: TrainListener; signal: AbortSignal },
+): Promise<void> {
+  for await (const evaluated of evaluations?.follow(0, signal) ?? []) {
+    const known = warningsOf(file.steps).map(({ kind }) => kind);
+    if (!(await file.add(evaluated))) continue;
+    listener.onEvaluation(evaluated);
+    for (const warning of warningsOf(file.steps)) if (!known.includes(warning.kind)) listener.onWarning(warning);
+  }
+}
+
 function identityOf(plan: TrainPlan): RunIdentity {
   const { runId, specification, device, threads, referenceModel, initialAdapter, command } = plan;
   return {
     runId,
-    dataDigest: dataDigest(plan.train, plan.evaluation, plan.shuffle),
+    dataDigest: dataDigest(plan.train, plan.heldOut, plan.shuffle),
     specification,
     model: resolve(plan.model),
     referenceModel: referenceModel && resolve(referenceModel),
@@ -299,8 +326,8 @@ class StepFile {
   }
 }
 
-/** Writes the dead letters, and what was too long to become one, as rejected.jsonl; returns how many there are. */
-async function writeRejected(log: EventLog, plan: TrainPlan): Promise<number> {
+/** Writes the dead letters, and what was too long to become one, as rejected.jsonl. */
+async function writeRejected(log: EventLog, plan: TrainPlan): Promise<void> {
   const topic = LOCAL_TOPICS.deadLetters;
   const { first } = await log.bounds(topic, 0);
   const lines = plan.rejected
@@ -310,7 +337,6 @@ async function writeRejected(log: EventLog, plan: TrainPlan): Promise<number> {
     for (const { headers, value } of records) lines.push(rejectedLine(deadLetterFromHeaders(headers), value));
   }
   await writeFile(join(plan.folder, 'rejected.jsonl'), lines.join(''));
-  return lines.length;
 }
 
 function rejectedLine(why: Pick<DeadLetter, 'origin' | 'reason' | 'message'>, bytes: Uint8Array | null): string {

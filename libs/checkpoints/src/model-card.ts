@@ -134,19 +134,34 @@ function values({ kind, ...others }: { readonly kind?: string; readonly [name: s
 }
 
 function evaluation({ evaluations = [] }: PolicyFacts): string {
-  const [first] = evaluations;
+  return [
+    measured(evaluations, 'evaluation', [
+      '## Held-out pairs\n',
+      'Means over the pairs; log-probabilities are per response token, in nats.\n',
+    ]),
+    measured(evaluations, 'answers', [
+      '## Answers\n',
+      'Greedy answers to evaluation prompts. `right`, `ended`: shares; `tokens`: mean length; `repetition`: share of repeated sequences of 4 tokens; ' +
+        '`divergence`: from the base model, in nats per token.\n',
+    ]),
+  ].join('');
+}
+
+/** A table of numbers by step; empty where there are none. */
+function measured(
+  evaluations: NonNullable<PolicyFacts['evaluations']>,
+  kind: 'evaluation' | 'answers',
+  head: readonly string[],
+): string {
+  const steps = evaluations.flatMap(({ step, [kind]: numbers }) => (numbers === undefined ? [] : [{ step, numbers }]));
+  const [first] = steps;
   if (first === undefined) return '';
-  const names = Object.keys(first.evaluation);
-  const rows = evaluations.map(({ step, evaluation: numbers }) => [
+  const names = Object.keys(first.numbers);
+  const rows = steps.map(({ step, numbers }) => [
     String(step),
     ...names.map((name) => String(Number((numbers[name] ?? Number.NaN).toPrecision(4)))),
   ]);
-  return [
-    '## Held-out pairs\n',
-    'Means over the pairs; log-probabilities are per response token, in nats.\n',
-    table(['step', ...names], rows),
-    '',
-  ].join('\n');
+  return [...head, table(['step', ...names], rows), ''].join('\n');
 }
 
 function lineage({ facts, mergedInto }: Card): string {

@@ -36,9 +36,15 @@ const policyFactsSchema = z.object({
       rejected: z.int().nonnegative(),
     })
     .optional(),
-  /** On held-out pairs, by growing step; means over the pairs. */
+  /** By growing step: means over held-out pairs, and numbers about answers to prompts. */
   evaluations: z
-    .array(z.object({ step: z.int().nonnegative(), evaluation: z.record(z.string(), z.number()) }))
+    .array(
+      z.object({
+        step: z.int().nonnegative(),
+        evaluation: z.record(z.string(), z.number()).optional(),
+        answers: z.record(z.string(), z.number()).optional(),
+      }),
+    )
     .optional(),
 });
 

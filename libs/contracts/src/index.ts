@@ -39,6 +39,14 @@ export {
 } from './run/compute-settings.ts';
 export { computeFromWire, computeToWire } from './run/compute-wire.ts';
 export { type Dtype, dtypeSchema } from './run/dtype.ts';
+export {
+  type Answer,
+  type EvaluatedAnswers,
+  type EvaluatedPairs,
+  type EvaluatedStep,
+  evaluatedStepSchema,
+  evaluationRecordSchema,
+} from './run/evaluated-step.ts';
 export { type ExecutionProvider, executionProviderSchema } from './run/execution-provider.ts';
 export { weightProblem } from './run/pair-weight.ts';
 export { runFileSettings } from './run/run-file-settings.ts';

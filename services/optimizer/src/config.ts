@@ -1,8 +1,17 @@
 import { join } from 'node:path';
-import { type Adjustment, readRunSettings, resolveRun, topicsWithPrefix } from '@alphapo/contracts';
+import { AlphapoError } from '@alphapo/base';
+import {
+  type Adjustment,
+  type RunSpecification,
+  readRunSettings,
+  resolveRun,
+  topicsWithPrefix,
+} from '@alphapo/contracts';
+import { readEvaluationPairs, readEvaluationPrompts } from '@alphapo/evaluation';
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { drainMsOf, resolveAddresses } from '@alphapo/rpc';
-import { resolveSettings, type SettingSources } from '@alphapo/settings';
+import { resolveSettings, type SettingSources, type ValuesOf } from '@alphapo/settings';
+import type { EvaluationConfig } from './evaluations.ts';
 import { optimizerSettings } from './settings.ts';
 import type { OptimizerConfig } from './start.ts';
 
@@ -31,6 +40,41 @@ export async function optimizerConfigFrom(
     topics: topicsWithPrefix(values.topicPrefix),
     whenFinished: values.whenFinished,
     shardTimeoutMs: values.shardTimeoutSeconds * 1000,
+    evaluation: await evaluationFrom(values, model, specification),
     discoverScorers: async () => (await Promise.all(scorers.map((scorer) => resolveAddresses(scorer)))).flat(),
   };
+}
+
+type EvaluationValues = Pick<
+  ValuesOf<typeof optimizerSettings>,
+  'chatTemplate' | 'evalData' | 'evalPrompts' | 'evalEvery' | 'evalMaxTokens' | 'sampler' | 'stopOnCollapse'
+>;
+
+/** Undefined where nothing is evaluated. Errors: INVALID_CONFIGURATION; those of reading the files. */
+async function evaluationFrom(
+  { chatTemplate, evalData, evalPrompts, evalEvery, evalMaxTokens, sampler, stopOnCollapse }: EvaluationValues,
+  model: string,
+  { lengths }: RunSpecification,
+): Promise<EvaluationConfig | undefined> {
+  if (evalData.length === 0 && evalPrompts === undefined) {
+    if (!stopOnCollapse) return undefined;
+    throw invalid('stopOnCollapse', 'needs something to see a collapse by; set evalPrompts or evalData');
+  }
+  if (evalPrompts !== undefined && sampler === undefined) {
+    throw invalid('evalPrompts', 'needs a sampler to answer them; set sampler');
+  }
+  return {
+    every: evalEvery,
+    pairs: await readEvaluationPairs(evalData, model, { chatTemplate, ...lengths }),
+    prompts: evalPrompts === undefined ? [] : await readEvaluationPrompts(evalPrompts, model, { chatTemplate }),
+    maxAnswerTokens: evalMaxTokens,
+    findSampler: () => sampler ?? '',
+    stopOnCollapse,
+  };
+}
+
+function invalid(setting: string, problem: string): AlphapoError {
+  return new AlphapoError('invalid-argument', 'INVALID_CONFIGURATION', `${setting}: ${problem}`, {
+    metadata: { setting },
+  });
 }

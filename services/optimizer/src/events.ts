@@ -1,4 +1,5 @@
-import type { SkippedStep } from '@alphapo/contracts';
+import type { EvaluatedAnswers, EvaluatedPairs, SkippedStep } from '@alphapo/contracts';
+import type { TrainingWarning } from '@alphapo/evaluation';
 import type { MessagingEvents, Waiting } from '@alphapo/messaging';
 import type { RpcEvents } from '@alphapo/rpc';
 import type { TelemetryEvents } from '@alphapo/telemetry';
@@ -34,13 +35,25 @@ type RunEvents = {
   };
   /** Loss or gradient is not finite; the step leaves the weights as they were. Level: error. */
   'step.skipped': SkippedStep & { readonly step: number };
-  /** The data ended before the planned steps. Level: warn. */
-  'run.ended-early': { readonly step: number; readonly totalSteps: number };
+  /** The data ended before the planned steps, or the model collapsed. `message`: which of them. Level: warn. */
+  'run.ended-early': { readonly step: number; readonly totalSteps: number; readonly message: string };
+  /** The policy was evaluated: on held-out pairs (`accuracy`, `margin`, `logProbChosen`), by answers (the others), or both. */
+  'policy.evaluated': EvaluationNumbers & { readonly step: number; readonly durationMs: number };
+  /** An evaluation waits for a sampler or the event log; at once and then every half minute. Level: warn. */
+  'evaluation.awaited': Waiting;
+  /** The first sign of a `kind` that the run harms its model, and what to change. Level: warn. */
+  'run.harms': TrainingWarning;
   /** The last step was taken. */
   'run.finished': { readonly step: number; readonly policyDigest: string };
   /** Training failed at something that a restart does not cure; the optimizer serves FAILED. Level: error. */
   'run.failed': { readonly step: number; readonly error: unknown };
 };
+
+/** What the log has of an evaluation: numbers, no texts. */
+export type EvaluationNumbers = Partial<
+  Pick<EvaluatedPairs, 'accuracy' | 'margin' | 'logProbChosen'> &
+    Pick<EvaluatedAnswers, 'right' | 'tokens' | 'ended' | 'repetition' | 'divergence'>
+>;
 
 type LedgerEvents = {
   /** The ledger cannot be written; at once and then every half minute, with what to check. Level: warn. */

@@ -1,3 +1,4 @@
+export { BEST_EXPORT, type EvaluationConfig } from './evaluations.ts';
 export type { OptimizerEvents } from './events.ts';
 export type { OutsideFacts, SavedDtype } from './exporter.ts';
 export { identifyRun } from './run.ts';

@@ -42,7 +42,7 @@ export async function runOptimizer(
     if (!signal.aborted) await once(signal, 'abort');
   };
   try {
-    await optimizer.trainer.train(signal);
+    await optimizer.train(signal);
   } catch (error) {
     if (!needsPerson(error)) throw error;
     logger.error('run.failed', { step: optimizer.trainer.policy.step, error });

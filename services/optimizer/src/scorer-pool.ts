@@ -1,9 +1,10 @@
-import type { ComputeFingerprint, ReportedFingerprint } from '@alphapo/contracts';
+import { AlphapoError } from '@alphapo/base';
+import type { ComputeFingerprint, ReportedFingerprint, ScoreRequest, ScoreResponse } from '@alphapo/contracts';
 import type { RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import type { OptimizerEvents } from './events.ts';
 import type { Run } from './run.ts';
-import { Scorer, type ScorerStatus } from './scorer.ts';
+import { isExplained, Scorer, type ScorerStatus } from './scorer.ts';
 import { checkComputation, checkScorer, type ScorerNeeds } from './scorer-match.ts';
 import { ShardPace } from './shard-pace.ts';
 import { type Scorers, ShardSpread, type SpreadOptions } from './shard-spread.ts';
@@ -81,6 +82,45 @@ export class ScorerPool implements Scorers, AsyncDisposable {
     } finally {
       this.#pending = 0;
     }
+  }
+
+  /**
+   * Has a request answered by any scorer, and by another one where that fails in a way that passes. Waits for scorers as long as there
+   * are none. Errors: STOPPED; those of the call.
+   */
+  async score(
+    request: ScoreRequest,
+    { signal, onWaiting }: { readonly signal: AbortSignal; readonly onWaiting: () => void },
+  ): Promise<ScoreResponse> {
+    // The autoscaler keeps scorers for what is pending.
+    this.#pending = 1;
+    try {
+      while (!signal.aborted) {
+        this.refresh();
+        const scorer = [...this.#scorers.values()].find(({ phase }) => phase === 'ready');
+        if (scorer === undefined) {
+          onWaiting();
+          await this.#wake.wait(DISCOVERY_MS, signal);
+          continue;
+        }
+        scorer.begin();
+        try {
+          const response = await scorer.connection.score(request, {
+            timeoutMs: this.#options.shardTimeoutMs,
+            signal,
+          });
+          scorer.succeeded();
+          return response;
+        } catch (error) {
+          if (!isExplained(error)) scorer.answered();
+          if (!isExplained(error) || signal.aborted) throw error;
+          scorer.failed(error);
+        }
+      }
+    } finally {
+      this.#pending = 0;
+    }
+    throw new AlphapoError('cancelled', 'STOPPED', 'stopped while it waited for a scorer');
   }
 
   /** Asks one scorer whether it is what the run needs. Errors: SCORER_MISMATCH, and those of the call. */

@@ -168,3 +168,9 @@ export class Scorer implements Disposable {
 export function isMismatch(error: unknown): boolean {
   return error instanceof AlphapoError && error.code === 'failed-precondition';
 }
+
+/** The scorer is missing, slow or full: nothing is wrong with what it was asked. */
+export function isExplained(error: unknown): boolean {
+  const explained = ['unavailable', 'cancelled', 'deadline-exceeded', 'resource-exhausted', 'aborted'];
+  return error instanceof AlphapoError && explained.includes(error.code);
+}

@@ -1,6 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
 import {
   type CheckpointResponse,
+  type EvaluatedStep,
   type ExportRequest,
   type ExportResponse,
   type GetPolicyRequest,
@@ -13,10 +14,13 @@ import {
   runStateToWire,
   ScorerState,
   trainingMethodToWire,
+  type WatchEvaluationsRequest,
+  type WatchEvaluationsResponse,
   type WatchStepsRequest,
   type WatchStepsResponse,
 } from '@alphapo/contracts';
 import { type CallContext, tensorsToChunks } from '@alphapo/rpc';
+import type { Evaluations } from './evaluations.ts';
 import type { Exporter } from './exporter.ts';
 import type { TakenStep } from './published-steps.ts';
 import type { ScorerPhase } from './scorer.ts';
@@ -31,16 +35,25 @@ const SCORER_STATE: Readonly<Record<ScorerPhase, ScorerState>> = {
   quarantined: ScorerState.QUARANTINED,
 };
 
+interface ServedParts {
+  readonly trainer: Trainer;
+  readonly steps: StepLedger;
+  readonly exporter: Exporter;
+  readonly evaluations: Evaluations | undefined;
+}
+
 /** The optimizer's methods: a view of the trainer, and its controls. */
 export class OptimizerService {
   readonly #trainer: Trainer;
   readonly #steps: StepLedger;
   readonly #exporter: Exporter;
+  readonly #evaluations: Evaluations | undefined;
 
-  constructor(trainer: Trainer, steps: StepLedger, exporter: Exporter) {
+  constructor({ trainer, steps, exporter, evaluations }: ServedParts) {
     this.#trainer = trainer;
     this.#steps = steps;
     this.#exporter = exporter;
+    this.#evaluations = evaluations;
   }
 
   async getStatus(): Promise<GetStatusResponse> {
@@ -49,7 +62,7 @@ export class OptimizerService {
     return {
       runId: run.id,
       state: runStateToWire(status.state),
-      message: status.message,
+      message: status.message || (this.#evaluations?.doing ?? ''),
       policy: this.#version(policy),
       totalSteps: BigInt(specification.schedule.totalSteps),
       nextBatchOffset: status.nextBatchOffset,
@@ -76,6 +89,16 @@ export class OptimizerService {
     }
     // The run may have ended while there are still steps to send.
     for (const step of this.#steps.steps.slice(next - 1)) yield stepMessage(step);
+  }
+
+  async *watchEvaluations(
+    { fromStep }: WatchEvaluationsRequest,
+    { signal }: CallContext,
+  ): AsyncGenerator<WatchEvaluationsResponse> {
+    const over = AbortSignal.any([signal, this.#trainer.ended]);
+    for await (const evaluated of this.#evaluations?.follow(Number(fromStep), over) ?? []) {
+      yield evaluationMessage(evaluated);
+    }
   }
 
   async pause(): Promise<PauseResponse> {
@@ -122,6 +145,17 @@ export class OptimizerService {
   #version({ step, digest }: { readonly step: number; readonly digest: string }) {
     return { runId: this.#trainer.run.id, step: BigInt(step), digest };
   }
+}
+
+function evaluationMessage({ step, policyDigest, evaluation, answers }: EvaluatedStep): WatchEvaluationsResponse {
+  return {
+    ...{ step: BigInt(step), policyDigest: policyDigest ?? '' },
+    pairs: evaluation && { ...evaluation, marginMedian: evaluation.marginMedian ?? Number.NaN },
+    answers: answers && {
+      ...answers,
+      answers: answers.answers.map(({ finish, ...answer }) => ({ ...answer, ended: finish === 'stop' })),
+    },
+  };
 }
 
 function stepMessage(step: TakenStep): WatchStepsResponse {

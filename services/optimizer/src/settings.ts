@@ -56,6 +56,38 @@ export const optimizerSettings = {
     description: "also keep every Nth step's checkpoint permanently",
     placeholder: 'steps',
   },
+  evalData: {
+    schema: z.array(z.string()).default([]),
+    description: 'files of held-out pairs, scored at every evaluation',
+    placeholder: 'file,…',
+    variable: 'ALPHAPO_EVAL_DATA',
+  },
+  evalPrompts: {
+    schema: z.string().optional(),
+    description:
+      'file of prompts, perhaps with right answers, that the policy answers at every evaluation; needs a sampler',
+    placeholder: 'file',
+    variable: 'ALPHAPO_EVAL_PROMPTS',
+  },
+  evalEvery: {
+    schema: z.int().nonnegative().default(50),
+    description: 'steps between evaluations; 0: only before the first step and after the last',
+    placeholder: 'steps',
+  },
+  evalMaxTokens: {
+    schema: z.int().positive().default(256),
+    description: 'maximum tokens of an answer to an evaluation prompt',
+  },
+  sampler: {
+    schema: z.string().optional(),
+    description: 'address of the sampler that answers evaluation prompts',
+    placeholder: 'host:port',
+    variable: 'ALPHAPO_SAMPLER',
+  },
+  stopOnCollapse: {
+    schema: z.boolean().default(false),
+    description: 'end the run when answers get worse; the best policy before is exported as best',
+  },
   whenFinished: {
     schema: z.enum(['serve', 'exit']).default('serve'),
     description: 'after the last step: keep serving status and policy, or exit with code 0',

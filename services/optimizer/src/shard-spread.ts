@@ -2,7 +2,7 @@ import { AlphapoError } from '@alphapo/base';
 import type { ReportedFingerprint } from '@alphapo/contracts';
 import type { Logger } from '@alphapo/telemetry';
 import type { OptimizerEvents } from './events.ts';
-import { isMismatch, type Scorer } from './scorer.ts';
+import { isExplained, isMismatch, type Scorer } from './scorer.ts';
 import { computeShard } from './shard-call.ts';
 import type { ShardPace } from './shard-pace.ts';
 import { type ComputedShard, type Shard, type ShardWork, tokensOf } from './shards.ts';
@@ -219,12 +219,6 @@ function isWrong(error: unknown): boolean {
 
 function isPolicyGone(error: unknown): boolean {
   return error instanceof AlphapoError && error.reason === 'POLICY_GONE';
-}
-
-/** The scorer is missing, slow or full: nothing is wrong with the shard. */
-function isExplained(error: unknown): boolean {
-  const explained = ['unavailable', 'cancelled', 'deadline-exceeded', 'resource-exhausted', 'aborted'];
-  return explained.includes(codeOf(error) ?? '');
 }
 
 /** The request itself is refused: a second try would be, too. */

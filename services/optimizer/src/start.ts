@@ -12,6 +12,7 @@ import type { EventLog } from '@alphapo/messaging';
 import { ThreadPool } from '@alphapo/optim';
 import { Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
+import { BEST_EXPORT, type EvaluationConfig, Evaluations } from './evaluations.ts';
 import type { OptimizerEvents } from './events.ts';
 import { Exporter, type SavedDtype } from './exporter.ts';
 import { FolderLease } from './folder-lease.ts';
@@ -56,6 +57,8 @@ export interface OptimizerConfig {
   readonly checkpointsKept: CheckpointRetention;
   readonly topics: Topics;
   readonly shardTimeoutMs: number;
+  /** What policies are evaluated on; they are not where absent. */
+  readonly evaluation?: EvaluationConfig | undefined;
   /** The scorers that exist now. */
   readonly discoverScorers: () => Promise<readonly string[]>;
 }
@@ -65,6 +68,10 @@ export interface RunningOptimizer extends AsyncDisposable {
   readonly trainer: Trainer;
   readonly steps: StepLedger;
   readonly exporter: Exporter;
+  /** Undefined where policies are not evaluated. */
+  readonly evaluations: Evaluations | undefined;
+  /** Takes steps until the run's last or the signal, and evaluates between them. Errors: those of `Trainer.train` and `Evaluations.at`. */
+  train(signal: AbortSignal): Promise<void>;
   /** Asks a scorer whether it is what the run needs. Errors: SCORER_MISMATCH, and those of the call. */
   checkScorer(address: string): Promise<void>;
 }
@@ -73,7 +80,7 @@ export interface RunningOptimizer extends AsyncDisposable {
 const DRAIN_MS = 5_000;
 
 /**
- * Brings the run's state up and serves it. Training starts with `trainer.train`. The signal stops the start; it has no effect
+ * Brings the run's state up and serves it. Training starts with `train`. The signal stops the start; it has no effect
  * on what has started. Errors: STOPPED (cancelled), and those that say why a run cannot go on.
  */
 export async function startOptimizer(
@@ -159,11 +166,23 @@ export async function startOptimizer(
         policyFacts({ run, step, digest, steps: steps.steps, batches: trainer.batchDigests }),
     },
   );
+  const evaluations =
+    config.evaluation &&
+    (await Evaluations.open(
+      {
+        ...{ config: config.evaluation, run, model: folder, referenceFolder: config.referenceModel },
+        ...{ log, topic: topics.evaluations, scorers, security: config.security, logger },
+        readPolicy: () => trainer.readPolicy(),
+        exportBest: async (policy, facts) => void (await exporter.export(policy, BEST_EXPORT, facts)),
+      },
+      signal,
+    ));
   const handlers = new Handlers(logger);
-  const service = new OptimizerService(trainer, steps, exporter);
+  const service = new OptimizerService({ trainer, steps, exporter, evaluations });
   const implementation = {
     getStatus: handlers.unary(service.getStatus.bind(service)),
     watchSteps: handlers.serverStream(service.watchSteps.bind(service)),
+    watchEvaluations: handlers.serverStream(service.watchEvaluations.bind(service)),
     pause: handlers.unary(service.pause.bind(service)),
     resume: handlers.unary(service.resume.bind(service)),
     getPolicy: handlers.serverStream(service.getPolicy.bind(service)),
@@ -186,7 +205,8 @@ export async function startOptimizer(
   });
   const owned = opened.move();
   return {
-    ...{ address: server.address, trainer, steps, exporter },
+    ...{ address: server.address, trainer, steps, exporter, evaluations },
+    train: (signal) => trainer.train(signal, evaluations && ((point) => evaluations.at(point, signal))),
     checkScorer: (address) => scorers.check(address),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -7,6 +7,7 @@ import { BatchAgreement, type BatchDigests } from './batch-agreement.ts';
 import { batchesBefore, readBatches } from './batches.ts';
 import { Checkpointing, type CheckpointingParts, type WrittenCheckpoint } from './checkpointing.ts';
 import { EndOfData } from './end-of-data.ts';
+import type { RunPoint } from './evaluations.ts';
 import { GradientMemory, GradientSum } from './gradient-sum.ts';
 import { finiteNorm, nonFiniteError, nonFiniteOf } from './non-finite.ts';
 import type { Pause } from './pause.ts';
@@ -30,6 +31,9 @@ export interface TrainerParts extends CheckpointingParts {
   /** Where the arithmetic of steps runs. */
   readonly runner: Runner;
 }
+
+/** Called where the policy stands still: whether the run ends here, and why. */
+type Between = (point: RunPoint) => Promise<string | undefined>;
 
 /**
  * The training loop: one step per batch of the ledger, in its order. Its state after a step depends on the start, the
@@ -120,13 +124,13 @@ export class Trainer {
   }
 
   /**
-   * Takes steps until the run's last, or until the signal. `afterStep` is waited for after each, before the next one changes
-   * the policy. Throws errors that need an operator, after recording them in the status; STOPPED if the signal aborts while it is
+   * Takes steps until the run's last, or until the signal. `between` is waited for before the first and after each step, while
+   * the policy stays as it is; where it gives a reason, the run ends there. Throws errors that need an operator, after recording them in the status; STOPPED if the signal aborts while it is
    * unknown whether the log has the last step: that step and those since the last checkpoint are then recomputed.
    */
-  async train(signal: AbortSignal, afterStep: (step: number) => Promise<void> = async () => {}): Promise<void> {
+  async train(signal: AbortSignal, between: Between = async () => undefined): Promise<void> {
     try {
-      await this.#takeSteps(signal, afterStep);
+      await this.#takeSteps(signal, between);
       await this.checkpoint();
     } catch (error) {
       if (signal.aborted && !this.#torn) {
@@ -144,12 +148,19 @@ export class Trainer {
     }
   }
 
-  async #takeSteps(signal: AbortSignal, afterStep: (step: number) => Promise<void>): Promise<void> {
+  async #takeSteps(signal: AbortSignal, between: Between): Promise<void> {
     const { log, batchesTopic, pause } = this.#parts;
     const start = this.#state.nextBatchOffset;
     const endOfData = new EndOfData(() => batchesBefore(start, log, batchesTopic, signal));
-    if (await this.#isOver(endOfData, signal)) return this.#finish();
-    this.#runState = 'waiting-for-batches';
+    const ends = async (isLast: boolean): Promise<boolean> => {
+      const { step } = this.policy;
+      this.#runState = 'training';
+      const reason = await between({ step, isLast });
+      if (isLast || reason !== undefined) this.#finish(reason);
+      else this.#runState = 'waiting-for-batches';
+      return isLast || reason !== undefined;
+    };
+    if (await ends(await this.#isOver(endOfData, signal))) return;
     const left = new AbortController();
     const reading = { signal: AbortSignal.any([signal, left.signal]) };
     try {
@@ -158,12 +169,10 @@ export class Trainer {
         await pause.ended(signal);
         if (batch.pairs.length > 0) {
           await this.#exclusively(() => this.#step(batch, offset, signal));
-          await afterStep(this.policy.step);
         } else {
           await this.#parts.steps.passOver(offset, signal);
         }
-        if (await this.#isLast(batch, endOfData)) return this.#finish();
-        this.#runState = 'waiting-for-batches';
+        if (await ends(await this.#isLast(batch, endOfData))) return;
       }
     } finally {
       // A batch that is read ahead may never come.
@@ -284,13 +293,13 @@ export class Trainer {
     this.#runState = waiting ? 'waiting-for-scorers' : 'training';
   }
 
-  #finish(): void {
+  #finish(reason: string | undefined): void {
     const { step } = this.policy;
     const { totalSteps } = this.#parts.run.specification.schedule;
     this.#runState = 'finished';
     if (step < totalSteps) {
-      this.#message = `the data ended at step ${step} of ${totalSteps}: the producer marked its end`;
-      this.#parts.logger.warn('run.ended-early', { step, totalSteps });
+      this.#message = reason ?? `the data ended at step ${step} of ${totalSteps}: the producer marked its end`;
+      this.#parts.logger.warn('run.ended-early', { step, totalSteps, message: this.#message });
     }
     this.#ended.abort();
     this.#parts.logger.info('run.finished', { step: this.policy.step, policyDigest: this.policy.digest });

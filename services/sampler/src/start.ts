@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { type Dtype, type ExecutionProvider, SamplerServiceDefinition } from '@alphapo/contracts';
-import { openEngine } from '@alphapo/engine';
+import { type Engine, openEngine } from '@alphapo/engine';
 import { TextGenerator } from '@alphapo/generation';
 import { readEndTokens } from '@alphapo/models';
 import { PolicySource } from '@alphapo/policies';
@@ -17,6 +17,8 @@ import { SamplerService } from './service.ts';
 export interface SamplerConfig {
   /** Folder of a Hugging Face model. */
   readonly model: string;
+  /** Of a service in the same process, with the same model: a second one would hold all weights again. Its own where absent. */
+  readonly engine?: Engine | undefined;
   /** Name of the base model over HTTP; the folder's name where absent. */
   readonly modelName?: string | undefined;
   readonly chatTemplate?: string | undefined;
@@ -55,7 +57,7 @@ export async function startSampler(config: SamplerConfig, logger: Logger<Sampler
   const modelName = config.modelName ?? basename(resolve(model));
   const adapterNames = [...config.adapters.keys()];
   const names = new ModelNames(modelName, { adapters: adapterNames, latest: optimizerAddress !== undefined });
-  const engine = opened.use(await openEngine(model, config));
+  const engine = config.engine ?? opened.use(await openEngine(model, config));
   const encoder = opened.use(await TokenizerPool.open(model, { chatTemplate: config.chatTemplate }));
   const decoder = encoder.description.takes === 'ids' ? undefined : await openTokenizer(model);
   const endTokens = await readEndTokens(model, decoder?.special.eos);

@@ -1,5 +1,5 @@
 import { type Dtype, type ExecutionProvider, ScorerServiceDefinition } from '@alphapo/contracts';
-import { type EngineOptions, openEngine } from '@alphapo/engine';
+import { type Engine, type EngineOptions, openEngine } from '@alphapo/engine';
 import { PolicySource } from '@alphapo/policies';
 import { Handlers, type RpcSecurity, RpcServer } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
@@ -32,6 +32,8 @@ export interface ScorerConfig {
 
 export interface RunningScorer extends AsyncDisposable {
   readonly address: string;
+  /** Owned by the scorer. */
+  readonly engine: Engine;
   /** Aborts when the engine is dead: the scorer answers health checks with NOT_SERVING, and has to be started again. */
   readonly broken: AbortSignal;
 }
@@ -62,5 +64,5 @@ export async function startScorer(config: ScorerConfig, logger: Logger<ScorerEve
   engine.stopped.addEventListener('abort', () => server.setServing(false), { once: true });
   logger.info('scorer.started', { address: server.address, ...engine.model });
   const owned = opened.move();
-  return { address: server.address, broken: engine.stopped, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { address: server.address, engine, broken: engine.stopped, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

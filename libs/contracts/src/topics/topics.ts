@@ -8,6 +8,8 @@ export interface Topics {
   readonly preferenceBatches: string;
   /** One JSON record per optimizer step. One partition. */
   readonly trainingSteps: string;
+  /** One JSON record per evaluated step: held-out pairs and answers. One partition; only where the optimizer evaluates. */
+  readonly evaluations: string;
   /** Records that cannot be trained on: their bytes as they came, and why, in headers. */
   readonly deadLetters: string;
   /** The consumer group of all tokenizers of a deployment, on `preferences`. */
@@ -21,6 +23,7 @@ export function topicsWithPrefix(prefix = ''): Topics {
     preferences: `${prefix}preferences`,
     preferenceBatches: `${prefix}preference-batches`,
     trainingSteps: `${prefix}training-steps`,
+    evaluations: `${prefix}evaluations`,
     deadLetters: `${prefix}dead-letters`,
     // Two deployments in one group would be given each other's partitions, and read neither's.
     tokenizerGroup: `${prefix}alphapo-tokenizer`,
@@ -37,7 +40,7 @@ export const CONTROL_HEADER = 'alphapo-control';
 export const END_OF_DATA = 'end-of-data';
 /** Header that names where a producer found a pair, e.g. `pairs.jsonl:17`. Kept in dead letters. */
 export const ORIGIN_HEADER = 'alphapo-origin';
-/** Header of a record in `training-steps`: the run it belongs to. */
+/** Header of a record in `training-steps` and `evaluations`: the run it belongs to. */
 export const RUN_HEADER = 'alphapo-run';
 
 /** Why and from where a record became a dead letter; travels as headers beside the record's own bytes. */

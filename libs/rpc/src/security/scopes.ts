@@ -40,6 +40,7 @@ const SAMPLER: MethodScopes<SamplerServiceDefinition> = {
 const OPTIMIZER: MethodScopes<OptimizerServiceDefinition> = {
   getStatus: 'read',
   watchSteps: 'read',
+  watchEvaluations: 'read',
   getPolicy: 'read',
   pause: 'control',
   resume: 'control',

@@ -270,6 +270,86 @@ export interface SkippedStep {
   pairIds: string[];
 }
 
+export interface WatchEvaluationsRequest {
+  /** First step to report; 0: the model before training. */
+  fromStep: bigint;
+}
+
+/** How the policy after a step does, as the record in `evaluations` has it. */
+export interface WatchEvaluationsResponse {
+  /** Steps taken; 0: the model before training. */
+  step: bigint;
+  /** Digest of the weights, as in PolicyVersion. */
+  policyDigest: string;
+  /** Held-out pairs; absent where the optimizer has none. */
+  pairs:
+    | EvaluatedPairs
+    | undefined;
+  /** Answers to evaluation prompts; absent where the optimizer has none. */
+  answers: EvaluatedAnswers | undefined;
+}
+
+/** Held-out pairs under a policy; means over the pairs. Log-probabilities are means over response tokens, in nats. */
+export interface EvaluatedPairs {
+  /** Number of pairs. */
+  pairs: number;
+  /** Share of pairs whose chosen response has the higher reward, in [0, 1]; a tie counts as wrong. */
+  accuracy: number;
+  /** Mean loss, each pair by its weight. */
+  loss: number;
+  /** Mean of reward_chosen - reward_rejected. */
+  margin: number;
+  /** Median of the margins, which outliers do not move. */
+  marginMedian: number;
+  /** Mean reward of the chosen responses. */
+  rewardChosen: number;
+  /** Mean reward of the rejected responses. */
+  rewardRejected: number;
+  /** Mean log-probability per token of the chosen responses. */
+  logProbChosen: number;
+  /** Mean log-probability per token of the rejected responses. */
+  logProbRejected: number;
+}
+
+/** Answers of a policy to evaluation prompts. */
+export interface EvaluatedAnswers {
+  /** Number of prompts. */
+  prompts: number;
+  /** Prompts with a right answer. */
+  judged: number;
+  /** Share of right answers among the judged ones, in [0, 1]; absent where there are none. */
+  right?:
+    | number
+    | undefined;
+  /** Mean length of an answer, in tokens. */
+  tokens: number;
+  /** Share of answers that the policy ended within the limit, in [0, 1]. */
+  ended: number;
+  /** Mean share of an answer's sequences of 4 tokens that occurred in it before, in [0, 1]. */
+  repetition: number;
+  /**
+   * Log-probability under the policy less that under the base model, in nats per token, over one sample of the policy a prompt: an
+   * estimate of KL(policy, base).
+   */
+  divergence: number;
+  /** The answers, in the order of the prompts. */
+  answers: Answer[];
+}
+
+/** What a policy answers to a prompt, greedily. */
+export interface Answer {
+  /** Id of the prompt. */
+  id: string;
+  /** Text of the answer. */
+  text: string;
+  /** Tokens of the answer, an end token included. */
+  tokens: number;
+  /** False: it was cut off at the limit. */
+  ended: boolean;
+  /** Whether it is right; absent where the prompt has no right answer. */
+  right?: boolean | undefined;
+}
+
 export interface PauseRequest {
 }
 
@@ -1369,6 +1449,761 @@ export const SkippedStep: MessageFns<SkippedStep, "alphapo.v1.SkippedStep"> = {
   },
 };
 
+function createBaseWatchEvaluationsRequest(): WatchEvaluationsRequest {
+  return { fromStep: 0n };
+}
+
+export const WatchEvaluationsRequest: MessageFns<WatchEvaluationsRequest, "alphapo.v1.WatchEvaluationsRequest"> = {
+  $type: "alphapo.v1.WatchEvaluationsRequest" as const,
+
+  encode(message: WatchEvaluationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fromStep !== 0n) {
+      if (BigInt.asUintN(64, message.fromStep) !== message.fromStep) {
+        throw new globalThis.Error("value provided for field message.fromStep of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.fromStep);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchEvaluationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchEvaluationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fromStep = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchEvaluationsRequest {
+    return {
+      fromStep: isSet(object.fromStep)
+        ? BigInt(object.fromStep)
+        : isSet(object.from_step)
+        ? BigInt(object.from_step)
+        : 0n,
+    };
+  },
+
+  toJSON(message: WatchEvaluationsRequest): unknown {
+    const obj: any = {};
+    if (message.fromStep !== 0n) {
+      obj.fromStep = message.fromStep.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WatchEvaluationsRequest>, I>>(base?: I): WatchEvaluationsRequest {
+    return WatchEvaluationsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WatchEvaluationsRequest>, I>>(object: I): WatchEvaluationsRequest {
+    const message = createBaseWatchEvaluationsRequest();
+    message.fromStep = (object.fromStep !== undefined && object.fromStep !== null) ? BigInt(object.fromStep) : 0n;
+    return message;
+  },
+};
+
+function createBaseWatchEvaluationsResponse(): WatchEvaluationsResponse {
+  return { step: 0n, policyDigest: "", pairs: undefined, answers: undefined };
+}
+
+export const WatchEvaluationsResponse: MessageFns<WatchEvaluationsResponse, "alphapo.v1.WatchEvaluationsResponse"> = {
+  $type: "alphapo.v1.WatchEvaluationsResponse" as const,
+
+  encode(message: WatchEvaluationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.step !== 0n) {
+      if (BigInt.asUintN(64, message.step) !== message.step) {
+        throw new globalThis.Error("value provided for field message.step of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.step);
+    }
+    if (message.policyDigest !== "") {
+      writer.uint32(18).string(message.policyDigest);
+    }
+    if (message.pairs !== undefined) {
+      EvaluatedPairs.encode(message.pairs, writer.uint32(26).fork()).join();
+    }
+    if (message.answers !== undefined) {
+      EvaluatedAnswers.encode(message.answers, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchEvaluationsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchEvaluationsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.step = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.policyDigest = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pairs = EvaluatedPairs.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.answers = EvaluatedAnswers.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchEvaluationsResponse {
+    return {
+      step: isSet(object.step) ? BigInt(object.step) : 0n,
+      policyDigest: isSet(object.policyDigest)
+        ? globalThis.String(object.policyDigest)
+        : isSet(object.policy_digest)
+        ? globalThis.String(object.policy_digest)
+        : "",
+      pairs: isSet(object.pairs) ? EvaluatedPairs.fromJSON(object.pairs) : undefined,
+      answers: isSet(object.answers) ? EvaluatedAnswers.fromJSON(object.answers) : undefined,
+    };
+  },
+
+  toJSON(message: WatchEvaluationsResponse): unknown {
+    const obj: any = {};
+    if (message.step !== 0n) {
+      obj.step = message.step.toString();
+    }
+    if (message.policyDigest !== "") {
+      obj.policyDigest = message.policyDigest;
+    }
+    if (message.pairs !== undefined) {
+      obj.pairs = EvaluatedPairs.toJSON(message.pairs);
+    }
+    if (message.answers !== undefined) {
+      obj.answers = EvaluatedAnswers.toJSON(message.answers);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WatchEvaluationsResponse>, I>>(base?: I): WatchEvaluationsResponse {
+    return WatchEvaluationsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WatchEvaluationsResponse>, I>>(object: I): WatchEvaluationsResponse {
+    const message = createBaseWatchEvaluationsResponse();
+    message.step = (object.step !== undefined && object.step !== null) ? BigInt(object.step) : 0n;
+    message.policyDigest = object.policyDigest ?? "";
+    message.pairs = (object.pairs !== undefined && object.pairs !== null)
+      ? EvaluatedPairs.fromPartial(object.pairs)
+      : undefined;
+    message.answers = (object.answers !== undefined && object.answers !== null)
+      ? EvaluatedAnswers.fromPartial(object.answers)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseEvaluatedPairs(): EvaluatedPairs {
+  return {
+    pairs: 0,
+    accuracy: 0,
+    loss: 0,
+    margin: 0,
+    marginMedian: 0,
+    rewardChosen: 0,
+    rewardRejected: 0,
+    logProbChosen: 0,
+    logProbRejected: 0,
+  };
+}
+
+export const EvaluatedPairs: MessageFns<EvaluatedPairs, "alphapo.v1.EvaluatedPairs"> = {
+  $type: "alphapo.v1.EvaluatedPairs" as const,
+
+  encode(message: EvaluatedPairs, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pairs !== 0) {
+      writer.uint32(8).uint32(message.pairs);
+    }
+    if (message.accuracy !== 0) {
+      writer.uint32(17).double(message.accuracy);
+    }
+    if (message.loss !== 0) {
+      writer.uint32(25).double(message.loss);
+    }
+    if (message.margin !== 0) {
+      writer.uint32(33).double(message.margin);
+    }
+    if (message.marginMedian !== 0) {
+      writer.uint32(41).double(message.marginMedian);
+    }
+    if (message.rewardChosen !== 0) {
+      writer.uint32(49).double(message.rewardChosen);
+    }
+    if (message.rewardRejected !== 0) {
+      writer.uint32(57).double(message.rewardRejected);
+    }
+    if (message.logProbChosen !== 0) {
+      writer.uint32(65).double(message.logProbChosen);
+    }
+    if (message.logProbRejected !== 0) {
+      writer.uint32(73).double(message.logProbRejected);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EvaluatedPairs {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvaluatedPairs();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pairs = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.accuracy = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.loss = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.margin = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.marginMedian = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.rewardChosen = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.rewardRejected = reader.double();
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.logProbChosen = reader.double();
+            continue;
+          }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.logProbRejected = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EvaluatedPairs {
+    return {
+      pairs: isSet(object.pairs) ? globalThis.Number(object.pairs) : 0,
+      accuracy: isSet(object.accuracy) ? globalThis.Number(object.accuracy) : 0,
+      loss: isSet(object.loss) ? globalThis.Number(object.loss) : 0,
+      margin: isSet(object.margin) ? globalThis.Number(object.margin) : 0,
+      marginMedian: isSet(object.marginMedian)
+        ? globalThis.Number(object.marginMedian)
+        : isSet(object.margin_median)
+        ? globalThis.Number(object.margin_median)
+        : 0,
+      rewardChosen: isSet(object.rewardChosen)
+        ? globalThis.Number(object.rewardChosen)
+        : isSet(object.reward_chosen)
+        ? globalThis.Number(object.reward_chosen)
+        : 0,
+      rewardRejected: isSet(object.rewardRejected)
+        ? globalThis.Number(object.rewardRejected)
+        : isSet(object.reward_rejected)
+        ? globalThis.Number(object.reward_rejected)
+        : 0,
+      logProbChosen: isSet(object.logProbChosen)
+        ? globalThis.Number(object.logProbChosen)
+        : isSet(object.log_prob_chosen)
+        ? globalThis.Number(object.log_prob_chosen)
+        : 0,
+      logProbRejected: isSet(object.logProbRejected)
+        ? globalThis.Number(object.logProbRejected)
+        : isSet(object.log_prob_rejected)
+        ? globalThis.Number(object.log_prob_rejected)
+        : 0,
+    };
+  },
+
+  toJSON(message: EvaluatedPairs): unknown {
+    const obj: any = {};
+    if (message.pairs !== 0) {
+      obj.pairs = Math.round(message.pairs);
+    }
+    if (message.accuracy !== 0) {
+      obj.accuracy = floatToJson(message.accuracy);
+    }
+    if (message.loss !== 0) {
+      obj.loss = floatToJson(message.loss);
+    }
+    if (message.margin !== 0) {
+      obj.margin = floatToJson(message.margin);
+    }
+    if (message.marginMedian !== 0) {
+      obj.marginMedian = floatToJson(message.marginMedian);
+    }
+    if (message.rewardChosen !== 0) {
+      obj.rewardChosen = floatToJson(message.rewardChosen);
+    }
+    if (message.rewardRejected !== 0) {
+      obj.rewardRejected = floatToJson(message.rewardRejected);
+    }
+    if (message.logProbChosen !== 0) {
+      obj.logProbChosen = floatToJson(message.logProbChosen);
+    }
+    if (message.logProbRejected !== 0) {
+      obj.logProbRejected = floatToJson(message.logProbRejected);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EvaluatedPairs>, I>>(base?: I): EvaluatedPairs {
+    return EvaluatedPairs.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EvaluatedPairs>, I>>(object: I): EvaluatedPairs {
+    const message = createBaseEvaluatedPairs();
+    message.pairs = object.pairs ?? 0;
+    message.accuracy = object.accuracy ?? 0;
+    message.loss = object.loss ?? 0;
+    message.margin = object.margin ?? 0;
+    message.marginMedian = object.marginMedian ?? 0;
+    message.rewardChosen = object.rewardChosen ?? 0;
+    message.rewardRejected = object.rewardRejected ?? 0;
+    message.logProbChosen = object.logProbChosen ?? 0;
+    message.logProbRejected = object.logProbRejected ?? 0;
+    return message;
+  },
+};
+
+function createBaseEvaluatedAnswers(): EvaluatedAnswers {
+  return { prompts: 0, judged: 0, right: undefined, tokens: 0, ended: 0, repetition: 0, divergence: 0, answers: [] };
+}
+
+export const EvaluatedAnswers: MessageFns<EvaluatedAnswers, "alphapo.v1.EvaluatedAnswers"> = {
+  $type: "alphapo.v1.EvaluatedAnswers" as const,
+
+  encode(message: EvaluatedAnswers, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.prompts !== 0) {
+      writer.uint32(8).uint32(message.prompts);
+    }
+    if (message.judged !== 0) {
+      writer.uint32(16).uint32(message.judged);
+    }
+    if (message.right !== undefined) {
+      writer.uint32(25).double(message.right);
+    }
+    if (message.tokens !== 0) {
+      writer.uint32(33).double(message.tokens);
+    }
+    if (message.ended !== 0) {
+      writer.uint32(41).double(message.ended);
+    }
+    if (message.repetition !== 0) {
+      writer.uint32(49).double(message.repetition);
+    }
+    if (message.divergence !== 0) {
+      writer.uint32(57).double(message.divergence);
+    }
+    for (const v of message.answers) {
+      Answer.encode(v!, writer.uint32(66).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EvaluatedAnswers {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvaluatedAnswers();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.prompts = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.judged = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.right = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.tokens = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.ended = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.repetition = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.divergence = reader.double();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.answers.push(Answer.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EvaluatedAnswers {
+    return {
+      prompts: isSet(object.prompts) ? globalThis.Number(object.prompts) : 0,
+      judged: isSet(object.judged) ? globalThis.Number(object.judged) : 0,
+      right: isSet(object.right) ? globalThis.Number(object.right) : undefined,
+      tokens: isSet(object.tokens) ? globalThis.Number(object.tokens) : 0,
+      ended: isSet(object.ended) ? globalThis.Number(object.ended) : 0,
+      repetition: isSet(object.repetition) ? globalThis.Number(object.repetition) : 0,
+      divergence: isSet(object.divergence) ? globalThis.Number(object.divergence) : 0,
+      answers: globalThis.Array.isArray(object?.answers) ? object.answers.map((e: any) => Answer.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: EvaluatedAnswers): unknown {
+    const obj: any = {};
+    if (message.prompts !== 0) {
+      obj.prompts = Math.round(message.prompts);
+    }
+    if (message.judged !== 0) {
+      obj.judged = Math.round(message.judged);
+    }
+    if (message.right !== undefined) {
+      obj.right = floatToJson(message.right);
+    }
+    if (message.tokens !== 0) {
+      obj.tokens = floatToJson(message.tokens);
+    }
+    if (message.ended !== 0) {
+      obj.ended = floatToJson(message.ended);
+    }
+    if (message.repetition !== 0) {
+      obj.repetition = floatToJson(message.repetition);
+    }
+    if (message.divergence !== 0) {
+      obj.divergence = floatToJson(message.divergence);
+    }
+    if (message.answers?.length) {
+      obj.answers = message.answers.map((e) => Answer.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EvaluatedAnswers>, I>>(base?: I): EvaluatedAnswers {
+    return EvaluatedAnswers.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EvaluatedAnswers>, I>>(object: I): EvaluatedAnswers {
+    const message = createBaseEvaluatedAnswers();
+    message.prompts = object.prompts ?? 0;
+    message.judged = object.judged ?? 0;
+    message.right = object.right ?? undefined;
+    message.tokens = object.tokens ?? 0;
+    message.ended = object.ended ?? 0;
+    message.repetition = object.repetition ?? 0;
+    message.divergence = object.divergence ?? 0;
+    message.answers = object.answers?.map((e) => Answer.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseAnswer(): Answer {
+  return { id: "", text: "", tokens: 0, ended: false, right: undefined };
+}
+
+export const Answer: MessageFns<Answer, "alphapo.v1.Answer"> = {
+  $type: "alphapo.v1.Answer" as const,
+
+  encode(message: Answer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.text !== "") {
+      writer.uint32(18).string(message.text);
+    }
+    if (message.tokens !== 0) {
+      writer.uint32(24).uint32(message.tokens);
+    }
+    if (message.ended !== false) {
+      writer.uint32(32).bool(message.ended);
+    }
+    if (message.right !== undefined) {
+      writer.uint32(40).bool(message.right);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Answer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAnswer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.tokens = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ended = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.right = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Answer {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      tokens: isSet(object.tokens) ? globalThis.Number(object.tokens) : 0,
+      ended: isSet(object.ended) ? globalThis.Boolean(object.ended) : false,
+      right: isSet(object.right) ? globalThis.Boolean(object.right) : undefined,
+    };
+  },
+
+  toJSON(message: Answer): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.tokens !== 0) {
+      obj.tokens = Math.round(message.tokens);
+    }
+    if (message.ended !== false) {
+      obj.ended = message.ended;
+    }
+    if (message.right !== undefined) {
+      obj.right = message.right;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Answer>, I>>(base?: I): Answer {
+    return Answer.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Answer>, I>>(object: I): Answer {
+    const message = createBaseAnswer();
+    message.id = object.id ?? "";
+    message.text = object.text ?? "";
+    message.tokens = object.tokens ?? 0;
+    message.ended = object.ended ?? false;
+    message.right = object.right ?? undefined;
+    return message;
+  },
+};
+
 function createBasePauseRequest(): PauseRequest {
   return {};
 }
@@ -2253,6 +3088,15 @@ export const OptimizerServiceDefinition = {
       requestType: WatchStepsRequest as typeof WatchStepsRequest,
       requestStream: false,
       responseType: WatchStepsResponse as typeof WatchStepsResponse,
+      responseStream: true,
+      options: {},
+    },
+    /** Every evaluation from `from_step` on: past ones at once, later ones as they are made. Ends as WatchSteps does. */
+    watchEvaluations: {
+      name: "WatchEvaluations",
+      requestType: WatchEvaluationsRequest as typeof WatchEvaluationsRequest,
+      requestStream: false,
+      responseType: WatchEvaluationsResponse as typeof WatchEvaluationsResponse,
       responseStream: true,
       options: {},
     },

@@ -1,7 +1,8 @@
-import { AlphapoError, messageOf } from '@alphapo/base';
+import { AlphapoError, messageOf, nearestWord } from '@alphapo/base';
 import { type Message, readRecords } from '@alphapo/data';
 import type { Tokenizer } from '@alphapo/tokenization';
 import { z } from 'zod';
+import { type RightAnswer, rightAnswerSchema } from './right-answer.ts';
 
 /** A prompt to continue, by one of its three forms. */
 const promptSchema = z
@@ -28,7 +29,11 @@ export interface TokenPrompt {
   /** What people see of it. */
   readonly text: string;
   readonly tokens: readonly number[];
+  /** What counts as a right answer, where the file says it. */
+  readonly answer?: RightAnswer | undefined;
 }
+
+type PromptTokens = Pick<TokenPrompt, 'text' | 'tokens'>;
 
 /** How prompts become tokens. */
 export interface PromptOptions {
@@ -36,6 +41,8 @@ export interface PromptOptions {
   readonly tokenizer: Tokenizer | undefined;
   /** Text is what a user says: it goes through the chat template. */
   readonly asChat: boolean;
+  /** Reads `answer` as what counts as right; otherwise it is passed over like any other field. */
+  readonly withAnswers?: boolean;
 }
 
 /** The prompts of a file, a line each. Errors: INVALID_PROMPT with file and line; those of `readRecords`. */
@@ -44,7 +51,8 @@ export async function readPrompts(file: string, options: PromptOptions): Promise
   for await (const { bytes, line } of readRecords(file)) {
     const place = `${file}:${line}`;
     const written = parsePrompt(bytes, place);
-    prompts.push({ ...tokensOf(written, options, place), id: written.id ?? `${line}` });
+    const answer = options.withAnswers ? answerOf(written, place) : undefined;
+    prompts.push({ ...tokensOf(written, options, place), id: written.id ?? `${line}`, answer });
   }
   return prompts;
 }
@@ -62,16 +70,23 @@ function parsePrompt(bytes: Uint8Array, place: string): WrittenPrompt {
   throw invalid(`${place}: ${[issue?.path.join('.'), issue?.message].filter(Boolean).join(': ')}`);
 }
 
+function answerOf(written: WrittenPrompt, place: string): RightAnswer | undefined {
+  const misspelled = Object.keys(written).find((name) => name !== 'answer' && nearestWord(name, ['answer']));
+  if (misspelled !== undefined) throw invalid(`${place}: ${misspelled}: no such field; did you mean answer?`);
+  if (written.answer === undefined || written.answer === null) return undefined;
+  const parsed = rightAnswerSchema.safeParse(written.answer);
+  if (parsed.success) return parsed.data;
+  throw invalid(
+    `${place}: answer: needs a text, {"exact": text}, {"prefix": text}, {"regex": pattern} or {"number": number}, or a list of these`,
+  );
+}
+
 /** A prompt given in the command line. */
 export function textPrompt(text: string, index: number, options: PromptOptions): TokenPrompt {
   return { ...tokensOf({ prompt: text }, options, '--prompt'), id: `${index + 1}` };
 }
 
-function tokensOf(
-  written: WrittenPrompt,
-  { tokenizer, asChat }: PromptOptions,
-  place: string,
-): Omit<TokenPrompt, 'id'> {
+function tokensOf(written: WrittenPrompt, { tokenizer, asChat }: PromptOptions, place: string): PromptTokens {
   const { prompt, messages, prompt_ids: tokens } = written;
   if (tokens !== undefined) return { text: tokens.join(' '), tokens };
   if (tokenizer === undefined) throw invalid(`${place}: the model has no tokenizer; use token ids (prompt_ids)`);
@@ -82,7 +97,7 @@ function tokensOf(
 }
 
 /** A conversation up to where the assistant's reply begins. Errors: TEMPLATE_REFUSED. */
-export function conversationPrompt(messages: readonly Message[], tokenizer: Tokenizer): Omit<TokenPrompt, 'id'> {
+export function conversationPrompt(messages: readonly Message[], tokenizer: Tokenizer): PromptTokens {
   const rendered = tokenizer.chatTemplate.render(messages, { addGenerationPrompt: true });
   const text = messages.at(-1)?.content ?? '';
   return { text, tokens: tokenizer.encode(rendered, { addSpecialTokens: false }) };

@@ -1,0 +1,11 @@
+export { evaluateAnswers, type Generate } from './answers.ts';
+export {
+  nonFiniteScore,
+  type WeightsToCheck,
+  weightsOfModel,
+  weightsOfTensors,
+  withWeightsToBlame,
+} from './non-finite.ts';
+export { evaluatePairs, type Score, type TokenPair } from './pairs.ts';
+export { readEvaluationPairs, readEvaluationPrompts } from './read.ts';
+export { bestStepOf, collapseOf, type TrainingWarning, warningsOf } from './warnings.ts';
