@@ -37,6 +37,12 @@ describeHelm('values that cannot be', () => {
     ["at '/scorer/gpu/resource'", { scorer: { gpu: { resource: 'gpu' } } }],
     ["at '/image/digest'", { image: { digest: 'latest' } }],
     // What templates say.
+    ['evaluation.configMap: is required', { evaluation: { pairs: 'pairs.jsonl' } }],
+    ['evaluation.configMap: set evaluation.pairs or evaluation.prompts', { evaluation: { configMap: 'held-out' } }],
+    [
+      'evaluation.prompts: needs a sampler',
+      { evaluation: { configMap: 'held-out', prompts: 'prompts.jsonl' }, sampler: { enabled: false } },
+    ],
     ['policy.steps: is required', { policy: { steps: null } }],
     ['policy.epochs: is not supported', { policy: { epochs: 1 } }],
     ['policy.batchSize: is also given as batch-size', { policy: { 'batch-size': 2, batchSize: 3 } }],

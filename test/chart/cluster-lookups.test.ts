@@ -65,6 +65,17 @@ describeHelm('with a cluster to look at', () => {
     await expect(renderIn([])).rejects.toThrow('model.existingClaim.name: there is no PersistentVolumeClaim "model"');
   });
 
+  test('files of an evaluation that are missing are refused by name', async () => {
+    const options = ['--set', 'evaluation.configMap=held-out,evaluation.pairs=pairs.jsonl'];
+    const files = (data: object): Resource => ({
+      ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'held-out' }, data },
+    });
+    const rendering = (...objects: Resource[]) => renderIn([claim('ReadWriteOnce'), ...objects], ...options);
+    await expect(rendering()).rejects.toThrow('evaluation.configMap: there is no ConfigMap "held-out"');
+    await expect(rendering(files({ 'pair.jsonl': '' }))).rejects.toThrow('has no key "pairs.jsonl"');
+    expect(await rendering(files({ 'pairs.jsonl': '' }))).not.toHaveLength(0);
+  });
+
   test.each([
     ['an install', 'ReadWriteOnce', true, []],
     ['an upgrade after a failed install', 'ReadWriteOnce', true, []],

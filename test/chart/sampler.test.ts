@@ -78,6 +78,29 @@ describeHelm('the sampler', () => {
     for (const port of [50054, 8000]) expect(peersOn(ingress, port, 'from')).toEqual(['clients']);
   });
 
+  test.each([
+    ['builtin', 'autoscaler', 50054],
+    ['none', 'sampler', 50055],
+  ])('answers the evaluation prompts of the optimizer: mode %s', (mode, behind, port) => {
+    const evaluation = { configMap: 'held-out', pairs: 'pairs.jsonl', prompts: 'prompts.jsonl' };
+    const resources = withSampler({ autoscaling: { mode }, evaluation });
+    const optimizer = one(resources, 'StatefulSet', 'optimizer');
+    expect(environmentOf(optimizer)).toMatchObject({
+      ALPHAPO_EVAL_DATA: '/etc/alphapo/evaluation/pairs.jsonl',
+      ALPHAPO_EVAL_PROMPTS: '/etc/alphapo/evaluation/prompts.jsonl',
+      ALPHAPO_SAMPLER: `${host('sampler')}:50055`,
+    });
+    const { volumes, containers } = optimizer.spec.template.spec;
+    expect(volumes).toContainEqual({ name: 'evaluation', configMap: { name: 'held-out' } });
+    expect(containers[0].volumeMounts).toContainEqual({
+      ...{ name: 'evaluation', mountPath: '/etc/alphapo/evaluation', readOnly: true },
+    });
+    expect(peersOn(one(resources, 'NetworkPolicy', 'optimizer').spec.egress, port, 'to')).toEqual([behind]);
+    expect(peersOn(one(resources, 'NetworkPolicy', behind).spec.ingress, port, 'from')).toContain('optimizer');
+    const without = one(withSampler({ autoscaling: { mode } }), 'StatefulSet', 'optimizer');
+    expect(environmentOf(without)).not.toHaveProperty('ALPHAPO_SAMPLER');
+  });
+
   test('is scaled by KEDA and by CPU as the scorer is', () => {
     const keda = withSampler({ autoscaling: { mode: 'keda', sampler: { maxReplicas: 3 } } });
     expect(one(keda, 'ScaledObject', 'sampler').spec).toMatchObject({ minReplicaCount: 0, maxReplicaCount: 3 });

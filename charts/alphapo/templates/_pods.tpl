@@ -168,6 +168,32 @@ securityContext:
 - { name: run, mountPath: /etc/alphapo/run, readOnly: true }
 {{- end -}}
 
+{{/* What the optimizer evaluates its policies on. */}}
+{{- define "alphapo.evaluationEnv" -}}
+{{- with .Values.evaluation }}
+{{- if .pairs }}
+- { name: ALPHAPO_EVAL_DATA, value: {{ printf "/etc/alphapo/evaluation/%s" .pairs | quote }} }
+{{- end }}
+{{- if .prompts }}
+- { name: ALPHAPO_EVAL_PROMPTS, value: {{ printf "/etc/alphapo/evaluation/%s" .prompts | quote }} }
+- { name: ALPHAPO_SAMPLER, value: "{{ include "alphapo.host" (dict "root" $ "component" "sampler") }}:50055" }
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "alphapo.evaluationMount" -}}
+{{- if .Values.evaluation.configMap }}
+- { name: evaluation, mountPath: /etc/alphapo/evaluation, readOnly: true }
+{{- end }}
+{{- end -}}
+
+{{- define "alphapo.evaluationVolume" -}}
+{{- with .Values.evaluation.configMap }}
+- name: evaluation
+  configMap: { name: {{ . }} }
+{{- end }}
+{{- end -}}
+
 {{- define "alphapo.chatTemplateEnv" -}}
 {{- with .root.Values.chatTemplate }}
 {{- if .jinja }}

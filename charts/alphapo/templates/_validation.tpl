@@ -10,6 +10,7 @@ begins with the key of the value.
 {{- include "alphapo.validateTopics" . -}}
 {{- include "alphapo.validateSecurity" . -}}
 {{- include "alphapo.validateScaling" . -}}
+{{- include "alphapo.validateEvaluation" . -}}
 {{- include "alphapo.validateMetrics" . -}}
 {{- include "alphapo.validateCluster" . -}}
 {{- end -}}
@@ -170,6 +171,20 @@ begins with the key of the value.
 {{- end -}}
 
 {{/* Skipped without a cluster, as in `helm template`. */}}
+{{- define "alphapo.validateEvaluation" -}}
+{{- with .Values.evaluation -}}
+{{- if and (or .pairs .prompts) (not .configMap) -}}
+{{- fail "evaluation.configMap: is required for evaluation.pairs and evaluation.prompts, which are keys of it" -}}
+{{- end -}}
+{{- if and .configMap (not (or .pairs .prompts)) -}}
+{{- fail "evaluation.configMap: set evaluation.pairs or evaluation.prompts to a key of it" -}}
+{{- end -}}
+{{- if and .prompts (not $.Values.sampler.enabled) -}}
+{{- fail "evaluation.prompts: needs a sampler to answer them; set sampler.enabled=true" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "alphapo.validateCluster" -}}
 {{- if lookup "v1" "ServiceAccount" .Release.Namespace "default" -}}
 {{- if eq .Values.autoscaling.mode "keda" -}}
@@ -196,6 +211,9 @@ begins with the key of the value.
 {{- include "alphapo.requireClaim" (list $ (printf "%s.huggingFace.cacheClaim" $key) .huggingFace.cacheClaim) -}}
 {{- end -}}
 {{- end -}}
+{{- with .Values.evaluation -}}
+{{- include "alphapo.requireKeys" (list "ConfigMap" $ "evaluation.configMap" .configMap (compact (list .pairs .prompts))) -}}
+{{- end -}}
 {{- include "alphapo.requireClaim" (list . "optimizer.persistence.existingClaim" .Values.optimizer.persistence.existingClaim) -}}
 {{- end -}}
 {{- end -}}
@@ -210,17 +228,23 @@ begins with the key of the value.
 
 {{/* Takes (list $ "the value" "the Secret's name" (list of keys)). */}}
 {{- define "alphapo.requireSecret" -}}
-{{- $namespace := (index . 0).Release.Namespace -}}
-{{- $value := index . 1 -}}
-{{- $name := index . 2 -}}
-{{- if $name -}}
-{{- $secret := lookup "v1" "Secret" $namespace $name -}}
-{{- if not $secret -}}
-{{- fail (printf "%s: there is no Secret %q in namespace %s" $value $name $namespace) -}}
+{{- include "alphapo.requireKeys" (prepend . "Secret") -}}
 {{- end -}}
-{{- range $key := index . 3 -}}
-{{- if not (hasKey ($secret.data | default dict) $key) -}}
-{{- fail (printf "%s: the Secret %q in namespace %s has no key %q" $value $name $namespace $key) -}}
+
+{{/* Takes (list "Secret or ConfigMap" $ "the value" "the object's name" (list of keys)). */}}
+{{- define "alphapo.requireKeys" -}}
+{{- $kind := index . 0 -}}
+{{- $namespace := (index . 1).Release.Namespace -}}
+{{- $value := index . 2 -}}
+{{- $name := index . 3 -}}
+{{- if $name -}}
+{{- $object := lookup "v1" $kind $namespace $name -}}
+{{- if not $object -}}
+{{- fail (printf "%s: there is no %s %q in namespace %s" $value $kind $name $namespace) -}}
+{{- end -}}
+{{- range $key := index . 4 -}}
+{{- if not (or (hasKey ($object.data | default dict) $key) (hasKey ($object.binaryData | default dict) $key)) -}}
+{{- fail (printf "%s: the %s %q in namespace %s has no key %q" $value $kind $name $namespace $key) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

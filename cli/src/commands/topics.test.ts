@@ -26,7 +26,7 @@ describeKafka('alphapo topics on Kafka', () => {
     const prefix = `${unique('run')}-`;
     expect(await make(prefix, '--replication-factor', '1', '--min-insync-replicas', '1')).toEqual([]);
     await using log = await openKafkaEventLog({ brokers: broker.brokers, clientId: 'topics' });
-    for (const topic of ['preferences', 'dead-letters', 'preference-batches', 'training-steps']) {
+    for (const topic of ['preferences', 'dead-letters', 'preference-batches', 'training-steps', 'evaluations']) {
       expect(await log.replication(`${prefix}${topic}`)).toEqual({ replicas: 1, minInSync: 1 });
     }
   });
@@ -35,7 +35,7 @@ describeKafka('alphapo topics on Kafka', () => {
     const prefix = `${unique('run')}-`;
     await make(prefix, '--replication-factor', '1', '--min-insync-replicas', '1');
     const told = await make(prefix, '--replication-factor', '3', '--min-insync-replicas', '2');
-    expect(told).toHaveLength(8);
+    expect(told).toHaveLength(10);
     expect(told).toContain(
       `${prefix}preferences exists with replication factor 1, less than 3; kafka-reassign-partitions.sh raises it\n`,
     );

@@ -73,6 +73,7 @@ async function makeTopics(options: TopicsOptions, sources: SettingSources): Prom
     { name: topics.deadLetters, partitions: 1, ...retention, ...replication },
     { name: topics.preferenceBatches, partitions: 1, retentionMs: 'forever', ...replication },
     { name: topics.trainingSteps, partitions: 1, retentionMs: 'forever', ...replication },
+    { name: topics.evaluations, partitions: 1, retentionMs: 'forever', ...replication },
   ];
   await log.ensureTopics(specifications);
   for (const { name, partitions: count } of specifications) {

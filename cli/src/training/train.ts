@@ -1,6 +1,6 @@
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, existsSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { AlphapoError, peakMemory } from '@alphapo/base';
 import type { WrittenModel } from '@alphapo/checkpoints';
 import {
@@ -131,12 +131,11 @@ export async function train(
   await steps.end();
   const seconds = (performance.now() - started - (run.optimizer.evaluations?.spentMs ?? 0)) / 1000;
   const artefact = plan.specification.method.kind === 'full' ? 'model' : 'adapter';
-  await rm(join(plan.folder, artefact), { recursive: true, force: true });
   const collapsed = run.optimizer.evaluations?.collapse;
   const weights =
     collapsed === undefined
-      ? await exportLast(run.optimizer, artefact, factsOf(plan, evaluations.steps))
-      : await rename(join(plan.folder, BEST_EXPORT), join(plan.folder, artefact));
+      ? await exportLast(run.optimizer, join(plan.folder, artefact), factsOf(plan, evaluations.steps))
+      : await takeBest(join(plan.folder, BEST_EXPORT), join(plan.folder, artefact));
   await writeRejected(run.log, plan);
   const trained = run.optimizer.steps.steps.slice(startStep).reduce((sum, { pairs }) => sum + pairs, 0);
   const summary: TrainSummary = {
@@ -154,7 +153,7 @@ export async function train(
     lastStep: steps.last,
     policyDigest: trainer.policy.digest,
     artefact,
-    weights: weights ?? undefined,
+    weights,
     trainingSeconds: seconds,
     pairsPerSecond: trained / seconds,
     peakMemoryMb: peakMemory() / 2 ** 20,
@@ -163,13 +162,21 @@ export async function train(
   return summary;
 }
 
+/** Makes the export of the best policy the result; where that was done before, nothing is left to do. */
+async function takeBest(best: string, result: string): Promise<undefined> {
+  if (!existsSync(best)) return;
+  await rm(result, { recursive: true, force: true });
+  await rename(best, result);
+}
+
 async function exportLast(
   { trainer, exporter }: RunningOptimizer,
-  artefact: string,
+  result: string,
   facts: OutsideFacts,
 ): Promise<WrittenModel | undefined> {
+  await rm(result, { recursive: true, force: true });
   using policy = await trainer.readPolicy();
-  return (await exporter.export(policy, artefact, facts)).weights;
+  return (await exporter.export(policy, basename(result), facts)).weights;
 }
 
 const pairsOf = ({ train, heldOut, rejected }: TrainPlan) => ({
