@@ -5,7 +5,7 @@ import { type DemoAnswers, demoAnswers } from '../test/interop/demo-answers.ts';
 
 const HELP = `What the demo's model answers before and after AlphaPO, by transformers and PEFT.
 
-  npm run bench:demo -- [--seeds 1,2,3,4,42] [--questions 100] [--folder out/bench-demo]
+  npm run bench:demo -- [--seeds 1,2,3,4,5,6,7,8,9,42] [--questions 100] [--folder out/bench-demo]
 
 Runs the demo once per seed, unless the folder holds a finished run of the seed. Needs the Python of test/interop. Results are written to
 bench/results/demo.md.`;
@@ -14,7 +14,7 @@ const RESULT = join(import.meta.dirname, 'results', 'demo.md');
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '1,2,3,4,42' },
+    seeds: { type: 'string', default: '1,2,3,4,5,6,7,8,9,42' },
     questions: { type: 'string', default: '100' },
     folder: { type: 'string', default: 'out/bench-demo' },
     help: { type: 'boolean', default: false },

@@ -101,13 +101,15 @@ test('a run that breaks its model says so, and with --stop-on-collapse ends with
   expect(await at.evaluations('stopped')).toHaveLength(2);
 });
 
-test.each<[string, string, string]>([
-  ['{"prompt": "Say 1", "anwser": "1"}', 'INVALID_PROMPT', 'bad.jsonl:1: anwser: no such field; did you mean answer?'],
-  ['{"prompt": "Say 1", "answer": {"number": "1"}}', 'INVALID_PROMPT', 'bad.jsonl:1: answer: needs a text'],
-  ['{"prompt": "Say 1", "answer": {"regex": "("}}', 'INVALID_PROMPT', 'bad.jsonl:1: answer: needs a text'],
-  ['{"question": "Say 1"}', 'INVALID_PROMPT', 'needs one of prompt (text), messages'],
-  ['', 'DATA_EMPTY', 'bad.jsonl'],
-])('prompts that cannot be used are refused before anything is trained: %s', async (line, _reason, message) => {
+test.each<[line: string, message: string]>([
+  ['{"prompt": "Say 1", "anwser": "1"}', 'bad.jsonl:1: anwser: no such field; did you mean answer?'],
+  ['{"prompt": "Say 1", "answer": {"number": "1"}}', 'bad.jsonl:1: answer: needs a text'],
+  ['{"prompt": "Say 1", "answer": {"regex": "("}}', 'bad.jsonl:1: answer: needs a text'],
+  ['{"prompt_ids": [0, 999999]}', "bad.jsonl:1: token 999999 is not in the model's vocabulary"],
+  [`{"prompt": "${'a'.repeat(3000)}"}`, 'bad.jsonl:1: has 3001 tokens; the model takes'],
+  ['{"question": "Say 1"}', 'needs one of prompt (text), messages'],
+  ['', 'bad.jsonl'],
+])('prompts that cannot be used are refused before anything is trained: %s', async (line, message) => {
   const bad = join(at.folder, 'bad.jsonl');
   await writeFile(bad, line);
   const { output, exitCode } = await at.train('refused', ['--eval-prompts', bad]);
@@ -115,10 +117,10 @@ test.each<[string, string, string]>([
   expect(output).toContain(message);
 });
 
-test('a collapse that nothing could show is refused', async () => {
-  const { output, exitCode } = await at.train('blind', ['--stop-on-collapse']);
-  expect([exitCode === 0, output]).toEqual([
-    false,
-    expect.stringContaining('stop-on-collapse: needs something to see'),
-  ]);
+test.each([
+  ['needs something to see a collapse by', ['--eval-every', '2']],
+  ['needs evaluations during the run; add --eval-every', ['--eval-fraction', '0.1']],
+])('a collapse that nothing could show is refused: %s', async (problem, options) => {
+  const { output, exitCode } = await at.train('blind', ['--stop-on-collapse', ...options]);
+  expect([exitCode === 0, output]).toEqual([false, expect.stringContaining(`stop-on-collapse: ${problem}`)]);
 });

@@ -138,7 +138,8 @@ test.each([1, 42])(
     const { questions, before, after, displacement } = await demoAnswers(await temporaryFolder(), seed, 100);
     expect(questions).toBe(100);
     // Measured: bench/results/demo.md. The model before answers a third, by chance and by letters that are frequent.
-    expect(after).toBeGreaterThanOrEqual(before + 25);
+    expect(after).toBeGreaterThanOrEqual(80);
+    expect(after).toBeGreaterThan(before);
     expect(displacement.chosen).toBeGreaterThan(0);
   },
   INSTALL_MS,

@@ -76,7 +76,7 @@ inTerminals('on a terminal', () => {
   );
 
   test(
-    'the last screen of the demo is whole',
+    'the last screen of the demo is whole, and its model answers better',
     async () => {
       const out = join(await temporaryFolder(), 'demo');
       await using terminal = new PseudoTerminal([...ALPHAPO, 'demo', '--out', out], 60);
@@ -88,7 +88,13 @@ inTerminals('on a terminal', () => {
       for (const line of lines.filter((line) => !BAR.test(line))) expect(line).not.toMatch(/[█░]/);
       const text = lines.join('\n');
       expect(text.match(/^\d+ steps, .*; wrote .*$/gm)).toHaveLength(2);
-      expect(text).toMatch(/AlphaPO, held-out questions +before +after\nright answers, of 100 asked/);
+      const counts = /AlphaPO, held-out questions +before +after\nright answers, of 100 asked +(\d+) +(\d+)\n/.exec(
+        text,
+      );
+      const [before, after] = [Number(counts?.[1]), Number(counts?.[2])];
+      expect(after).toBeGreaterThanOrEqual(80);
+      expect(after).toBeGreaterThan(before);
+      expect(text).toContain('Verdict: better.');
       expect(lines.at(-1)).toMatch(/^Ask it yourself: alphapo generate /);
     },
     TIMEOUT_MS,

@@ -96,10 +96,10 @@ const ALPHAPO: Partial<RunSettings> = {
   objective: 'alphapo',
   nllWeight: 1,
   loraRank: 16,
-  learningRate: 1e-3,
+  learningRate: 2e-3,
   batchSize: 32,
   shards: 1,
-  epochs: 2,
+  epochs: 3,
 };
 
 async function step(name: string, request: TrainRequest, settings: Partial<RunSettings>): Promise<DemoRun> {

@@ -40,13 +40,9 @@ export function changedAnswers(
   last: EvaluatedAnswers,
   width: number,
 ): string[] {
-  const before = new Map(first.answers.map((answer) => [answer.id, answer]));
-  const changed = last.answers.flatMap((after, i) => {
-    const answer = before.get(after.id);
-    const prompt = prompts[i];
-    return answer === undefined || prompt === undefined || answer.text === after.text
-      ? []
-      : [{ prompt: prompt.text, before: answer, after }];
+  const changed = prompts.flatMap(({ text: prompt }, i) => {
+    const [before, after] = [first.answers[i], last.answers[i]];
+    return before === undefined || after === undefined || before.text === after.text ? [] : [{ prompt, before, after }];
   });
   const turned = changed.filter((one) => one.before.right !== one.after.right);
   const shown = [...turned, ...changed.filter((one) => !turned.includes(one))].slice(0, MOST_EXAMPLES);

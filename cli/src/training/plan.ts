@@ -144,18 +144,22 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
 /** Longest answer to an evaluation prompt, in tokens. */
 export const DEFAULT_ANSWER_TOKENS = 256;
 
-/** Errors: those of `readEvaluationPrompts`; INVALID_SETTING where there is nothing to see a collapse by. */
+/** Errors: those of `readEvaluationPrompts`; INVALID_SETTING where a collapse could not be seen. */
 async function evaluationPrompts(request: TrainRequest): Promise<readonly TokenPrompt[]> {
-  const { model, chatTemplate, evalPrompts, evalData, evalFraction, stopOnCollapse } = request;
-  if (evalPrompts !== undefined) return readEvaluationPrompts(evalPrompts, model, { chatTemplate });
-  if (stopOnCollapse && evalData.length === 0 && evalFraction === undefined) {
-    throw new AlphapoError(
-      'invalid-argument',
-      'INVALID_SETTING',
-      'stop-on-collapse: needs something to see a collapse by; add --eval-prompts, --eval-data or --eval-fraction',
-    );
+  const { model, chatTemplate, evalPrompts, evalData, evalFraction, evalEvery, stopOnCollapse } = request;
+  if (stopOnCollapse) {
+    if (evalPrompts === undefined && evalData.length === 0 && evalFraction === undefined) {
+      throw noCollapse('needs something to see a collapse by; add --eval-prompts, --eval-data or --eval-fraction');
+    }
+    if (evalEvery === 0) throw noCollapse('needs evaluations during the run; add --eval-every');
   }
-  return [];
+  return evalPrompts === undefined ? [] : readEvaluationPrompts(evalPrompts, model, { chatTemplate });
+}
+
+function noCollapse(problem: string): AlphapoError {
+  return new AlphapoError('invalid-argument', 'INVALID_SETTING', `stop-on-collapse: ${problem}`, {
+    metadata: { setting: 'stop-on-collapse' },
+  });
 }
 
 /** Data sets of a hub among places, as owner/name, each once. */

@@ -1,6 +1,7 @@
 import { AlphapoError } from '@alphapo/base';
 import { readRecords } from '@alphapo/data';
 import { readPrompts, type TokenPrompt } from '@alphapo/generation';
+import { readModelDefinition } from '@alphapo/models';
 import { openTokenizer, TokenizerPool, type TokenLimits } from '@alphapo/tokenization';
 import type { TokenPair } from './pairs.ts';
 
@@ -19,7 +20,8 @@ export async function readEvaluationPrompts(
 ): Promise<readonly TokenPrompt[]> {
   const opened = await openTokenizer(model, { chatTemplate });
   const tokenizer = opened.takes === 'ids' ? undefined : opened;
-  const prompts = await readPrompts(file, { tokenizer, asChat: false, withAnswers: true });
+  const limits = await readModelDefinition(model);
+  const prompts = await readPrompts(file, { tokenizer, asChat: false, withAnswers: true, limits });
   if (prompts.length > 0) return prompts;
   throw new AlphapoError(
     'invalid-argument',

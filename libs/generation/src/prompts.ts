@@ -43,6 +43,8 @@ export interface PromptOptions {
   readonly asChat: boolean;
   /** Reads `answer` as what counts as right; otherwise it is passed over like any other field. */
   readonly withAnswers?: boolean;
+  /** What the model can take; not checked where absent. */
+  readonly limits?: { readonly maxPositions: number; readonly vocabularySize: number };
 }
 
 /** The prompts of a file, a line each. Errors: INVALID_PROMPT with file and line; those of `readRecords`. */
@@ -52,7 +54,9 @@ export async function readPrompts(file: string, options: PromptOptions): Promise
     const place = `${file}:${line}`;
     const written = parsePrompt(bytes, place);
     const answer = options.withAnswers ? answerOf(written, place) : undefined;
-    prompts.push({ ...tokensOf(written, options, place), id: written.id ?? `${line}`, answer });
+    const prompt = { ...tokensOf(written, options, place), id: written.id ?? `${line}`, answer };
+    checkLimits(prompt.tokens, options.limits, place);
+    prompts.push(prompt);
   }
   return prompts;
 }
@@ -68,6 +72,20 @@ function parsePrompt(bytes: Uint8Array, place: string): WrittenPrompt {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw invalid(`${place}: ${[issue?.path.join('.'), issue?.message].filter(Boolean).join(': ')}`);
+}
+
+/** A prompt must leave room for a token. */
+function checkLimits(tokens: readonly number[], limits: PromptOptions['limits'], place: string): void {
+  if (limits === undefined) return;
+  const { maxPositions, vocabularySize } = limits;
+  if (tokens.length >= maxPositions) {
+    throw invalid(
+      `${place}: has ${tokens.length} tokens; the model takes ${maxPositions}, answer included: shorten it`,
+    );
+  }
+  const unknown = tokens.find((token) => token >= vocabularySize);
+  if (unknown === undefined) return;
+  throw invalid(`${place}: token ${unknown} is not in the model's vocabulary of ${vocabularySize}`);
 }
 
 function answerOf(written: WrittenPrompt, place: string): RightAnswer | undefined {

@@ -60,6 +60,8 @@ async function evaluationFrom(
     if (!stopOnCollapse) return undefined;
     throw invalid('stopOnCollapse', 'needs something to see a collapse by; set evalPrompts or evalData');
   }
+  if (stopOnCollapse && evalEvery === 0)
+    throw invalid('stopOnCollapse', 'needs evaluations during the run; set evalEvery');
   if (evalPrompts !== undefined && sampler === undefined) {
     throw invalid('evalPrompts', 'needs a sampler to answer them; set sampler');
   }

@@ -86,6 +86,9 @@ export class Evaluations {
   readonly #parts: EvaluationParts;
   readonly #steps = new Map<number, EvaluatedStep>();
   readonly #listeners = new Set<() => void>();
+  /** What is done, what that waits for, and both in words. */
+  #work: string | undefined;
+  #waiting: string | undefined;
   #doing: string | undefined;
   #spentMs = 0;
 
@@ -166,7 +169,10 @@ export class Evaluations {
       using policy = await readPolicy();
       const version = { runId: run.id, step: BigInt(step), digest: policy.digest };
       const score = (request: ScoreRequest) =>
-        scorers.score(request, { signal, onWaiting: () => this.#wait(doing, 'no scorer is ready') });
+        scorers.score(request, {
+          signal,
+          onWaiting: (waiting) => (waiting ? this.#wait('no scorer is ready') : this.#goOn()),
+        });
       const scored = {
         score,
         weights: () => this.#weights(policy),
@@ -230,16 +236,22 @@ export class Evaluations {
 
   async #patiently<T>(doing: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const onWaiting = (waiting: Waiting) => {
-      this.#wait(doing, waiting.error);
+      this.#wait(waiting.error);
       this.#parts.logger.warn('evaluation.awaited', { ...waiting });
     };
     const result = await patiently(doing, work, { signal, onWaiting });
-    this.#do(doing);
+    this.#goOn();
     return result;
   }
 
-  #wait(doing: string, why: string): void {
-    this.#do(`${doing}; waiting: ${why}`);
+  #wait(why: string): void {
+    this.#waiting = why;
+    this.#tell();
+  }
+
+  #goOn(): void {
+    this.#waiting = undefined;
+    this.#tell();
   }
 
   async #weights({ tensors }: PolicyReading) {
@@ -248,7 +260,14 @@ export class Evaluations {
     return [weightsOfTensors(tensors), ...[model, ...reference].map(weightsOfModel)];
   }
 
-  #do(doing: string | undefined): void {
+  #do(what: string | undefined): void {
+    this.#work = what;
+    this.#waiting = undefined;
+    this.#tell();
+  }
+
+  #tell(): void {
+    const doing = this.#waiting === undefined ? this.#work : `${this.#work}; waiting: ${this.#waiting}`;
     if (doing === this.#doing) return;
     this.#doing = doing;
     this.#parts.config.onDoing?.(doing);

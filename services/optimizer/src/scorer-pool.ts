@@ -90,7 +90,7 @@ export class ScorerPool implements Scorers, AsyncDisposable {
    */
   async score(
     request: ScoreRequest,
-    { signal, onWaiting }: { readonly signal: AbortSignal; readonly onWaiting: () => void },
+    { signal, onWaiting }: { readonly signal: AbortSignal; readonly onWaiting: (waiting: boolean) => void },
   ): Promise<ScoreResponse> {
     // The autoscaler keeps scorers for what is pending.
     this.#pending = 1;
@@ -98,8 +98,8 @@ export class ScorerPool implements Scorers, AsyncDisposable {
       while (!signal.aborted) {
         this.refresh();
         const scorer = [...this.#scorers.values()].find(({ phase }) => phase === 'ready');
+        onWaiting(scorer === undefined);
         if (scorer === undefined) {
-          onWaiting();
           await this.#wake.wait(DISCOVERY_MS, signal);
           continue;
         }
