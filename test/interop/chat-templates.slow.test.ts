@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { messageOf } from '@alphapo/base';
+import { pythonJson } from '@alphapo/data';
 import { BUILT_IN_TEMPLATES, JinjaTemplate, openTokenizer, writeByteTokenizer } from '@alphapo/tokenization/testing';
 import { describeShared, sharedPath } from '../support/shared-data.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -47,10 +48,7 @@ interface Compared<Case> {
 
 async function theirs(chats: readonly Compared<Chat>[], texts: readonly Compared<Text>[]): Promise<readonly Outcome[]> {
   const file = join(await temporaryFolder(), 'cases.json');
-  await writeFile(
-    file,
-    JSON.stringify({ chats: chats.map(({ given }) => given), texts: texts.map(({ given }) => given) }),
-  );
+  await writeFile(file, pythonJson({ chats: chats.map(({ given }) => given), texts: texts.map(({ given }) => given) }));
   const made = await runPython<{ chats: Outcome[]; texts: Outcome[] }>('render_chats.py', file);
   return [...made.chats, ...made.texts];
 }

@@ -4,9 +4,12 @@ const user = (content: string): Message => ({ role: 'user', content });
 const assistant = (content: string): Message => ({ role: 'assistant', content });
 const system = (content: string): Message => ({ role: 'system', content });
 
+/** 1.0, which Python tells from 1. */
+const WHOLE = Object(1) as number;
+
 const weather = {
   type: 'function',
-  function: { name: 'get_weather', arguments: { city: 'Oslo', naïve: [1, 2.5, true, null] } },
+  function: { name: 'get_weather', arguments: { city: 'Oslo', naïve: [1, 2.5, true, null, WHOLE] } },
 };
 
 /** JSON Schemas of tools as people write them. */

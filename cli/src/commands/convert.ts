@@ -1,4 +1,4 @@
-import { parsePreference, recordOf } from '@alphapo/data';
+import { parsePreference, pythonJson, recordOf } from '@alphapo/data';
 import { Command } from 'commander';
 import { addDataOptions, DATA_PLACES, type DataValues, dataSourceOf } from '../data-options.ts';
 import { readPlaces } from '../data-places.ts';
@@ -46,7 +46,7 @@ async function convert(data: readonly string[], options: ConvertOptions): Promis
     const parsed = parsePreference(bytes, { ignoreFields: options.ignoreFields ?? [] });
     if (parsed.ok) {
       counts.written++;
-      await pairs.write(`${JSON.stringify(recordOf(parsed.preference))}\n`);
+      await pairs.write(`${pythonJson(recordOf(parsed.preference))}\n`);
       continue;
     }
     counts.refused++;

@@ -10,6 +10,7 @@ export type {
   RecordReason,
   Rejection,
 } from './preference.ts';
+export { pythonJson } from './python-json.ts';
 export type { FileRecord } from './reading/file-record.ts';
 export { type ChosenFiles, chooseFiles } from './reading/layout.ts';
 export { type ReadOptions, readFiles, readRecords } from './reading/read-records.ts';

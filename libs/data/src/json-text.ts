@@ -1,3 +1,4 @@
+import { parseRecordJson } from './python-json.ts';
 import { refuse } from './record-error.ts';
 
 /** Fields whose JSON was written as text, as columns of tables have it. */
@@ -10,10 +11,10 @@ export function messagesInText(text: string): readonly unknown[] | object | unde
 }
 
 /** The list or object that a text writes as JSON; undefined where it is anything else. */
-export function jsonInText(text: string): unknown {
+export function jsonInText(text: string, parse: (text: string) => unknown = parseRecordJson): unknown {
   if (!/^\s*[[{]/.test(text)) return undefined;
   try {
-    return JSON.parse(text);
+    return parse(text);
   } catch {
     return undefined;
   }

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { messageOf } from '@alphapo/base';
 import { MAX_RECORD_BYTES } from '@alphapo/contracts';
 import { withoutNonFinite } from './non-finite-json.ts';
+import { parseRecordJson } from './python-json.ts';
 import { describe, refuse } from './record-error.ts';
 import type { Fields } from './record-fields.ts';
 
@@ -36,7 +37,7 @@ export function readJson(record: Uint8Array | string): RecordJson {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseRecordJson(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     const finite = withoutNonFinite(text);

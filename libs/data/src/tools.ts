@@ -1,5 +1,6 @@
 import { jsonInText } from './json-text.ts';
 import type { Json } from './preference.ts';
+import { parseToolsJson } from './python-json.ts';
 import { describe, refuse } from './record-error.ts';
 
 /** Tools are not nested deeper than this. */
@@ -7,7 +8,7 @@ const DEEPEST = 64;
 
 /** A list of objects, such as tools or calls of tools, also as JSON text; none where it is null or "". */
 export function jsonListAt(value: unknown, place: string): readonly Json[] {
-  const list = typeof value === 'string' ? jsonInText(value) : value;
+  const list = typeof value === 'string' ? jsonInText(value, parseToolsJson) : value;
   if (!Array.isArray(list)) {
     return refuse('WRONG_TYPE', `${place} must be a list of objects, not ${describe(value)}`, place);
   }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import type { Json, Message, Preference } from '@alphapo/data';
+import { deserialize, serialize } from 'node:v8';
+import { type Json, type Message, type Preference, parsePreference } from '@alphapo/data';
 import { describeShared, sharedPath } from '../../../test/support/shared-data.ts';
 import { byteTokenizer } from './byte-tokenizer.fixture.ts';
 import { tokenizePreference } from './index.ts';
@@ -158,4 +159,26 @@ describeShared('records and templates as people have them', () => {
     const outcomes = await Promise.all(lines.map((line) => outcome(template, JSON.parse(line))));
     expect(outcomes).toEqual(['made', 'made', 'made', 'made', 'made']);
   });
+});
+
+test('whole floats of a record are floats in the text, also after they went to another process', async () => {
+  const calls = '[{"function":{"name":"f","arguments":{"ratio":1.0,"count":1}}}]';
+  const tools = '[{"name":"f","ratio":{"default":2.0}}]';
+  const said = `[{"role":"assistant","content":"x","tool_calls":${calls}}]`;
+  const record = `{"prompt":"p","chosen":${said},"rejected":[{"role":"assistant","content":"y"}],"tools":${tools}}`;
+  const parsed = parsePreference(record);
+  const tokenizer = await byteTokenizer({ files: { 'chat_template.jinja': WITH_CALLS } });
+  const limits = { maxLength: 4096, maxPromptLength: 4000 };
+  const text = (preference: Preference) => {
+    const made = tokenizePreference(tokenizer, preference, limits);
+    if (!made.ok) throw new Error(made.message);
+    return [made.pair.prompt, made.pair.chosen]
+      .map((ids) => tokenizer.decode(ids, { skipSpecialTokens: false }))
+      .join('');
+  };
+  if (!parsed.ok) throw new Error(parsed.message);
+  for (const preference of [parsed.preference, deserialize(serialize(parsed.preference)) as Preference]) {
+    expect(text(preference)).toContain('"ratio": {"default": 2.0}');
+    expect(text(preference)).toContain('{"ratio": 1.0, "count": 1}');
+  }
 });

@@ -1,3 +1,4 @@
+import { isNumberObject } from 'node:util/types';
 import { reprOfFloat, reprOfText } from './python-text.ts';
 
 /** Python's values, as templates have them. Integers are numbers; floats are marked, as 2.0 and 2 are written differently. */
@@ -64,10 +65,11 @@ export function fail(message: string): never {
 export const isList = (value: Value): value is readonly Value[] => Array.isArray(value);
 export const isDictionary = (value: Value): value is Dictionary => value instanceof Map;
 
-/** A JSON value as Python has it. */
+/** A JSON value as Python has it; a boxed number is a float that is whole. */
 export function fromJson(value: unknown): Value {
   if (value === undefined) return new Undefined('a value is undefined');
   if (typeof value === 'number') return Number.isInteger(value) ? value : new Float(value);
+  if (isNumberObject(value)) return new Float(value.valueOf());
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
   if (Array.isArray(value)) return value.map(fromJson);
   return new Map(Object.entries(value as object).map(([key, one]) => [key, fromJson(one)]));
