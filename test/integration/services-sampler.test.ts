@@ -137,15 +137,3 @@ test.each<[string, Partial<GenerateRequest>, string, string]>([
 ])('%s is refused by name', async (_what, request, reason, said) => {
   await expect(generate(sampler, request)).rejects.toMatchObject({ reason, message: expect.stringContaining(said) });
 });
-
-test('a caller who leaves ends the computation', async () => {
-  const long = { ...NOTHING, pieces: true, ignoreEnd: true, maxTokens: 100, continuations: 128 };
-  for await (const { part } of sampler.connection.generate(long, CALL)) if (part?.$case === 'piece') break;
-  // 128 continuations of 100 tokens would still run; the next call would wait for them.
-  const started = performance.now();
-  await generate(sampler, { maxTokens: 1 });
-  const soon = performance.now() - started;
-  const whole = performance.now();
-  await generate(sampler, { ...long, pieces: false });
-  expect(soon).toBeLessThan((performance.now() - whole) / 2);
-});

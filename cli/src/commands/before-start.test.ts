@@ -33,7 +33,7 @@ test('replicas that topics have too few of are told, and those that could never 
   } finally {
     process.stderr.write = write;
   }
-  const topics = ['preferences', 'dead-letters', 'preference-batches', 'training-steps'];
+  const topics = ['preferences', 'dead-letters', 'preference-batches', 'training-steps', 'evaluations'];
   const lines = topics.flatMap((topic) => [
     expect.stringContaining(`${topic} exists with replication factor 1, less than 3`),
     expect.stringContaining(`${topic} exists with min.insync.replicas=1, less than 2`),
