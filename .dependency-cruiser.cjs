@@ -94,7 +94,7 @@ module.exports = {
       name: 'packages-are-entered-by-their-index',
       severity: 'error',
       from: { path: '^((?:libs|services)/[^/]+|cli)/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^(?:libs|services)/[^/]+/src/', pathNot: ['^$1/', '/src/(index|settings)\\.ts$'] },
+      to: { path: '^(?:libs|services)/[^/]+/src/', pathNot: ['^$1/', '/src/(index|records|settings)\\.ts$'] },
     },
     ...layerRules,
     ...doorRules,

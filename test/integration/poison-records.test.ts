@@ -1,10 +1,5 @@
-import {
-  deadLetterFromHeaders,
-  MAX_RECORD_BYTES,
-  ORIGIN_HEADER,
-  PreferenceBatch,
-  type Topics,
-} from '@alphapo/contracts';
+import { MAX_RECORD_BYTES } from '@alphapo/base';
+import { deadLetterFromHeaders, ORIGIN_HEADER, PreferenceBatch, type Topics } from '@alphapo/contracts';
 import {
   type EventLog,
   type LogRecord,

@@ -1,4 +1,5 @@
-import { CONTROL_HEADER, END_OF_DATA, MAX_RECORD_BYTES, ORIGIN_HEADER } from '@alphapo/contracts';
+import { MAX_RECORD_BYTES } from '@alphapo/base';
+import { CONTROL_HEADER, END_OF_DATA, ORIGIN_HEADER } from '@alphapo/contracts';
 import type { FileRecord } from '@alphapo/data';
 import { eventLogSettings, type OutgoingRecord, openConfiguredLog, partitionsFor } from '@alphapo/messaging';
 import type { SettingSources } from '@alphapo/settings';

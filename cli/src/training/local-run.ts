@@ -99,6 +99,7 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger, si
         model,
         referenceModel,
         chatTemplate,
+        tokenizer: tokenizer.tokenizer,
         address: LOOPBACK,
         optimizerAddress: inProcess(optimizer.address),
         executionProvider: options.device,
@@ -112,7 +113,13 @@ export async function startLocalRun(options: LocalRunOptions, logger: Logger, si
   if (prompts.length > 0) {
     const sampler = await startSampler(
       {
-        ...{ model, chatTemplate, engine: scorer.engine, executionProvider: options.device },
+        ...{
+          model,
+          chatTemplate,
+          tokenizer: tokenizer.tokenizer,
+          engine: scorer.engine,
+          executionProvider: options.device,
+        },
         ...{ address: LOOPBACK, optimizerAddress: inProcess(optimizer.address), adapters: new Map() },
       },
       logger.with({ service: 'sampler' }),

@@ -5,6 +5,7 @@ export { formatHostAndPort, type HostAndPort, parseHostAndPort } from './host-an
 export { memoryLimit, peakMemory } from './memory.ts';
 export { nearestWord } from './nearest-word.ts';
 export { type Random, seededRandom } from './random.ts';
+export { MAX_RECORD_BYTES } from './record-limit.ts';
 export { Secret } from './secret.ts';
 export {
   BYTES_PER_ELEMENT,

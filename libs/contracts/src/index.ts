@@ -82,7 +82,6 @@ export {
   deadLetterFromHeaders,
   deadLetterHeaders,
   END_OF_DATA,
-  MAX_RECORD_BYTES,
   ORIGIN_HEADER,
   RUN_HEADER,
   type Topics,

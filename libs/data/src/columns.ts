@@ -1,5 +1,4 @@
-import { AlphapoError } from '@alphapo/base';
-import { MAX_RECORD_BYTES } from '@alphapo/contracts';
+import { AlphapoError, MAX_RECORD_BYTES } from '@alphapo/base';
 import { type RawField, rawFields, stringOf, textOfFields } from './lossless-json.ts';
 import type { FileRecord } from './reading/file-record.ts';
 

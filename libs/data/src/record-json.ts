@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { messageOf } from '@alphapo/base';
-import { MAX_RECORD_BYTES } from '@alphapo/contracts';
+import { MAX_RECORD_BYTES, messageOf } from '@alphapo/base';
 import { withoutNonFinite } from './non-finite-json.ts';
 import { parseRecordJson } from './python-json.ts';
 import { describe, refuse } from './record-error.ts';

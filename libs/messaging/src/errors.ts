@@ -1,5 +1,4 @@
-import { AlphapoError } from '@alphapo/base';
-import { MAX_RECORD_BYTES } from '@alphapo/contracts';
+import { AlphapoError, MAX_RECORD_BYTES } from '@alphapo/base';
 
 export function topicNotFound(topic: string): AlphapoError {
   return new AlphapoError('not-found', 'TOPIC_NOT_FOUND', `there is no topic "${topic}"; create it with ensureTopics`, {

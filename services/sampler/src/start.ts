@@ -19,6 +19,8 @@ export interface SamplerConfig {
   readonly model: string;
   /** Of a service in the same process, with the same model: a second one would hold all weights again. Its own where absent. */
   readonly engine?: Engine | undefined;
+  /** Of a service in the same process, with the same model and chat template. Its own where absent. */
+  readonly tokenizer?: TokenizerPool | undefined;
   /** Name of the base model over HTTP; the folder's name where absent. */
   readonly modelName?: string | undefined;
   readonly chatTemplate?: string | undefined;
@@ -58,7 +60,8 @@ export async function startSampler(config: SamplerConfig, logger: Logger<Sampler
   const adapterNames = [...config.adapters.keys()];
   const names = new ModelNames(modelName, { adapters: adapterNames, latest: optimizerAddress !== undefined });
   const engine = config.engine ?? opened.use(await openEngine(model, config));
-  const encoder = opened.use(await TokenizerPool.open(model, { chatTemplate: config.chatTemplate }));
+  const encoder =
+    config.tokenizer ?? opened.use(await TokenizerPool.open(model, { chatTemplate: config.chatTemplate }));
   const decoder = encoder.description.takes === 'ids' ? undefined : await openTokenizer(model);
   const endTokens = await readEndTokens(model, decoder?.special.eos);
   const policies = opened.use(new PolicySource(engine, optimizerAddress, security));

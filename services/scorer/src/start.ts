@@ -26,6 +26,8 @@ export interface ScorerConfig {
   /** Threads of the computation; all cores where absent. */
   readonly threads?: number | undefined;
   readonly chatTemplate?: string | undefined;
+  /** Of a service in the same process, with the same model and chat template. Its own where absent. */
+  readonly tokenizer?: TokenizerPool | undefined;
   /** How Score calls are merged; the engine's default where absent. */
   readonly scoring?: EngineOptions['scoring'];
 }
@@ -42,7 +44,8 @@ export interface RunningScorer extends AsyncDisposable {
 export async function startScorer(config: ScorerConfig, logger: Logger<ScorerEvents>): Promise<RunningScorer> {
   await using opened = new AsyncDisposableStack();
   const engine = opened.use(await openEngine(config.model, config));
-  const tokenizer = opened.use(await TokenizerPool.open(config.model, { chatTemplate: config.chatTemplate }));
+  const { chatTemplate } = config;
+  const tokenizer = config.tokenizer ?? opened.use(await TokenizerPool.open(config.model, { chatTemplate }));
   const text = { tokenizer, maxLength: engine.model.maxPositions };
   const policies = opened.use(new PolicySource(engine, config.optimizerAddress, config.security));
   const service = new ScorerService(engine, policies, text);

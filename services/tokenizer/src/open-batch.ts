@@ -1,8 +1,7 @@
-import { printable } from '@alphapo/base';
+import { MAX_RECORD_BYTES, printable } from '@alphapo/base';
 import {
   type DeadLetter,
   deadLetterHeaders,
-  MAX_RECORD_BYTES,
   ORIGIN_HEADER,
   PreferenceBatch,
   type TokenizedPair,

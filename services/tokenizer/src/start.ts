@@ -40,6 +40,8 @@ export interface TokenizerConfig {
 
 export interface RunningTokenizer extends AsyncDisposable {
   readonly address: string;
+  /** Owned by the service. */
+  readonly tokenizer: TokenizerPool;
   /** Makes batches of the topic's records until the signal. */
   consume(signal: AbortSignal): Promise<void>;
 }
@@ -101,6 +103,7 @@ export async function startTokenizer(
   const owned = opened.move();
   return {
     address: server.address,
+    tokenizer,
     consume: (signal) =>
       log.transform({
         group: topics.tokenizerGroup,

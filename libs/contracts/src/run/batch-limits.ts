@@ -1,5 +1,5 @@
+import { MAX_RECORD_BYTES } from '@alphapo/base';
 import { settingError } from '@alphapo/settings';
-import { MAX_RECORD_BYTES } from '../topics/topics.ts';
 
 /** Pairs of one shard: a scorer holds their results and tokens until the gradient is sent. */
 export const MAX_SHARD_PAIRS = 4096;

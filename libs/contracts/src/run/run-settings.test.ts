@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MAX_RECORD_BYTES } from '@alphapo/base';
 import { readSettingsFile } from '@alphapo/settings';
 import { temporaryFolder } from '../../../../test/support/temporary-folder.ts';
-import { MAX_RECORD_BYTES, PreferenceBatch } from '../index.ts';
+import { PreferenceBatch } from '../index.ts';
 import { type RunSettings, resolveRun, resolveRunSpecification, runSettingsSchema } from './run-settings.ts';
 
 const facts = { maxPositions: 4096, linearLayers: ['v_proj', 'q_proj'], parameterCount: 1e6, pairs: 1000 };

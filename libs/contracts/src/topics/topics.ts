@@ -31,9 +31,6 @@ export function topicsWithPrefix(prefix = ''): Topics {
   };
 }
 
-/** The largest record that topics made here accept, in `preferences` as well as batches. Larger ones cannot be sent. */
-export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
-
 /** Header of a record in `preferences` that is an instruction to the tokenizer, not a pair. */
 export const CONTROL_HEADER = 'alphapo-control';
 /** The partition has no more pairs: what waits for a full batch is flushed. The run can end once all partitions have. */

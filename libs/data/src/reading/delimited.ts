@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { AlphapoError, messageOf } from '@alphapo/base';
-import { MAX_RECORD_BYTES } from '@alphapo/contracts';
+import { AlphapoError, MAX_RECORD_BYTES, messageOf } from '@alphapo/base';
 import { CsvError, type Info, parse } from 'csv-parse';
 import type { FileRecord } from './file-record.ts';
 import type { Source } from './source.ts';

@@ -1,4 +1,4 @@
-import { MAX_RECORD_BYTES } from '@alphapo/contracts';
+import { MAX_RECORD_BYTES } from '@alphapo/base';
 
 /** A record's bytes, a JSON text, and where they stand. */
 export interface FileRecord {

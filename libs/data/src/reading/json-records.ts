@@ -1,5 +1,4 @@
-import { AlphapoError } from '@alphapo/base';
-import { MAX_RECORD_BYTES } from '@alphapo/contracts';
+import { AlphapoError, MAX_RECORD_BYTES } from '@alphapo/base';
 import { rawFields } from '../lossless-json.ts';
 import type { FileRecord } from './file-record.ts';
 import { JsonError, JsonScanner, type JsonShape } from './json-scanner.ts';

@@ -1,4 +1,4 @@
-import { MAX_RECORD_BYTES } from '@alphapo/contracts';
+import { MAX_RECORD_BYTES } from '@alphapo/base';
 import { type FileRecord, PendingRecord } from './file-record.ts';
 import type { Source } from './source.ts';
 

@@ -1,5 +1,4 @@
-import { AlphapoError, messageOf } from '@alphapo/base';
-import { MAX_RECORD_BYTES } from '@alphapo/contracts';
+import { AlphapoError, MAX_RECORD_BYTES, messageOf } from '@alphapo/base';
 import { delimited } from './delimited.ts';
 import { type FileKind, kindOfFile } from './file-kind.ts';
 import type { FileRecord } from './file-record.ts';

@@ -1,5 +1,4 @@
-import { AlphapoError } from '@alphapo/base';
-import { MAX_RECORD_BYTES } from '@alphapo/contracts';
+import { AlphapoError, MAX_RECORD_BYTES } from '@alphapo/base';
 import { fenced, partitionNotFound, partitionsDiffer, recordTooLarge, topicNotFound } from '../errors.ts';
 import type {
   Bounds,

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AlphapoError, messageOf } from '@alphapo/base';
-import { MAX_RECORD_BYTES } from '@alphapo/contracts';
+import { AlphapoError, MAX_RECORD_BYTES, messageOf } from '@alphapo/base';
 import type { Admin, ConfigResourceTypes, PartitionMetadata } from 'kafkajs';
 import { partitionNotFound, partitionsDiffer, replicationImpossible, topicNotFound } from '../errors.ts';
 import type { Bounds, TopicReplication, TopicRetention, TopicSpecification } from '../event-log.ts';

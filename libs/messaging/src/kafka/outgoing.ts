@@ -1,4 +1,4 @@
-import { MAX_RECORD_BYTES } from '@alphapo/contracts';
+import { MAX_RECORD_BYTES } from '@alphapo/base';
 import type { TopicMessages } from 'kafkajs';
 import { partitionNotFound, recordTooLarge } from '../errors.ts';
 import type { OutgoingRecord } from '../event-log.ts';

@@ -6,7 +6,7 @@ import {
   type RecordOptions,
   type RecordReason,
   type Rejection,
-} from '@alphapo/data';
+} from '@alphapo/data/records';
 import {
   type TokenizeOptions,
   type TokenizeResult,

@@ -31,7 +31,7 @@ export class TokenizerProcess implements AsyncDisposable {
     const child = fork(WORKER, [String(process.pid)], {
       execArgv: [`--max-old-space-size=${limits.heapMb}`],
       // Without this process's secrets.
-      env: {},
+      env: compileCache(process.env),
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
@@ -70,6 +70,11 @@ export class TokenizerProcess implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return end(this.#child);
   }
+}
+
+/** Where Node.js keeps compiled sources: the process starts in half the time. */
+function compileCache({ NODE_COMPILE_CACHE }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
 }
 
 async function end(child: ChildProcess): Promise<void> {
