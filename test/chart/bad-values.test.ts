@@ -37,6 +37,17 @@ describeHelm('values that cannot be', () => {
     ["at '/scorer/gpu/resource'", { scorer: { gpu: { resource: 'gpu' } } }],
     ["at '/image/digest'", { image: { digest: 'latest' } }],
     // What templates say.
+    [
+      'optimizer.settings.stopOnCollapse: needs something to see a collapse by',
+      { optimizer: { settings: { stopOnCollapse: true } } },
+    ],
+    [
+      'optimizer.settings.stopOnCollapse: needs evaluations during the run',
+      {
+        optimizer: { settings: { stopOnCollapse: true, evalEvery: 0 } },
+        evaluation: { configMap: 'held-out', pairs: 'pairs.jsonl' },
+      },
+    ],
     ['evaluation.configMap: is required', { evaluation: { pairs: 'pairs.jsonl' } }],
     ['evaluation.configMap: set evaluation.pairs or evaluation.prompts', { evaluation: { configMap: 'held-out' } }],
     [

@@ -21,6 +21,14 @@ const GOOD = [
 ];
 const BAD = ['No.', 'Look % up yourself.', 'I would rather talk about something else than %.'];
 
+/** Prompts as JSON lines, one with a right answer. */
+export function promptLines(): string {
+  const prompts = QUESTIONS.map((question) => ({ prompt: question.replace('%', 'rain') }));
+  return [...prompts, { prompt: 'What is 2 and 2?', answer: { number: 4 } }]
+    .map((prompt) => `${JSON.stringify(prompt)}\n`)
+    .join('');
+}
+
 /** So many pairs as JSON lines. */
 export function pairLines(count: number, seed = 7): string {
   let state = seed;

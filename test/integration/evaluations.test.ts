@@ -1,15 +1,27 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { evaluationRecordSchema, OptimizerServiceDefinition, type RunSettings } from '@alphapo/contracts';
+import { AlphapoError, type ErrorCode } from '@alphapo/base';
+import {
+  evaluationRecordSchema,
+  type GenerateRequest,
+  type GradientRequest,
+  OptimizerServiceDefinition,
+  RUN_HEADER,
+  type RunSettings,
+  SamplerServiceDefinition,
+  ScorerServiceDefinition,
+} from '@alphapo/contracts';
 import type { EvaluationConfig, RunningOptimizer } from '@alphapo/optimizer';
-import { connect } from '@alphapo/rpc';
+import { connect, Handlers, RpcServer } from '@alphapo/rpc';
 import { createLogger } from '@alphapo/telemetry';
 import { startTestSampler } from './sampler.fixture.ts';
 import {
   CALL,
+  LOOPBACK,
   pairs,
   produce,
   recordsOf,
+  silent,
   smallModel,
   startRun,
   type TestRun,
@@ -36,21 +48,30 @@ interface Evaluated {
   readonly run: TestRun;
   readonly optimizer: RunningOptimizer;
   readonly events: { readonly event: string; readonly [field: string]: unknown }[];
-  /** The same run, from the same checkpoints. */
-  again(): Promise<RunningOptimizer>;
+  /** The same run, from the same checkpoints or others, evaluated in the same way or another. */
+  again(evaluation?: Partial<EvaluationConfig>, checkpointFolder?: string): Promise<RunningOptimizer>;
 }
+
+/** What stands between a run and its scorer and sampler; by default nothing. */
+interface Between {
+  readonly samplerAfterMs?: number;
+  readonly sampler?: (address: string) => Promise<Served>;
+  /** A further scorer, which is asked first. */
+  readonly firstScorer?: (address: string) => Promise<Served>;
+}
+type Served = AsyncDisposable & { readonly address: string };
 
 let model: string;
 beforeAll(async () => {
   model = await smallModel();
 });
 
-/** Calls `work` with a run whose optimizer evaluates; its sampler is found `samplerAfterMs` later. */
+/** Calls `work` with a run whose optimizer evaluates. */
 async function evaluatedRun(
   settings: Partial<RunSettings>,
   evaluation: Partial<EvaluationConfig>,
   work: (evaluated: Evaluated) => Promise<void>,
-  samplerAfterMs = 0,
+  between: Between = {},
 ): Promise<void> {
   await using run = await startRun(model, settings);
   const events: Evaluated['events'] = [];
@@ -63,17 +84,33 @@ async function evaluatedRun(
     ...evaluation,
   };
   await using opened = new AsyncDisposableStack();
-  const start = async () => {
-    const optimizer = await run.startOptimizer({ evaluation: config, checkpointFolder: run.checkpointFolder }, logger);
+  const start = async (other: Partial<EvaluationConfig> = {}, checkpointFolder = run.checkpointFolder) => {
+    const evaluated = { ...config, ...other };
+    const optimizer = await run.startOptimizer({ evaluation: evaluated, checkpointFolder }, logger);
     const scorer = opened.use(await run.startScorer(optimizer.address));
-    run.scorers.splice(0, run.scorers.length, scorer.address);
+    const first = opened.use(await between.firstScorer?.(scorer.address));
+    run.scorers.splice(0, run.scorers.length, ...(first ? [first.address] : []), scorer.address);
     const served = opened.use(await startTestSampler(model, { optimizerAddress: optimizer.address }));
+    const asked = opened.use(await between.sampler?.(served.address)) ?? served;
     setTimeout(() => {
-      sampler = served.address;
-    }, samplerAfterMs);
+      sampler = asked.address;
+    }, between.samplerAfterMs ?? 0);
     return optimizer;
   };
   await work({ run, optimizer: await start(), events, again: start });
+}
+
+/** A server of what stands between; it owns what was opened. */
+async function serving(
+  opened: AsyncDisposableStack,
+  service: Parameters<typeof RpcServer.start>[0]['services'][number],
+  handlers: Handlers,
+): Promise<Served> {
+  const server = opened.use(
+    await RpcServer.start({ address: LOOPBACK, services: [service], handlers, drainMs: 1_000 }),
+  );
+  const owned = opened.move();
+  return { address: server.address, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 async function train({ run }: Evaluated, optimizer: RunningOptimizer): Promise<void> {
@@ -163,9 +200,104 @@ test('a sampler that is away is waited for, and the status says so', async () =>
       await training;
       expect(await recordsIn(evaluated)).toMatchObject([{ step: 0 }, { step: 2 }]);
     },
-    late,
+    { samplerAfterMs: late },
   );
 }, 60_000);
+
+test.each<[ErrorCode, string]>([
+  ['resource-exhausted', 'QUEUE_FULL'],
+  ['deadline-exceeded', 'DEADLINE_EXCEEDED'],
+  ['failed-precondition', 'POLICY_NOT_LOADED'],
+])('a sampler that is busy is waited for: %s', async (code, reason) => {
+  let calls = 0;
+  const sampler = async (address: string) => {
+    await using opened = new AsyncDisposableStack();
+    const upstream = opened.use(connect(SamplerServiceDefinition, address));
+    const handlers = new Handlers(silent);
+    const implementation = {
+      describeSampler: handlers.unary(() => upstream.describeSampler({}, CALL)),
+      generate: handlers.serverStream((request: GenerateRequest, { signal }) => {
+        if (calls++ % 2 === 0) throw new AlphapoError(code, reason, 'later');
+        return upstream.generate(request, { ...CALL, signal });
+      }),
+    };
+    return await serving(opened, { definition: SamplerServiceDefinition, implementation }, handlers);
+  };
+  await evaluatedRun(
+    { steps: 1 },
+    { every: 0, pairs: [] },
+    async (evaluated) => {
+      await produce(evaluated.run.log, pairs(4));
+      await train(evaluated, evaluated.optimizer);
+      expect(await recordsIn(evaluated)).toMatchObject([{ step: 0 }, { step: 1 }]);
+    },
+    { sampler },
+  );
+  expect(calls).toBeGreaterThan(4);
+});
+
+test.each<[ErrorCode, string]>([
+  ['internal', 'DEVICE_MEMORY'],
+  ['data-loss', 'POLICY_DAMAGED'],
+  ['failed-precondition', 'MODEL_MISMATCH'],
+])('a scorer that fails is not asked for ever where there is another one: %s', async (code, reason) => {
+  let calls = 0;
+  const firstScorer = async (address: string) => {
+    await using opened = new AsyncDisposableStack();
+    const upstream = opened.use(connect(ScorerServiceDefinition, address));
+    const handlers = new Handlers(silent);
+    const implementation = {
+      describeScorer: handlers.unary(() => upstream.describeScorer({}, CALL)),
+      score: handlers.unary(async () => {
+        calls++;
+        throw new AlphapoError(code, reason, 'this scorer is broken');
+      }),
+      gradient: handlers.serverStream((request: GradientRequest, { signal }) =>
+        upstream.gradient(request, { ...CALL, signal }),
+      ),
+    };
+    return await serving(opened, { definition: ScorerServiceDefinition, implementation }, handlers);
+  };
+  await evaluatedRun(
+    { steps: 1 },
+    { every: 0, prompts: [] },
+    async (evaluated) => {
+      await produce(evaluated.run.log, pairs(4));
+      await train(evaluated, evaluated.optimizer);
+      expect(await recordsIn(evaluated)).toMatchObject([{ step: 0 }, { step: 1 }]);
+    },
+    { firstScorer },
+  );
+  expect(calls).toBeGreaterThan(0);
+});
+
+test('evaluations on other data, and what is none, do not count: evaluating begins anew', async () => {
+  await evaluatedRun({ steps: 4 }, { every: 3 }, async (evaluated) => {
+    const { run, optimizer, events, again } = evaluated;
+    const { id } = optimizer.trainer.run;
+    const garbage = { topic: topics.evaluations, partition: 0, key: id, headers: { [RUN_HEADER]: id }, value: '{}' };
+    await run.log.append([garbage]);
+    await produce(run.log, pairs(16));
+    const stop = new AbortController();
+    const consuming = run.tokenizer.consume(stop.signal);
+    const training = optimizer.train(stop.signal);
+    await until(async () => optimizer.trainer.policy.step >= 1);
+    stop.abort();
+    await Promise.all([training, consuming]);
+    const begun = optimizer.trainer.policy.step;
+    const second = await again({ maxAnswerTokens: 4 });
+    expect(second.evaluations?.steps).toEqual([]);
+    await train(evaluated, second);
+    const steps = second.evaluations?.steps.map(({ step }) => step);
+    expect(steps).toEqual([...new Set([begun, ...(begun < 3 ? [3] : []), 4])]);
+    const passedOver = events.filter(({ event }) => event === 'evaluation.passed-over');
+    expect(passedOver.map(({ reason }) => reason)).toEqual([
+      'unreadable',
+      ...passedOver.slice(1).map(() => 'other-data'),
+    ]);
+    expect(passedOver.length).toBeGreaterThan(1);
+  });
+});
 
 describe('a run that breaks its model', () => {
   /** What the model says before training counts as right: any change is for the worse. */
@@ -205,6 +337,36 @@ describe('a run that breaks its model', () => {
       await train(evaluated, second);
       expect(second.trainer.status).toMatchObject({ state: 'finished', message: expect.stringMatching(message) });
       expect(second.trainer.policy.step).toBe(2);
+      // As after a crash before the last checkpoint: the steps are taken again, up to the same end.
+      const third = await again({}, join(run.folder, 'other-checkpoints'));
+      expect(third.trainer.policy.step).toBe(0);
+      await train(evaluated, third);
+      expect(third.trainer.status).toMatchObject({ state: 'finished', message: expect.stringMatching(message) });
+      expect(third.trainer.policy.digest).toBe(second.trainer.policy.digest);
+    });
+  });
+
+  test('is told of where it breaks it with the last step', async () => {
+    const evaluation = { pairs: [], prompts: await promptsAnsweredRight(), stopOnCollapse: true };
+    await evaluatedRun({ steps: 2, learningRate: 0.3 }, evaluation, async (evaluated) => {
+      await produce(evaluated.run.log, pairs(8));
+      await train(evaluated, evaluated.optimizer);
+      const { status } = evaluated.optimizer.trainer;
+      expect(status).toMatchObject({
+        state: 'finished',
+        message: expect.stringMatching(/collapsed at step 2.* step 0$/),
+      });
+    });
+  });
+
+  test('without the policy from before says so', async () => {
+    const evaluation = { pairs: [], prompts: await promptsAnsweredRight() };
+    await evaluatedRun({ steps: 4, learningRate: 0.3 }, evaluation, async (evaluated) => {
+      await produce(evaluated.run.log, pairs(16));
+      await train(evaluated, evaluated.optimizer);
+      const second = await evaluated.again({ stopOnCollapse: true });
+      await train(evaluated, second);
+      expect(second.trainer.status.message).toMatch(/collapsed at step 2.*no policy from before was exported/);
     });
   });
 

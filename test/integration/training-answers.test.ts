@@ -95,16 +95,44 @@ test('a run that breaks its model says so, and with --stop-on-collapse ends with
     ...{ steps: 2, resultStep: 0, artefact: 'adapter', collapsed: { kind: 'wrong', step: 2 } },
   });
   expect(await at.json('stopped', 'adapter/alphapo.json')).toMatchObject({ step: 0, data: { train: 48 } });
+  const { policyDigest } = await at.json('stopped', 'summary.json');
+  expect(await at.json('stopped', 'adapter/alphapo.json')).toMatchObject({ digests: { policy: policyDigest } });
   const again = await at.train('stopped', [...options, '--stop-on-collapse', '--resume']);
   expect(again).toMatchObject({ exitCode: 0 });
   expect(await at.json('stopped', 'adapter/alphapo.json')).toMatchObject({ step: 0 });
   expect(await at.evaluations('stopped')).toHaveLength(2);
 });
 
+test('--stop-on-collapse that comes too late says that no earlier policy was kept', async () => {
+  const options = ['--eval-prompts', prompts, '--eval-every', '2', '--learning-rate', '0.3', '--epochs', '0.4'];
+  expect(await at.train('late', options)).toMatchObject({ exitCode: 0 });
+  const late = await at.train('late', [...options, '--stop-on-collapse', '--resume']);
+  expect(late).toMatchObject({ exitCode: 0 });
+  expect(late.output).toContain('its earlier policies were not kept');
+  const { steps, resultStep } = await at.json('late', 'summary.json');
+  expect(resultStep).toBe(steps);
+  expect(await at.json('late', 'adapter/alphapo.json')).toMatchObject({ step: steps });
+});
+
+test('evaluations on other prompts are kept, and do not count', async () => {
+  const options = ['--eval-prompts', prompts, '--learning-rate', '1e-2', '--epochs', '0.4'];
+  expect(await at.train('other', options)).toMatchObject({ exitCode: 0 });
+  const before = await at.evaluations('other');
+  expect(await at.train('other', [...options, '--eval-max-tokens', '4', '--resume'])).toMatchObject({ exitCode: 0 });
+  const after = await at.evaluations('other');
+  expect(after.filter(({ dataDigest }) => dataDigest === before[0]?.dataDigest)).toEqual(before);
+  const { evaluations } = await at.json('other', 'summary.json');
+  expect(evaluations).toEqual(after.filter(({ dataDigest }) => dataDigest !== before[0]?.dataDigest));
+  expect(evaluations).toMatchObject([{ step: before.at(-1)?.step }]);
+});
+
 test.each<[line: string, message: string]>([
   ['{"prompt": "Say 1", "anwser": "1"}', 'bad.jsonl:1: anwser: no such field; did you mean answer?'],
   ['{"prompt": "Say 1", "answer": {"number": "1"}}', 'bad.jsonl:1: answer: needs a text'],
-  ['{"prompt": "Say 1", "answer": {"regex": "("}}', 'bad.jsonl:1: answer: needs a text'],
+  [
+    '{"prompt": "Say 1", "answer": {"regex": "("}}',
+    'bad.jsonl:1: answer: regex is no regular expression: Invalid regular expression',
+  ],
   ['{"prompt_ids": [0, 999999]}', "bad.jsonl:1: token 999999 is not in the model's vocabulary"],
   [`{"prompt": "${'a'.repeat(3000)}"}`, 'bad.jsonl:1: has 3001 tokens; the model takes'],
   ['{"question": "Say 1"}', 'needs one of prompt (text), messages'],

@@ -179,6 +179,13 @@ begins with the key of the value.
 {{- if and .configMap (not (or .pairs .prompts)) -}}
 {{- fail "evaluation.configMap: set evaluation.pairs or evaluation.prompts to a key of it" -}}
 {{- end -}}
+{{- $settings := $.Values.optimizer.settings -}}
+{{- if and $settings.stopOnCollapse (not (or .pairs .prompts)) -}}
+{{- fail "optimizer.settings.stopOnCollapse: needs something to see a collapse by; set evaluation.prompts or evaluation.pairs" -}}
+{{- end -}}
+{{- if and $settings.stopOnCollapse (eq (toString $settings.evalEvery) "0") -}}
+{{- fail "optimizer.settings.stopOnCollapse: needs evaluations during the run; set optimizer.settings.evalEvery" -}}
+{{- end -}}
 {{- if and .prompts (not $.Values.sampler.enabled) -}}
 {{- fail "evaluation.prompts: needs a sampler to answer them; set sampler.enabled=true" -}}
 {{- end -}}

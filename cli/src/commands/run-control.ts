@@ -33,7 +33,8 @@ function runCommand<Options extends RunOptions>(
 }
 
 interface WatchOptions extends RunOptions {
-  readonly fromStep: number;
+  readonly fromStep?: number;
+  readonly evaluations?: boolean;
   readonly status?: boolean;
 }
 
@@ -41,15 +42,20 @@ export function watchCommand(): Command {
   const command = new Command('watch')
     .summary('follow a run')
     .description(
-      'Follow a run. Prints JSON lines: the status, each step, and the final status. Waits up to ten minutes for an ' +
+      'Follow a run. Prints JSON lines: the status, each step (or evaluation), and the final status. Waits up to ten minutes for an ' +
         'optimizer to restart. Exit code 0: finished; 1: failed, or the optimizer is gone',
     )
-    .option('--from-step <n>', 'first step to show', positive, 1)
+    .option('--from-step <n>', 'first step to show (default: the first)', positive)
+    .option('--evaluations', 'show evaluations, with the answers, in place of steps')
     .option('--status', 'show the status and stop');
   return runCommand(command, async (optimizer, options: WatchOptions) => {
     const parts = { optimizer, signal: stopSignal(), print, say };
     if (options.status) await printedStatus(parts);
-    else await watchRun({ ...parts, fromStep: options.fromStep, awayMs: AWAY_MS });
+    else {
+      const watched = options.evaluations ? 'evaluations' : 'steps';
+      const fromStep = options.fromStep ?? (watched === 'steps' ? 1 : 0);
+      await watchRun({ ...parts, watched, fromStep, awayMs: AWAY_MS });
+    }
   });
 }
 

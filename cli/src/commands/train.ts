@@ -1,5 +1,5 @@
 import { AlphapoError } from '@alphapo/base';
-import { type ExecutionProvider, REFERENCE_OBJECTIVES } from '@alphapo/contracts';
+import { DEFAULT_ANSWER_TOKENS, type ExecutionProvider, REFERENCE_OBJECTIVES } from '@alphapo/contracts';
 import type { SavedDtype } from '@alphapo/optimizer';
 import { createLogger, type LogLevel } from '@alphapo/telemetry';
 import { CHAT_TEMPLATE_CHOICES } from '@alphapo/tokenization';
@@ -17,7 +17,7 @@ import { stopSignal, trainingProgress } from '../terminal.ts';
 import { counted, describeData, describePair, describeTemplate } from '../training/data-summary.ts';
 import { changedAnswers, describeEvaluation } from '../training/evaluation-lines.ts';
 import { describeCompute, describePlan, sizeOf } from '../training/memory.ts';
-import { DEFAULT_ANSWER_TOKENS, planTraining, type TrainRequest } from '../training/plan.ts';
+import { planTraining, type TrainRequest } from '../training/plan.ts';
 import { type TrainPlan, type TrainSummary, train } from '../training/train.ts';
 
 const DESCRIPTION = `Train a model on preference pairs on this machine.
@@ -224,13 +224,19 @@ export async function trainAndReport(
     stopSignal(),
   ).finally(() => progress.stop());
   const { pairs, artefact, pairsPerSecond, peakMemoryMb, evaluations, collapsed, resultStep } = summary;
-  const [first, last] = [evaluations.at(0)?.answers, evaluations.at(-1)?.answers];
+  const [first, last] = [evaluations.at(0), evaluations.findLast(({ step }) => step <= resultStep)].map(
+    (one) => one?.answers,
+  );
   if (showAnswers && first !== undefined && last !== undefined) {
     for (const line of changedAnswers(plan.evaluation.prompts, first, last, lineWidth())) say(line);
   }
   if (collapsed !== undefined) {
     say(`the model collapsed at step ${collapsed.step}: ${collapsed.text}`);
-    say(`the run ended, and its result is the policy of step ${resultStep}, the best one before`);
+    say(
+      resultStep < collapsed.step
+        ? `the run ended, and its result is the policy of step ${resultStep}, the best one before`
+        : 'the run ended; its earlier policies were not kept, as --stop-on-collapse was not given then: the result is the collapsed one',
+    );
   }
   const rate = pairsPerSecond > 0 ? describeRate(pairsPerSecond) : 'none left to train';
   say(

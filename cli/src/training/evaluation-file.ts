@@ -2,20 +2,22 @@ import { AlphapoError } from '@alphapo/base';
 import { type EvaluatedStep, evaluatedStepSchema } from '@alphapo/contracts';
 import { readSmallFile, replaceFile } from '@alphapo/safetensors';
 
-const MAX_BYTES = 64 * 2 ** 20;
+const MAX_BYTES = 2 ** 30;
 
-/** evaluations.jsonl: a line per evaluated step. A run that is taken up again has those that it made before. */
+/** evaluations.jsonl: a line per evaluated step. A run that is taken up again has those that it made before, also on other data. */
 export class EvaluationFile {
   readonly #file: string;
-  readonly #steps: EvaluatedStep[];
+  readonly #dataDigest: string;
+  readonly #all: EvaluatedStep[];
 
-  private constructor(file: string, steps: EvaluatedStep[]) {
+  private constructor(file: string, dataDigest: string, all: EvaluatedStep[]) {
     this.#file = file;
-    this.#steps = steps;
+    this.#dataDigest = dataDigest;
+    this.#all = all;
   }
 
-  /** Errors: EVALUATIONS_DAMAGED with the line. */
-  static async open(file: string): Promise<EvaluationFile> {
+  /** `dataDigest`: of what is evaluated on now. Errors: EVALUATIONS_DAMAGED with the line. */
+  static async open(file: string, dataDigest: string): Promise<EvaluationFile> {
     const text = await readSmallFile(file, MAX_BYTES).then(String, (error) => {
       if (error.reason === 'FILE_NOT_FOUND') return '';
       throw error;
@@ -23,21 +25,22 @@ export class EvaluationFile {
     const lines = text.split('\n').filter((line) => line !== '');
     return new EvaluationFile(
       file,
+      dataDigest,
       lines.map((line, index) => parseLine(line, `${file}:${index + 1}`)),
     );
   }
 
-  /** By growing step. */
+  /** Those on the present data, by growing step. */
   get steps(): readonly EvaluatedStep[] {
-    return this.#steps;
+    return this.#all.filter(({ dataDigest }) => dataDigest === this.#dataDigest);
   }
 
   /** On the disk when it resolves. False: the step is there already, and nothing changes. */
   async add(evaluated: EvaluatedStep): Promise<boolean> {
-    if (this.#steps.some(({ step }) => step === evaluated.step)) return false;
-    this.#steps.push(evaluated);
-    this.#steps.sort((a, b) => a.step - b.step);
-    const text = this.#steps.map((one) => `${JSON.stringify(one)}\n`).join('');
+    if (this.steps.some(({ step }) => step === evaluated.step)) return false;
+    this.#all.push(evaluated);
+    this.#all.sort((a, b) => a.step - b.step);
+    const text = this.#all.map((one) => `${JSON.stringify(one)}\n`).join('');
     await replaceFile(this.#file, (handle) => handle.writeFile(text));
     return true;
   }

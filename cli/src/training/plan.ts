@@ -2,6 +2,7 @@ import { AlphapoError, memoryLimit } from '@alphapo/base';
 import { readAdapter } from '@alphapo/checkpoints';
 import {
   type Adjustment,
+  DEFAULT_ANSWER_TOKENS,
   type ExecutionProvider,
   type ResolvedRun,
   type RunSettings,
@@ -82,6 +83,9 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
       ? { train: data.pairs, heldOut: evalData.pairs }
       : holdOut(data.pairs, request.evalFraction, settings.seed);
   const { train } = split;
+  if (request.stopOnCollapse && request.evalPrompts === undefined && split.heldOut.length === 0) {
+    throw noCollapse('needs something to see a collapse by, and no pair is held out; add --eval-prompts');
+  }
   const [first] = train;
   const [decoded] = await decodePairs(tokenizer, train.slice(0, 1));
   const report: DataReport = {
@@ -140,9 +144,6 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     command: request.command,
   };
 }
-
-/** Longest answer to an evaluation prompt, in tokens. */
-export const DEFAULT_ANSWER_TOKENS = 256;
 
 /** Errors: those of `readEvaluationPrompts`; INVALID_SETTING where a collapse could not be seen. */
 async function evaluationPrompts(request: TrainRequest): Promise<readonly TokenPrompt[]> {

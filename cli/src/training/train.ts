@@ -1,8 +1,8 @@
-import { createWriteStream, existsSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { AlphapoError, peakMemory } from '@alphapo/base';
-import type { WrittenModel } from '@alphapo/checkpoints';
+import { readPolicyFacts, type WrittenModel } from '@alphapo/checkpoints';
 import {
   CONTROL_HEADER,
   type DeadLetter,
@@ -16,7 +16,7 @@ import {
   trainingStepSchema,
 } from '@alphapo/contracts';
 import type { MemoryPlan } from '@alphapo/engine';
-import { bestStepOf, type TrainingWarning, warningsOf, withWeightsToBlame } from '@alphapo/evaluation';
+import { evaluationDigest, type TrainingWarning, warningsOf, withWeightsToBlame } from '@alphapo/evaluation';
 import type { EventLog, OutgoingRecord, ReadOptions } from '@alphapo/messaging';
 import { BEST_EXPORT, type OutsideFacts, type RunningOptimizer } from '@alphapo/optimizer';
 import type { Logger } from '@alphapo/telemetry';
@@ -66,9 +66,10 @@ export interface TrainSummary {
   readonly model: string;
   readonly specification: RunSpecification;
   readonly steps: number;
-  /** Why the run ended at a collapse, and the step whose policy is its result; absent where it did not. */
+  /** Why the run ended at a collapse; absent where it did not. */
   readonly collapsed?: TrainingWarning;
-  readonly resultStep?: number | undefined;
+  /** The step whose policy is the result: the last one, or the best one before a collapse. */
+  readonly resultStep: number;
   readonly pairs: { readonly train: number; readonly evaluation: number; readonly rejected: number };
   readonly data: DataReport;
   readonly notes: readonly string[];
@@ -76,6 +77,7 @@ export interface TrainSummary {
   readonly warnings: readonly TrainingWarning[];
   readonly firstStep: TrainingStep | undefined;
   readonly lastStep: TrainingStep | undefined;
+  /** Of the result. */
   readonly policyDigest: string;
   /** `adapter` or `model`, below the run's folder. */
   readonly artefact: string;
@@ -107,7 +109,10 @@ export async function train(
   const done = new AbortController();
   const stop = AbortSignal.any([signal, done.signal]);
   const { trainer } = run.optimizer;
-  const evaluations = await EvaluationFile.open(join(plan.folder, 'evaluations.jsonl'));
+  const evaluations = await EvaluationFile.open(
+    join(plan.folder, 'evaluations.jsonl'),
+    evaluationDigest(plan.evaluation),
+  );
   const started = performance.now();
   const steps = new StepFile(join(plan.folder, 'steps.jsonl'));
   const startStep = trainer.policy.step;
@@ -127,15 +132,16 @@ export async function train(
     await Promise.allSettled([training, ...work]);
   }
   if (signal.aborted) throw stopped(plan, trainer.policy.step);
+  await evaluating;
   for await (const step of publishedSteps(run.log, { stop: 'at-end', signal })) steps.add(step);
   await steps.end();
   const seconds = (performance.now() - started - (run.optimizer.evaluations?.spentMs ?? 0)) / 1000;
   const artefact = plan.specification.method.kind === 'full' ? 'model' : 'adapter';
   const collapsed = run.optimizer.evaluations?.collapse;
-  const weights =
-    collapsed === undefined
-      ? await exportLast(run.optimizer, join(plan.folder, artefact), factsOf(plan, evaluations.steps))
-      : await takeBest(join(plan.folder, BEST_EXPORT), join(plan.folder, artefact));
+  const place = join(plan.folder, artefact);
+  const result =
+    (collapsed && (await takeBest(run.optimizer, place, { ...plan, before: collapsed.step }))) ??
+    (await exportLast(run.optimizer, place, factsOf(plan, evaluations.steps)));
   await writeRejected(run.log, plan);
   const trained = run.optimizer.steps.steps.slice(startStep).reduce((sum, { pairs }) => sum + pairs, 0);
   const summary: TrainSummary = {
@@ -143,7 +149,8 @@ export async function train(
     model: plan.model,
     specification: plan.specification,
     steps: trainer.policy.step,
-    ...(collapsed && { collapsed, resultStep: bestStepOf(evaluations.steps) }),
+    ...(collapsed && { collapsed }),
+    resultStep: result.step,
     pairs: pairsOf(plan),
     data: plan.data,
     notes: plan.notes,
@@ -151,9 +158,9 @@ export async function train(
     warnings: warningsOf(evaluations.steps),
     firstStep: steps.first,
     lastStep: steps.last,
-    policyDigest: trainer.policy.digest,
+    policyDigest: result.policyDigest,
     artefact,
-    weights,
+    weights: result.weights,
     trainingSeconds: seconds,
     pairsPerSecond: trained / seconds,
     peakMemoryMb: peakMemory() / 2 ** 20,
@@ -162,21 +169,42 @@ export async function train(
   return summary;
 }
 
-/** Makes the export of the best policy the result; where that was done before, nothing is left to do. */
-async function takeBest(best: string, result: string): Promise<undefined> {
-  if (!existsSync(best)) return;
-  await rm(result, { recursive: true, force: true });
-  await rename(best, result);
+/** The policy that a run ends with, in its folder. */
+interface Result {
+  readonly step: number;
+  readonly policyDigest: string;
+  readonly weights: WrittenModel | undefined;
+}
+
+/**
+ * Makes the export of the best policy the result; where that was done before, nothing is left to do. Undefined: there is none from before
+ * the collapse, as evaluations then did not export any.
+ */
+async function takeBest(
+  { evaluations }: RunningOptimizer,
+  result: string,
+  { folder, runId, before }: { readonly folder: string; readonly runId: string; readonly before: number },
+): Promise<Result | undefined> {
+  const best = join(folder, BEST_EXPORT);
+  const [there, taken] = [await readPolicyFacts(best), await readPolicyFacts(result)];
+  const facts = [there, taken].find((found) => found?.runId === runId && found.step < before);
+  if (facts === undefined) return undefined;
+  if (facts === there) {
+    await rm(result, { recursive: true, force: true });
+    await rename(best, result);
+  }
+  return { step: facts.step, policyDigest: facts.digests.policy, weights: evaluations?.best?.weights };
 }
 
 async function exportLast(
   { trainer, exporter }: RunningOptimizer,
   result: string,
   facts: OutsideFacts,
-): Promise<WrittenModel | undefined> {
+): Promise<Result> {
   await rm(result, { recursive: true, force: true });
   using policy = await trainer.readPolicy();
-  return (await exporter.export(policy, basename(result), facts)).weights;
+  const { weights } = await exporter.export(policy, basename(result), facts);
+  return { step: policy.step, policyDigest: policy.digest, weights };
 }
 
 const pairsOf = ({ train, heldOut, rejected }: TrainPlan) => ({

@@ -1,7 +1,13 @@
-import { GetStatusResponse, OptimizerServiceDefinition, RunState, WatchStepsResponse } from '@alphapo/contracts';
+import {
+  GetStatusResponse,
+  OptimizerServiceDefinition,
+  RunState,
+  WatchEvaluationsResponse,
+  WatchStepsResponse,
+} from '@alphapo/contracts';
 import { connect, Handlers, RpcServer } from '@alphapo/rpc';
 import { createLogger } from '@alphapo/telemetry';
-import { watchRun } from './watch-run.ts';
+import { type Watched, watchRun } from './watch-run.ts';
 
 /** An optimizer's server that tells a run's status and steps as a test wants them. */
 async function optimizer(
@@ -19,13 +25,21 @@ async function optimizer(
       for (let step = fromStep; step <= run.steps; step++) yield WatchStepsResponse.fromPartial({ step });
       if (run.open) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     }),
+    watchEvaluations: handlers.serverStream(async function* ({ fromStep }: { fromStep: bigint }) {
+      for (let step = fromStep; step <= run.steps; step += 2n) yield WatchEvaluationsResponse.fromPartial({ step });
+    }),
   };
   const services = [{ definition: OptimizerServiceDefinition, implementation }];
   return RpcServer.start({ address, services, handlers, drainMs: 100 });
 }
 
 /** Watches until the end; lines as they were printed, what was said, and the error. */
-async function watched(address: string, onLine: (line: string) => void = () => {}, awayMs = 30_000) {
+async function watched(
+  address: string,
+  onLine: (line: string) => void = () => {},
+  awayMs = 30_000,
+  what: Watched = 'steps',
+) {
   using connection = connect(OptimizerServiceDefinition, address);
   const [printed, said]: [string[], string[]] = [[], []];
   const print = (line: string) => {
@@ -35,7 +49,8 @@ async function watched(address: string, onLine: (line: string) => void = () => {
   const { signal } = new AbortController();
   const parts = {
     optimizer: connection,
-    fromStep: 1,
+    watched: what,
+    fromStep: what === 'steps' ? 1 : 0,
     awayMs,
     signal,
     print,
@@ -61,6 +76,12 @@ test('a finished run is told with its steps, and its status at the end; a run th
   expect(lines[0]).toMatchObject({ state: 'RUN_STATE_FINISHED', totalSteps: 9 });
   expect(lines.at(-1)).toMatchObject({ state: 'RUN_STATE_FINISHED', message });
   expect(said).toEqual([`the run is finished after 3 of 9 steps; ${message}`]);
+});
+
+test('evaluations are told in place of steps, that before the first step too', async () => {
+  await using server = await optimizer({ status: { state: RunState.FINISHED, ...at(4n) }, steps: 4 });
+  const { steps, error } = await watched(server.address, undefined, undefined, 'evaluations');
+  expect([error, steps]).toEqual([undefined, [0, 2, 4]]);
 });
 
 test('a failed run is an error with what it failed of', async () => {

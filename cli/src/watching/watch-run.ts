@@ -5,15 +5,20 @@ import {
   messageJson,
   type OptimizerServiceDefinition,
   RunState,
+  WatchEvaluationsResponse,
   WatchStepsResponse,
 } from '@alphapo/contracts';
-import type { Client } from '@alphapo/rpc';
+import type { CallSettings, Client } from '@alphapo/rpc';
 import { Absence } from './absence.ts';
+
+/** What is shown of a run, besides its status. */
+export type Watched = 'steps' | 'evaluations';
 
 /** How a run is followed. */
 export interface WatchParts {
   readonly optimizer: Client<OptimizerServiceDefinition>;
-  /** The first step to show, counted from 1. */
+  readonly watched: Watched;
+  /** The first step to show. Steps are counted from 1; the evaluation of step 0 is that of the model before training. */
   readonly fromStep: number;
   /** How long the optimizer may be away before that is an error, in milliseconds. */
   readonly awayMs: number;
@@ -29,7 +34,7 @@ const RETRY_MS = 1_000;
 const OVER: ReadonlySet<RunState> = new Set([RunState.FINISHED, RunState.FAILED]);
 
 /**
- * Prints a run's status, every step as it is taken, and the status at the end, or until the signal. Waits for an optimizer that is
+ * Prints a run's status, every step as it is taken or evaluated, and the status at the end, or until the signal. Waits for an optimizer that is
  * restarted. Errors: RUN_FAILED with what the run failed of, OTHER_RUN where the optimizer comes back with another run; those of
  * calls: of the first one at once, of a lost connection after `awayMs`.
  */
@@ -39,11 +44,10 @@ export async function watchRun(parts: WatchParts): Promise<void> {
   const absence = new Absence(optimizer.address, parts.awayMs, say);
   for (let next = parts.fromStep; !signal.aborted; ) {
     try {
-      const request = { fromStep: BigInt(next) };
-      for await (const step of optimizer.watchSteps(request, { timeoutMs: 'none', signal })) {
+      for await (const { step, json } of stream(parts, next)) {
         absence.end();
-        print(JSON.stringify(messageJson(WatchStepsResponse, step)));
-        next = Number(step.step) + 1;
+        print(JSON.stringify(json));
+        next = Number(step) + 1;
       }
       const status = await runStatus(parts);
       absence.end();
@@ -55,6 +59,21 @@ export async function watchRun(parts: WatchParts): Promise<void> {
       absence.failed(error);
     }
     await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
+  }
+}
+
+/** Steps or evaluations from a step on. */
+async function* stream({ optimizer, watched, signal }: WatchParts, fromStep: number) {
+  const request = { fromStep: BigInt(fromStep) };
+  const call: CallSettings = { timeoutMs: 'none', signal };
+  if (watched === 'steps') {
+    for await (const taken of optimizer.watchSteps(request, call)) {
+      yield { step: taken.step, json: messageJson(WatchStepsResponse, taken) };
+    }
+  } else {
+    for await (const evaluated of optimizer.watchEvaluations(request, call)) {
+      yield { step: evaluated.step, json: messageJson(WatchEvaluationsResponse, evaluated) };
+    }
   }
 }
 

@@ -41,6 +41,7 @@ export { computeFromWire, computeToWire } from './run/compute-wire.ts';
 export { type Dtype, dtypeSchema } from './run/dtype.ts';
 export {
   type Answer,
+  DEFAULT_ANSWER_TOKENS,
   type EvaluatedAnswers,
   type EvaluatedPairs,
   type EvaluatedStep,

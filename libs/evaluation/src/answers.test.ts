@@ -3,6 +3,7 @@ import type { TokenPrompt } from '@alphapo/generation';
 import { evaluateAnswers } from './answers.ts';
 
 const policy = { runId: 'run', step: 3n, digest: 'sha256:3' };
+const POLICY = { policy, maxTokens: 8, weights: async () => [] };
 const prompt = (id: string, exact?: string): TokenPrompt => ({
   ...{ id, text: id, tokens: [1, 2] },
   answer: exact === undefined ? undefined : [{ exact }],
@@ -44,7 +45,7 @@ test('answers are greedy, judged, measured, and in the order of the prompts', as
     temperature === 0 ? (greedy[index] as Continuation) : answered(index, '', [9, 9]),
   );
   const prompts = [prompt('a', 'Paris'), prompt('b', 'Rome'), prompt('c')];
-  const result = await evaluateAnswers(prompts, { policy, maxTokens: 8, generate, score });
+  const result = await evaluateAnswers(prompts, { ...POLICY, generate, score });
   expect(result).toEqual({
     ...{ prompts: 3, judged: 2, right: 0.5, tokens: 8 / 3, ended: 2 / 3, repetition: 0.5 / 3 },
     // Each sample: twice -0.5 under the policy, -2 under the base model; six tokens.
@@ -67,7 +68,7 @@ test('many prompts go in several calls; the progress is told', async () => {
   const told: number[] = [];
   const prompts = Array.from({ length: 70 }, (_, i) => prompt(`${i}`));
   const onProgress = (done: number) => void told.push(done);
-  const result = await evaluateAnswers(prompts, { policy, maxTokens: 8, generate, score, onProgress });
+  const result = await evaluateAnswers(prompts, { ...POLICY, generate, score, onProgress });
   expect(result).toMatchObject({ prompts: 70, judged: 0, ended: 1 });
   expect(result.right).toBeUndefined();
   expect(told).toEqual([32, 64, 70]);
@@ -77,6 +78,19 @@ test('many prompts go in several calls; the progress is told', async () => {
 test('a sampler that leaves out a prompt is found out', async () => {
   const { score } = doors((index) => answered(index, 'x', [1]));
   const generate = async () => [answered(0, 'x', [1])];
-  const evaluating = evaluateAnswers([prompt('a'), prompt('b')], { policy, maxTokens: 8, generate, score });
+  const evaluating = evaluateAnswers([prompt('a'), prompt('b')], { ...POLICY, generate, score });
   await expect(evaluating).rejects.toMatchObject({ reason: 'NO_ANSWER', message: expect.stringContaining('b') });
+});
+
+test('a long text is cut, after it was judged', async () => {
+  const text = `${'a'.repeat(999)}😀 the end`;
+  const { generate, score } = doors((index) => answered(index, text, [1]));
+  const { right, answers } = await evaluateAnswers([prompt('a', text)], { ...POLICY, generate, score });
+  expect([right, answers[0]?.text]).toEqual([1, `${'a'.repeat(999)}\uFFFD`]);
+});
+
+test('a score that is not finite is an error, not a divergence', async () => {
+  const { generate, score } = doors((index) => answered(index, 'x', [1]), Number.NaN);
+  const evaluating = evaluateAnswers([prompt('a')], { ...POLICY, generate, score });
+  await expect(evaluating).rejects.toMatchObject({ reason: 'NON_FINITE_SCORE' });
 });

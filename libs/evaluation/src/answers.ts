@@ -8,14 +8,18 @@ import {
   type PolicyVersion,
 } from '@alphapo/contracts';
 import { isRight, type TokenPrompt } from '@alphapo/generation';
+import { inCalls } from './calls.ts';
+import { nonFiniteScore, type WeightsToCheck } from './non-finite.ts';
 import { noScore, type Score } from './pairs.ts';
 import { repetitionOf } from './repetition.ts';
 
 /** Calls `SamplerService.Generate`, wherever there is a sampler; the continuations in any order. */
 export type Generate = (request: GenerateRequest) => Promise<readonly Continuation[]>;
 
-/** Prompts per call. */
+/** Prompts per call, at most. */
 const CALL_PROMPTS = 32;
+/** Of an answer's text, in an evaluation: a record of a topic has an upper limit. */
+const KEPT_CHARACTERS = 1000;
 /** Of the samples that the divergence is estimated by: the same for each step, so that steps compare. */
 const SAMPLE_SEED = 0;
 
@@ -26,11 +30,13 @@ interface AnswerOptions {
   readonly generate: Generate;
   /** Scores samples under the base model. */
   readonly score: Score;
+  /** The weights that are scored with, to name the culprit of a score that is not finite. */
+  readonly weights: () => Promise<readonly WeightsToCheck[]>;
   /** Receives how many prompts have been answered. */
   readonly onProgress?: (answered: number) => void;
 }
 
-/** Has a policy answer prompts: greedily, and once by sampling, for the divergence. Errors: those of the calls. */
+/** Has a policy answer prompts: greedily, and once by sampling, for the divergence. Errors: NON_FINITE_SCORE; those of the calls. */
 export async function evaluateAnswers(
   prompts: readonly TokenPrompt[],
   options: AnswerOptions,
@@ -38,13 +44,14 @@ export async function evaluateAnswers(
   const answers: Answer[] = [];
   let repetition = 0;
   const samples = { logRatio: 0, tokens: 0 };
-  for (let start = 0; start < prompts.length; start += CALL_PROMPTS) {
-    const asked = prompts.slice(start, start + CALL_PROMPTS);
+  const tokensOf = ({ tokens }: TokenPrompt) => tokens.length + options.maxTokens;
+  for (const asked of inCalls(prompts, CALL_PROMPTS, tokensOf)) {
     for (const [i, { text, tokens, finish }] of (await continued(asked, 0, options)).entries()) {
       const { id, answer } = asked[i] as TokenPrompt;
       repetition += repetitionOf(tokens);
       answers.push({
-        ...{ id, text, tokens: tokens.length, finish: finish === FinishReason.STOP ? 'stop' : 'length' },
+        ...{ id, text: text.slice(0, KEPT_CHARACTERS).toWellFormed(), tokens: tokens.length },
+        finish: finish === FinishReason.STOP ? 'stop' : 'length',
         ...(answer && { right: isRight(text, answer) }),
       });
     }
@@ -104,13 +111,15 @@ async function logRatioOfSamples(
     })),
     ...{ policy: { $case: 'base', value: {} }, perToken: false, objective: undefined, batch: undefined },
   });
-  return samples.reduce(
-    (total, { id, tokens, logProbs }, i) => {
-      const base = results[i]?.chosen?.sum;
-      if (base === undefined) throw noScore(id);
-      const policy = logProbs.reduce((sum, logProb) => sum + logProb, 0);
-      return { logRatio: total.logRatio + policy - base, tokens: total.tokens + tokens.length };
-    },
-    { logRatio: 0, tokens: 0 },
-  );
+  const total = { logRatio: 0, tokens: 0 };
+  for (const [i, { id, tokens, logProbs }] of samples.entries()) {
+    const base = results[i]?.chosen?.sum;
+    if (base === undefined) throw noScore(id);
+    const policy = logProbs.reduce((sum, logProb) => sum + logProb, 0);
+    const logRatio = policy - base;
+    if (!Number.isFinite(logRatio)) throw await nonFiniteScore(id, await options.weights());
+    total.logRatio += logRatio;
+    total.tokens += tokens.length;
+  }
+  return total;
 }

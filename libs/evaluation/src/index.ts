@@ -1,4 +1,5 @@
 export { evaluateAnswers, type Generate } from './answers.ts';
+export { type EvaluationData, evaluationDigest } from './evaluation-data.ts';
 export {
   nonFiniteScore,
   type WeightsToCheck,

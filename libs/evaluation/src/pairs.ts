@@ -8,6 +8,7 @@ import {
   type ScoreResponse,
 } from '@alphapo/contracts';
 import { batchTotals } from '@alphapo/engine';
+import { inCalls } from './calls.ts';
 import { nonFiniteScore, type WeightsToCheck } from './non-finite.ts';
 
 /** A held-out pair as token ids. */
@@ -23,7 +24,7 @@ export interface TokenPair {
 /** Calls `ScorerService.Score`, wherever there is a scorer. */
 export type Score = (request: ScoreRequest) => Promise<ScoreResponse>;
 
-/** Pairs per Score call. */
+/** Pairs per Score call, at most. */
 const CALL_PAIRS = 64;
 
 interface PairOptions {
@@ -49,8 +50,9 @@ export async function evaluatePairs(pairs: readonly TokenPair[], options: PairOp
     logProbRejected: 0,
   };
   const margins: number[] = [];
-  for (let start = 0; start < pairs.length; start += CALL_PAIRS) {
-    const items = pairs.slice(start, start + CALL_PAIRS).map(pairItem);
+  const tokensOf = ({ prompt, chosen, rejected }: TokenPair) => 2 * prompt.length + chosen.length + rejected.length;
+  for (const call of inCalls(pairs, CALL_PAIRS, tokensOf)) {
+    const items = call.map(pairItem);
     const { results } = await score({ items, policy, batch, perToken: false, objective: objectiveToWire(objective) });
     for (const { id, chosen, rejected, reward } of results) {
       if (chosen === undefined || rejected === undefined || reward === undefined) throw noScore(id);

@@ -38,8 +38,9 @@ test('a warning says what was seen and what to change', () => {
   expect(text).toContain('--nll-weight');
 });
 
-test('without an evaluation of the start there is nothing to compare with', () => {
-  expect(warningsOf(steps({}, { logProbChosen: -9 }).slice(1))).toEqual([]);
+test('without an evaluation of the start, the first one is compared with', () => {
+  const [, ...later] = steps({}, { logProbChosen: -9 }, { logProbChosen: -9 }, { logProbChosen: -11 });
+  expect(warningsOf(later)).toMatchObject([{ step: 30, kind: 'displacement' }]);
 });
 
 const ANSWERS = {

@@ -23,7 +23,7 @@ const MOST_STRETCHED = 2;
 
 const REMEDY = 'try --nll-weight 1, a lower --learning-rate or fewer --steps';
 
-/** What is wrong after a step compared with the start; undefined: nothing, or it was not measured. */
+/** What is wrong after a step compared with the first evaluation; undefined: nothing, or it was not measured. */
 type Sign = (first: EvaluatedStep, now: EvaluatedStep) => string | undefined;
 
 const ofPairs =
@@ -76,10 +76,13 @@ const SIGNS = {
 /** Signs that a run has broken its model. Others are told, but may be what the data ask for. */
 const COLLAPSE: readonly TrainingWarning['kind'][] = ['wrong', 'repetition', 'endless'];
 
-/** The warnings of a run, by its evaluations from the start on: one of each kind, in the order in which they appeared. */
+/**
+ * The warnings of a run, by its evaluations on the same data: one of each kind, in the order in which they appeared. Each compares with
+ * the first evaluation: that of the base model, or where evaluating began later, of an early policy.
+ */
 export function warningsOf(evaluations: readonly EvaluatedStep[]): TrainingWarning[] {
   const [first, ...later] = evaluations;
-  if (first === undefined || first.step !== 0) return [];
+  if (first === undefined) return [];
   const warnings = Object.entries(SIGNS).flatMap(([name, sign]) => {
     const kind = name as TrainingWarning['kind'];
     for (const now of later) {
@@ -102,14 +105,19 @@ export function collapseOf(evaluations: readonly EvaluatedStep[]): TrainingWarni
 
 /**
  * The evaluated step whose policy is the best before a collapse: by right answers, else by the accuracy on held-out pairs; of
- * equals the later one. Undefined where nothing is evaluated.
+ * equals the later one. Undefined where none is.
+ *
+ * @param among steps that may be it; all evaluated ones where absent
  */
-export function bestStepOf(evaluations: readonly EvaluatedStep[]): number | undefined {
+export function bestStepOf(
+  evaluations: readonly EvaluatedStep[],
+  among: readonly (number | undefined)[] = evaluations.map(({ step }) => step),
+): number | undefined {
   const end = collapseOf(evaluations)?.step ?? Number.POSITIVE_INFINITY;
   let best: { readonly step: number; readonly worth: number } | undefined;
   for (const { step, evaluation, answers } of evaluations) {
     const worth = answers?.right ?? evaluation?.accuracy ?? 0;
-    if (step < end && (best === undefined || worth >= best.worth)) best = { step, worth };
+    if (step < end && among.includes(step) && (best === undefined || worth >= best.worth)) best = { step, worth };
   }
   return best?.step;
 }

@@ -94,9 +94,16 @@ function answerOf(written: WrittenPrompt, place: string): RightAnswer | undefine
   if (written.answer === undefined || written.answer === null) return undefined;
   const parsed = rightAnswerSchema.safeParse(written.answer);
   if (parsed.success) return parsed.data;
+  const badPattern = issuesIn(parsed.error.issues).find(({ code }) => code === 'custom');
+  if (badPattern !== undefined) throw invalid(`${place}: answer: regex ${badPattern.message}`);
   throw invalid(
     `${place}: answer: needs a text, {"exact": text}, {"prefix": text}, {"regex": pattern} or {"number": number}, or a list of these`,
   );
+}
+
+/** With those of the alternatives of unions. */
+function issuesIn(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
+  return issues.flatMap((issue) => [issue, ...(issue.code === 'invalid_union' ? issuesIn(issue.errors.flat()) : [])]);
 }
 
 /** A prompt given in the command line. */

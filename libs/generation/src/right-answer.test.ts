@@ -20,6 +20,10 @@ test.each([
   [{ number: -3 }, 'the answer is -3', true],
   [{ number: 3 }, '10-3', true],
   [{ number: 3 }, 'three', false],
+  [{ number: 0.5 }, 'about .5', true],
+  [{ number: 1e-5 }, 'It is 1e-5.', true],
+  [{ number: 2 }, '2 eggs', true],
+  [{ number: 3 }, 'version 1.2.3', true],
   [['Paris', { prefix: 'The capital is Paris' }], 'The capital is Paris.', true],
   [['Paris', 'Lyon'], 'Nice', false],
 ])('%j: %j is right: %s', (written, text, expected) => {

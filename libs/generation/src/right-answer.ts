@@ -43,7 +43,7 @@ export function isRight(text: string, right: RightAnswer): boolean {
 
 const plain = (text: string): string => text.trim().replace(/\s+/gu, ' ');
 
-const NUMBER = /(?<![\p{L}\d])-?\d+(?:,\d{3})*(?:\.\d+)?/gu;
+const NUMBER = /(?<![\p{L}\d])-?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?:e[+-]?\d+)?/giu;
 
 function lastNumber(text: string): number | undefined {
   const found = text.match(NUMBER)?.at(-1);

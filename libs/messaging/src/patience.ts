@@ -12,6 +12,8 @@ export interface Patience {
   readonly signal: AbortSignal;
   /** Hears of it at once, and then every half minute. */
   readonly onWaiting: (waiting: Waiting) => void;
+  /** Whether an error passes if one waits; by default that is code `unavailable`. */
+  readonly isPassing?: (error: unknown) => boolean;
 }
 
 /** What is waited for. */
@@ -24,17 +26,21 @@ export interface Waiting {
 }
 
 /**
- * Retries work on the log with backoff while its brokers are unreachable (code `unavailable`). Started work is awaited even if the
+ * Retries work with backoff while its error is one that passes, by default while brokers are unreachable (code `unavailable`). Started work is awaited even if the
  * signal aborts. Errors: STOPPED (cancelled) if the signal aborted meanwhile, and all others of the work.
  */
-export async function patiently<T>(doing: string, work: () => Promise<T>, { signal, onWaiting }: Patience): Promise<T> {
+export async function patiently<T>(
+  doing: string,
+  work: () => Promise<T>,
+  { signal, onWaiting, isPassing = isUnavailable }: Patience,
+): Promise<T> {
   const began = performance.now();
   let said = Number.NEGATIVE_INFINITY;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof AlphapoError) || error.code !== 'unavailable') throw error;
+      if (!isPassing(error)) throw error;
       const now = performance.now();
       if (now - said >= SAY_EVERY_MS) {
         said = now;
@@ -45,3 +51,5 @@ export async function patiently<T>(doing: string, work: () => Promise<T>, { sign
     if (signal.aborted) throw new AlphapoError('cancelled', 'STOPPED', `stopped before ${doing} was possible`);
   }
 }
+
+const isUnavailable = (error: unknown) => error instanceof AlphapoError && error.code === 'unavailable';

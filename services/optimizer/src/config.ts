@@ -47,15 +47,23 @@ export async function optimizerConfigFrom(
 
 type EvaluationValues = Pick<
   ValuesOf<typeof optimizerSettings>,
-  'chatTemplate' | 'evalData' | 'evalPrompts' | 'evalEvery' | 'evalMaxTokens' | 'sampler' | 'stopOnCollapse'
+  | 'chatTemplate'
+  | 'evalData'
+  | 'ignoreFields'
+  | 'evalPrompts'
+  | 'evalEvery'
+  | 'evalMaxTokens'
+  | 'sampler'
+  | 'stopOnCollapse'
 >;
 
 /** Undefined where nothing is evaluated. Errors: INVALID_CONFIGURATION; those of reading the files. */
 async function evaluationFrom(
-  { chatTemplate, evalData, evalPrompts, evalEvery, evalMaxTokens, sampler, stopOnCollapse }: EvaluationValues,
+  values: EvaluationValues,
   model: string,
   { lengths }: RunSpecification,
 ): Promise<EvaluationConfig | undefined> {
+  const { chatTemplate, evalData, ignoreFields, evalPrompts, evalEvery, sampler, stopOnCollapse } = values;
   if (evalData.length === 0 && evalPrompts === undefined) {
     if (!stopOnCollapse) return undefined;
     throw invalid('stopOnCollapse', 'needs something to see a collapse by; set evalPrompts or evalData');
@@ -67,9 +75,9 @@ async function evaluationFrom(
   }
   return {
     every: evalEvery,
-    pairs: await readEvaluationPairs(evalData, model, { chatTemplate, ...lengths }),
+    pairs: await readEvaluationPairs(evalData, model, { chatTemplate, ignoreFields, ...lengths }),
     prompts: evalPrompts === undefined ? [] : await readEvaluationPrompts(evalPrompts, model, { chatTemplate }),
-    maxAnswerTokens: evalMaxTokens,
+    maxAnswerTokens: values.evalMaxTokens,
     findSampler: () => sampler ?? '',
     stopOnCollapse,
   };

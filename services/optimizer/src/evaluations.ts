@@ -1,4 +1,5 @@
-import { AlphapoError, messageOf } from '@alphapo/base';
+import { AlphapoError } from '@alphapo/base';
+import type { WrittenModel } from '@alphapo/checkpoints';
 import {
   type EvaluatedStep,
   evaluationRecordSchema,
@@ -11,35 +12,31 @@ import { type ModelFolder, openReference } from '@alphapo/engine';
 import {
   bestStepOf,
   collapseOf,
+  type EvaluationData,
   evaluateAnswers,
   evaluatePairs,
+  evaluationDigest,
   type Generate,
-  type TokenPair,
   type TrainingWarning,
   warningsOf,
   weightsOfModel,
   weightsOfTensors,
 } from '@alphapo/evaluation';
-import type { TokenPrompt } from '@alphapo/generation';
-import { type EventLog, patiently, type Waiting } from '@alphapo/messaging';
+import { type EventLog, type Patience, patiently, type Waiting } from '@alphapo/messaging';
 import { connect, type RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import type { EvaluationNumbers, OptimizerEvents } from './events.ts';
 import type { OutsideFacts } from './exporter.ts';
+import type { Lease } from './lease.ts';
 import type { PolicyReading } from './policy.ts';
 import type { Run } from './run.ts';
+import { isExplained, type ScorerStatus } from './scorer.ts';
 import type { ScorerPool } from './scorer-pool.ts';
 
 /** What a policy is evaluated on, and when. */
-export interface EvaluationConfig {
+export interface EvaluationConfig extends EvaluationData {
   /** Steps between two evaluations, besides those before the first step and after the last; 0: none between. */
   readonly every: number;
-  /** Held-out pairs; they may be none. */
-  readonly pairs: readonly TokenPair[];
-  /** Prompts that the policy answers; they may be none. */
-  readonly prompts: readonly TokenPrompt[];
-  /** Longest answer, in tokens. */
-  readonly maxAnswerTokens: number;
   /** Host and port of the sampler that answers. */
   readonly findSampler: () => string;
   /** Ends the run at the first sign that it has broken its model. */
@@ -52,6 +49,13 @@ export interface EvaluationConfig {
 
 /** Name of the export of the best policy, where a run may end at a collapse. */
 export const BEST_EXPORT = 'best';
+
+/** A policy that was exported as the best so far. */
+interface BestPolicy {
+  readonly step: number;
+  /** What became of the weights of a whole model; undefined for adapters, and where an earlier process exported it. */
+  readonly weights: WrittenModel | undefined;
+}
 
 /** A place in a run at which its policy may be evaluated. */
 export interface RunPoint {
@@ -73,17 +77,22 @@ interface EvaluationParts {
   readonly logger: Logger<OptimizerEvents>;
   readonly readPolicy: () => Promise<PolicyReading>;
   /** Writes a policy as the export of the best one. */
-  readonly exportBest: (policy: PolicyReading, facts: OutsideFacts) => Promise<void>;
+  readonly exportBest: (policy: PolicyReading, facts: OutsideFacts) => Promise<WrittenModel | undefined>;
+  /** The step of this run that the export of the best one has; undefined: there is none. */
+  readonly exportedStep: () => Promise<number | undefined>;
+  readonly lease: Lease;
 }
 
 const CALL_TIMEOUT_MS = 60 * 60_000;
 
 /**
  * The evaluations of a run: each evaluated step has one record in `evaluations`. After a crash a step may have two, of the same policy; the last
- * one counts. The policy stays as it is while it is evaluated.
+ * one counts. The policy stays as it is while it is evaluated. Evaluations on other data do not count: where the data has changed, evaluating
+ * begins anew with the next policy.
  */
 export class Evaluations {
   readonly #parts: EvaluationParts;
+  readonly #dataDigest: string;
   readonly #steps = new Map<number, EvaluatedStep>();
   readonly #listeners = new Set<() => void>();
   /** What is done, what that waits for, and both in words. */
@@ -91,23 +100,31 @@ export class Evaluations {
   #waiting: string | undefined;
   #doing: string | undefined;
   #spentMs = 0;
+  #best: BestPolicy | undefined;
+  #collapse: TrainingWarning | undefined;
 
   private constructor(parts: EvaluationParts) {
     this.#parts = parts;
+    this.#dataDigest = evaluationDigest(parts.config);
   }
 
-  /** Reads what was evaluated before. Errors: EVALUATIONS_DAMAGED with the offset; STOPPED. */
+  /** Reads what was evaluated before. Errors: STOPPED. */
   static async open(parts: EvaluationParts, signal: AbortSignal): Promise<Evaluations> {
     const evaluations = new Evaluations(parts);
-    const { log, topic, run } = parts;
+    const { log, topic, run, logger } = parts;
     await log.ensureTopics([{ name: topic, partitions: 1, retentionMs: 'forever' }]);
     const { first } = await log.bounds(topic, 0);
     for await (const records of log.read(topic, 0, first, { stop: 'at-end', signal })) {
       for (const { headers, value, offset } of records) {
-        if (headers[RUN_HEADER] === run.id) evaluations.#add(parseRecord(value, `${topic} at offset ${offset}`));
+        if (headers[RUN_HEADER] !== run.id) continue;
+        const evaluated = parseRecord(value);
+        if (evaluated?.dataDigest === evaluations.#dataDigest) evaluations.#add(evaluated);
+        else logger.warn('evaluation.passed-over', { topic, offset, reason: evaluated ? 'other-data' : 'unreadable' });
       }
     }
     if (signal.aborted) throw new AlphapoError('cancelled', 'STOPPED', `stopped while it read ${topic}`);
+    const step = await parts.exportedStep();
+    if (step !== undefined) evaluations.#best = { step, weights: undefined };
     return evaluations;
   }
 
@@ -121,9 +138,14 @@ export class Evaluations {
     return this.#doing;
   }
 
-  /** Why the run is to end; undefined: it isn't. */
+  /** The collapse that ended the run; undefined: none has. */
   get collapse(): TrainingWarning | undefined {
-    return this.#parts.config.stopOnCollapse ? collapseOf(this.steps) : undefined;
+    return this.#collapse;
+  }
+
+  /** What the export of the best policy has; undefined: there is none. */
+  get best(): BestPolicy | undefined {
+    return this.#best;
   }
 
   /** Time that all evaluations took. */
@@ -132,14 +154,19 @@ export class Evaluations {
   }
 
   /**
-   * Evaluates the policy where that is due and has not been done. Returns why the run should end, where it should. Errors: NON_FINITE_SCORE, and
-   * those of the calls that waiting does not cure.
+   * Evaluates the policy where that is due and has not been done. Returns why the run should end, where it should. Errors: NON_FINITE_SCORE,
+   * FENCED, and those of the calls that waiting does not cure.
    */
   async at(point: RunPoint, signal: AbortSignal): Promise<string | undefined> {
     if (this.#isDue(point)) await this.#evaluate(point.step, signal);
-    const { collapse } = this;
-    if (collapse === undefined || point.isLast) return undefined;
-    return `ended at step ${point.step}, because the model collapsed at step ${collapse.step}: ${collapse.text}; export ${BEST_EXPORT} has the policy of step ${bestStepOf(this.steps)}`;
+    const collapse = this.#parts.config.stopOnCollapse ? collapseOf(this.#upTo(point.step)) : undefined;
+    this.#collapse = collapse;
+    if (collapse === undefined) return undefined;
+    const kept =
+      this.#best === undefined || this.#best.step >= collapse.step
+        ? 'no policy from before was exported, as stopOnCollapse was not set then'
+        : `export ${BEST_EXPORT} has the policy of step ${this.#best.step}`;
+    return `ended at step ${point.step}, because the model collapsed at step ${collapse.step}: ${collapse.text}; ${kept}`;
   }
 
   /** Every evaluation from a step on: those made, then each as it is made, until the signal. */
@@ -157,11 +184,16 @@ export class Evaluations {
   #isDue({ step, isLast }: RunPoint): boolean {
     const { every, pairs, prompts } = this.#parts.config;
     if (this.#steps.has(step) || pairs.length + prompts.length === 0) return false;
-    return step === 0 || isLast || (every > 0 && step % every === 0);
+    return step === 0 || isLast || this.#steps.size === 0 || (every > 0 && step % every === 0);
+  }
+
+  /** Those of steps that were taken. After a crash there may be evaluations of steps that are taken again. */
+  #upTo(last: number): EvaluatedStep[] {
+    return this.steps.filter(({ step }) => step <= last);
   }
 
   async #evaluate(step: number, signal: AbortSignal): Promise<void> {
-    const { config, run, scorers, logger, readPolicy, exportBest } = this.#parts;
+    const { config, run, scorers, logger, readPolicy, lease } = this.#parts;
     const started = performance.now();
     const doing = `evaluating after step ${step}`;
     this.#do(doing);
@@ -171,28 +203,28 @@ export class Evaluations {
       const score = (request: ScoreRequest) =>
         scorers.score(request, {
           signal,
-          onWaiting: (waiting) => (waiting ? this.#wait('no scorer is ready') : this.#goOn()),
+          onWaiting: (waiting) => (waiting ? this.#wait(whyNone(scorers.statuses)) : this.#goOn()),
+          onPolicyGone: () => lease.assertHeld(),
         });
-      const scored = {
-        score,
-        weights: () => this.#weights(policy),
-        policy: { $case: 'version', value: version },
-      } as const;
+      const scored = { score, weights: () => this.#weights(policy) };
+      const ofPolicy = { ...scored, policy: { $case: 'version', value: version } } as const;
       const { objective } = run.specification;
       const evaluated: EvaluatedStep = {
-        ...{ step, policyDigest: policy.digest },
-        ...(config.pairs.length > 0 && { evaluation: await evaluatePairs(config.pairs, { objective, ...scored }) }),
-        ...(config.prompts.length > 0 && { answers: await this.#answers(version, { score, doing, signal }) }),
+        ...{ step, policyDigest: policy.digest, dataDigest: this.#dataDigest },
+        ...(config.pairs.length > 0 && { evaluation: await evaluatePairs(config.pairs, { objective, ...ofPolicy }) }),
+        ...(config.prompts.length > 0 && { answers: await this.#answers(version, { ...scored, doing, signal }) }),
       };
-      const known = warningsOf(this.steps).map(({ kind }) => kind);
-      const all = [...this.steps, evaluated];
+      const before = this.#upTo(step);
+      const known = warningsOf(before).map(({ kind }) => kind);
+      const all = [...before, evaluated];
+      await lease.assertHeld();
       // Before the record, so that a run that ends here has evaluated nothing that it has not kept.
-      if (config.stopOnCollapse && bestStepOf(all) === step) await exportBest(policy, config.facts?.(all) ?? {});
+      if (config.stopOnCollapse && bestStepOf(all, [this.#best?.step, step]) === step) await this.#export(policy, all);
       await this.#publish(evaluated, signal);
       this.#add(evaluated);
       for (const notify of this.#listeners) notify();
       logger.info('policy.evaluated', { step, ...numbersOf(evaluated), durationMs: performance.now() - started });
-      for (const warning of warningsOf(this.steps)) {
+      for (const warning of warningsOf(all)) {
         if (!known.includes(warning.kind)) logger.warn('run.harms', { ...warning });
       }
     } finally {
@@ -201,13 +233,20 @@ export class Evaluations {
     }
   }
 
+  async #export(policy: PolicyReading, evaluated: readonly EvaluatedStep[]): Promise<void> {
+    const { config, exportBest } = this.#parts;
+    // While it is written over, there is none.
+    this.#best = undefined;
+    this.#best = { step: policy.step, weights: await exportBest(policy, config.facts?.(evaluated) ?? {}) };
+  }
+
   async #answers(
     policy: PolicyVersion,
     {
-      score,
       doing,
       signal,
-    }: Pick<Parameters<typeof evaluateAnswers>[1], 'score'> & { doing: string; signal: AbortSignal },
+      ...scored
+    }: Pick<Parameters<typeof evaluateAnswers>[1], 'score' | 'weights'> & { doing: string; signal: AbortSignal },
   ) {
     const { config, security } = this.#parts;
     const generate: Generate = (request) =>
@@ -218,10 +257,10 @@ export class Evaluations {
           const parts = await Array.fromAsync(sampler.generate(request, { timeoutMs: CALL_TIMEOUT_MS, signal }));
           return parts.flatMap(({ part }) => (part?.$case === 'continuation' ? [part.value] : []));
         },
-        signal,
+        { signal, isPassing: isPassingAtSampler },
       );
     return evaluateAnswers(config.prompts, {
-      ...{ policy, maxTokens: config.maxAnswerTokens, generate, score },
+      ...{ policy, maxTokens: config.maxAnswerTokens, generate, ...scored },
       onProgress: (answered) => this.#do(`${doing}: ${answered} of ${config.prompts.length} prompts`),
     });
   }
@@ -231,15 +270,21 @@ export class Evaluations {
     const value = JSON.stringify({ runId: run.id, ...evaluated });
     const headers = { [RUN_HEADER]: run.id };
     const record = { topic, partition: 0, key: run.id, value, headers };
-    await this.#patiently(`publishing the evaluation of step ${evaluated.step}`, () => log.append([record]), signal);
+    await this.#patiently(`publishing the evaluation of step ${evaluated.step}`, () => log.append([record]), {
+      signal,
+    });
   }
 
-  async #patiently<T>(doing: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  async #patiently<T>(
+    doing: string,
+    work: () => Promise<T>,
+    patience: Pick<Patience, 'signal' | 'isPassing'>,
+  ): Promise<T> {
     const onWaiting = (waiting: Waiting) => {
       this.#wait(waiting.error);
       this.#parts.logger.warn('evaluation.awaited', { ...waiting });
     };
-    const result = await patiently(doing, work, { signal, onWaiting });
+    const result = await patiently(doing, work, { ...patience, onWaiting });
     this.#goOn();
     return result;
   }
@@ -304,17 +349,24 @@ function numbersOf({ evaluation, answers }: EvaluatedStep): EvaluationNumbers {
   };
 }
 
-function parseRecord(value: Uint8Array | null, place: string): EvaluatedStep {
+/** A sampler that is away, full or starting answers later; so does one that had no room left for the policy. */
+const isPassingAtSampler = (error: unknown): boolean =>
+  isExplained(error) || (error instanceof AlphapoError && error.reason === 'POLICY_NOT_LOADED');
+
+/** With what the scorers that are known said last. */
+function whyNone(scorers: readonly ScorerStatus[]): string {
+  const messages = scorers.flatMap(({ address, message }) => (message === '' ? [] : [`${address}: ${message}`]));
+  return ['no scorer is ready', ...messages].join('; ');
+}
+
+/** Undefined: it is no evaluation. Nobody but the run's optimizer should write to the topic, and no record of it can be removed. */
+function parseRecord(value: Uint8Array | null): EvaluatedStep | undefined {
   try {
     const { runId: _, ...evaluated } = evaluationRecordSchema.parse(
       JSON.parse(new TextDecoder().decode(value ?? new Uint8Array())),
     );
     return evaluated;
-  } catch (error) {
-    throw new AlphapoError(
-      'data-loss',
-      'EVALUATIONS_DAMAGED',
-      `${place} is not an evaluation: ${messageOf(error)}; only the run's optimizer may write to this topic`,
-    );
+  } catch {
+    return undefined;
   }
 }

@@ -41,6 +41,12 @@ type RunEvents = {
   'policy.evaluated': EvaluationNumbers & { readonly step: number; readonly durationMs: number };
   /** An evaluation waits for a sampler or the event log; at once and then every half minute. Level: warn. */
   'evaluation.awaited': Waiting;
+  /** A record of `topic` is no evaluation, or one on other pairs, prompts or answer lengths, and does not count. Level: warn. */
+  'evaluation.passed-over': {
+    readonly topic: string;
+    readonly offset: bigint;
+    readonly reason: 'other-data' | 'unreadable';
+  };
   /** The first sign of a `kind` that the run harms its model, and what to change. Level: warn. */
   'run.harms': TrainingWarning;
   /** The last step was taken. */

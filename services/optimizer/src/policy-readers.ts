@@ -1,14 +1,18 @@
 import { AlphapoError } from '@alphapo/base';
 import type { Policy, PolicyReading } from './policy.ts';
 
-/** Who reads weights: a scorer for the step under way, which waits for it, or anybody else. */
-export type PolicyReader = 'scorer' | 'other';
+/** Who reads weights: a scorer for the step under way, which waits for it; an evaluation, for which the next step waits; or anybody else. */
+export type PolicyReader = 'scorer' | 'evaluation' | 'other';
 
 /**
  * Policies before the current one that may be read at a time, each a whole set of weights in memory. Scorers have some of
  * their own: others who read slowly must not hold up the training.
  */
-const MAX_EARLIER: Readonly<Record<PolicyReader, number>> = { other: 2, scorer: 4 };
+const MAX_EARLIER: Readonly<Record<PolicyReader, number>> = {
+  other: 2,
+  scorer: 4,
+  evaluation: Number.POSITIVE_INFINITY,
+};
 /** Enough for a set of weights to be sent. */
 const RETRY_SECONDS = 5;
 

@@ -4,7 +4,8 @@ import type { RpcSecurity } from '@alphapo/rpc';
 import type { Logger } from '@alphapo/telemetry';
 import type { OptimizerEvents } from './events.ts';
 import type { Run } from './run.ts';
-import { isExplained, Scorer, type ScorerStatus } from './scorer.ts';
+import { Scorer, type ScorerStatus } from './scorer.ts';
+import { RequestFailures } from './scorer-failures.ts';
 import { checkComputation, checkScorer, type ScorerNeeds } from './scorer-match.ts';
 import { ShardPace } from './shard-pace.ts';
 import { type Scorers, ShardSpread, type SpreadOptions } from './shard-spread.ts';
@@ -85,13 +86,14 @@ export class ScorerPool implements Scorers, AsyncDisposable {
   }
 
   /**
-   * Has a request answered by any scorer, and by another one where that fails in a way that passes. Waits for scorers as long as there
-   * are none. Errors: STOPPED; those of the call.
+   * Has a request answered by any scorer, and by another one where that fails. Waits for scorers as long as there are none. Errors:
+   * STOPPED, and what no other scorer would do better.
    */
   async score(
     request: ScoreRequest,
-    { signal, onWaiting }: { readonly signal: AbortSignal; readonly onWaiting: (waiting: boolean) => void },
+    { signal, onWaiting, onPolicyGone }: Pick<SpreadOptions, 'signal' | 'onWaiting' | 'onPolicyGone'>,
   ): Promise<ScoreResponse> {
+    const failures = new RequestFailures();
     // The autoscaler keeps scorers for what is pending.
     this.#pending = 1;
     try {
@@ -105,16 +107,18 @@ export class ScorerPool implements Scorers, AsyncDisposable {
         }
         scorer.begin();
         try {
-          const response = await scorer.connection.score(request, {
-            timeoutMs: this.#options.shardTimeoutMs,
-            signal,
-          });
+          const { shardTimeoutMs: timeoutMs } = this.#options;
+          const response = await scorer.connection.score(request, { timeoutMs, signal });
           scorer.succeeded();
           return response;
         } catch (error) {
-          if (!isExplained(error)) scorer.answered();
-          if (!isExplained(error) || signal.aborted) throw error;
-          scorer.failed(error);
+          if (signal.aborted) {
+            scorer.abandoned();
+            break;
+          }
+          const follows = failures.add(scorer, error, { all: this.all });
+          if (follows === 'give-up') throw error;
+          if (follows === 'policy-gone') await onPolicyGone();
         }
       }
     } finally {

@@ -134,7 +134,7 @@ export class Scorer implements Disposable {
   }
 
   /** It answered what was not asked. Once may be a damaged connection; again and again it is the scorer. */
-  answeredWrongly(error: unknown, place: ShardPlace): void {
+  answeredWrongly(error: unknown, place: ShardPlace | undefined = undefined): void {
     if (++this.#wrongAnswers < MAX_WRONG_ANSWERS) this.failed(error, place);
     else this.quarantine(error, place);
   }

@@ -147,9 +147,10 @@ export class OptimizerService {
   }
 }
 
-function evaluationMessage({ step, policyDigest, evaluation, answers }: EvaluatedStep): WatchEvaluationsResponse {
+function evaluationMessage(evaluated: EvaluatedStep): WatchEvaluationsResponse {
+  const { step, policyDigest = '', dataDigest = '', evaluation, answers } = evaluated;
   return {
-    ...{ step: BigInt(step), policyDigest: policyDigest ?? '' },
+    ...{ step: BigInt(step), policyDigest, dataDigest },
     pairs: evaluation && { ...evaluation, marginMedian: evaluation.marginMedian ?? Number.NaN },
     answers: answers && {
       ...answers,

@@ -1,5 +1,5 @@
 import { LONGEST_TIMER_MS } from '@alphapo/base';
-import { runFileSettings, topicSettings } from '@alphapo/contracts';
+import { DEFAULT_ANSWER_TOKENS, runFileSettings, topicSettings } from '@alphapo/contracts';
 import { eventLogSettings } from '@alphapo/messaging';
 import { modelSettings, referenceModelSettings } from '@alphapo/models';
 import { rpcServerSettingsAt } from '@alphapo/rpc';
@@ -62,6 +62,11 @@ export const optimizerSettings = {
     placeholder: 'file,…',
     variable: 'ALPHAPO_EVAL_DATA',
   },
+  ignoreFields: {
+    schema: z.array(z.string().regex(/^[^,]+$/)).default([]),
+    description: 'fields of evalData records to ignore, as the tokenizer does with those of preferences',
+    placeholder: 'field,…',
+  },
   evalPrompts: {
     schema: z.string().optional(),
     description:
@@ -75,7 +80,7 @@ export const optimizerSettings = {
     placeholder: 'steps',
   },
   evalMaxTokens: {
-    schema: z.int().positive().default(256),
+    schema: z.int().positive().default(DEFAULT_ANSWER_TOKENS),
     description: 'maximum tokens of an answer to an evaluation prompt',
   },
   sampler: {

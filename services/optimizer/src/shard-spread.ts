@@ -2,7 +2,8 @@ import { AlphapoError } from '@alphapo/base';
 import type { ReportedFingerprint } from '@alphapo/contracts';
 import type { Logger } from '@alphapo/telemetry';
 import type { OptimizerEvents } from './events.ts';
-import { isExplained, isMismatch, type Scorer } from './scorer.ts';
+import type { Scorer } from './scorer.ts';
+import { RequestFailures } from './scorer-failures.ts';
 import { computeShard } from './shard-call.ts';
 import type { ShardPace } from './shard-pace.ts';
 import { type ComputedShard, type Shard, type ShardWork, tokensOf } from './shards.ts';
@@ -10,8 +11,6 @@ import type { Wake } from './wake.ts';
 
 /** How often scorers are looked for, and shards looked at, while nothing else happens. */
 const TICK_MS = 250;
-/** Failures of one shard that no missing scorer explains, after which the step is given up. */
-const MAX_UNEXPLAINED_FAILURES = 5;
 /** Answers that are not finite, by which a shard is known to be so: one may be a scorer's own fault. */
 const NON_FINITE_ANSWERS = 2;
 
@@ -49,10 +48,9 @@ class Task {
   readonly shard: Shard;
   readonly tokens: number;
   readonly attempts = new Set<Attempt>();
-  readonly failedOn = new Set<Scorer>();
+  readonly failures = new RequestFailures();
   /** Scorers whose answer was not finite. */
   readonly nonFiniteOn: Scorer[] = [];
-  unexplained = 0;
   result: ComputedShard | undefined;
 
   constructor(shard: Shard) {
@@ -122,8 +120,8 @@ export class ShardSpread {
   }
 
   /** A scorer that failed at a shard, or whose answer is in doubt, gets it again only where no other one could. */
-  #suits({ failedOn, nonFiniteOn }: Task, scorer: Scorer): boolean {
-    const doubted = (one: Scorer) => failedOn.has(one) || nonFiniteOn.includes(one);
+  #suits({ failures, nonFiniteOn }: Task, scorer: Scorer): boolean {
+    const doubted = (one: Scorer) => failures.on.has(one) || nonFiniteOn.includes(one);
     return !doubted(scorer) || ![...this.#scorers.all].some((other) => other.isLive && !doubted(other));
   }
 
@@ -183,20 +181,12 @@ export class ShardSpread {
 
   async #failed(task: Task, scorer: Scorer, error: unknown): Promise<void> {
     const place = { step: this.#work.step, shard: task.shard.index };
-    task.failedOn.add(scorer);
-    if (isMismatch(error)) return scorer.quarantine(error, place);
-    if (isWrong(error)) return scorer.answeredWrongly(error, place);
-    scorer.failed(error, place);
-    if (isPolicyGone(error)) {
-      await this.#options.onPolicyGone().catch((taken: unknown) => {
-        this.#failure ??= { error: taken };
-      });
-    } else if (!isExplained(error)) {
-      task.unexplained++;
-      const limit = isRefusal(error) ? 1 : MAX_UNEXPLAINED_FAILURES;
-      const others = [...this.#scorers.all].filter((one) => one.phase !== 'quarantined' && one.description);
-      if (task.unexplained >= limit && others.every((one) => task.failedOn.has(one))) this.#failure ??= { error };
-    }
+    const follows = task.failures.add(scorer, error, { all: this.#scorers.all, place });
+    if (follows === 'give-up') this.#failure ??= { error };
+    if (follows !== 'policy-gone') return;
+    await this.#options.onPolicyGone().catch((taken: unknown) => {
+      this.#failure ??= { error: taken };
+    });
   }
 }
 
@@ -208,20 +198,4 @@ function notFinite(scorer: Scorer, { step, shard }: { step: number; shard: numbe
     'WRONG_ANSWER',
     `${scorer.address} answered step ${step}, shard ${shard} with numbers that are not finite; ${other.address} with finite ones`,
   );
-}
-
-const codeOf = (error: unknown) => (error instanceof AlphapoError ? error.code : undefined);
-
-/** The scorer answered, but not what it was asked, or what it answered was damaged on the way. */
-function isWrong(error: unknown): boolean {
-  return codeOf(error) === 'data-loss';
-}
-
-function isPolicyGone(error: unknown): boolean {
-  return error instanceof AlphapoError && error.reason === 'POLICY_GONE';
-}
-
-/** The request itself is refused: a second try would be, too. */
-function isRefusal(error: unknown): boolean {
-  return codeOf(error) === 'invalid-argument';
 }

@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { AlphapoError } from '@alphapo/base';
-import { type Checkpoint, type CheckpointRetention, CheckpointStore } from '@alphapo/checkpoints';
+import { type Checkpoint, type CheckpointRetention, CheckpointStore, readPolicyFacts } from '@alphapo/checkpoints';
 import {
   type ComputeFingerprint,
   OptimizerServiceDefinition,
@@ -172,8 +173,10 @@ export async function startOptimizer(
       {
         ...{ config: config.evaluation, run, model: folder, referenceFolder: config.referenceModel },
         ...{ log, topic: topics.evaluations, scorers, security: config.security, logger },
-        readPolicy: () => trainer.readPolicy(),
-        exportBest: async (policy, facts) => void (await exporter.export(policy, BEST_EXPORT, facts)),
+        readPolicy: () => trainer.readPolicy('evaluation'),
+        exportBest: async (policy, facts) => (await exporter.export(policy, BEST_EXPORT, facts)).weights,
+        exportedStep: () => exportedStep(join(config.exportFolder, BEST_EXPORT), run),
+        lease,
       },
       signal,
     ));
@@ -210,6 +213,12 @@ export async function startOptimizer(
     checkScorer: (address) => scorers.check(address),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** The step of a policy of the run that was exported there; undefined: there is none. */
+async function exportedStep(folder: string, run: Run): Promise<number | undefined> {
+  const facts = await readPolicyFacts(folder);
+  return facts?.runId === run.id ? facts.step : undefined;
 }
 
 /** What the run's steps were computed with so far; undefined where none says so. */

@@ -300,6 +300,8 @@ export class Trainer {
     if (step < totalSteps) {
       this.#message = reason ?? `the data ended at step ${step} of ${totalSteps}: the producer marked its end`;
       this.#parts.logger.warn('run.ended-early', { step, totalSteps, message: this.#message });
+    } else if (reason !== undefined) {
+      this.#message = reason;
     }
     this.#ended.abort();
     this.#parts.logger.info('run.finished', { step: this.policy.step, policyDigest: this.policy.digest });

@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** Longest answer to an evaluation prompt, in tokens, where nothing else is asked for. */
+export const DEFAULT_ANSWER_TOKENS = 256;
+
 /** Held-out pairs under a policy; means over the pairs. Log-probabilities are means over response tokens, in nats. */
 const evaluatedPairsSchema = z.object({
   pairs: z.int().positive(),
@@ -21,6 +24,7 @@ export type EvaluatedPairs = z.infer<typeof evaluatedPairsSchema>;
 /** What a policy answers to a prompt, greedily. */
 const answerSchema = z.object({
   id: z.string(),
+  /** Its first 1,000 characters. */
   text: z.string(),
   /** Tokens of the answer, an end token included. */
   tokens: z.int().nonnegative(),
@@ -60,6 +64,8 @@ export const evaluatedStepSchema = z.object({
   step: z.int().nonnegative(),
   /** Of the weights; absent in evaluations of earlier releases. */
   policyDigest: z.string().optional(),
+  /** Of pairs, prompts, right answers and the longest answer: only evaluations with the same one compare. Absent in those of earlier releases. */
+  dataDigest: z.string().optional(),
   evaluation: evaluatedPairsSchema.optional(),
   answers: evaluatedAnswersSchema.optional(),
 });

@@ -286,7 +286,11 @@ export interface WatchEvaluationsResponse {
     | EvaluatedPairs
     | undefined;
   /** Answers to evaluation prompts; absent where the optimizer has none. */
-  answers: EvaluatedAnswers | undefined;
+  answers:
+    | EvaluatedAnswers
+    | undefined;
+  /** Digest of pairs, prompts, right answers and the longest answer: only evaluations with the same one compare. */
+  dataDigest: string;
 }
 
 /** Held-out pairs under a policy; means over the pairs. Log-probabilities are means over response tokens, in nats. */
@@ -1528,7 +1532,7 @@ export const WatchEvaluationsRequest: MessageFns<WatchEvaluationsRequest, "alpha
 };
 
 function createBaseWatchEvaluationsResponse(): WatchEvaluationsResponse {
-  return { step: 0n, policyDigest: "", pairs: undefined, answers: undefined };
+  return { step: 0n, policyDigest: "", pairs: undefined, answers: undefined, dataDigest: "" };
 }
 
 export const WatchEvaluationsResponse: MessageFns<WatchEvaluationsResponse, "alphapo.v1.WatchEvaluationsResponse"> = {
@@ -1549,6 +1553,9 @@ export const WatchEvaluationsResponse: MessageFns<WatchEvaluationsResponse, "alp
     }
     if (message.answers !== undefined) {
       EvaluatedAnswers.encode(message.answers, writer.uint32(34).fork()).join();
+    }
+    if (message.dataDigest !== "") {
+      writer.uint32(42).string(message.dataDigest);
     }
     return writer;
   },
@@ -1598,6 +1605,14 @@ export const WatchEvaluationsResponse: MessageFns<WatchEvaluationsResponse, "alp
             message.answers = EvaluatedAnswers.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.dataDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1620,6 +1635,11 @@ export const WatchEvaluationsResponse: MessageFns<WatchEvaluationsResponse, "alp
         : "",
       pairs: isSet(object.pairs) ? EvaluatedPairs.fromJSON(object.pairs) : undefined,
       answers: isSet(object.answers) ? EvaluatedAnswers.fromJSON(object.answers) : undefined,
+      dataDigest: isSet(object.dataDigest)
+        ? globalThis.String(object.dataDigest)
+        : isSet(object.data_digest)
+        ? globalThis.String(object.data_digest)
+        : "",
     };
   },
 
@@ -1637,6 +1657,9 @@ export const WatchEvaluationsResponse: MessageFns<WatchEvaluationsResponse, "alp
     if (message.answers !== undefined) {
       obj.answers = EvaluatedAnswers.toJSON(message.answers);
     }
+    if (message.dataDigest !== "") {
+      obj.dataDigest = message.dataDigest;
+    }
     return obj;
   },
 
@@ -1653,6 +1676,7 @@ export const WatchEvaluationsResponse: MessageFns<WatchEvaluationsResponse, "alp
     message.answers = (object.answers !== undefined && object.answers !== null)
       ? EvaluatedAnswers.fromPartial(object.answers)
       : undefined;
+    message.dataDigest = object.dataDigest ?? "";
     return message;
   },
 };
