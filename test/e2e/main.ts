@@ -44,6 +44,7 @@ async function trial(settings: Settings): Promise<void> {
     if (settings.build) await times.of('images built', buildImages);
     await times.of('images loaded', loadImages);
     await cluster.makeNamespace();
+    cluster.makeConfigMap(EVALUATION, { 'pairs.jsonl': pairLines(HELD_OUT, 11), 'prompts.jsonl': promptLines() });
     if (settings.model === 'claim') await times.of('model on its volume', () => cluster.makeModel());
     else await times.of('model in its image', async () => makeModelImage(await makeModel(folder), MODEL_PATH));
     if (settings.model === 'claim') {
@@ -54,7 +55,6 @@ async function trial(settings: Settings): Promise<void> {
         ),
       );
     }
-    cluster.makeConfigMap(EVALUATION, { 'pairs.jsonl': pairLines(HELD_OUT, 11), 'prompts.jsonl': promptLines() });
     await times.of('chart installed', () => upgradeTrial(settings));
     if (settings.autoscaling !== 'none') {
       await times.of('everything is at zero', () => atZero(cluster));
@@ -105,7 +105,9 @@ async function evaluations(cluster: Cluster, settings: Settings): Promise<void> 
   const { steps } = settings;
   const watch = ['watch', '--optimizer', `${NAME}-optimizer:50053`, '--evaluations'];
   const lines = (await cluster.alphapo('evaluations', watch)).trim().split('\n');
-  const evaluated = lines.map((line) => JSON.parse(line)).filter((line) => 'dataDigest' in line);
+  // What is said to people comes with it.
+  const json = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+  const evaluated = json.filter((line) => 'dataDigest' in line);
   const expected = [0, evalEvery(settings), steps];
   const found = evaluated.map(({ step }) => Number(step));
   expectThat(JSON.stringify(found) === JSON.stringify(expected), `evaluated after steps ${expected}: ${found}`);

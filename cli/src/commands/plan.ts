@@ -1,6 +1,6 @@
 import { AlphapoError } from '@alphapo/base';
 import { type ExecutionProvider, resolveRunSpecification } from '@alphapo/contracts';
-import { ModelFolder, plannedWeights, type WeightSource } from '@alphapo/engine';
+import { ModelFolder, planGeneration, plannedWeights, type WeightSource } from '@alphapo/engine';
 import { readModelDefinition, runFacts } from '@alphapo/models';
 import { Command, Option } from 'commander';
 import { deviceOption } from '../device.ts';
@@ -12,7 +12,7 @@ import { addSettingsOptions, readSettings } from '../settings.ts';
 import { describeCompute, describePlan, fitMemory, sizeOf } from '../training/memory.ts';
 import { memoryPlanner, type Planner } from '../training/memory-planner.ts';
 
-const DESCRIPTION = `Predict the memory that training takes, and the settings that fit given limits.
+const DESCRIPTION = `Predict the memory that training and answering take, and the settings that fit given limits.
 
 Follows what is alive at each node of the training graph, for the longest pairs that the settings allow. A folder with
 only a config.json is enough; --stored then gives the data type of its weights.`;
@@ -35,7 +35,7 @@ interface PlanOptions extends Record<string, unknown>, HubValues {
 
 export function planCommand(): Command {
   const command = new Command('plan')
-    .summary('predict the memory that training takes')
+    .summary('predict the memory that training and answering take')
     .description(DESCRIPTION)
     .requiredOption('--model <folder>', 'Hugging Face model folder (config.json is enough), or owner/name on the hub')
     .option('--config <file>', 'YAML file with any of these options; the command line overrides it')
@@ -73,6 +73,16 @@ async function run(options: PlanOptions): Promise<void> {
   for (const limit of options.memory ?? DEFAULT_SIZES) {
     console.log(`\n${sizeOf(limit)}: ${lineFor(planner, { specification: run, settings }, limit)}`);
   }
+  const { maxPromptLength: promptTokens, maxLength } = lengths;
+  const answers = [1, 8].map((sequences) => {
+    const { dtype } = specification;
+    const limits = { sequences, promptTokens, maxTokens: Math.max(1, maxLength - promptTokens) };
+    return planGeneration(model, { device: options.device, dtype, method, ...limits });
+  });
+  console.log(
+    `\nanswers (generate, sampler): about ${answers.map(({ totalBytes }) => sizeOf(totalBytes)).join(' for one at a time, ')} for 8, ` +
+      `of ${promptTokens} prompt tokens and ${maxLength} in all; key-value cache ${answers.map(({ cacheBytes }) => sizeOf(cacheBytes)).join(' and ')}`,
+  );
   console.log(`\nplanned in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
 

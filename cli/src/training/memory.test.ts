@@ -36,6 +36,14 @@ test('with room nothing is given up; with less, packed weights first, then activ
   ]);
 });
 
+test('answering prompts between steps counts, and more of them take more', () => {
+  const bytes = [0, 1, 16].map((sequences) => {
+    const answers = sequences === 0 ? undefined : { sequences, promptTokens: 128, maxTokens: 128 };
+    return memoryPlanner(model, { ...specification, answers })({}).totalBytes;
+  });
+  expect(bytes).toEqual([...new Set(bytes)].sort((a, b) => a - b));
+});
+
 test('what the settings say is not given up', () => {
   const settings = { packWeights: true, recompute: false };
   const { compute } = fit(fit(1e12).plan.totalBytes - 1, settings);

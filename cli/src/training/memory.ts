@@ -80,6 +80,7 @@ export function describePlan(plan: MemoryPlan): string {
     'their copies': plan.copiedBytes,
     'trained weights and moments': plan.trainedBytes,
     activations: plan.activationBytes,
+    'answering prompts': plan.answerBytes,
     program: plan.restBytes,
   };
   return Object.entries(parts)

@@ -10,7 +10,7 @@ import {
   resolveRun,
 } from '@alphapo/contracts';
 import { ModelFolder } from '@alphapo/engine';
-import { readEvaluationPrompts } from '@alphapo/evaluation';
+import { CALL_PROMPTS, readEvaluationPrompts } from '@alphapo/evaluation';
 import type { TokenPrompt } from '@alphapo/generation';
 import { runFacts } from '@alphapo/models';
 import { identifyRun, type SavedDtype } from '@alphapo/optimizer';
@@ -22,7 +22,7 @@ import { type DataPair, type RejectedRecord, readDataset } from './dataset.ts';
 import { decodePairs } from './decoded-pair.ts';
 import { holdOut, type Split, sharedPrompts } from './hold-out.ts';
 import { fitMemory, planInWay } from './memory.ts';
-import { memoryPlanner } from './memory-planner.ts';
+import { memoryPlanner, type Planned } from './memory-planner.ts';
 import { type GivenCommand, runIdentityOf } from './run-identity.ts';
 import type { TrainPlan } from './train.ts';
 
@@ -101,7 +101,9 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
       : settings.steps * resolved.batch.pairs;
   const rows = train.map(({ prompt, chosen, rejected: other }) => ({ prompt, responses: [chosen, other] }));
   const limit = request.memoryLimit ?? memoryLimit();
-  const planned = { ...resolved, device: request.device };
+  const prompts = await evaluationPrompts(request);
+  const maxAnswerTokens = request.evalMaxTokens ?? DEFAULT_ANSWER_TOKENS;
+  const planned = { ...resolved, device: request.device, answers: answersOf(prompts, maxAnswerTokens) };
   const planner = memoryPlanner(model, planned, rows);
   const { compute, plan: memory } =
     begun === undefined
@@ -129,8 +131,8 @@ export async function planTraining(request: TrainRequest, settings: RunSettings)
     evaluation: {
       every: request.evalEvery,
       pairs: split.heldOut,
-      prompts: await evaluationPrompts(request),
-      maxAnswerTokens: request.evalMaxTokens ?? DEFAULT_ANSWER_TOKENS,
+      prompts,
+      maxAnswerTokens,
       stopOnCollapse: request.stopOnCollapse ?? false,
     },
     shuffle: request.shuffle,
@@ -155,6 +157,13 @@ async function evaluationPrompts(request: TrainRequest): Promise<readonly TokenP
     if (evalEvery === 0) throw noCollapse('needs evaluations during the run; add --eval-every');
   }
   return evalPrompts === undefined ? [] : readEvaluationPrompts(evalPrompts, model, { chatTemplate });
+}
+
+/** What answering prompts takes; undefined where there are none. */
+function answersOf(prompts: readonly TokenPrompt[], maxTokens: number): Planned['answers'] {
+  if (prompts.length === 0) return undefined;
+  const promptTokens = Math.max(...prompts.map(({ tokens }) => tokens.length));
+  return { sequences: Math.min(CALL_PROMPTS, prompts.length), promptTokens, maxTokens };
 }
 
 function noCollapse(problem: string): AlphapoError {

@@ -1,5 +1,6 @@
 export { type BatchTotals, batchTotals } from './batch-totals.ts';
 export type * from './engine.ts';
+export { type GenerationPlan, type PlannedGeneration, planGeneration } from './generation/generation-memory.ts';
 export type { TokenLogProb } from './generation/log-softmax.ts';
 export type { SamplingSettings } from './generation/sampling.ts';
 export type { Continuation, Finish, GeneratedToken, GenerationRequest, TokenScores } from './generation/sequence.ts';

@@ -5,9 +5,9 @@ import {
   needsReference,
   type RunSpecification,
 } from '@alphapo/contracts';
-import { type Graph, peakBytes, type Value } from '@alphapo/graph';
+import type { Graph } from '@alphapo/graph';
 import type { ModelDefinition } from '@alphapo/models';
-import { attentionBlocks, keyCount, queryCount } from './attention-blocks.ts';
+import { type PlannedGeneration, planGeneration } from './generation/generation-memory.ts';
 import type { LogitLayout } from './head.ts';
 import { trainableParameters, type WeightSource } from './model-graph.ts';
 import { batchFeeds, batchPairsFeed, pairFeeds, referenceFeeds, weightFeed } from './objective-feeds.ts';
@@ -16,34 +16,34 @@ import { gradientProgram, type Program, scoringProgram } from './program.ts';
 import { programStyle } from './program-style.ts';
 import { type Row, responseTokens, rowTokens } from './row.ts';
 import type { Feeds } from './session.ts';
+import { extentsOf, REST_BYTES, type SessionMemory, sessionMemory } from './session-memory.ts';
 
 /** Bytes that training takes at its peak, by what takes them. */
 export interface MemoryPlan {
   /** Frozen weights as they lie in their files. */
   readonly frozenBytes: number;
-  /** Copies of frozen weights: in float32 where they are stored narrower, and packed for products. */
   readonly copiedBytes: number;
   /** Trained weights, their gradients, and AdamW's moments. */
   readonly trainedBytes: number;
   /** Activations of the largest pack, at their peak. */
   readonly activationBytes: number;
+  /** Sessions and key-value cache of answering evaluation prompts; 0 where there are none. */
+  readonly answerBytes: number;
   /** The program and its libraries. */
   readonly restBytes: number;
   readonly totalBytes: number;
 }
 
-/** Node.js, ONNX Runtime and gRPC before a model is opened. */
-const REST_BYTES = 240 * 2 ** 20;
 /**
  * Sets of float32 tensors of the trained parameters: weights, their copy to compute with, a pack's gradient, the sum over
  * packs, the sum over shards, and two moments.
  */
 const TRAINED_COPIES = 7;
-/** ONNX Runtime's arena grows in steps and cannot fill every gap: measured at up to a third more than what is in use. */
-const ARENA_FACTOR = 1.35;
 
 type Planned = Pick<RunSpecification, 'objective' | 'method' | 'lengths' | 'dtype' | 'compute'> & {
   readonly device: ExecutionProvider;
+  /** Prompts that the policy answers between steps, in the same process. */
+  readonly answers?: Pick<PlannedGeneration, 'sequences' | 'promptTokens' | 'maxTokens'> | undefined;
 };
 
 /**
@@ -64,12 +64,18 @@ export function planMemory(model: WeightSource, run: Planned, rows?: readonly Ro
     copiedBytes: sum((session) => session.copiedBytes),
     trainedBytes: TRAINED_COPIES * 4 * trained.reduce((total, { shape }) => total + elementCount(shape), 0),
     activationBytes: sum((session) => session.activationBytes),
+    answerBytes: answerBytes(model, run),
     restBytes: REST_BYTES,
   };
   return { ...parts, totalBytes: Object.values(parts).reduce((total, bytes) => total + bytes, 0) };
 }
 
-type SessionMemory = Pick<MemoryPlan, 'frozenBytes' | 'copiedBytes' | 'activationBytes'>;
+/** What answering takes beside training: the frozen weights in their files are shared. */
+function answerBytes(model: WeightSource, { answers, device, dtype, method }: Planned): number {
+  if (answers === undefined) return 0;
+  const { copiedBytes, activationBytes, cacheBytes } = planGeneration(model, { ...answers, device, dtype, method });
+  return copiedBytes + activationBytes + cacheBytes;
+}
 
 /** The sessions that packs of one layout of logits need. */
 function sessionsOf(
@@ -81,34 +87,12 @@ function sessionsOf(
   const style = { ...programStyle(run.device, run.dtype), logits };
   const { activations, weights } = run.compute;
   const memoryOf = ({ graph, windows }: Program, packed: ComputeSettings['weights']): SessionMemory => {
-    const peaks = packs.map((rows) =>
-      peakBytes(graph, extentsOf(graph, feedsOf(rows, model.definition, run, windows), rows, windows)),
-    );
-    return { ...weightBytes(graph, packed), activationBytes: ARENA_FACTOR * Math.max(...peaks) };
+    const extents = packs.map((rows) => extentsOf(graph, feedsOf(rows, model.definition, run, windows), rows, windows));
+    return sessionMemory(graph, extents, packed);
   };
   const gradient = gradientProgram(model, run.method, run.objective, { ...style, activations });
   const reference = needsReference(run.objective) ? [scoringProgram(model, undefined, style)] : [];
   return [memoryOf(gradient, weights), ...reference.map((program) => memoryOf(program, 'in-place'))];
-}
-
-/** Weights that a graph takes from files, and the copies of them: a packed one for each product outside of loops. */
-function weightBytes(graph: Graph, weights: ComputeSettings['weights']): { frozenBytes: number; copiedBytes: number } {
-  const float32 = (value: Value) => 4 * elementCount(value.shape as readonly number[]);
-  const frozen = new Map(graph.weights.map(({ value, byteLength }) => [value, byteLength]));
-  const cast = graph.nodes.flatMap(({ operator, inputs }) => {
-    const [weight] = inputs;
-    return operator === 'Cast' && weight !== undefined && frozen.has(weight) ? [weight] : [];
-  });
-  const multiplied = graph.nodes.flatMap(({ operator, inputs }) => {
-    const matrix = operator === 'Gemm' ? inputs[1] : undefined;
-    const weight = matrix?.node?.operator === 'Cast' ? matrix.node.inputs[0] : matrix;
-    return weight !== undefined && frozen.has(weight) ? [weight] : [];
-  });
-  const copied = [...cast, ...(weights === 'packed' ? multiplied : [])];
-  return {
-    frozenBytes: [...frozen.values()].reduce((sum, bytes) => sum + bytes, 0),
-    copiedBytes: copied.reduce((sum, value) => sum + float32(value), 0),
-  };
 }
 
 /** The longest pairs that the limits allow: a prompt of one token and two responses, as many as a pack may hold. */
@@ -145,35 +129,6 @@ function feedsOf(
     ...batchFeeds(objective, batch),
     ...(needsReference(objective) ? referenceFeeds({ chosen: zeros, rejected: zeros }) : {}),
   };
-}
-
-/** The extents of named dimensions: from the graph's inputs, and from the attention blocks. */
-function extentsOf(
-  graph: Graph,
-  feeds: Feeds,
-  rows: readonly Row[],
-  windows: readonly (number | undefined)[],
-): Record<string, number> {
-  const extents: Record<string, number> = {};
-  for (const { name, shape } of graph.inputs) {
-    shape.forEach((dimension, axis) => {
-      const extent = feeds[name]?.shape[axis];
-      if (typeof dimension === 'string' && extent !== undefined) {
-        extents[dimension] = Math.max(extents[dimension] ?? 0, extent);
-      }
-    });
-  }
-  for (const window of windows) {
-    const blocks = attentionBlocks(rows, window);
-    const [queries, keys] = [Math.max(...blocks.map(queryCount)), Math.max(...blocks.map(keyCount))];
-    extents[`Q${window ?? ''}`] = queries;
-    extents[`R${window ?? ''}`] = keys;
-    extents.queries = Math.max(queries, extents.queries ?? 0);
-    for (const name of ['keys', 'prefix', 'own']) extents[name] = Math.max(keys, extents[name] ?? 0);
-    const earlier = blocks.map(({ firstPosition }) => firstPosition);
-    extents.earlier = Math.max(...earlier, extents.earlier ?? 0);
-  }
-  return extents;
 }
 
 /** A model's weights as they would lie in files, for plans without them. */

@@ -16,8 +16,8 @@ import { repetitionOf } from './repetition.ts';
 /** Calls `SamplerService.Generate`, wherever there is a sampler; the continuations in any order. */
 export type Generate = (request: GenerateRequest) => Promise<readonly Continuation[]>;
 
-/** Prompts per call, at most. */
-const CALL_PROMPTS = 32;
+/** Prompts per call, at most: so many are answered together. */
+export const CALL_PROMPTS = 32;
 /** Of an answer's text, in an evaluation: a record of a topic has an upper limit. */
 const KEPT_CHARACTERS = 1000;
 /** Of the samples that the divergence is estimated by: the same for each step, so that steps compare. */

@@ -1,4 +1,4 @@
-export { evaluateAnswers, type Generate } from './answers.ts';
+export { CALL_PROMPTS, evaluateAnswers, type Generate } from './answers.ts';
 export { type EvaluationData, evaluationDigest } from './evaluation-data.ts';
 export {
   nonFiniteScore,

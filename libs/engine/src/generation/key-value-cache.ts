@@ -11,6 +11,9 @@ export function bytesPerPosition(layers: readonly CachedLayer[]): number {
   return elements * Float32Array.BYTES_PER_ELEMENT;
 }
 
+/** Positions that arrays have room for where sequences have so many. */
+export const capacityFor = (positions: number): number => GROWTH * Math.ceil(positions / GROWTH);
+
 /** Keys and values of one token of a layer: [K * headDim] each. */
 interface LayerArrays {
   readonly layer: CachedLayer;
@@ -129,7 +132,7 @@ export class KeyValueCache {
   #reserve(sequences: number, positions: number): void {
     if (sequences <= this.#room && positions <= this.#capacity) return;
     const room = Math.max(sequences, this.#room);
-    const capacity = positions <= this.#capacity ? this.#capacity : GROWTH * Math.ceil(positions / GROWTH);
+    const capacity = positions <= this.#capacity ? this.#capacity : capacityFor(positions);
     for (const arrays of this.#layers) {
       arrays.keys = this.#moved(arrays.keys, arrays.layer, room, capacity);
       arrays.values = this.#moved(arrays.values, arrays.layer, room, capacity);
