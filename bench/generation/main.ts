@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ModelFolder, planGeneration } from '@alphapo/engine';
 import { openTokenizer } from '@alphapo/tokenization';
+import { matrixPeaks, multipliesBfloat16 } from '../matrix-peak.ts';
 import { cacheFolder, peersFolder, python, run, setUpPeers } from '../peers.ts';
 import { type Measured, runContestant, type Task } from './contestant.ts';
 
@@ -66,7 +67,7 @@ async function compete(): Promise<void> {
     values.rounds,
     values.threads,
   ].map(Number) as [number, number, number, number];
-  const contestants = setUp(model);
+  const contestants = setUp(model, multipliesBfloat16(await matrixPeaks(threads)));
   const rows: Row[] = [];
   for (const sequences of values.sequences.split(',').map(Number)) {
     const prompts = await promptsOf(model, sequences, promptTokens);
@@ -86,8 +87,8 @@ async function compete(): Promise<void> {
   console.log(report);
 }
 
-/** The contestants, all that they need installed. */
-function setUp(model: string): Contestant[] {
+/** The contestants, all that they need installed. Without products in bfloat16, PyTorch takes minutes for a prompt: it is left out. */
+function setUp(model: string, hasBfloat16: boolean): Contestant[] {
   if (!existsSync(model)) throw new Error(`${model}: no such folder; give a Llama model's by --model`);
   const peers = peersFolder();
   if (peers !== undefined) setUpPeers(peers);
@@ -110,7 +111,7 @@ function setUp(model: string): Contestant[] {
     { name: 'AlphaPO', dtype: 'float32', command: ours, model },
     { name: 'transformers', dtype: 'float32', command: transformers, model },
     { name: 'llama.cpp', dtype: 'float32', command: llamaCpp, model: gguf('f32') },
-    { name: 'transformers', dtype: 'bfloat16', command: transformers, model },
+    ...(hasBfloat16 ? [{ name: 'transformers', dtype: 'bfloat16', command: transformers, model } as const] : []),
     { name: 'llama.cpp', dtype: 'bfloat16', command: llamaCpp, model: gguf('bf16') },
   ];
 }
@@ -133,8 +134,9 @@ function measure({ command }: Contestant, task: Task): Measured {
   return runContestant(command, file);
 }
 
-const median = (numbers: readonly number[]) =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+}
 
 function numbersOf(measured: Measured, sequences: number, promptTokens: number, tokens: number) {
   const { firstSeconds, totalSeconds, peakMemoryMb } = measured;
@@ -165,8 +167,9 @@ async function plannedMemory(model: string, promptTokens: number, maxTokens: num
   return lines.join(', ');
 }
 
-const describe = ({ name, dtype, prefill, decode, peakMemoryMb, agreement: same }: Row) =>
-  `${name}, ${dtype}: prompts ${prefill.toFixed(0)} tokens/s, continuations ${decode.toFixed(1)} tokens/s, ${peakMemoryMb.toFixed(0)} MB, ${(100 * same).toFixed(0)} % of tokens agree`;
+function describe({ name, dtype, prefill, decode, peakMemoryMb, agreement: same }: Row): string {
+  return `${name}, ${dtype}: prompts ${prefill.toFixed(0)} tokens/s, continuations ${decode.toFixed(1)} tokens/s, ${peakMemoryMb.toFixed(0)} MB, ${(100 * same).toFixed(0)} % of tokens agree`;
+}
 
 interface Setup {
   readonly promptTokens: number;
