@@ -4,6 +4,7 @@ import { AlphapoError } from '@alphapo/base';
 import { endSoon } from '@alphapo/telemetry';
 import { Command } from 'commander';
 import { configureCommands } from './command-line.ts';
+import { askCommand } from './commands/ask.ts';
 import { chatCommand } from './commands/chat.ts';
 import { convertCommand } from './commands/convert.ts';
 import { deadLettersCommand } from './commands/dead-letters.ts';
@@ -56,6 +57,7 @@ export function alphapoProgram(): Command {
     .addCommand(watchCommand())
     .addCommand(exportCommand())
     .addCommand(scoreResponseCommand())
+    .addCommand(askCommand())
     .commandsGroup('Lineage:')
     .addCommand(deadLettersCommand())
     .addCommand(verifyCommand())

@@ -58,11 +58,6 @@ export class Cluster {
     await this.kubectl.run('delete', 'pod', pod.name);
   }
 
-  /** A ConfigMap with text files. */
-  makeConfigMap(name: string, data: Readonly<Record<string, string>>): void {
-    this.kubectl.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data });
-  }
-
   /** Runs `alphapo …` in a pod that may call the services and Kafka, with Secrets below /secrets; returns what it printed. */
   alphapo(name: string, args: readonly string[], secrets: readonly string[] = []): Promise<string> {
     return this.kubectl.runPod({ name, image: ALPHAPO, args, labels: CLIENT, secrets });

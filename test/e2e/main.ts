@@ -3,22 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { askOverGrpc, askOverHttp } from './ask-sampler.ts';
 import { Cluster } from './cluster.ts';
+import { checkEvaluations, makeEvaluationData } from './evaluations.ts';
 import { expectIn, expectThat } from './expect-that.ts';
 import { buildImages, loadImages, makeModelImage } from './images.ts';
 import { until } from './kubectl.ts';
-import { pairLines, promptLines } from './pairs.ts';
-import {
-  CHANGED,
-  EVALUATION,
-  evalEvery,
-  helm,
-  MODEL_PATH,
-  NAME,
-  RELEASE,
-  RUN_NAME,
-  refusalOfPath,
-  upgradeTrial,
-} from './release.ts';
+import { pairLines } from './pairs.ts';
+import { CHANGED, helm, MODEL_PATH, NAME, RELEASE, RUN_NAME, refusalOfPath, upgradeTrial } from './release.ts';
 import { checkRights, checkTraffic } from './rights.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { Times } from './times.ts';
@@ -27,8 +17,6 @@ import { ADAPTER, makeModel, trainAlone } from './train-alone.ts';
 const START_SECONDS = 120;
 /** For so many steps there are pairs that no step uses: they must not keep anything from zero. */
 const LEFT_OVER_STEPS = 20;
-/** Held-out pairs. */
-const HELD_OUT = 40;
 const SCORED = ['--prompt', 'How do I explain bread to a child?', '--response', 'Start with what one can see.'];
 const SERVICES = ['tokenizer', 'scorer', 'optimizer', 'sampler'];
 
@@ -44,7 +32,7 @@ async function trial(settings: Settings): Promise<void> {
     if (settings.build) await times.of('images built', buildImages);
     await times.of('images loaded', loadImages);
     await cluster.makeNamespace();
-    cluster.makeConfigMap(EVALUATION, { 'pairs.jsonl': pairLines(HELD_OUT, 11), 'prompts.jsonl': promptLines() });
+    makeEvaluationData(cluster);
     if (settings.model === 'claim') await times.of('model on its volume', () => cluster.makeModel());
     else await times.of('model in its image', async () => makeModelImage(await makeModel(folder), MODEL_PATH));
     if (settings.model === 'claim') {
@@ -76,7 +64,10 @@ async function trial(settings: Settings): Promise<void> {
       );
       expectThat((await exportAs(cluster, 'again')).equals(exported), 'the policy can be exported again');
     }
-    await times.of('evaluations of the run', () => evaluations(cluster, settings));
+    const watch = ['watch', '--optimizer', `${NAME}-optimizer:50053`, '--evaluations'];
+    await times.of('evaluations of the run', async () =>
+      checkEvaluations(await cluster.alphapo('evaluations', watch), settings),
+    );
     await answers(cluster, settings, times);
     const topics = ['--brokers', `${NAME}-kafka:9092`, '--topic-prefix', `${RUN_NAME}-`];
     console.log(await times.of('lineage verified', () => cluster.alphapo('verify', ['verify', ...topics])));
@@ -98,24 +89,6 @@ async function trial(settings: Settings): Promise<void> {
 
 async function atZero(cluster: Cluster): Promise<void> {
   for (const service of SERVICES) await cluster.gone(service);
-}
-
-/** What the policies were evaluated to, once each, although pods were lost and replaced. */
-async function evaluations(cluster: Cluster, settings: Settings): Promise<void> {
-  const { steps } = settings;
-  const watch = ['watch', '--optimizer', `${NAME}-optimizer:50053`, '--evaluations'];
-  const lines = (await cluster.alphapo('evaluations', watch)).trim().split('\n');
-  // What is said to people comes with it.
-  const json = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
-  const evaluated = json.filter((line) => 'dataDigest' in line);
-  const expected = [0, evalEvery(settings), steps];
-  const found = evaluated.map(({ step }) => Number(step));
-  expectThat(JSON.stringify(found) === JSON.stringify(expected), `evaluated after steps ${expected}: ${found}`);
-  for (const { step, pairs, answers } of evaluated) {
-    expectThat(pairs.pairs === HELD_OUT, `held-out pairs at step ${step}: ${JSON.stringify(pairs)}`);
-    expectThat(answers.answers.length === answers.prompts, `answers at step ${step}: ${JSON.stringify(answers)}`);
-    console.log(`step ${step}: accuracy ${pairs.accuracy}, margin ${pairs.margin}, divergence ${answers.divergence}`);
-  }
 }
 
 /** Answers of a sampler, which comes from zero for each and goes again. */

@@ -1,3 +1,4 @@
+import { EVALUATION, evaluationSettings } from './evaluations.ts';
 import { HUB_MODEL, type Hub } from './hub-pod.ts';
 import { IMAGE, TAG } from './images.ts';
 import { ISSUER } from './issuer.ts';
@@ -101,6 +102,11 @@ export function productionValues(settings: ProductionSettings, around: Surroundi
     tokenizer: { resources },
     // One thread, as the run that it is compared with.
     scorer: { resources: { ...resources, requests: { cpu: '200m', memory: '192Mi' } }, settings: { threads: 1 } },
-    optimizer: { resources, settings: { checkpointEvery: 5 }, persistence: { size: '1Gi' } },
+    optimizer: {
+      ...{ resources, persistence: { size: '1Gi' } },
+      settings: { checkpointEvery: 5, ...evaluationSettings(settings) },
+    },
+    sampler: { enabled: true, resources, settings: { threads: 1, cacheMib: 64 } },
+    evaluation: EVALUATION,
   };
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Caller } from './caller.ts';
 import { Cluster } from './cluster.ts';
+import { checkEvaluations, makeEvaluationData } from './evaluations.ts';
 import { expectIn, expectThat } from './expect-that.ts';
 import { startHub } from './hub-pod.ts';
 import { buildImages, loadImages } from './images.ts';
@@ -35,7 +36,7 @@ import { ADAPTER, makeModel, trainAlone } from './train-alone.ts';
 
 const WAIT = ['--wait', '--timeout', '4m'];
 const SECONDS = 180;
-const SERVICES = ['tokenizer', 'scorer', 'optimizer'];
+const SERVICES = ['tokenizer', 'scorer', 'optimizer', 'sampler'];
 const SCORED = ['--prompt', 'How do I explain bread to a child?', '--response', 'Start with what one can see.'];
 
 const settings = productionSettingsOf(process.argv.slice(2));
@@ -58,6 +59,7 @@ async function trial(settings: ProductionSettings): Promise<void> {
   }
   const around = await times.of('Kafka with TLS and SCRAM, and a hub, are there', () => surroundings(outside, model));
   makePrerequisites(cluster.kubectl, around);
+  makeEvaluationData(cluster);
   if (settings.certificates === 'cert-manager') {
     await times.of('an authority of cert-manager', () => makeIssuer(cluster.kubectl));
   }
@@ -188,6 +190,8 @@ async function run(
   await times.of('the run has ended', () => cluster.step(settings.steps));
   await using optimizer = await PortForward.open(cluster.kubectl, `${NAME}-optimizer`, 50053);
   await caller.alphapo(['export', '--optimizer', optimizer.address, '--name', 'last']);
+  const watched = await caller.alphapo(['watch', '--optimizer', optimizer.address, '--evaluations']);
+  checkEvaluations(watched, settings);
   return cluster.optimizerFile(`/var/lib/alphapo/${RUN_NAME}/exports/last/${ADAPTER}`);
 }
 

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EVALUATION, evaluationSettings } from './evaluations.ts';
 import { IMAGE, KAFKA_IMAGE, MODEL_IMAGE, TAG } from './images.ts';
 import type { RunSize } from './options.ts';
 import type { Settings } from './settings.ts';
@@ -14,8 +15,6 @@ export const RUN_NAME = 'trial';
 export const MODEL_CLAIM = 'model';
 /** Folder of the model on its volume, or in its image. */
 export const MODEL_PATH = 'tiny';
-/** ConfigMap with what policies are evaluated on. */
-export const EVALUATION = 'held-out';
 /** The label of pods that may call the services and Kafka. */
 export const CLIENT = { [`${NAME}-client`]: 'true' };
 
@@ -26,9 +25,6 @@ export const CHANGED = 'alphapo.dev/changed';
 export function policyOf({ steps, pairsPerStep }: RunSize): Readonly<Record<string, unknown>> {
   return { steps, 'batch-size': pairsPerStep, shards: 4, 'learning-rate': 0.003, 'lora-rank': 4, 'max-length': 256 };
 }
-
-/** Steps between two evaluations. */
-export const evalEvery = ({ steps }: RunSize): number => Math.ceil(steps / 2);
 
 /** Installs the chart for the trial, or changes every pod of it in the middle of the run: another request and an annotation. */
 export function upgradeTrial(settings: Settings, change: 'none' | 'all-pods' = 'none'): void {
@@ -66,9 +62,9 @@ function valuesOf(settings: Settings, pods: object): object {
     tokenizer: pods,
     // One thread, as the run that it is compared with.
     scorer: { ...pods, settings: { threads: 1 }, replicas: 2 },
-    optimizer: { ...pods, settings: { evalEvery: evalEvery(settings), evalMaxTokens: 8 } },
+    optimizer: { ...pods, settings: evaluationSettings(settings) },
     sampler: { ...pods, enabled: true, settings: { threads: 1, cacheMib: 64 } },
-    evaluation: { configMap: EVALUATION, pairs: 'pairs.jsonl', prompts: 'prompts.jsonl' },
+    evaluation: EVALUATION,
     autoscaler: pods,
   };
 }

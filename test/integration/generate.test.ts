@@ -12,6 +12,7 @@ interface Answer {
   readonly tokens: readonly number[];
   readonly logProbs: readonly number[];
   readonly finish: 'stop' | 'length';
+  readonly right?: boolean;
 }
 
 let folder: string;
@@ -54,6 +55,26 @@ test('prompts as text, messages and token ids are answered in their order, with 
     expect(logProbs.every((logProb) => logProb <= 0)).toBe(true);
     expect(typeof text).toBe('string');
   }
+});
+
+test('--judge counts right answers; without it, a field of this name means nothing', async () => {
+  const [first, second] = await answers(PROMPTS.slice(0, 2), '--max-tokens', '6', '--ignore-end');
+  const asked = [
+    { ...PROMPTS[0], answer: first?.text },
+    { ...PROMPTS[1], answer: { prefix: `${second?.text}!` } },
+    PROMPTS[2] as object,
+  ];
+  const judged = await answers(asked, '--max-tokens', '6', '--ignore-end', '--judge');
+  expect(judged.map(({ right }) => right)).toEqual([true, false, undefined]);
+  const [data, out] = [join(folder, 'prompts.jsonl'), join(folder, 'answers.jsonl')];
+  const { output } = await run('--data', data, '--out', out, '--max-tokens', '6', '--ignore-end', '--judge');
+  expect(output).toContain('right: 1 of 2 answers, 50.0 %');
+  const odd = await answers([{ ...PROMPTS[0], answer: 7 }], '--max-tokens', '2');
+  expect(odd[0]).not.toHaveProperty('right');
+  const wrong = await run('--data', data, '--judge');
+  expect([wrong.code === 0, wrong.output]).toEqual([false, expect.stringContaining('prompts.jsonl:1: answer: needs')]);
+  const without = await run('--prompt', 'a', '--judge');
+  expect(without.output).toContain('--judge needs --data');
 });
 
 test('the same seed gives the same answers, several to a prompt; another seed gives others', async () => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Continuation, FinishReason, type GenerateRequest, type GenerateResponse } from '@alphapo/contracts';
+import { ServiceProcess } from '../support/processes.ts';
 import { startTestSampler } from './sampler.fixture.ts';
 import { CALL, pairs, smallModel, startRun } from './services.fixture.ts';
 
@@ -55,6 +56,22 @@ test('text, conversations and token ids are continued alike', async () => {
   const [a, b, c, d] = continuations;
   expect([a?.id, a?.tokens, c?.id, c?.tokens]).toEqual(['After 4:', b?.tokens, 'c', d?.tokens]);
   expect(a).toMatchObject({ finish: FinishReason.LENGTH, logProbs: { length: 8 } });
+});
+
+test('alphapo ask prints the answer to a text, or to what a user says', async () => {
+  const ask = async (...options: string[]) => {
+    const common = ['--sampler', sampler.address, '--max-tokens', '8'];
+    await using child = new ServiceProcess(['ask', ...common, ...options]);
+    const code = await child.exited();
+    return { code, output: child.output };
+  };
+  const conversation = { $case: 'conversation' as const, value: { messages: [{ role: 'user', content: 'Hi' }] } };
+  const { continuations } = await generate(sampler, { prompts: [text('After 4:'), { id: '', prompt: conversation }] });
+  const [toText, toUser] = continuations.map((one) => ({ text: one.text, tokens: 8, finish: 'length' }));
+  expect(JSON.parse((await ask('--prompt', 'After 4:')).output)).toEqual(toText);
+  expect(JSON.parse((await ask('--prompt', 'Hi', '--chat')).output)).toEqual(toUser);
+  const { code, output } = await ask('--prompt', 'Hi', '--policy', 'latest');
+  expect([code === 0, output]).toEqual([false, expect.stringContaining('optimizer')]);
 });
 
 test('pieces add up to the answer, in text and in tokens', async () => {

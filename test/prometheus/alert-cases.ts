@@ -86,6 +86,16 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
       },
     ],
   },
+  AlphapoModelHarmed: {
+    fires: [
+      {
+        when: 'an evaluation has shown a sign of harm',
+        series: { alphapo_run_warnings: '0x10 1x30' },
+        ...{ atMinute: 11, notAtMinute: 10 },
+      },
+    ],
+    isQuiet: [{ when: 'none has', series: { alphapo_run_warnings: '0x40' } }],
+  },
   AlphapoShardsFail: {
     fires: [
       {

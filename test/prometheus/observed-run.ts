@@ -57,10 +57,17 @@ export async function startObservedRun(): Promise<ObservedRun> {
   const scorer = serve('scorer', '--address', LOOPBACK, '--optimizer', optimizerAddress, '--threads', '1');
   const scorerAddress = await scorer.address();
   const state = ['--folder', join(folder, 'state'), '--checkpoint-every', '5'];
-  const optimizer = serve('optimizer', ...ofRun, ...state, '--address', optimizerAddress, '--scorers', scorerAddress);
-  const sampler = serve('sampler', '--address', LOOPBACK, '--http-address', LOOPBACK, '--model-name', 'small');
-  const { httpAddress } = await sampler.event(({ event }) => event === 'sampler.started');
+  const sampler = serve(
+    ...(['sampler', '--address', LOOPBACK, '--http-address', LOOPBACK, '--model-name', 'small'] as const),
+    ...['--optimizer', optimizerAddress],
+  );
+  const { httpAddress, address: samplerAddress } = await sampler.event(({ event }) => event === 'sampler.started');
   await askForAnswer(httpAddress as string);
+  const evaluation = await evaluationOptions(folder, samplerAddress as string);
+  const optimizer = serve(
+    ...(['optimizer', ...ofRun, ...state, '--address', optimizerAddress, '--scorers', scorerAddress] as const),
+    ...evaluation,
+  );
   const addresses = new Map<string, string>();
   for (const [name, service] of Object.entries({ tokenizer, scorer, sampler, optimizer })) {
     addresses.set(name, (await service.event(({ event }) => event === 'metrics-server.started')).address as string);
@@ -78,6 +85,15 @@ export async function startObservedRun(): Promise<ObservedRun> {
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** What the optimizer evaluates: a few pairs, and a prompt with a right answer. */
+async function evaluationOptions(folder: string, sampler: string): Promise<string[]> {
+  const [data, prompts] = [join(folder, 'held-out.jsonl'), join(folder, 'prompts.jsonl')];
+  const lines = (records: readonly unknown[]) => records.map((record) => `${JSON.stringify(record)}\n`).join('');
+  await writeFile(data, lines(pairs(4)));
+  await writeFile(prompts, lines([{ prompt: 'After 1:', answer: ' 2' }]));
+  return ['--eval-data', data, '--eval-prompts', prompts, '--eval-max-tokens', '4', '--sampler', sampler];
 }
 
 /** The autoscaler in this process, and somebody who asks for scores through it; returns where its metrics are. */

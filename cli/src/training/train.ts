@@ -1,12 +1,9 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm, writeFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { AlphapoError, peakMemory } from '@alphapo/base';
-import { readPolicyFacts, type WrittenModel } from '@alphapo/checkpoints';
+import type { WrittenModel } from '@alphapo/checkpoints';
 import {
   CONTROL_HEADER,
-  type DeadLetter,
-  deadLetterFromHeaders,
   END_OF_DATA,
   type EvaluatedAnswers,
   type EvaluatedStep,
@@ -18,14 +15,17 @@ import {
 import type { MemoryPlan } from '@alphapo/engine';
 import { evaluationDigest, type TrainingWarning, warningsOf, withWeightsToBlame } from '@alphapo/evaluation';
 import type { EventLog, OutgoingRecord, ReadOptions } from '@alphapo/messaging';
-import { BEST_EXPORT, type OutsideFacts, type RunningOptimizer } from '@alphapo/optimizer';
+import type { OutsideFacts, RunningOptimizer } from '@alphapo/optimizer';
 import type { Logger } from '@alphapo/telemetry';
 import type { DataReport } from './data-summary.ts';
 import { type DataPair, type Dataset, fitsInLog, trainingOrder } from './dataset.ts';
 import { EvaluationFile } from './evaluation-file.ts';
 import { LOCAL_TOPICS, type LocalRunOptions, startLocalRun } from './local-run.ts';
+import { writeRejected } from './rejected-file.ts';
+import { exportLast, takeBest } from './result.ts';
 import { claimRunFolder, dataDigest } from './run-folder.ts';
 import type { GivenCommand, RunIdentity } from './run-identity.ts';
+import { StepFile } from './step-file.ts';
 
 /** Everything that a run on one machine needs to know. */
 export interface TrainPlan extends LocalRunOptions {
@@ -90,8 +90,6 @@ export interface TrainSummary {
 
 /** Records per append. */
 const PRODUCE_BATCH = 1000;
-/** Of a refused record, in rejected.jsonl. */
-const SHOWN_CHARACTERS = 2000;
 
 /** Trains on one machine, from records to an adapter or model folder. The signal stops it; it can be resumed. */
 export async function train(
@@ -142,7 +140,7 @@ export async function train(
   const result =
     (collapsed && (await takeBest(run.optimizer, place, { ...plan, before: collapsed.step }))) ??
     (await exportLast(run.optimizer, place, factsOf(plan, evaluations.steps)));
-  await writeRejected(run.log, plan);
+  await writeRejected(run.log, plan.folder, plan.rejected);
   const trained = run.optimizer.steps.steps.slice(startStep).reduce((sum, { pairs }) => sum + pairs, 0);
   const summary: TrainSummary = {
     runId: plan.runId,
@@ -167,44 +165,6 @@ export async function train(
   };
   await writeFile(join(plan.folder, 'summary.json'), `${JSON.stringify(summary, undefined, 2)}\n`);
   return summary;
-}
-
-/** The policy that a run ends with, in its folder. */
-interface Result {
-  readonly step: number;
-  readonly policyDigest: string;
-  readonly weights: WrittenModel | undefined;
-}
-
-/**
- * Makes the export of the best policy the result; where that was done before, nothing is left to do. Undefined: there is none from before
- * the collapse, as evaluations then did not export any.
- */
-async function takeBest(
-  { evaluations }: RunningOptimizer,
-  result: string,
-  { folder, runId, before }: { readonly folder: string; readonly runId: string; readonly before: number },
-): Promise<Result | undefined> {
-  const best = join(folder, BEST_EXPORT);
-  const [there, taken] = [await readPolicyFacts(best), await readPolicyFacts(result)];
-  const facts = [there, taken].find((found) => found?.runId === runId && found.step < before);
-  if (facts === undefined) return undefined;
-  if (facts === there) {
-    await rm(result, { recursive: true, force: true });
-    await rename(best, result);
-  }
-  return { step: facts.step, policyDigest: facts.digests.policy, weights: evaluations?.best?.weights };
-}
-
-async function exportLast(
-  { trainer, exporter }: RunningOptimizer,
-  result: string,
-  facts: OutsideFacts,
-): Promise<Result> {
-  await rm(result, { recursive: true, force: true });
-  using policy = await trainer.readPolicy();
-  const { weights } = await exporter.export(policy, basename(result), facts);
-  return { step: policy.step, policyDigest: policy.digest, weights };
 }
 
 const pairsOf = ({ train, heldOut, rejected }: TrainPlan) => ({
@@ -326,56 +286,4 @@ async function* publishedSteps(log: EventLog, options: ReadOptions): AsyncGenera
       yield trainingStepSchema.parse(JSON.parse(new TextDecoder().decode(value ?? new Uint8Array())));
     }
   }
-}
-
-/** steps.jsonl: a line per step, each once. */
-class StepFile {
-  readonly #stream: ReturnType<typeof createWriteStream>;
-  #first: TrainingStep | undefined;
-  #last: TrainingStep | undefined;
-
-  constructor(file: string) {
-    this.#stream = createWriteStream(file);
-  }
-
-  add(step: TrainingStep): void {
-    if (this.#last !== undefined && step.step <= this.#last.step) return;
-    this.#first ??= step;
-    this.#last = step;
-    this.#stream.write(`${JSON.stringify(step)}\n`);
-  }
-
-  get first(): TrainingStep | undefined {
-    return this.#first;
-  }
-
-  get last(): TrainingStep | undefined {
-    return this.#last;
-  }
-
-  end(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#stream.once('error', reject);
-      this.#stream.end(resolve);
-    });
-  }
-}
-
-/** Writes the dead letters, and what was too long to become one, as rejected.jsonl. */
-async function writeRejected(log: EventLog, plan: TrainPlan): Promise<void> {
-  const topic = LOCAL_TOPICS.deadLetters;
-  const { first } = await log.bounds(topic, 0);
-  const lines = plan.rejected
-    .filter((record) => !fitsInLog(record))
-    .map(({ bytes, ...why }) => rejectedLine(why, bytes));
-  for await (const records of log.read(topic, 0, first, { signal: new AbortController().signal, stop: 'at-end' })) {
-    for (const { headers, value } of records) lines.push(rejectedLine(deadLetterFromHeaders(headers), value));
-  }
-  await writeFile(join(plan.folder, 'rejected.jsonl'), lines.join(''));
-}
-
-function rejectedLine(why: Pick<DeadLetter, 'origin' | 'reason' | 'message'>, bytes: Uint8Array | null): string {
-  const { origin, reason, message } = why;
-  const record = bytes === null ? '' : new TextDecoder().decode(bytes).slice(0, SHOWN_CHARACTERS);
-  return `${JSON.stringify({ origin, reason, message, record })}\n`;
 }

@@ -1,4 +1,5 @@
-import type { TrainingStep } from '@alphapo/contracts';
+import type { EvaluatedAnswers, EvaluatedPairs, TrainingStep } from '@alphapo/contracts';
+import { warningsOf } from '@alphapo/evaluation';
 import { type Measuring, meter, SECONDS_BUCKETS } from '@alphapo/telemetry';
 import type { OptimizerEvents } from './events.ts';
 import type { RunningOptimizer } from './start.ts';
@@ -17,8 +18,25 @@ const STEP_GAUGES = {
   learningRate: ['alphapo_step_learning_rate', 'Learning rate of the last step.'],
 } as const satisfies Partial<Record<keyof TrainingStep, readonly [name: string, help: string]>>;
 
+/** The last evaluation, each number as a gauge. */
+const PAIR_GAUGES = {
+  accuracy: [
+    'alphapo_evaluation_accuracy_ratio',
+    'Fraction of held-out pairs whose chosen response has the higher reward.',
+  ],
+  margin: ['alphapo_evaluation_margin', 'Mean margin of held-out pairs.'],
+  logProbChosen: ['alphapo_evaluation_log_prob_chosen_nats', 'Log-probability per token of held-out chosen responses.'],
+} as const satisfies Partial<Record<keyof EvaluatedPairs, readonly [name: string, help: string]>>;
+const ANSWER_GAUGES = {
+  right: ['alphapo_evaluation_right_ratio', 'Fraction of answers that are right, of prompts with a right answer.'],
+  ended: ['alphapo_evaluation_ended_ratio', 'Fraction of answers that the policy ended.'],
+  repetition: ['alphapo_evaluation_repetition_ratio', 'Repeated sequences of 4 tokens in answers.'],
+  tokens: ['alphapo_evaluation_answer_tokens', 'Mean length of an answer.'],
+  divergence: ['alphapo_evaluation_divergence_nats', 'Divergence from the base model, per token.'],
+} as const satisfies Partial<Record<keyof EvaluatedAnswers, readonly [name: string, help: string]>>;
+
 /** The optimizer's metrics: where the run is, what its last step was like, and where the time goes. */
-export function optimizerMetrics({ trainer, steps }: RunningOptimizer): Measuring<OptimizerEvents> {
+export function optimizerMetrics({ trainer, steps, evaluations }: RunningOptimizer): Measuring<OptimizerEvents> {
   return (logger) => {
     const stepSeconds = meter.histogram({
       name: 'alphapo_step_duration_seconds',
@@ -62,6 +80,19 @@ export function optimizerMetrics({ trainer, steps }: RunningOptimizer): Measurin
     );
     for (const [fact, [name, help]] of Object.entries(STEP_GAUGES)) {
       meter.observed({ name, help }, () => steps.steps.at(-1)?.[fact as keyof typeof STEP_GAUGES]);
+    }
+    if (evaluations !== undefined) {
+      meter.observed(
+        { name: 'alphapo_run_warnings', help: 'Kinds of signs that the run harms its model; the log has each.' },
+        () => warningsOf(evaluations.steps).length,
+      );
+    }
+    const last = () => evaluations?.steps.at(-1);
+    for (const [fact, [name, help]] of Object.entries(PAIR_GAUGES)) {
+      meter.observed({ name, help }, () => last()?.evaluation?.[fact as keyof typeof PAIR_GAUGES]);
+    }
+    for (const [fact, [name, help]] of Object.entries(ANSWER_GAUGES)) {
+      meter.observed({ name, help }, () => last()?.answers?.[fact as keyof typeof ANSWER_GAUGES]);
     }
     // Without a shard, the scorer failed when it was asked what it is.
     const countLostShard = ({ shard }: OptimizerEvents['scorer.failed']) => {
