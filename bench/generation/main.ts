@@ -1,6 +1,5 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { cpus, homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ModelFolder, planGeneration } from '@alphapo/engine';
@@ -193,7 +192,7 @@ function reportOf(rows: readonly Row[], { promptTokens, tokens, threads, rounds,
     '# Generation',
     '',
     `SmolLM2-135M-Instruct, greedy, prompts of ${promptTokens} tokens continued by ${tokens}, ${threads} threads, medians of ${rounds} rounds; made by \`npm run bench:generation\`.`,
-    `Machine: ${cpu}. llama.cpp runs through node-llama-cpp. A ratio above 1 means that AlphaPO, in float32, is faster.`,
+    `Machine: ${cpus()[0]?.model ?? 'unknown processor'}. llama.cpp runs through node-llama-cpp. A ratio above 1 means that AlphaPO, in float32, is faster.`,
     '',
     '| sequences | | computes in | prompts, tokens/s | AlphaPO is × as fast | continuations, tokens/s | AlphaPO is × as fast | in all, s | AlphaPO is × as fast | peak memory, MB | same tokens |',
     '|---|---|---|---|---|---|---|---|---|---|---|',

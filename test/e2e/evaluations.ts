@@ -1,5 +1,5 @@
-import type { Cluster } from './cluster.ts';
 import { expectThat } from './expect-that.ts';
+import type { Kubectl } from './kubectl.ts';
 import type { RunSize } from './options.ts';
 import { pairLines, promptLines } from './pairs.ts';
 
@@ -18,9 +18,9 @@ export const EVALUATION = { configMap: CONFIG_MAP, pairs: 'pairs.jsonl', prompts
 /** Of the optimizer. */
 export const evaluationSettings = (size: RunSize) => ({ evalEvery: everyOf(size), evalMaxTokens: 8 });
 
-export function makeEvaluationData(cluster: Cluster): void {
+export function makeEvaluationData(kubectl: Kubectl): void {
   const data = { 'pairs.jsonl': pairLines(HELD_OUT, HELD_OUT_SEED), 'prompts.jsonl': promptLines() };
-  cluster.kubectl.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: CONFIG_MAP }, data });
+  kubectl.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: CONFIG_MAP }, data });
 }
 
 /** Throws where the lines of `alphapo watch --evaluations` do not have each evaluation once, although pods were lost and replaced. */

@@ -32,7 +32,7 @@ async function trial(settings: Settings): Promise<void> {
     if (settings.build) await times.of('images built', buildImages);
     await times.of('images loaded', loadImages);
     await cluster.makeNamespace();
-    makeEvaluationData(cluster);
+    makeEvaluationData(cluster.kubectl);
     if (settings.model === 'claim') await times.of('model on its volume', () => cluster.makeModel());
     else await times.of('model in its image', async () => makeModelImage(await makeModel(folder), MODEL_PATH));
     if (settings.model === 'claim') {

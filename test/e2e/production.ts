@@ -59,7 +59,7 @@ async function trial(settings: ProductionSettings): Promise<void> {
   }
   const around = await times.of('Kafka with TLS and SCRAM, and a hub, are there', () => surroundings(outside, model));
   makePrerequisites(cluster.kubectl, around);
-  makeEvaluationData(cluster);
+  makeEvaluationData(cluster.kubectl);
   if (settings.certificates === 'cert-manager') {
     await times.of('an authority of cert-manager', () => makeIssuer(cluster.kubectl));
   }
