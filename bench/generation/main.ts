@@ -185,9 +185,6 @@ function reportOf(rows: readonly Row[], { promptTokens, tokens, threads, rounds,
     if (row.dtype === 'float32' && row.agreement < LEAST_AGREEMENT) return 'other tokens';
     return (of(ours(row)) / of(row)).toFixed(2);
   };
-  const [cpu] = spawnSync('lscpu', { encoding: 'utf8' }).stdout?.match(/(?<=Model name:\s+).*/) ?? [
-    'unknown processor',
-  ];
   return [
     '# Generation',
     '',
