@@ -23,11 +23,11 @@ export interface AttentionShape {
   readonly headDim: number;
   /** Factor of the scores, usually headDim ** -0.5. */
   readonly scale: number;
-  /** Scores are bent to stay within this, by cap * tanh(score / cap). arXiv:2408.00118. */
+  /** Soft cap of the scores: cap * tanh(score / cap). arXiv:2408.00118. */
   readonly softCap?: number | undefined;
 }
 
-/** What attention is computed of: rows of the scaled queries, of keys and of values, each head apart. */
+/** Inputs of attention, split by head: scaled queries, keys and values. */
 interface Parts {
   /** [K, groups * B, headDim] */
   readonly queries: Value;
@@ -37,8 +37,8 @@ interface Parts {
 }
 
 /**
- * Attention of B queries over C keys. Queries that share a key-value head are one matrix: what is per query has the shape
- * [K, groups * B, …], keys have [K, C, …]. Products are of the parts' element type, scores and weights float32 at least.
+ * Attention of B queries over C keys. Queries that share a key-value head form one matrix: values per query have the shape
+ * [K, groups * B, …], keys have [K, C, …]. Products use the element type of the inputs; scores and weights use at least float32.
  */
 export class Attending {
   readonly #shape: AttentionShape;
@@ -55,7 +55,7 @@ export class Attending {
     this.#mask = mask;
   }
 
-  /** x [B, H * width] with heads apart: [K, groups * B, width]. */
+  /** Splits x [B, H * width] by head: [K, groups * B, width]. */
   queries(x: Value): Value {
     const { keyValueHeads: K, heads } = this.#shape;
     const width = (x.shape[1] as number) / heads;
@@ -63,13 +63,13 @@ export class Attending {
     return reshape(split, [K, productOf([this.#groups, this.#queryCount]), width]);
   }
 
-  /** x [C, K * headDim] with heads apart: [K, C, headDim]. */
+  /** Splits x [C, K * headDim] by head: [K, C, headDim]. */
   keys(x: Value): Value {
     const { keyValueHeads: K, headDim } = this.#shape;
     return transpose(reshape(x, [this.#keyCount, K, headDim]), [1, 0, 2]);
   }
 
-  /** What the queries take from the values: [B, H * headDim]. */
+  /** Weighted sums of the values: [B, H * headDim]. */
   forward({ queries, keys, values }: Parts): Value {
     const weights = this.#weights(scoresOf(queries, keys));
     return this.#joinQueries(matmul(cast(weights, values.type), values));
@@ -93,7 +93,7 @@ export class Attending {
     };
   }
 
-  /** Each query's weights of the keys [K, groups * B, C]. */
+  /** Attention weights [K, groups * B, C]. */
   #weights(scores: Value): Value {
     const { softCap } = this.#shape;
     const capped = softCap === undefined ? scores : mul(tanh(div(scores, softCap)), softCap);
@@ -108,14 +108,14 @@ export class Attending {
     return mul(gradient, sub(1, mul(bent, bent)));
   }
 
-  /** [K, groups * B, headDim] as [B, H * headDim]. */
+  /** Joins the heads of [K, groups * B, headDim]: [B, H * headDim]. */
   #joinQueries(x: Value): Value {
     const { heads, keyValueHeads: K, headDim } = this.#shape;
     const split = reshape(x, [K, this.#groups, this.#queryCount, headDim]);
     return reshape(transpose(split, [2, 0, 1, 3]), [this.#queryCount, heads * headDim]);
   }
 
-  /** [K, C, headDim] as [C, K * headDim]. */
+  /** Joins the heads of [K, C, headDim]: [C, K * headDim]. */
   #joinKeys(x: Value): Value {
     const { keyValueHeads: K, headDim } = this.#shape;
     return reshape(transpose(x, [1, 0, 2]), [this.#keyCount, K * headDim]);
@@ -125,5 +125,5 @@ export class Attending {
 /** Products of queries and keys [K, groups * B, C]. */
 const scoresOf = (queries: Value, keys: Value): Value => widened(matmul(queries, transposeMatrix(keys)));
 
-/** Queries, or their gradient, times the factor of the scores. */
+/** Multiplies queries, or their gradient, by the scale of the scores. */
 export const timesScale = (x: Value, { scale }: AttentionShape): Value => cast(mul(widened(x), scale), x.type);

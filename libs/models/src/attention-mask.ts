@@ -2,7 +2,7 @@ import { and, equal, less, lessOrEqual, or, padTo, reshape, sub, type Value, whe
 import { keysOf, overBlocks, queriesOf } from './block-loop.ts';
 import type { BlockPlaces, PackInputs } from './definition.ts';
 
-/** Added to the scores of tokens that are not seen; exp() of it is 0 in every float type. */
+/** Added to the scores of masked tokens; its exp() is 0 in every float type. */
 export const UNSEEN = -1e9;
 
 /**

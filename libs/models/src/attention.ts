@@ -25,13 +25,13 @@ export function attention(parts: AttentionParts, shape: AttentionShape, over: At
 }
 
 /**
- * Block by block: a block is a range of queries with the keys that any of them may see, so that neither time nor memory is
- * spent on others. A block's weights live only inside a loop; for the gradient they are computed again.
+ * Computes attention in blocks. A block is a range of queries with the keys that any of them can see; no time or memory goes into
+ * other pairs. The attention weights of a block exist only inside the loop; the backward pass recomputes them.
  *
- * A key's gradient is a sum over the blocks that see it, which are that of its own token and later ones. So the last block
- * comes first, and sums are carried from round to round by position: those of a block's own tokens are complete after its round,
- * those of earlier positions go on to the block before, which continues the same sequence, or begins another behind the same
- * prompt, or behind none.
+ * The gradient of a key is a sum over the blocks that see it: the block of its own token and later ones. The loop therefore runs from the
+ * last block to the first and carries the sums by position. After a block's iteration, the sums of its own tokens are complete. The sums of
+ * earlier positions pass on to the preceding block, which continues the same sequence, or starts another one after the same prompt or
+ * without one.
  */
 function blockAttention({ q, k, v }: AttentionParts, shape: AttentionShape, blocks: AttentionBlocks): Value {
   const { graph } = q;
@@ -60,22 +60,22 @@ function blockAttention({ q, k, v }: AttentionParts, shape: AttentionShape, bloc
   });
 }
 
-/** The tokens' rows [T, D] of what blocks gave, padded to one extent [N, Q, D]. */
+/** Gathers the tokens' rows [T, D] from the results of the blocks, which are padded to one extent [N, Q, D]. */
 function rowsOf(stack: Value, queryRows: Value): Value {
   const [blocks = 0, queries = 0, width = 0] = stack.shape;
   return gather(reshape(stack, [productOf([blocks, queries]), width]), queryRows);
 }
 
-/** Sums by position before any block has added to them, of rows like those of x [T, D]: [L, D], in float32 at least. */
+/** Initial sums by position, zeros [L, D] in at least float32, for rows like those of x [T, D]. */
 function positionSums(x: Value, { positionZeros }: AttentionBlocks): Value {
   const [positions = 0] = positionZeros.shape;
   return expand(cast(positionZeros, isNarrow(x.type) ? 'f32' : x.type), [positions, ...x.shape.slice(1)]);
 }
 
 /**
- * The whole pack at once, for devices that do a large product faster than a loop with small ones. For the gradient the
- * weights are computed again: from queries to which zero times what arrives was added, so that ONNX Runtime neither sees
- * that it computes the same twice, and keeps the weights, nor computes them early.
+ * Computes attention over the whole pack at once, for devices that run one large product faster than a loop of small ones. The backward
+ * pass recomputes the weights from the queries plus zero times the incoming gradient. Otherwise ONNX Runtime would merge the two equal
+ * computations and keep the weights in memory, or recompute them too early.
  */
 function wholeAttention({ q, k, v }: AttentionParts, shape: AttentionShape, { mask }: WholePack): Value {
   const attending = new Attending(shape, mask);
@@ -101,14 +101,14 @@ function headProducts(arriving: Value, mixed: Value, { heads, headDim }: Attenti
   return reshape(reduceSum(reshape(products, [T, heads, headDim]), [2]), [T, heads]);
 }
 
-/** One block inside the loop, of some queries and keys; Q and R are the most that a block of the pack has of each. */
+/** One block inside the loop; Q and R are the largest numbers of queries and keys of any block of the pack. */
 class Block {
   readonly attending: Attending;
   readonly #places: BlockPlaces;
   readonly #paddedQueries: Dimension;
   readonly #zero: Value;
 
-  /** `mask`: the block's, padded to [Q, R]. */
+  /** `mask`: that of the block, padded to [Q, R]. */
   constructor(places: BlockPlaces, mask: Value, shape: AttentionShape) {
     this.#places = places;
     [this.#paddedQueries] = mask.shape as [Dimension, Dimension];
@@ -121,12 +121,12 @@ class Block {
     return { queries: this.queries(scaled), keys: this.#keys(k), values: this.#keys(v) };
   }
 
-  /** The block's part of x [T, H * width], heads apart. */
+  /** The block's rows of x [T, H * width], split by head. */
   queries(x: Value): Value {
     return this.attending.queries(queriesOf(x, this.#places));
   }
 
-  /** The block's part of x [T, K * headDim], heads apart: the prompt's rows, then those of the queries' own part. */
+  /** The block's rows of x [T, K * headDim], split by head: first those of the prompt, then those of the response. */
   #keys(x: Value): Value {
     return this.attending.keys(keysOf(x, this.#places));
   }
@@ -135,17 +135,17 @@ class Block {
     return padTo(x, this.#places.queryPads, [this.#paddedQueries, ...x.shape.slice(1)]);
   }
 
-  /** Sums by position [L, D] with rows of the block's keys [C, D] added. */
+  /** Adds the rows of the block's keys [C, D] to the sums by position [L, D]. */
   addKeys(sums: Value, x: Value): Value {
     return add(sums, padTo(widened(x), this.#places.keyPads, sums.shape));
   }
 
-  /** The sums of the block's own tokens, to which no other block adds any more: [B, D]. */
+  /** The complete sums of the block's own tokens [B, D]; no other block adds to them. */
   complete(sums: Value): Value {
     return sliceRange(sums, 0, this.#places.firstPosition, this.#places.endPosition, 'queries');
   }
 
-  /** The sums of the positions before the block's queries, and zeros behind them: [L, D]. */
+  /** The sums of the positions before the block's queries, followed by zeros: [L, D]. */
   earlier(sums: Value): Value {
     const { firstPosition, earlierPads } = this.#places;
     return padTo(sliceRange(sums, 0, this.#zero, firstPosition, 'earlier'), earlierPads, sums.shape);

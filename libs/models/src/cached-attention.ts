@@ -17,21 +17,21 @@ import {
 import { type AttentionShape, timesScale } from './attending.ts';
 import type { AttentionParts } from './definition.ts';
 
-/** Keys and values of the earlier positions of B sequences, in one layer. C: positions that there is room for. */
+/** Keys and values of earlier positions of B sequences in one layer. C: capacity in positions. */
 export interface LayerCache {
-  /** [B, K, C, headDim], in float32; what lies behind a sequence's length is not read, but must be finite. */
+  /** [B, K, C, headDim], in float32. Positions beyond a sequence's length are masked, but must be finite. */
   readonly keys: Value;
   readonly values: Value;
   /** Additive [B, 1, 1, C]: 0 at positions that a sequence's next token sees, very negative elsewhere. */
   readonly mask: Value;
 }
 
-/** An end behind every axis, for a slice up to the end. */
+/** Larger than any axis: slices up to it reach the end. */
 const BEHIND_ALL = 2 ** 31;
 
 /**
- * Attention of one new token for each of B sequences over its own key and value and those of the earlier positions: parts
- * are [B, …], the result [B, H * headDim]. The new keys and values are not put into the cache here.
+ * Attention of one new token per sequence over its own key and value and the cached ones. The parts have the shape [B, …], the result
+ * [B, H * headDim]. The caller writes the new keys and values into the cache.
  */
 export function cachedAttention({ q, k, v }: AttentionParts, shape: AttentionShape, cache: LayerCache): Value {
   const { heads, keyValueHeads: K, headDim, softCap } = shape;

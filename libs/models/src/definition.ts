@@ -1,7 +1,7 @@
 import type { Value } from '@alphapo/graph';
 import type { AttentionShape } from './attending.ts';
 
-/** Axis names used throughout: T tokens of a pack, D hidden, F intermediate, H heads, K key-value heads, V vocabulary. */
+/** Names of dimensions: T tokens of a pack, D hidden, F intermediate, H heads, K key-value heads, V vocabulary. */
 
 /** A parameter as the checkpoint stores it. */
 export interface Parameter {
@@ -11,7 +11,7 @@ export interface Parameter {
   readonly start: 'normal' | 'ones' | 'zeros';
 }
 
-/** A linear layer: what LoRA can be put beside. */
+/** A linear layer, to which LoRA can be applied. */
 export interface LinearLayer {
   /** Module path, e.g. `model.layers.0.self_attn.q_proj`; its weight is `<name>.weight`. */
   readonly name: string;
@@ -22,27 +22,27 @@ export interface LinearLayer {
   readonly bias: boolean;
 }
 
-/** What describes tokens to the layers of a model. */
+/** Inputs of the layers per token. */
 export interface TokenInputs {
   /** Token ids [T]. */
   readonly tokens: Value;
   /** Position of each token in its own sequence [T]. */
   readonly positions: Value;
-  /** Rotary tables [1, T, rotated dimensions of a head / 2], for models that rotate. */
+  /** Rotary tables [1, T, rotated dimensions of a head / 2], for models with rotary embeddings. */
   readonly rotary: { readonly cos: Value; readonly sin: Value } | undefined;
 }
 
-/** What says which tokens of a pack see each other. */
+/** Which tokens of a pack see each other. */
 export interface PackInputs {
   /** Position of each token in its own sequence [T]. */
   readonly positions: Value;
-  /** Which row (pair or sequence) a token belongs to [T]. */
+  /** Row (pair or sequence) of each token [T]. */
   readonly rows: Value;
-  /** 0 for prompt tokens, which all of their row's responses see; 1, 2, … for the responses [T]. */
+  /** 0 for prompt tokens, which all responses of the row see; 1, 2, … for tokens of the responses [T]. */
   readonly branches: Value;
 }
 
-/** Queries [T, H * headDim], rotated where the model rotates, keys and values [T, K * headDim]. */
+/** Queries [T, H * headDim], keys and values [T, K * headDim]; rotary embeddings are applied. */
 export interface AttentionParts {
   readonly q: Value;
   readonly k: Value;
@@ -50,39 +50,39 @@ export interface AttentionParts {
 }
 
 /**
- * For each of N blocks of attention, the last of the pack first, places on the token axis [N, 1], and vectors for Pad [N, 4]; see
- * attention.ts. A position is a token's place in its own sequence, or in its block where that is of whole rows.
+ * Indices on the token axis [N, 1] and paddings [N, 4] of N attention blocks, from the last block of the pack to the first; see
+ * attention.ts. A position is the index of a token in its own sequence, or in its block if the block consists of whole rows.
  */
 export interface BlockPlaces {
   readonly queryStart: Value;
-  /** Keys of the prompt that the block sees: from prefixStart to prefixEnd. */
+  /** Prompt keys that the block sees: from prefixStart to prefixEnd. */
   readonly prefixStart: Value;
   readonly prefixEnd: Value;
-  /** Keys of the queries' own part: from ownStart to end. */
+  /** Keys of the queries' own prompt or response: from ownStart to end. */
   readonly ownStart: Value;
   /** End of the queries. */
   readonly end: Value;
   readonly queryCount: Value;
   readonly keyCount: Value;
-  /** Position of the first query, and the one after that of the last. */
+  /** Position of the first query, and one past that of the last. */
   readonly firstPosition: Value;
   readonly endPosition: Value;
-  /** Brings queries to Q rows, the most of any block. */
+  /** Pads queries to Q rows, the largest number of any block. */
   readonly queryPads: Value;
-  /** Brings keys to their positions among L, as many as any block reaches. */
+  /** Pads keys to their positions among L, the largest number that any block reaches. */
   readonly keyPads: Value;
-  /** Brings what is before the first query to L positions. */
+  /** Pads the positions before the first query to L. */
   readonly earlierPads: Value;
-  /** Brings masks to [Q, R], R the most keys of any block. */
+  /** Pads masks to [Q, R], where R is the largest number of keys of any block. */
   readonly maskPads: Value;
 }
 
-/** The blocks that attention is computed in. */
+/** The blocks in which attention is computed. */
 export interface AttentionBlocks {
   readonly places: BlockPlaces;
   /** Additive masks [N, Q, R]: 0 where a query sees a key, very negative elsewhere. */
   readonly masks: Value;
-  /** Where each token's query is among the padded blocks [N, Q], flat: [T]. */
+  /** Flat index of each token's query in the padded blocks [N, Q]: [T]. */
   readonly queryRows: Value;
   /** Zeros [L, 1], in float32. */
   readonly positionZeros: Value;
@@ -94,14 +94,14 @@ export interface WholePack {
   readonly mask: Value;
 }
 
-/** What an architecture computes with: its parameters, frozen or trained, and the pack's inputs. */
+/** What an architecture builds its graph from: parameters, frozen or trained, and the inputs of the pack. */
 export interface LayerContext {
   readonly inputs: TokenInputs;
   /** A parameter: a matrix in the element type of the activations, a vector (of norms and biases) in float32. */
   parameter(name: string): Value;
   /** x [T, in] through a linear layer, its bias and its low-rank factors, if any: [T, out]. */
   linear(name: string, x: Value): Value;
-  /** A layer's result for x [T, D]; what it computes on the way is kept for the gradient, or computed again. */
+  /** Applies a layer to x [T, D]; its activations are kept for the backward pass, or recomputed. */
   layer(x: Value, compute: (x: Value) => Value): Value;
   /**
    * What a layer's queries take from the values that they see, within a sliding window or at all earlier positions:
@@ -115,7 +115,7 @@ export interface Rotary {
   readonly inverseFrequencies: Float64Array;
   /** Other frequencies for sequences of more than `above` tokens. */
   readonly long: { readonly above: number; readonly inverseFrequencies: Float64Array } | undefined;
-  /** Factor of cosines and sines. */
+  /** Scale of cosines and sines. */
   readonly magnitude: number;
 }
 
@@ -126,13 +126,13 @@ export interface ModelDefinition {
   readonly hiddenSize: number;
   readonly layers: number;
   readonly maxPositions: number;
-  /** Deviation of fresh weights. */
+  /** Standard deviation of initial weights. */
   readonly initializerRange: number;
   readonly parameters: readonly Parameter[];
   readonly linears: readonly LinearLayer[];
-  /** The parameter [V, D] that turns hidden states into logits; the embedding's where they are tied. */
+  /** The output projection [V, D]; the embedding's name if they are tied. */
   readonly headWeight: string;
-  /** Logits are bent to stay within this, by cap * tanh(logit / cap). */
+  /** Soft cap of the logits: cap * tanh(logit / cap). */
   readonly logitSoftCap: number | undefined;
   readonly rotary: Rotary | undefined;
   /** Hidden states [T, D] after the final norm. */

@@ -1,11 +1,11 @@
 import { type Arguments, fail, isTrue, textOf, typeName, type Value } from './values.ts';
 
-/** The arguments of a function of Python's, by the names that it gives them. */
+/** The arguments of a Python function, by its parameter names. */
 export class Given {
   readonly #what: string;
   readonly #values: ReadonlyMap<string, Value>;
 
-  /** Errors: TemplateError for more than it takes. */
+  /** Errors: TemplateError for more arguments than it takes. */
   constructor(what: string, names: readonly string[], { positional, named }: Arguments) {
     this.#what = what;
     if (positional.length > names.length)
@@ -42,7 +42,7 @@ export class Given {
     return value === undefined ? otherwise : isTrue(value);
   }
 
-  /** As text whatever it is. */
+  /** Converts the argument to text. */
   written(name: string): string {
     return textOf(this.required(name));
   }

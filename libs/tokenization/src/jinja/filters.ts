@@ -178,7 +178,7 @@ const APPLYING: Readonly<Record<string, Applying>> = {
   },
 };
 
-/** Errors: TemplateError for a filter that there isn't, and what it has against the value. */
+/** Applies a filter. Errors: TemplateError for an unknown filter, or a value that the filter does not take. */
 export function applyFilter(name: string, value: Value, given: Arguments, look: Lookup): Value {
   const called = /^is (not )?(\w+)$/.exec(name);
   if (called !== null) return test(called[2] as string, value, given.positional[0]) === (called[1] === undefined);
@@ -189,7 +189,7 @@ export function applyFilter(name: string, value: Value, given: Arguments, look: 
   return apply(value, new Given(`the filter ${name}`, names, given), look);
 }
 
-/** By a path such as `function.name` or `0.name`. */
+/** Reads a value by a path such as `function.name` or `0.name`. */
 function attributeOf(value: Value, path: Value | undefined, look: Lookup): Value {
   if (path === undefined || path === null) return value;
   const keys =

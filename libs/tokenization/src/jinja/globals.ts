@@ -12,12 +12,12 @@ import {
   type Value,
 } from './values.ts';
 
-/** The same limit as that of Jinja2's sandbox. */
+/** Limit of `range`, as in Jinja2's sandbox. */
 const LONGEST_RANGE = 100_000;
 
 /**
- * Some templates write today's date. The same record must give the same tokens tomorrow, so for them it is always the
- * day that Llama 3.2's template falls back to: Friday, 26 July 2024.
+ * Some templates write today's date. The same record must give the same tokens tomorrow, so the date is fixed to the fallback of Llama
+ * 3.2's template: Friday, 26 July 2024.
  */
 const FIXED_DAY: Readonly<Record<string, string>> = {
   ...{ Y: '2024', y: '24', m: '07', B: 'July', b: 'Jul', d: '26', A: 'Friday', a: 'Fri', j: '208' },
@@ -51,7 +51,7 @@ function pairOf(value: Value): readonly [Value, Value] {
   return key === undefined || one === undefined ? fail('a pair has a key and a value') : [key, one];
 }
 
-/** What every template can use: Jinja2's own functions and those that transformers adds. */
+/** Global functions of every template: those of Jinja2 and those that transformers adds. */
 export const GLOBALS: ReadonlyMap<string, Value> = new Map<string, Value>([
   ...(['true', 'True'] as const).map((name) => [name, true] as const),
   ...(['false', 'False'] as const).map((name) => [name, false] as const),

@@ -33,12 +33,12 @@ import {
 } from './values.ts';
 
 /**
- * Evaluates a template as Jinja2 does: its values are Python's, loops and macros have scopes of their own, and what is
- * undefined cannot be used. (The interpreter of @huggingface/jinja writes `true` for `True`, nothing for `None`, carries
- * variables from one turn of a loop to the next, and drops what a turn wrote before a `break`.)
+ * Evaluates a template as Jinja2 does: with Python's values, a scope for each loop and macro, and errors for undefined values. (The
+ * interpreter of @huggingface/jinja writes `true` for `True` and nothing for `None`, keeps variables from one loop iteration to the next,
+ * and drops the output of an iteration before a `break`.)
  */
 
-/** Variables by name; those of the scopes around it can be read. */
+/** Variables by name; those of the enclosing scopes can be read. */
 export class Scope {
   readonly #variables = new Map<string, Value>();
   readonly #outer: Scope | ReadonlyMap<string, Value>;
@@ -58,7 +58,7 @@ export class Scope {
 
 type Signal = 'next' | 'break' | 'continue';
 
-/** What the statements write. Errors: TemplateError. */
+/** Returns the output of the statements. Errors: TemplateError. */
 export function write(statements: readonly Statement[], scope: Scope): string {
   const out: string[] = [];
   runAll(statements, scope, out);
@@ -129,7 +129,7 @@ function loop(node: For, scope: Scope, out: string[]): void {
     if (signal === 'break') break;
     if (signal === 'next') isWhole = true;
   }
-  // As in Jinja2: also where every turn ended early.
+  // As in Jinja2, `else` also runs if every iteration ended early.
   if (!isWhole) runAll(node.defaultBlock, new Scope(scope), out);
 }
 
@@ -273,7 +273,7 @@ function macro({ name, args, body }: Macro, scope: Scope): Callable {
   return new Callable((given) => written(`macro '${name.value}'`, args, body, given, scope));
 }
 
-/** What a macro's body, or the block that a macro is called with, writes for some arguments. */
+/** Calls a macro, or the block passed to one, and returns its output. */
 function written(
   what: string,
   parameters: readonly Parameter[],

@@ -1,7 +1,7 @@
 import { reprOfFloat } from './python-text.ts';
 import { Float, fail, isDictionary, isList, reprOf, typeName, type Value } from './values.ts';
 
-/** Of `json.dumps`. */
+/** Options of `json.dumps`. */
 export interface JsonFormat {
   readonly indent: string | undefined;
   readonly ensureAscii: boolean;

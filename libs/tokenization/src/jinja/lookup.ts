@@ -13,7 +13,7 @@ export function item(value: Value, key: Value): Value {
   return itemAt(value, key) ?? absent(value, key);
 }
 
-/** undefined if it is missing or None. */
+/** Returns undefined if the bound is missing or None. */
 function itemAt(value: Value, key: Value): Value | undefined {
   if (isDictionary(value) && value.has(key)) return value.get(key);
   if (typeof key === 'number' && isList(value)) return value.at(key);
@@ -30,7 +30,7 @@ function absent(value: Value, key: Value): Value {
   return isThere ? null : new Undefined(`'${typeName(value)} object' has no attribute ${reprOf(key)}`);
 }
 
-/** `value[start:stop:step]`. Errors: TemplateError for what has no slices. */
+/** `value[start:stop:step]`. Errors: TemplateError for a value that cannot be sliced. */
 export function slice(value: Value, bounds: readonly [start: Value, stop: Value, step: Value]): Value {
   const [start, stop, step] = bounds.map(bound) as [number?, number?, number?];
   const all = typeof value === 'string' ? characters(value) : isList(value) ? value : undefined;

@@ -14,7 +14,7 @@ import {
   type Value,
 } from './values.ts';
 
-/** The methods of Python's strings, lists and dictionaries that templates use. Those that change a value are forbidden there. */
+/** Methods of Python's strings, lists and dictionaries that do not change a value; templates may not call others. */
 
 type Method<T> = readonly [names: readonly string[], call: (self: T, given: Given) => Value];
 
@@ -131,12 +131,12 @@ const OF_DICTIONARY: Readonly<Record<string, Method<Dictionary>>> = {
   copy: only((dictionary) => new Map(dictionary)),
 };
 
-/** Methods that transformers' sandbox forbids, as they would change a value. */
+/** Methods that change a value; transformers' sandbox forbids them. */
 const FORBIDDEN = new Set([
   ...['append', 'extend', 'insert', 'remove', 'reverse', 'sort', 'clear', 'pop', 'popitem', 'setdefault', 'update'],
 ]);
 
-/** A method of a value by its name; undefined: it has none of that name. */
+/** Looks up a method of a value by name; undefined if there is none. */
 export function methodOf(self: Value, name: string): Callable | undefined {
   if (typeof self === 'string') return bound(OF_TEXT, self, name);
   if (isList(self)) return bound(OF_LIST, self, name) ?? forbidden(self, name);

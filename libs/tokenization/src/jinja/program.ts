@@ -4,13 +4,13 @@ import { parse, type Statement } from './syntax.ts';
 import { fromJson } from './values.ts';
 
 /**
- * A Jinja template as transformers runs it: parsed by @huggingface/jinja, evaluated with the values of Python. It reaches
- * its variables, and nothing of the program that runs it.
+ * A Jinja template as transformers runs it: parsed by @huggingface/jinja, evaluated with Python's values. It can access its variables and
+ * nothing else of the process.
  */
 export class JinjaProgram {
   readonly #statements: readonly Statement[];
 
-  /** Errors: SyntaxError, and others of the parser, for what is no template or uses what is not supported. */
+  /** Errors: SyntaxError and other errors of the parser for an invalid template or unsupported syntax. */
   constructor(text: string) {
     this.#statements = parse(text);
   }

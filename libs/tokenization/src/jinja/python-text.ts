@@ -1,6 +1,6 @@
 /** Text as Python sees it: code points, its own white space, `repr`. */
 
-/** What `str.isspace` and `\s` take for white space; other than in JavaScript without U+FEFF, with U+0085 and U+001C–U+001F. */
+/** White space of `str.isspace` and `\s`: unlike JavaScript's, without U+FEFF and with U+0085 and U+001C–U+001F. */
 const SPACE = String.raw`\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000`;
 const LEADING_SPACE = new RegExp(`^[${SPACE}]+`);
 const SPACES = new RegExp(`[${SPACE}]+`);
@@ -11,7 +11,7 @@ const LINE_END = new RegExp(`\\r\\n|[${LINE_ENDS}]`);
 
 export const isSpace = (text: string) => ONLY_SPACE.test(text);
 
-/** Length of the white space that a text begins with. */
+/** Length of the leading white space of a text. */
 export const leadingSpace = (text: string) => LEADING_SPACE.exec(text)?.[0].length ?? 0;
 
 /** Code points of a text, each as a string. */
@@ -23,7 +23,7 @@ export function lengthOf(text: string): number {
   return length;
 }
 
-/** `str.strip` and its likes: white space, or any of the given characters. */
+/** `str.strip`, `lstrip` and `rstrip`: removes white space, or any of the given characters. */
 export function strip(text: string, of: string | undefined, sides: 'both' | 'left' | 'right'): string {
   const isStripped = of === undefined ? (one: string) => SPACE_CHARACTER.test(one) : (one: string) => of.includes(one);
   const all = of === undefined ? text : characters(text);
@@ -33,7 +33,7 @@ export function strip(text: string, of: string | undefined, sides: 'both' | 'lef
   return typeof all === 'string' ? all.slice(start, end) : all.slice(start, end).join('');
 }
 
-/** `str.split`, from the left or (`rsplit`) from the right. `most`: separations at most; -1: any number. */
+/** `str.split`, from the left or (`rsplit`) from the right. `most`: maximum number of splits; -1: no limit. */
 export function split(text: string, separator: string | undefined, most: number, from: 'left' | 'right'): string[] {
   if (separator === '') throw new Error('empty separator');
   if (separator === undefined) return splitAtSpace(text, most, from);

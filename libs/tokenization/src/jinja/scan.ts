@@ -2,17 +2,17 @@ import { tokenize } from '@huggingface/jinja';
 import { isSpace, leadingSpace, strip } from './python-text.ts';
 
 /**
- * A template's text and tags, with the white space between them as Jinja2 leaves it under transformers' settings
- * (`trim_blocks`, `lstrip_blocks`, no newline at the end). What stands inside a tag is left to @huggingface/jinja.
+ * Splits a template into text and tags, with the white space that Jinja2 keeps under transformers' settings (`trim_blocks`,
+ * `lstrip_blocks`, no trailing newline). @huggingface/jinja parses the content of tags.
  */
 
-/** As the parser of @huggingface/jinja takes it. */
+/** A token as the parser of @huggingface/jinja expects it. */
 export interface Token {
   readonly value: string;
   readonly type: string;
 }
 
-/** What a `{% generation %}` block is turned into: a call of a macro that returns its body. */
+/** A `{% generation %}` block becomes a call of a macro that returns its body. */
 export const GENERATION = 'generation_block';
 
 const CLOSING = { '{{': '}}', '{%': '%}', '{#': '#}' } as const;
@@ -41,9 +41,9 @@ interface Tag {
   readonly opening: Opening;
   readonly sign: string;
   readonly inside: string;
-  /** Where the text after it begins. */
+  /** Index of the text after the tag. */
   readonly end: number;
-  /** Of a raw block: what is written as it stands. */
+  /** Verbatim text of a raw block. */
   readonly raw?: string;
 }
 
@@ -69,13 +69,13 @@ function readTag(source: string, start: number): Tag | undefined {
   return { opening, sign, inside, end };
 }
 
-/** Where the text goes on: behind all white space after a `-`, behind a newline after a block or a comment. */
+/** Where the text continues: after all white space if the tag ends with `-`, after a newline if it is a block or a comment. */
 function afterTag(source: string, at: number, sign: string, opening: Opening): number {
   if (sign === '-') return at + leadingSpace(source.slice(at));
   return sign === '' && opening !== '{{' && source[at] === '\n' ? at + 1 : at;
 }
 
-/** A closing mark within quotes or brackets does not close. */
+/** Finds the closing mark of a tag; marks within quotes or brackets do not count. */
 function closingOf(source: string, from: number, closing: string): number {
   let depth = 0;
   for (let at = from; at < source.length; at++) {
@@ -121,7 +121,7 @@ function tokensOf({ opening, inside, raw }: Tag): readonly Token[] {
   return withCalledTests(tokenize(`${opening} ${body} ${CLOSING[opening]}`));
 }
 
-/** The parser takes no arguments of tests: `x is name(a)` and `x is name a` become the filter `x | "is name"(a)`. */
+/** The parser does not support arguments of tests: `x is name(a)` and `x is name a` become the filter `x | "is name"(a)`. */
 function withCalledTests(tokens: readonly Token[]): Token[] {
   const made: Token[] = [];
   for (let at = 0; at < tokens.length; at++) {
@@ -146,7 +146,7 @@ function withCalledTests(tokens: readonly Token[]): Token[] {
 
 const isName = (token: Token | undefined, name: string) => token?.type === 'Identifier' && token.value === name;
 
-/** A word after a test's name that is no operator belongs to the test. */
+/** A word after the name of a test is an argument of the test, unless it is an operator. */
 const OPERATORS = new Set(['and', 'or', 'is', 'in', 'not', 'if', 'else']);
 const isOperand = (token: Token | undefined) =>
   token !== undefined &&

@@ -112,13 +112,13 @@ export type Expression =
   | Member
   | Call;
 
-/** Errors: SyntaxError, and others of the parser for what it does not take. */
+/** Parses tokens. Errors: SyntaxError and other errors of the parser. */
 export function parse(template: string): readonly Statement[] {
   const tokens = scan(template) as unknown as Parameters<typeof parseTokens>[0];
   return parseTokens(tokens).body as unknown as readonly Statement[];
 }
 
-/** Whether a name is used anywhere in some nodes. */
+/** Whether a name occurs anywhere in the nodes. */
 export function mentions(node: unknown, name: string): boolean {
   if (node === null || typeof node !== 'object') return false;
   if (node instanceof Map) return [...node].some((entry) => mentions(entry, name));

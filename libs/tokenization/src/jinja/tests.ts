@@ -57,7 +57,7 @@ const TESTS: Readonly<Record<string, Test>> = {
 
 const hasCase = (text: string) => text.toLowerCase() !== text.toUpperCase();
 
-/** Errors: TemplateError for a test that there isn't. */
+/** Applies a test. Errors: TemplateError for an unknown test. */
 export function test(name: string, value: Value, argument: Value = new Undefined('the test has no argument')): boolean {
   const known = Object.hasOwn(TESTS, name) ? TESTS[name] : undefined;
   return known === undefined ? fail(`no test named "${name}"`) : known(value, argument);

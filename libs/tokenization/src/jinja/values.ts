@@ -1,7 +1,7 @@
 import { isNumberObject } from 'node:util/types';
 import { reprOfFloat, reprOfText } from './python-text.ts';
 
-/** Python's values, as templates have them. Integers are numbers; floats are marked, as 2.0 and 2 are written differently. */
+/** Python values of a template. Integers are numbers; floats have a type of their own, because 2.0 and 2 print differently. */
 export type Value =
   | null
   | boolean
@@ -31,7 +31,7 @@ export class Undefined {
   }
 }
 
-/** What `namespace()` makes: the only thing whose attributes a template can set. */
+/** The result of `namespace()`, the only value whose attributes a template can set. */
 export class Namespace {
   readonly attributes: Map<string, Value>;
   constructor(attributes: Iterable<readonly [string, Value]>) {
@@ -41,7 +41,7 @@ export class Namespace {
 
 export class Tuple extends Array<Value> {}
 
-/** Arguments of a call, by place and by name. */
+/** Positional and keyword arguments of a call. */
 export interface Arguments {
   readonly positional: readonly Value[];
   readonly named: ReadonlyMap<string, Value>;
@@ -55,7 +55,7 @@ export class Callable {
   }
 }
 
-/** An error in a template, or one that the template raises about the conversation. */
+/** An error in a template, or one that a template raises about the conversation. */
 class TemplateError extends Error {}
 
 export function fail(message: string): never {
@@ -65,7 +65,7 @@ export function fail(message: string): never {
 export const isList = (value: Value): value is readonly Value[] => Array.isArray(value);
 export const isDictionary = (value: Value): value is Dictionary => value instanceof Map;
 
-/** A JSON value as Python has it; a boxed number is a float that is whole. */
+/** Converts a JSON value to a Python value; a boxed number is a whole float. */
 export function fromJson(value: unknown): Value {
   if (value === undefined) return new Undefined('a value is undefined');
   if (typeof value === 'number') return Number.isInteger(value) ? value : new Float(value);
@@ -75,14 +75,14 @@ export function fromJson(value: unknown): Value {
   return new Map(Object.entries(value as object).map(([key, one]) => [key, fromJson(one)]));
 }
 
-/** The number that a value counts as in arithmetic, or undefined. */
+/** The numeric value in arithmetic, or undefined. */
 export function numberOf(value: Value): number | undefined {
   if (typeof value === 'boolean') return Number(value);
   if (typeof value === 'number') return value;
   return value instanceof Float ? value.value : undefined;
 }
 
-/** The name that Python's errors have for a value's type. */
+/** The type name in Python's error messages. */
 export function typeName(value: Value): string {
   if (value === null) return 'NoneType';
   if (typeof value === 'boolean') return 'bool';
@@ -104,7 +104,7 @@ export function isTrue(value: Value): boolean {
   return number === undefined || number !== 0;
 }
 
-/** `str(value)`: what is written where a value is printed. */
+/** `str(value)`: the printed form. */
 export function textOf(value: Value): string {
   if (typeof value === 'string') return value;
   return value instanceof Undefined ? '' : reprOf(value);
@@ -141,7 +141,7 @@ export function isEqual(a: Value, b: Value): boolean {
   );
 }
 
-/** Less than 0, 0 or more than 0. Errors: TemplateError for what Python does not order. */
+/** Compares two values: negative, 0 or positive. Errors: TemplateError for types that Python does not order. */
 export function compare(a: Value, b: Value): number {
   const [left, right] = [numberOf(a), numberOf(b)];
   if (left !== undefined && right !== undefined) return left - right;
@@ -154,7 +154,7 @@ export function compare(a: Value, b: Value): number {
   return fail(`'<' not supported between instances of '${typeName(a)}' and '${typeName(b)}'`);
 }
 
-/** By code points, where JavaScript goes by UTF-16 units. */
+/** Compares by code points; JavaScript compares UTF-16 units. */
 function compareText(a: string, b: string): number {
   const [left, right] = [Array.from(a), Array.from(b)];
   const at = left.findIndex((one, i) => one !== right[i]);

@@ -16,7 +16,7 @@ import {
 } from '../tokenize-preference.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 
-/** What a tokenizer's process does for others. Each job is a list of items of one kind, with options that hold for all of them. */
+/** The jobs of a tokenizer process. A job is a list of items of one kind, with common options. */
 export interface Jobs {
   /** The bytes of a record of `preferences`. */
   records: {
@@ -35,7 +35,7 @@ export interface Jobs {
   };
 }
 
-/** What became of a record. */
+/** The outcome of a record. */
 export type TokenizedRecord =
   | ((TokenizeResult & { readonly ok: true }) & { readonly facts: RecordFacts })
   | Rejection<RecordReason | TokenReason>;
@@ -47,7 +47,7 @@ interface PromptWithResponse {
 
 export type JobName = keyof Jobs;
 
-/** What it is busy with; it decides on limits, and on the name of what goes beyond them. */
+/** The current stage of an item. Limits and error names depend on it. */
 export type Stage = 'parse' | 'render' | 'encode';
 
 type Perform<K extends JobName> = (
@@ -76,7 +76,7 @@ export const perform: { readonly [K in JobName]: Perform<K> } = {
   },
 };
 
-/** The result for an item that had to be given up, where results can say so. */
+/** The result for an item that was given up, if the job's results can express it. */
 export function rejection(name: JobName, reason: string, message: string): Rejection | undefined {
   const canSay = name === 'records' || name === 'preferences' || name === 'responses';
   return canSay ? { ok: false, reason, message } : undefined;

@@ -4,7 +4,7 @@ import { AlphapoError } from '@alphapo/base';
 import type { Stage } from './jobs.ts';
 import type { Outcome } from './protocol.ts';
 
-/** What a tokenizer's process may take. */
+/** Resource limits of a tokenizer process. */
 export interface ProcessLimits {
   /** Seconds of CPU time for a stage of an item; waiting for a busy machine does not count. */
   readonly cpuSeconds: Readonly<Record<Stage, number>>;
@@ -13,26 +13,26 @@ export interface ProcessLimits {
 }
 
 /**
- * Templates take microseconds for each message, so seconds are none that ends. Texts within the limits of a run take a few
- * seconds at most; those of callers that ask for a million characters, a minute.
+ * A template needs microseconds per message: one that runs for seconds never ends. Texts within the limits of a run take a few seconds at
+ * most; calls with a million characters take a minute.
  */
 const CPU_SECONDS: ProcessLimits['cpuSeconds'] = { parse: 20, render: 5, encode: 120 };
-/** For what is parsed and rendered. */
+/** Heap for parsing and rendering. */
 const WORK_MB = 256;
-/** An open tokenizer takes ten times its file, and three times as much while it is opened. */
+/** An open tokenizer takes ten times the size of its file, and three times as much while it opens. */
 const HEAP_PER_FILE = 40;
 
-/** Limits that leave room for the tokenizer of the folder itself. */
+/** Limits for the tokenizer of a folder, by the size of its files. */
 export async function limitsFor(folder: string): Promise<ProcessLimits> {
   const file = await stat(join(folder, 'tokenizer.json')).catch(() => ({ size: 0 }));
   return { cpuSeconds: CPU_SECONDS, heapMb: WORK_MB + Math.ceil((HEAP_PER_FILE * file.size) / 2 ** 20) };
 }
 
-/** A process had to be stopped at an item, or was ended by it. */
+/** A process was stopped at an item, or the item ended it. */
 export class ProcessStopped extends Error {
   readonly stage: Stage;
   readonly by: 'time' | 'memory';
-  /** Of the items before that one. */
+  /** Outcomes of the items before it. */
   outcomes: readonly Outcome[] = [];
 
   constructor(stage: Stage, problem: string, by: 'time' | 'memory') {
@@ -58,7 +58,7 @@ const ADVICE: Readonly<Record<Stage, string>> = {
   encode: 'shorten the text',
 };
 
-/** The error of an item at which a process was stopped. */
+/** The error for an item at which a process was stopped. */
 export function stoppedError({ stage, by, message }: ProcessStopped, { heapMb }: ProcessLimits): AlphapoError {
   const limit = by === 'memory' ? `, which may take ${heapMb} MiB of memory` : '';
   return new AlphapoError(

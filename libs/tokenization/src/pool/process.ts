@@ -11,10 +11,10 @@ import type { FromWorker, JobMessage, Outcome, ToWorker } from './protocol.ts';
 const WORKER = fileURLToPath(new URL('../worker.ts', import.meta.url));
 /** How often a busy process is checked. */
 const LOOK_MS = 250;
-/** Of what a process writes before it fails, for the error. */
+/** Characters of a failed process's output that the error shows. */
 const COMPLAINT_CHARACTERS = 2_000;
 
-/** A process with a tokenizer of its own. One job at a time. After a stopped job it cannot be used again. */
+/** A child process with its own tokenizer. It runs one job at a time, and cannot be used after a stopped job. */
 export class TokenizerProcess implements AsyncDisposable {
   readonly description: TokenizerDescription;
   readonly #child: ChildProcess;
@@ -84,7 +84,7 @@ async function end(child: ChildProcess): Promise<void> {
   await exited;
 }
 
-/** Sends a message and listens until `heard` has what it wants, or the process ends or goes beyond its limits. */
+/** Sends a message and passes replies to `heard` until it returns a value, or the process ends or exceeds its limits. */
 function converse<T>(
   child: ChildProcess,
   message: ToWorker,
@@ -103,7 +103,7 @@ function converse<T>(
     complaint = (complaint + chunk).slice(-COMPLAINT_CHARACTERS);
   };
   const onError = (error: Error) => reject(failed(error.message));
-  // What it said before it ended has been heard when the channel is closed.
+  // When the channel is closed, all messages that the process sent have arrived.
   const onDisconnect = async () => {
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     const { exitCode, signalCode } = child;
@@ -123,8 +123,8 @@ function converse<T>(
 }
 
 /**
- * Looks at what a process is at. Where that stays the same, processor time counts from the first look that saw it: a process
- * that was stopped or got no processor has used none.
+ * Watches the progress of a process. While it stays at the same item and stage, its CPU time counts from the first check that saw them:
+ * a process that was suspended or did not get a core has used none.
  */
 class Watch implements Disposable {
   stage: Stage = 'encode';
@@ -142,7 +142,7 @@ class Watch implements Disposable {
     }, LOOK_MS);
   }
 
-  /** The process has something behind it: an item, or the stage before this one. */
+  /** Called when the process has finished an item or a stage. */
   moved(stage: Stage | undefined): void {
     this.#changes++;
     if (stage !== undefined) this.stage = stage;

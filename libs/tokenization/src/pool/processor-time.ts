@@ -6,7 +6,7 @@ const TICKS_PER_SECOND = 100;
 const USER = 11;
 const SYSTEM = 12;
 
-/** Seconds of CPU time that a process has used, all its threads together; where there is no /proc, seconds that passed. */
+/** Seconds of CPU time of all threads of a process; without /proc, seconds of wall time. */
 export function processorSeconds(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');

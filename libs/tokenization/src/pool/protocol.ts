@@ -2,7 +2,7 @@ import type { WireError } from '@alphapo/base';
 import type { TokenizerDescription, TokenizerOptions } from '../tokenizer.ts';
 import type { JobName, Jobs, Stage } from './jobs.ts';
 
-/** To a tokenizer's process: first which one to open, then jobs, one at a time. */
+/** Messages to a tokenizer process: first the tokenizer to open, then jobs, one at a time. */
 export type ToWorker = { readonly folder: string; readonly options: TokenizerOptions } | JobMessage;
 
 export interface JobMessage<K extends JobName = JobName> {
@@ -11,10 +11,10 @@ export interface JobMessage<K extends JobName = JobName> {
   readonly options: Jobs[K]['options'];
 }
 
-/** What became of an item. */
+/** The outcome of an item. */
 export type Outcome<Result = unknown> = { readonly result: Result } | { readonly error: WireError };
 
-/** From it: the tokenizer is open, or why not; the current stage; the outcome of the job's next item. */
+/** Messages from a tokenizer process: whether the tokenizer is open, the current stage, the outcome of the job's next item. */
 export type FromWorker =
   | { readonly opened: Outcome<TokenizerDescription> }
   | { readonly stage: Stage }

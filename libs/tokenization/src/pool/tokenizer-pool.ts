@@ -5,17 +5,17 @@ import { limitsFor, type ProcessLimits, ProcessStopped, stoppedError } from './l
 import { TokenizerProcess } from './process.ts';
 import type { Outcome } from './protocol.ts';
 
-/** Items that a process is given at a time, and that a call has in its queue: callers take turns, and small calls share. */
+/** Items per job, and queued items per call: calls take turns, and small calls share a job. */
 const ITEMS_PER_JOB = 16;
 
 export interface PoolOptions extends TokenizerOptions {
-  /** Processes, each with the tokenizer in its own memory. Default: one. */
+  /** Number of processes, each with its own copy of the tokenizer. Default: one. */
   readonly processes?: number | undefined;
-  /** What an item may take; by default what `limitsFor` says. */
+  /** Resource limits of a process. Default: `limitsFor` the folder. */
   readonly limits?: ProcessLimits | undefined;
 }
 
-/** A process, or the place of one that had to be stopped: another is opened there when its turn comes. */
+/** A process, or the place of a stopped one, where another is opened when its turn comes. */
 type Place = TokenizerProcess | 'stopped';
 
 /** An item that waits for a process. */
@@ -23,15 +23,15 @@ interface Waiting {
   readonly name: JobName;
   readonly item: Jobs[JobName]['item'];
   readonly options: Jobs[JobName]['options'];
-  /** Items with the same one can be done together; undefined: by itself. */
+  /** Items with the same key can share a job; undefined: the item gets a job of its own. */
   readonly company: string | undefined;
   resolve(outcome: Outcome): void;
   reject(error: unknown): void;
 }
 
 /**
- * A model's tokenizer and chat template in processes of their own: the event loop stays free however long a text is, and
- * what runs out of time or memory (chat templates are programs, records come from anywhere) is stopped and named.
+ * Runs a model's tokenizer and chat template in child processes. The event loop stays free however long a text is. An item that exceeds
+ * its time or memory is stopped and reported: chat templates are programs, and records come from anywhere.
  */
 export class TokenizerPool implements AsyncDisposable {
   readonly description: TokenizerDescription;
@@ -108,7 +108,7 @@ export class TokenizerPool implements AsyncDisposable {
     while (this.#queue.length > 0 && this.#idle.length > 0) void this.#work(this.#idle.pop() as Place, this.#nextJob());
   }
 
-  /** The first item that waits, with those behind it that can be done together with it. */
+  /** The first waiting item, with the following ones that can share its job. */
   #nextJob(): Waiting[] {
     const company = this.#queue[0]?.company;
     let count = 1;
@@ -124,7 +124,7 @@ export class TokenizerPool implements AsyncDisposable {
       const outcomes = await place.run({ name, items: job.map(({ item }) => item), options });
       settle(job, outcomes);
     } catch (error) {
-      // Whatever failed outside of an item took the process with it.
+      // An error outside of an item means that the process has ended.
       if (place !== 'stopped') this.#alive.delete(place);
       place = 'stopped';
       if (error instanceof ProcessStopped && !this.#isClosed) this.#goOnAfter(error, job);
@@ -135,8 +135,8 @@ export class TokenizerPool implements AsyncDisposable {
   }
 
   /**
-   * An item that stops its process has a second try by itself, in another process, before it is given up: the system may
-   * have ended the first one for want of memory that others took.
+   * An item that stops its process is tried once more alone, in another process, before it is given up: the system may have ended the
+   * first process because others used up the memory.
    */
   #goOnAfter(stopped: ProcessStopped, job: readonly Waiting[]): void {
     const done = stopped.outcomes.length;
