@@ -5,37 +5,37 @@ import type { Measured, Task } from './contestant.ts';
 
 /** Continues the prompts of a task with AlphaPO's engine, and prints what it measured. */
 const task: Task = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'));
-await using engine = await openEngine(task.model, {
-  executionProvider: 'cpu',
-  dtype: task.dtype,
-  threads: task.threads,
-});
-const request = {
-  ...{ prompts: task.prompts, continuations: 1, maxTokens: task.tokens, endTokens: [], seed: 0 },
-  sampling: { temperature: 0 },
-  batching: 'together',
-} as const;
-const [firstSeconds, totalSeconds]: [number[], number[]] = [[], []];
-let continuations: Measured['continuations'] = [];
-for (let round = 0; round <= task.rounds; round++) {
+const { model, dtype, threads } = task;
+await using engine = await openEngine(model, { executionProvider: 'cpu', dtype, threads });
+
+async function continued(maxTokens: number) {
   const started = performance.now();
+  const seconds = () => (performance.now() - started) / 1000;
   const begun = new Set<number>();
-  let first = Number.NaN;
+  let firstSeconds = Number.NaN;
   const found = await engine.generate(
-    request,
+    {
+      ...{ prompts: task.prompts, continuations: 1, maxTokens, endTokens: [], seed: 0 },
+      ...{ sampling: { temperature: 0 }, batching: 'together' },
+    },
     { kind: 'base' },
     {
       onToken: ({ sequence }) => {
         begun.add(sequence);
-        if (begun.size === task.prompts.length && Number.isNaN(first)) first = (performance.now() - started) / 1000;
+        if (begun.size === task.prompts.length && Number.isNaN(firstSeconds)) firstSeconds = seconds();
         return 'continue';
       },
     },
   );
-  continuations = found.map(({ tokens }) => tokens);
-  if (round === 0) continue;
-  firstSeconds.push(first);
-  totalSeconds.push((performance.now() - started) / 1000);
+  return { firstSeconds, totalSeconds: seconds(), continuations: found.map(({ tokens }) => tokens) };
 }
-const measured: Measured = { firstSeconds, totalSeconds, peakMemoryMb: peakMemory() / 2 ** 20, continuations };
+
+await continued(task.warmUpTokens);
+const timed = await continued(task.tokens);
+const { user, system } = process.cpuUsage();
+const measured: Measured = {
+  ...timed,
+  peakMemoryMb: peakMemory() / 2 ** 20,
+  processorSeconds: (user + system) / 1e6,
+};
 console.log(JSON.stringify(measured));

@@ -1,4 +1,4 @@
-"""Writes a Llama model folder as a GGUF file in one data type, for llama.cpp. Arguments: folder, file, f32 or bf16."""
+"""Writes a Llama model folder as a GGUF file in one data type, for llama.cpp. Arguments: folder, file, f32, f16 or bf16."""
 
 import json
 import pathlib
@@ -28,7 +28,8 @@ rope = config.get("rope_parameters", config)
 writer.add_rope_freq_base(rope["rope_theta"])
 writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
 writer.add_vocab_size(config["vocab_size"])
-writer.add_file_type(gguf.LlamaFileType.ALL_F32 if dtype == "f32" else gguf.LlamaFileType.MOSTLY_BF16)
+file_type = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16"}[dtype]
+writer.add_file_type(gguf.LlamaFileType[file_type])
 
 # Prompts are token ids: the tokenizer only has to load.
 pieces = {id: token for token, id in tokenizer["model"]["vocab"].items()}
@@ -83,11 +84,9 @@ for name, tensor in tensors.items():
     elif "k_proj" in name:
         data = interleaved(data, kv_heads)
     data = numpy.ascontiguousarray(data)
-    if dtype == "bf16" and data.ndim > 1:
-        packed = gguf.quants.quantize(data, gguf.GGMLQuantizationType.BF16)
-        writer.add_tensor(name_of(name), packed, raw_dtype=gguf.GGMLQuantizationType.BF16)
-    else:
-        writer.add_tensor(name_of(name), data)
+    # As llama.cpp's own converter has it, vectors stay float32.
+    quantization = gguf.GGMLQuantizationType[dtype.upper() if data.ndim > 1 else "F32"]
+    writer.add_tensor(name_of(name), gguf.quants.quantize(data, quantization), raw_dtype=quantization)
 writer.write_header_to_file()
 writer.write_kv_data_to_file()
 writer.write_tensors_to_file()
